@@ -1,0 +1,143 @@
+package model
+
+import "math"
+
+// Direction says which way of moving is bad for a signal's users.
+type Direction uint8
+
+// The directions. The zero value judges both sides.
+const (
+	Both Direction = iota
+	Up
+	Down
+)
+
+// String returns "both", "up" or "down".
+func (d Direction) String() string { return [...]string{"both", "up", "down"}[d%3] }
+
+// Mode says how a signal is judged, as packs write it (signals.md §2).
+type Mode uint8
+
+// The modes. Level is the zero value.
+const (
+	Level  Mode = iota // against its learned band
+	Trend              // as Level, and its slope towards Limit is tested over hours, days and weeks
+	Spread             // between peers; usually 1 (fair) or 0, learned like Level but without season
+	Event              // usually zero; anything above the effect is news
+)
+
+// Season is what the pack expects of a signal's shape. The model still uses a shape only where it predicts better.
+type Season uint8
+
+// The season hints. Auto is the zero value.
+const (
+	Auto Season = iota
+	NoSeason
+	Daily
+	Weekly
+)
+
+// Params are the constants of one signal that its pack and the configuration fix. They are not state:
+// the caller passes the same value to every call. The zero value is not useful; start from Defaults.
+type Params struct {
+	StepMs    int64     // length of a window, milliseconds
+	Mode      Mode      //
+	Bad       Direction //
+	Season    Season    //
+	Min, Max  float64   // the values that the signal can take; ±Inf when unbounded
+	EffectAbs float64   // smallest deviation from the expected value worth a message, in the signal's unit; 0 = none
+	EffectRel float64   // the same as a share of the expected value, 0.3 = 30 %; both must hold; 0 = none
+	Ceiling   float64   // a fixed mark in the bad direction that alone is news once passed for Persist windows; NaN = none
+	Limit     float64   // where the signal hurts (1 for a fill ratio), for the time-to-limit of a drift; NaN = none
+	EtaMs     int64     // a drift is news only when it reaches Limit within this many milliseconds; 0 = no such condition
+	Persist   int       // consecutive windows that must deviate before a point alarm, at least 1
+	Threshold float64   // evidence in nats at which the score is 1; 0 = 18
+}
+
+// Defaults returns parameters for an unbounded signal in one-minute windows, judged on both sides.
+func Defaults() Params {
+	return Params{StepMs: 60_000, Min: math.Inf(-1), Max: math.Inf(1), EffectRel: 0.2, Ceiling: math.NaN(), Limit: math.NaN(), Persist: 3, Threshold: 18}
+}
+
+// Moment is when a window ended: as an instant and in the civil time of the place that makes the signal's rhythm.
+type Moment struct {
+	T          int64   // end of the window, Unix milliseconds
+	HourOfWeek int     // 0 = Monday 00:00–00:59, 167 = Sunday 23:00–23:59, civil time
+	HourFrac   float64 // share of that hour already passed, 0 ≤ x < 1
+	Day        int32   // civil day number (days since 1970-01-01 in civil time)
+}
+
+// Band is the range that was predicted for a window before its value was seen, in the signal's unit.
+// Lower ≤ Expected ≤ Upper always holds.
+type Band struct{ Lower, Expected, Upper float64 }
+
+// State is where a signal stands after a window.
+type State uint8
+
+// The states, in the words of the UI and the API. Absent is set by the engine, never by a model.
+const (
+	Learning State = iota // too little seen to judge finely; only gross and lasting deviations count
+	Normal
+	High     // alarm: above its band
+	Low      // alarm: below its band
+	Drifting // alarm: a slow move in the bad direction
+	Absent   // the signal used to have values and has none
+)
+
+// String returns the state's word.
+func (s State) String() string {
+	return [...]string{"learning", "normal", "high", "low", "drifting", "absent"}[s%6]
+}
+
+// Alarm reports whether s is a state that may open an incident.
+func (s State) Alarm() bool { return s == High || s == Low || s == Drifting || s == Absent }
+
+// Test names which test of the model spoke.
+type Test uint8
+
+// The tests. NoTest is the zero value.
+const (
+	NoTest      Test = iota
+	PointTest        // windows far outside the tail of what the signal usually does
+	ShiftTest        // a sustained shift of a quarter-hour mean or longer
+	DriftTest        // a trend over hours, days or weeks of the seasonally adjusted level
+	CeilingTest      // a fixed mark was passed
+	EventTest        // a signal that is usually zero is not
+	FlatTest         // a signal that moves has stopped moving
+)
+
+// String returns the test's word.
+func (t Test) String() string {
+	return [...]string{"none", "point", "shift", "drift", "ceiling", "event", "flatline"}[t%7]
+}
+
+// Transition is what a window did to the alarm.
+type Transition uint8
+
+// The transitions. Stay is the zero value.
+const (
+	Stay      Transition = iota
+	Opened               // an alarm began
+	Recovered            // the signal came back to its band
+	Adopted              // the new level was adopted; the old one is kept as a known regime
+)
+
+// String returns the transition's word.
+func (t Transition) String() string { return [...]string{"", "opened", "recovered", "adopted"}[t%4] }
+
+// Judgement is what a model says of one window. Everything in it was decided before the window was learned.
+type Judgement struct {
+	Band        Band
+	State       State
+	Transition  Transition
+	Test        Test    // which test spoke loudest, also below the alarm
+	Score       float64 // evidence ÷ threshold; 1 = alarm. While an alarm lasts it stays ≥ 1
+	Evidence    float64 // nats, of the loudest test
+	Onset       int64   // Unix ms at which the deviation began (evidence last zero); 0 when there is none
+	Maturity    float64 // 0–1: how much of what the model wants to see it has seen
+	SlopePerDay float64 // drift: change of the level, signal's unit a day; 0 when none
+	LimitEta    int64   // drift: ms until Limit is reached at that slope; 0 when unknown
+	Seasonal    Season  // the shape in use: NoSeason, Daily or Weekly
+	Seen        int64   // windows learned from, ever
+	Skipped     bool    // the value was NaN or ±Inf: nothing was judged and nothing learned
+}

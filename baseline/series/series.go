@@ -1,0 +1,204 @@
+// Package series says what a sample, a label set and a decoded request are.
+// It is vocabulary shared by the door (ingest) and the engine (baseline): no I/O, no locks, no clock.
+package series
+
+import (
+	"errors"
+	"math"
+	"sort"
+	"strings"
+	"unicode/utf8"
+)
+
+// staleBits is the bit pattern Prometheus gives the NaN that ends a series.
+const staleBits uint64 = 0x7ff0000000000002
+
+// StaleNaN is the value that ends a series. It is a NaN, so compare with IsStale, never with ==.
+var StaleNaN = math.Float64frombits(staleBits)
+
+// IsStale reports whether v is the stale marker. Other NaNs are not stale.
+func IsStale(v float64) bool { return math.Float64bits(v) == staleBits }
+
+// NameLabel is the label that holds a series' metric name.
+const NameLabel = "__name__"
+
+// Label is one name and value. The zero value is not a valid label.
+type Label struct{ Name, Value string }
+
+// Labels is a label set, sorted by name, names unique, no empty values.
+// The nil set is valid and names no series.
+type Labels []Label
+
+// Get returns the value of name, or "" when absent.
+func (l Labels) Get(name string) string {
+	for i := range l {
+		if l[i].Name == name {
+			return l[i].Value
+		}
+	}
+	return ""
+}
+
+// Errors of Canonical. A sender can repair none of them by retrying.
+var (
+	// ErrNoName is returned for a label set without a metric name.
+	ErrNoName = errors.New("series has no metric name")
+	// ErrDuplicateLabel is returned when a label name occurs twice.
+	ErrDuplicateLabel = errors.New("label name occurs twice")
+	// ErrEmptyLabelName is returned for a label whose name is empty.
+	ErrEmptyLabelName = errors.New("label name is empty")
+	// ErrInvalidUTF8 is returned when a name or value is not valid UTF-8.
+	ErrInvalidUTF8 = errors.New("label is not valid UTF-8")
+	// ErrLabelLimit is returned when a set has too many labels, or a name or value is too long.
+	ErrLabelLimit = errors.New("label limit exceeded")
+)
+
+// Limits on one label set. Beyond them Canonical refuses the set.
+const (
+	LabelsMax     = 64   // labels in a set
+	LabelNameMax  = 256  // bytes
+	LabelValueMax = 4096 // bytes
+)
+
+// Canonical sorts l in place, drops labels with an empty value and checks the rest.
+// The result shares l's array. It returns one of the package's errors for a set no sender may send.
+func Canonical(l Labels) (Labels, error) {
+	sorted := true
+	out := l[:0]
+	for i := range l {
+		if l[i].Name == "" {
+			return nil, ErrEmptyLabelName
+		}
+		if len(l[i].Name) > LabelNameMax || len(l[i].Value) > LabelValueMax {
+			return nil, ErrLabelLimit
+		}
+		if !utf8.ValidString(l[i].Name) || !utf8.ValidString(l[i].Value) {
+			return nil, ErrInvalidUTF8
+		}
+		if n := len(out); n > 0 && out[n-1].Name >= l[i].Name {
+			sorted = false
+		}
+		out = append(out, l[i])
+	}
+	if len(out) > LabelsMax {
+		return nil, ErrLabelLimit
+	}
+	if !sorted {
+		sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+		for i := 1; i < len(out); i++ {
+			if out[i].Name == out[i-1].Name {
+				return nil, ErrDuplicateLabel
+			}
+		}
+	}
+	kept := out[:0]
+	for _, x := range out {
+		if x.Value != "" {
+			kept = append(kept, x)
+		}
+	}
+	if kept.Get(NameLabel) == "" {
+		return nil, ErrNoName
+	}
+	return kept, nil
+}
+
+// String writes l as PromQL would: name{a="b",…}. For people and for keys of canonical sets.
+func (l Labels) String() string {
+	var b strings.Builder
+	b.WriteString(l.Get(NameLabel))
+	b.WriteByte('{')
+	first := true
+	for _, x := range l {
+		if x.Name == NameLabel {
+			continue
+		}
+		if !first {
+			b.WriteByte(',')
+		}
+		first = false
+		b.WriteString(x.Name)
+		b.WriteString(`="`)
+		for _, r := range x.Value {
+			switch r {
+			case '"', '\\':
+				b.WriteByte('\\')
+				b.WriteRune(r)
+			case '\n':
+				b.WriteString(`\n`)
+			default:
+				b.WriteRune(r)
+			}
+		}
+		b.WriteByte('"')
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// Sample is one value of a series.
+type Sample struct {
+	T     int64   // Unix milliseconds
+	V     float64 // may be NaN, ±Inf or the stale marker
+	Start int64   // Unix milliseconds at which a counter began, 0 when the sender did not say
+}
+
+// Histogram is one native histogram sample. Buckets are absolute counts, not deltas.
+type Histogram struct {
+	T, Start      int64 // as in Sample
+	Count, Sum    float64
+	Schema        int32
+	ZeroThreshold float64
+	ZeroCount     float64
+	Pos, Neg      []Bucket  // sorted by Index
+	Custom        []float64 // upper bounds, for schema -53 only
+	Reset         bool      // the sender says that the counter was reset
+	Gauge         bool
+	Stale         bool
+}
+
+// Bucket is one populated bucket of a native histogram.
+type Bucket struct {
+	Index int32
+	Count float64
+}
+
+// Entry is one series of a Batch: a key and its half-open ranges in Samples and Histograms.
+type Entry struct {
+	// Key is a hash of the series' label bytes as they came, seeded per process. Equal bytes give equal keys;
+	// the same label set may have several keys (another order, another protocol), never the reverse.
+	Key                uint64
+	SampleLo, SampleHi uint32
+	HistLo, HistHi     uint32
+}
+
+// LabelReader gives the labels of a Batch's entries, decoded on demand, since a known series needs none.
+type LabelReader interface {
+	// AppendLabels appends the labels of entry i to dst, in the order and spelling of the sender.
+	// The strings are copies that the caller may keep.
+	AppendLabels(dst Labels, i int) (Labels, error)
+}
+
+// Batch is one accepted request. Its slices are borrowed: whoever receives a Batch must not keep them.
+type Batch struct {
+	// Sender names who sent it, as far as the transport knows (token, path or address). May be empty.
+	Sender string
+	// Cluster is the cluster name that the sender's path or token fixes; empty when labels decide.
+	Cluster string
+	// ReceivedMs is when the request arrived, Unix milliseconds. It is journaled, so a replay sees the same.
+	ReceivedMs int64
+	Entries    []Entry
+	Samples    []Sample
+	Histograms []Histogram
+	Labels     LabelReader
+}
+
+// Result says what became of a Batch. Every sample is counted in exactly one of the fields
+// Samples (with those that the engine knowingly ignores: not needed, repeated, late) and Rejected.
+type Result struct {
+	Samples    int // written samples
+	Histograms int // written native histograms
+	Rejected   int // samples and histograms refused for a fault of the client
+	// Reason says why the first of them was refused, in words for the sender. Empty when Rejected is 0.
+	Reason string
+}

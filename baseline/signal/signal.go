@@ -1,0 +1,105 @@
+// Package signal turns raw series into signals that outlive pods: identity, event-time windows, expressions, packs.
+// A signal is a question worth asking about an entity ("are DNS lookups failing?" of a cluster). It is not
+// OpenTelemetry's word.
+package signal
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/series"
+)
+
+// Severity says whom a rule wants to reach.
+type Severity string
+
+// The severities, most urgent first.
+const (
+	Page Severity = "page"
+	Warn Severity = "warn"
+	Info Severity = "info"
+)
+
+// Rule is one question of a pack, ready to be asked of every entity that its expression groups by.
+// Rules are immutable once loaded.
+type Rule struct {
+	Pack         string       // the pack's name, "dns"
+	Name         string       // "dns.servfail_ratio"
+	Question     string       // "Are cluster DNS lookups failing?"
+	Unit         string       // ratio, s, ms, B, B/s, /s, cores, count, %/h …; shown beside every number
+	Exprs        []string     // ordered fallbacks: the first whose metrics arrive is used
+	Params       model.Params // direction, bounds, effect, mode
+	MinEvents    float64      // the denominator of a ratio must count this many events a window, else there is no value
+	EffectEvents float64      // smallest number of bad events in a window that is worth a message
+	Severity     Severity
+	Lesson       string   // networking, resources, rbac, upgrades, trend
+	Summary      string   // template of the sentence in a message; see alerting
+	Meaning      string   // what it means when it moves, one or two sentences
+	Causes       []string // likely causes, likeliest first
+	Next         []string // commands or looks to do next
+	Evidence     []string // names of other rules worth showing beside it
+}
+
+// Signal is a rule asked of one entity. Signals are immutable; there is one pointer for each id in an engine.
+type Signal struct {
+	ID     string        // stable, readable, URL-safe: see MakeID
+	Rule   *Rule         //
+	Entity series.Labels // cluster first in meaning, sorted by name: cluster, namespace, workload, container, node …
+	Index  uint32        // dense number in its engine, for tables; not stable across engines
+}
+
+// Member is one raw series' share in a signal's value, as evidence ("worst pod").
+type Member struct {
+	Name  string // pod, device or instance, whatever tells the members apart
+	Value float64
+}
+
+// MakeID returns the id of a rule's name and an entity: name~label=value~label=value, labels sorted by name, with
+// every byte outside A–Z a–z 0–9 . _ - : written as ! and two hexadecimal digits. It is URL-safe without escaping.
+func MakeID(name string, entity series.Labels) string {
+	sorted := append(series.Labels(nil), entity...)
+	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
+	var b strings.Builder
+	escape(&b, name)
+	for _, l := range sorted {
+		b.WriteByte('~')
+		escape(&b, l.Name)
+		b.WriteByte('=')
+		escape(&b, l.Value)
+	}
+	return b.String()
+}
+
+func escape(b *strings.Builder, s string) {
+	const hex = "0123456789abcdef"
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-', c == ':':
+			b.WriteByte(c)
+		default:
+			b.WriteByte('!')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		}
+	}
+}
+
+// Observation is a signal's value in a closed window.
+type Observation struct {
+	Signal   *Signal
+	Value    float64 // NaN never occurs: no value, no observation
+	Events   float64 // events behind the value (denominator of a ratio, count of a histogram); 0 when not counted
+	Members  int     // raw series that gave a value to this window
+	Expected int     // raw series that gave one to the window before
+	Top      []Member
+}
+
+// Window is one closed window of one cluster: what Stream hands on.
+type Window struct {
+	Cluster      string
+	End          int64         // Unix milliseconds
+	ClosedMs     int64         // receive clock at which it closed, Unix milliseconds
+	Observations []Observation // sorted by signal id; borrowed, valid only during the call
+}

@@ -1,0 +1,33 @@
+// Package baseline is the engine: samples in, verdicts out.
+// It folds accepted requests, in the order of the journal, into signals, judges every closed window with the
+// signal's own model and hands the verdicts on. The fold is deterministic: the same requests give the same verdicts.
+package baseline
+
+import (
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// Verdict is one judged window of one signal.
+type Verdict struct {
+	Signal *signal.Signal // who: name, entity, unit, question, severity; immutable, shared
+	T      int64          // end of the window, Unix milliseconds
+	Value  float64        // the observation, in the signal's unit; NaN when State is Absent
+	model.Judgement
+	Members  int             // raw series that made the value
+	Expected int             // raw series that made the previous one
+	Top      []signal.Member // up to three members that weigh most; borrowed
+}
+
+// Batch is every verdict of one closed window of one cluster, sorted by signal id.
+type Batch struct {
+	Cluster string
+	T       int64 // end of the window, Unix milliseconds
+	// Old is set for windows that closed more than ten minutes after their end (a sender's backlog, history):
+	// they are learned and shown, and no notification may come of them.
+	Old      bool
+	Verdicts []Verdict // borrowed: valid only during the call
+}
+
+// Sink takes closed windows, in order, from the goroutine that folds. It must be quick and must not keep its argument.
+type Sink interface{ Observe(Batch) }
