@@ -1,0 +1,148 @@
+// Package alerting turns verdicts into incidents and decides who is told, when, and why.
+//
+// An Incident is what a person would call one problem: signals of one cluster that left their bands at about the
+// same time and place. A Manager builds incidents from the engine's batches and emits a Notification when there is
+// something to say. It is a fold: no clock, no goroutine, no I/O, and the same batches give the same incidents and
+// the same notifications with the same ids, so a replay after a crash repeats nothing that the outbox already has.
+package alerting
+
+import (
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// Reason says why a notification is sent.
+type Reason string
+
+// The reasons.
+const (
+	First    Reason = "first"    // the incident is announced
+	Changed  Reason = "changed"  // it became more severe or much wider
+	Resolved Reason = "resolved" // the closing word; sent for every incident that was announced
+	Trial    Reason = "test"     // somebody asked for a message to see whether it arrives
+)
+
+// Notification is one decision to tell people about an incident. It is immutable.
+type Notification struct {
+	ID         string // stable over replays; also the idempotency key that receivers see
+	IncidentID string
+	Reason     Reason
+	Seq        uint32    // number of this notification within its incident, from 0
+	T          int64     // event time of the decision, Unix milliseconds
+	Incident   *Incident // as it stood then; immutable
+}
+
+// Incident is an immutable picture of one incident. Times are event time in Unix milliseconds.
+type Incident struct {
+	ID         string
+	Title      string          // one sentence about the headline signal at its worst
+	Severity   signal.Severity // the highest that any member has had
+	Cluster    string
+	Scope      series.Labels // labels that every member shares, sorted by name
+	Onset      int64         // when the first mover began to deviate
+	Opened     int64         // end of the window in which the first alarm rose
+	Updated    int64         // end of the last window that counted
+	Resolved   int64         // when the last member ended; 0 while open
+	Resolution string        // recovered, adopted or gone; empty while open
+	Lead       int           // index in Members of the headline: most severe, then earliest
+	Members    []Member      // sorted by onset, then by falling score: the first mover is Members[0]
+	More       int           // alarms in the last window for which Members had no room
+	Refires    int           // times that a member came back within the hold
+	Earlier    int           // incidents of the 24 h before with the same headline signal
+	Told       int           // notifications emitted
+	Withheld   int           // notifications kept back by the daily cap
+	Timeline   []Event       // oldest first, bounded
+}
+
+// Open reports whether the incident still lasts.
+func (i *Incident) Open() bool { return i.Resolved == 0 }
+
+// FirstMover returns the member that left its band first.
+func (i *Incident) FirstMover() *Member { return &i.Members[0] }
+
+// Headline returns the member that the title speaks of.
+func (i *Incident) Headline() *Member { return &i.Members[i.Lead] }
+
+// Active returns how many members are in alarm.
+func (i *Incident) Active() int {
+	n := 0
+	for k := range i.Members {
+		if i.Members[k].Ended == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Member is one signal's part in an incident. Long label values are cut (see Manager).
+type Member struct {
+	SignalID string          // as signal.Signal.ID, cut when longer than 1 KiB
+	Name     string          // the rule's name
+	Rule     *signal.Rule    // question, meaning, next steps; nil when the rule no longer exists
+	Entity   series.Labels   // sorted by name
+	Unit     string          //
+	Severity signal.Severity // of its rule when it joined
+
+	Onset  int64  // when the deviation began, Unix milliseconds
+	Opened int64  // end of the window in which the alarm rose
+	Ended  int64  // end of the window in which it ended; 0 while in alarm
+	Ending string // recovered, adopted or gone; empty while in alarm
+	Fired  int    // times that its alarm rose in this incident, at least 1
+
+	State model.State // now
+	Test  model.Test  // the loudest test while in alarm
+	Value float64     // now; NaN when absent
+	Band  model.Band  // of the same window
+
+	Score     float64    // now
+	Peak      float64    // highest score
+	Worst     float64    // value farthest out, in the direction of the alarm; NaN when never seen
+	WorstT    int64      // its window
+	WorstBand model.Band // its band
+	Maturity  float64    // 0–1, when the alarm rose
+
+	SlopePerDay float64         // drift: signal's unit a day
+	LimitEta    int64           // drift: ms until the limit is reached at that slope; 0 when unknown
+	Top         []signal.Member // raw series that weighed most at the worst, up to three
+
+	LastSeen int64 // end of the last window in which the signal had a verdict
+}
+
+// Event is one entry of an incident's timeline.
+type Event struct {
+	T      int64  // Unix milliseconds
+	Kind   string // opened, joined, recovered, adopted, gone, refired, severity, notified, withheld, resolved
+	Signal string // id of the signal it is about, or the reason of a notification, or the new severity
+}
+
+// Snapshot is an immutable picture of everything a Manager holds, for pages and APIs.
+type Snapshot struct {
+	T      int64       // end of the last window that changed something, Unix milliseconds
+	Open   []*Incident // oldest first
+	Closed []*Incident // newest first, bounded
+	Loose  []Member    // alarms that belong to no incident: severity info, or no room
+	Days   []DayTally  // newest first, up to 30 days on which something was said or kept back
+	// Refused counts alarms that found no room in the bounded tables since the state began.
+	Refused int64
+}
+
+// DayTally counts what was said on one day of event time (UTC).
+type DayTally struct {
+	Day      int64 // days since 1970-01-01
+	Sent     int   // first and changed notifications of severity warn
+	Pages    int   // the same of severity page
+	Resolved int   // closing words; they never count against a cap
+	Withheld int   // notifications kept back by a cap
+}
+
+// SeverityRank orders severities: page 2, warn 1, everything else 0.
+func SeverityRank(s signal.Severity) int {
+	switch s {
+	case signal.Page:
+		return 2
+	case signal.Warn:
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,192 @@
+// The sentence about a member: a rule's summary template, filled and bounded.
+
+package alerting
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"text/template"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/series"
+)
+
+// summaryMax bounds a filled summary, in bytes. A hostile label value cannot make a message long.
+const summaryMax = 300
+
+// Vars that a summary template may use: {{ $value }}, {{ $low }}, {{ $high }} and {{ $expected }} print themselves
+// with the signal's unit, {{ $band }} is both ends in one scale, {{ $labels.namespace }} a label of the entity,
+// {{ $top }} the name of the member that weighs most, {{ $slope }} the change a day and {{ $eta }} the time to the
+// limit of a drift. The functions pct, dur, bytes and num force a way of writing.
+const summaryVars = `{{$value := .Value}}{{$low := .Low}}{{$high := .High}}{{$expected := .Expected}}{{$band := .Band}}` +
+	`{{$labels := .Labels}}{{$top := .Top}}{{$slope := .Slope}}{{$eta := .Eta}}`
+
+type quantity struct {
+	v    float64
+	unit string
+}
+
+// String implements fmt.Stringer, which is how text/template prints it.
+func (q quantity) String() string { return Quantity(q.v, q.unit) }
+
+type summaryData struct {
+	Value, Low, High, Expected, Slope quantity
+	Band, Top, Eta                    string
+	Labels                            map[string]string
+}
+
+var summaryFuncs = template.FuncMap{
+	"pct":   func(v any) (string, error) { return as(v, "ratio") },
+	"dur":   func(v any) (string, error) { return as(v, "s") },
+	"bytes": func(v any) (string, error) { return as(v, "B") },
+	"num":   func(v any) (string, error) { return as(v, "") },
+}
+
+func as(v any, unit string) (string, error) {
+	switch x := v.(type) {
+	case quantity:
+		return Quantity(x.v, unit), nil
+	case float64:
+		return Quantity(x, unit), nil
+	case int:
+		return Quantity(float64(x), unit), nil
+	}
+	return "", fmt.Errorf("not a number: %T", v)
+}
+
+// CheckSummary reports what is wrong with a rule's summary template, nil when it can be filled.
+func CheckSummary(text string) error {
+	t, err := parseSummary(text)
+	if err != nil {
+		return err
+	}
+	_, err = fillSummary(t, summaryData{Labels: map[string]string{}})
+	return err
+}
+
+func parseSummary(text string) (*template.Template, error) {
+	return template.New("summary").Option("missingkey=zero").Funcs(summaryFuncs).Parse(summaryVars + text)
+}
+
+var errSummaryLong = errors.New("summary is too long")
+
+// boundedText refuses to grow beyond a few KiB, so that a template cannot fill the memory.
+type boundedText struct{ strings.Builder }
+
+func (b *boundedText) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > 8*summaryMax {
+		return 0, errSummaryLong
+	}
+	return b.Builder.Write(p)
+}
+
+func fillSummary(t *template.Template, d summaryData) (string, error) {
+	var b boundedText
+	if err := t.Execute(&b, d); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+// Sentence says what m does, in one line without control characters: its rule's summary about the value at its
+// worst when worst is set, else about the present value. Without a usable template it names signal, value and band.
+func (m *Member) Sentence(worst bool) string {
+	value, band := m.Value, m.Band
+	if worst && !math.IsNaN(m.Worst) || math.IsNaN(value) && m.State != model.Absent {
+		value, band = m.Worst, m.WorstBand
+	}
+	if m.State == model.Absent && (!worst || math.IsNaN(m.Worst)) {
+		return Clean(m.Name+" has no data any more", summaryMax)
+	}
+	if m.Rule != nil && m.Rule.Summary != "" {
+		d := summaryData{
+			Value: quantity{value, m.Unit}, Low: quantity{band.Lower, m.Unit}, High: quantity{band.Upper, m.Unit},
+			Expected: quantity{band.Expected, m.Unit}, Slope: quantity{m.SlopePerDay, m.Unit},
+			Band: Range(band.Lower, band.Upper, m.Unit), Labels: make(map[string]string, len(m.Entity)),
+		}
+		if len(m.Top) > 0 {
+			d.Top = m.Top[0].Name
+		}
+		if m.LimitEta > 0 {
+			d.Eta = Span(m.LimitEta)
+		}
+		for _, l := range m.Entity {
+			d.Labels[l.Name] = l.Value
+		}
+		if t, err := parseSummary(m.Rule.Summary); err == nil {
+			if s, err := fillSummary(t, d); err == nil && strings.TrimSpace(s) != "" {
+				return Clean(s, summaryMax)
+			}
+		}
+	}
+	return Clean(m.Name+" is "+Quantity(value, m.Unit)+" (normal "+Range(band.Lower, band.Upper, m.Unit)+")", summaryMax)
+}
+
+// Place writes an entity for people, from the large to the small: "prod / kube-system / coredns", then other labels.
+func Place(entity series.Labels) string {
+	var b strings.Builder
+	add := func(s string) {
+		if s == "" {
+			return
+		}
+		if b.Len() > 0 {
+			b.WriteString(" / ")
+		}
+		b.WriteString(s)
+	}
+	known := [...]string{"cluster", "namespace", "workload", "container", "node"}
+	for _, n := range known {
+		add(entity.Get(n))
+	}
+next:
+	for _, l := range entity {
+		if l.Name == "workload_type" {
+			continue
+		}
+		for _, n := range known {
+			if l.Name == n {
+				continue next
+			}
+		}
+		add(l.Name + "=" + l.Value)
+	}
+	return Clean(b.String(), 4*summaryMax)
+}
+
+// Clean makes one safe line of s: controls, bidirectional overrides and invisible characters become spaces, white
+// space is folded, and what exceeds max bytes is cut at a rune with an ellipsis.
+func Clean(s string, max int) string {
+	var b strings.Builder
+	space := false
+	for _, r := range s {
+		if unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
+			space = b.Len() > 0
+			continue
+		}
+		if space {
+			b.WriteByte(' ')
+			space = false
+		}
+		b.WriteRune(r)
+		if b.Len() > max {
+			break
+		}
+	}
+	return Cut(b.String(), max)
+}
+
+// Cut shortens s to at most max bytes, at a rune, marked by an ellipsis. max must be at least 3.
+func Cut(s string, max int) string {
+	if len(s) <= max {
+		return s
+	}
+	n := max - len("…")
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}

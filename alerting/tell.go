@@ -1,0 +1,130 @@
+// Who is told, and when: announce, report changes, close, and keep to the daily cap.
+
+package alerting
+
+import (
+	"cmp"
+	"slices"
+)
+
+// tell emits what is due after a live window of a cluster.
+func (m *Manager) tell(cluster string, t int64) {
+	for _, inc := range m.owing {
+		m.emit(inc, Resolved, t)
+		m.freeze(inc)
+		m.seen = false
+	}
+	clear(m.owing)
+	m.owing = m.owing[:0]
+
+	type due struct {
+		inc    *incident
+		reason Reason
+		peak   float64
+	}
+	var list []due
+	for _, inc := range m.open {
+		if inc.Cluster != cluster {
+			continue
+		}
+		if r := m.due(inc, t); r != "" {
+			d := due{inc: inc, reason: r}
+			for _, s := range inc.slots {
+				d.peak = max(d.peak, s.m.Peak)
+			}
+			list = append(list, d)
+		}
+	}
+	// When the cap leaves room for some, the most severe and the clearest go first; ties by age.
+	slices.SortStableFunc(list, func(a, b due) int {
+		return cmp.Or(-cmp.Compare(SeverityRank(a.inc.Severity), SeverityRank(b.inc.Severity)), -cmp.Compare(a.peak, b.peak))
+	})
+	for _, d := range list {
+		day := m.today(t)
+		room := m.opts.NotificationsPerDay < 0 || day.Sent < m.opts.NotificationsPerDay
+		page := SeverityRank(d.inc.Severity) == 2
+		if page {
+			room = m.opts.PagesPerDay < 0 || day.Pages < m.opts.PagesPerDay
+		}
+		switch {
+		case room && page:
+			day.Pages++
+			m.emit(d.inc, d.reason, t)
+		case room:
+			day.Sent++
+			m.emit(d.inc, d.reason, t)
+		case d.reason == First && d.inc.state&heldBack != 0:
+			// already counted; it is announced when there is room
+		default:
+			day.Withheld++
+			d.inc.Withheld++
+			d.inc.note(t, "withheld", string(d.reason))
+			withheldTotal.Inc()
+			if d.reason == First {
+				d.inc.state |= heldBack
+			} else {
+				d.inc.told(t) // the next change is measured from here, so that it is not counted again each window
+			}
+		}
+		m.seen = false
+	}
+}
+
+// due returns what there is to say about an open incident, or "".
+func (m *Manager) due(inc *incident, t int64) Reason {
+	if inc.active != t { // between flaps there is nothing new to say
+		return ""
+	}
+	rank := SeverityRank(inc.Severity)
+	if inc.state&announced == 0 {
+		if rank < 2 && t-inc.Opened < m.opts.WaitMs {
+			return ""
+		}
+		return First
+	}
+	if rank > inc.toldRank { // at most once in a life, so it need not wait
+		return Changed
+	}
+	if size := len(inc.slots); size >= inc.toldSize+3 && size >= 2*inc.toldSize && t-inc.lastTold >= m.opts.ChangeMs {
+		return Changed
+	}
+	return ""
+}
+
+func (i *incident) told(t int64) {
+	i.lastTold, i.toldSize, i.toldRank = t, len(i.slots), SeverityRank(i.Severity)
+}
+
+// emit sends one notification with the incident as it now stands.
+func (m *Manager) emit(inc *incident, reason Reason, t int64) {
+	if reason == Resolved {
+		m.today(t).Resolved++
+	}
+	n := Notification{ID: NotificationID(inc.ID, reason, inc.seq), IncidentID: inc.ID, Reason: reason, Seq: inc.seq, T: t}
+	inc.seq++
+	inc.Told++
+	inc.state |= announced
+	inc.told(t)
+	inc.note(t, "notified", string(reason))
+	n.Incident = inc.build()
+	emittedTotal(reason).Inc()
+	m.opts.Emit(n)
+}
+
+// NotificationID returns the stable id of an incident's notification: the same on every replay.
+func NotificationID(incident string, reason Reason, seq uint32) string {
+	return "msg_" + digest("notification", incident, string(reason), number64(int64(seq)))
+}
+
+// today returns the tally of t's day. Clusters may disagree about the date: the latest day seen counts.
+func (m *Manager) today(t int64) *DayTally {
+	day := t / dayMs
+	if n := len(m.days); n > 0 && m.days[n-1].Day >= day {
+		return &m.days[n-1]
+	}
+	if len(m.days) >= daysMax {
+		m.days = slices.Delete(m.days, 0, len(m.days)-daysMax+1)
+	}
+	m.days = append(m.days, DayTally{Day: day})
+	return &m.days[len(m.days)-1]
+}
