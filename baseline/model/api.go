@@ -38,7 +38,8 @@ const (
 )
 
 // Params are the constants of one signal that its pack and the configuration fix. They are not state:
-// the caller passes the same value to every call. The zero value is not useful; start from Defaults.
+// a model may be given other values from one window to the next, as when the smallest effect depends on how many events a window
+// had. The zero value is not useful; start from Defaults. Values that make no sense (a negative step, a NaN) are read as the default.
 type Params struct {
 	StepMs    int64     // length of a window, milliseconds
 	Mode      Mode      //
@@ -50,14 +51,56 @@ type Params struct {
 	Ceiling   float64   // a fixed mark in the bad direction that alone is news once passed for Persist windows; NaN = none
 	Limit     float64   // where the signal hurts (1 for a fill ratio), for the time-to-limit of a drift; NaN = none
 	EtaMs     int64     // a drift is news only when it reaches Limit within this many milliseconds; 0 = no such condition
-	Persist   int       // consecutive windows that must deviate before a point alarm, at least 1
-	Threshold float64   // evidence in nats at which the score is 1; 0 = 18
+	Persist   int       // consecutive windows that must deviate before a point alarm; 0 = 1
+	Threshold float64   // evidence in nats at which the score is 1; 0 = 18. For windows of a minute: longer ones, of which a day has fewer, ask for ln(minutes) less
 }
 
 // Defaults returns parameters for an unbounded signal in one-minute windows, judged on both sides.
 func Defaults() Params {
 	return Params{StepMs: 60_000, Min: math.Inf(-1), Max: math.Inf(1), EffectRel: 0.2, Ceiling: math.NaN(), Limit: math.NaN(), Persist: 3, Threshold: 18}
 }
+
+// sane reports whether arithmetic with p can be trusted.
+func (p *Params) sane() bool {
+	return p.StepMs > 0 && p.StepMs <= stepMax && p.Mode <= Event && p.Bad <= Down && p.Season <= Weekly && p.Min <= p.Max &&
+		p.EffectAbs >= 0 && p.EffectRel >= 0 && p.EffectRel <= math.MaxFloat64 && p.Threshold >= 0 && p.Threshold <= 1e9 && p.Persist >= 0
+}
+
+// repaired returns p with whatever no signal can have replaced by what Defaults has: a wrong constant must not harm a model.
+func (p *Params) repaired() Params {
+	q, d := *p, Defaults()
+	if q.StepMs <= 0 || q.StepMs > stepMax {
+		q.StepMs = d.StepMs
+	}
+	if q.Mode > Event {
+		q.Mode = Level
+	}
+	if q.Bad > Down {
+		q.Bad = Both
+	}
+	if q.Season > Weekly {
+		q.Season = Auto
+	}
+	if !(q.Min <= q.Max) {
+		q.Min, q.Max = d.Min, d.Max
+	}
+	if !(q.EffectAbs >= 0) {
+		q.EffectAbs = 0
+	}
+	if !(q.EffectRel >= 0) {
+		q.EffectRel = 0
+	}
+	q.EffectRel = min(q.EffectRel, math.MaxFloat64) // ∞ × 0 is no number
+	if !(q.Threshold >= 0) {
+		q.Threshold = 0
+	}
+	q.Threshold = min(q.Threshold, 1e9)
+	q.Persist = max(q.Persist, 0)
+	return q
+}
+
+// stepMax is the longest window: a week, the longest rhythm.
+const stepMax = 7 * 86_400_000
 
 // Moment is when a window ended: as an instant and in the civil time of the place that makes the signal's rhythm.
 type Moment struct {

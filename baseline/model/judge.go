@@ -1,0 +1,561 @@
+package model
+
+// Evidence, alarms and their end.
+
+import "math"
+
+// When evidence counts, and for how much.
+const (
+	capFast       = 10  // nats of one window, unless Persist asks for less than two: no single window reaches a threshold of 18
+	capBlock      = 12  // nats of one quarter of an hour
+	temperMax     = 2.5 // a signal with violent days is made this much less touchy at most; beyond it would be deaf
+	learnH        = 24. // hours in which a signal is called learning and only gross deviations count
+	grossYoung    = 2.  // × the smallest effect: what is gross while learning
+	grossWeek     = 2.5 // × the smallest effect, in hours of the week that were never seen: a quiet first weekend is no outage
+	blockFromH    = 6.  // hours before a quarter of an hour can be judged where a season may be: a morning looks like a shift
+	blockYoungH   = 48. // hours in which such a shift must be gross: the second morning is still new
+	recoverLeastH = .25 // hours in the band, less what was outside, after which a signal has recovered
+	adoptH        = 30. // hours at a steady level after which it is adopted: longer than what a day brings and takes away
+	flatLeastMs   = 30 * 60_000
+)
+
+// voice is the loudest test of a window.
+type voice struct {
+	score float64
+	test  Test
+	state State
+	onset int64
+}
+
+func (w *voice) say(t Test, s State, score float64, onset int64) {
+	if score > w.score {
+		*w = voice{score, t, s, onset}
+	}
+}
+
+// judge weighs one window and moves the alarm. It learns nothing but the evidence.
+func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson) Judgement {
+	dt := float64(p.StepMs) / hourMs
+	thr := threshold(p)
+	n := float64(m.seen)
+	age := m.ageH()
+	infl := m.inflation(p, age)
+	// No window counts for more than what n windows can know of its rarity. Where few windows must suffice each may count for more.
+	persist := float64(max(p.Persist, 1))
+	most := min(max(capFast, 1.1*thr/persist), (1+1/persist)*math.Log(n))
+	gross := m.gross(p, q, age)
+	dev := v - q.band.Expected
+	big := [2]bool{dev > 0 && dev >= q.effUp*gross, dev < 0 && -dev >= q.effDn*gross}
+	// The regime before an adoption is no news, and neither is what its hours usually bring.
+	known := m.alt != 0 && math.Abs(l.e-float64(m.alt)) < 3*q.sig || m.usual(p, q, l)
+	bad := [2]bool{p.Bad != Down, p.Bad != Up}
+	beyond := [2]bool{l.z > q.hiZ && v > q.band.Upper, l.z < -q.lowZ && v < q.band.Lower}
+	switch {
+	case beyond[0]:
+		l.out = 1
+	case beyond[1]:
+		l.out = -1
+	}
+
+	// Fast channel: one window, whitened. A deviation below the smallest effect is never evidence.
+	var le [2]float64
+	le[0], l.inUp = m.tails[0].nats(l.w, alphaFast, m.flags&flagPrevUp != 0, most, infl)
+	le[1], l.inDn = m.tails[1].nats(-l.w, alphaFast, m.flags&flagPrevDn != 0, most, infl)
+	if v == 0 && m.p0 > .005 {
+		// Zero is an atom: its own probability speaks, not the tail's.
+		a := float64(m.p0)
+		if m.flags&flagZero != 0 {
+			a = float64(m.p00)
+		}
+		for s := range le {
+			le[s] = min(le[s], min(math.Log(.5/clamp(a, .005, .999)), most))
+		}
+	}
+	for s := range le {
+		if le[s] > 0 && (!big[s] || known) {
+			le[s] = nothingFast
+		}
+		m.tails[s].add(le[s], at.T, 3*thr)
+		if beyond[s] && big[s] && !known {
+			m.streak[s] = min(m.streak[s]+1, 60000)
+		} else {
+			m.streak[s] = 0
+		}
+	}
+
+	// Sustained channel: the mean of a quarter of an hour (at least three windows), not whitened.
+	blockMs, _ := ringMs(p.StepMs)
+	fine, mid, day := m.roll(p, at, q, l)
+	if l.closed {
+		mostB := min(capBlock, 1+math.Log(1+n*float64(p.StepMs)/float64(blockMs)))
+		side := [2]float64{l.bw, -l.bw}
+		e := m.x(q.yhat+l.bz*q.sig) - m.x(q.yhat)
+		bg := gross
+		if age < blockYoungH && p.Season != NoSeason {
+			bg = max(bg, grossYoung)
+		}
+		bigB := [2]bool{e > 0 && e >= q.effUp*bg, e < 0 && -e >= q.effDn*bg}
+		young := age < blockFromH && p.Season != NoSeason
+		var in [2]bool
+		for s := range side {
+			var x float64
+			t := &m.tails[2+s]
+			x, in[s] = t.nats(side[s], alphaBlock, m.flags&(flagPrevBUp<<s) != 0, mostB, infl)
+			if x > 0 && (!bigB[s] || known || young) {
+				x = nothingBlock
+			}
+			t.add(x, at.T-blockMs, 3*thr)
+		}
+		l.bInUp, l.bInDn = in[0], in[1]
+	}
+
+	var w voice
+	perDay := dayH / dt
+	for s := range 2 {
+		if !bad[s] || (p.Mode == Event && m.hit < .05) {
+			continue
+		}
+		st := [2]State{High, Low}[s]
+		f, b := &m.tails[s], &m.tails[2+s]
+		sc := 0.
+		if f.m > 0 {
+			sc = float64(f.m) / (thr * temper(f, perDay))
+		}
+		if int(m.streak[s]) < max(p.Persist, 1) {
+			sc = min(sc, .99)
+		}
+		w.say(PointTest, st, sc, int64(f.on)*1000)
+		sc = 0
+		if b.m > 0 {
+			sc = float64(b.m) / (thr * temper(b, dayH*hourMs/float64(blockMs)))
+		}
+		if !big[s] {
+			sc = min(sc, .99)
+		}
+		w.say(ShiftTest, st, sc, int64(b.on)*1000)
+	}
+	m.event(p, v, at, l, &w)
+	m.flat(p, v, at, l, thr, &w)
+	m.slow(p, at, fine, mid, day, bad, dt, &w)
+	m.ceiling(p, v)
+	if int(m.ceil) >= max(p.Persist, 1) {
+		w.say(CeilingTest, side(p), 1.01, at.T-int64(m.ceil-1)*p.StepMs)
+	}
+	l.suspect = w.score > .5
+
+	j := Judgement{Band: q.band, Seasonal: m.season(), Maturity: m.maturity(p)}
+	j.Transition = m.move(p, at, v, q, l, &w, dt)
+	m.report(p, &w, l, thr, &j)
+	return j
+}
+
+// gross is by how much a deviation must exceed the smallest effect: more while little has been seen, and in hours of
+// the week that were never seen, for a first weekend is no outage.
+func (m *Model) gross(p *Params, q *prediction, age float64) float64 {
+	if age < learnH {
+		return grossYoung
+	}
+	if age < 8*dayH && m.mode == 1 && m.byWeek[q.how] == noCell && (p.Season == Auto || p.Season == Weekly) {
+		return grossWeek
+	}
+	return 1
+}
+
+// usual reports whether a window far from its prediction is still what its hours bring, or where the same hours of last week
+// were. The prediction is a line between the centres of hours, so a step or a break at the full hour is wrong by half its height;
+// the range here holds both hours' levels and the lines of either side led on to the window. The weekly profile must prove itself to
+// be used, which takes days; the Monday after the first weekend and the second weekend are no news either.
+func (m *Model) usual(p *Params, q *prediction, l *lesson) bool {
+	if math.Abs(l.z) < 2.5 || m.mode == 0 && p.Season != Weekly {
+		return false
+	}
+	near := func(week bool, off float64) bool {
+		var c [4]float64 // the hour before, the two around the window, the hour after
+		for i := range c {
+			h := (q.from + 167 + i) % 168
+			c[i] = float64(m.byHour[h%24]) * unit
+			if week {
+				if m.byWeek[h] == noCell {
+					return false
+				}
+				c[i] += float64(m.byWeek[h]) * float64(m.weekUnit)
+			}
+		}
+		before := c[1] + q.frac*(c[1]-c[0])
+		after := c[2] + (1-q.frac)*(c[2]-c[3])
+		y := l.y - off
+		return y > min(c[1], c[2], before, after)-3*q.sig && y < max(c[1], c[2], before, after)+3*q.sig
+	}
+	return m.mode == 1 && near(false, float64(m.off[1])) ||
+		(m.mode == 2 || p.Season == Auto || p.Season == Weekly) && near(true, float64(m.off[2]))
+}
+
+// report fills what the tests and the alarm say into j.
+func (m *Model) report(p *Params, w *voice, l *lesson, thr float64, j *Judgement) {
+	j.State, j.Test, j.Score = m.state, w.test, w.score
+	if m.state.Alarm() {
+		j.Score = max(j.Score, 1)
+		j.Test, j.Onset = m.test, m.since
+	} else {
+		j.Score = min(j.Score, .99) // at 1 there is an alarm, or one ended in this very window
+		j.Onset = w.onset
+		if m.state == Normal && m.ageH() < learnH {
+			j.State = Learning
+		}
+	}
+	j.Evidence = j.Score * thr
+	if m.state == Drifting || (m.state.Alarm() && m.test == DriftTest) {
+		t := trend{hours: 24, start: l.level - float64(m.slope), end: l.level}
+		j.LimitEta, j.SlopePerDay = m.eta(p, &t)
+	}
+}
+
+// side is the state of an alarm on the bad side.
+func side(p *Params) State {
+	if p.Bad == Down {
+		return Low
+	}
+	return High
+}
+
+// inflation weakens evidence while the law of the tail is young: tail probabilities are raised to 1/inflation.
+func (m *Model) inflation(p *Params, age float64) float64 {
+	f := 1.
+	if age < 48 {
+		f = 3 - 2*age/48
+	}
+	if age < 168 && p.Season != NoSeason {
+		f += .5
+	}
+	return f
+}
+
+// temper is how much more evidence than the threshold an alarm of this tail needs, since the signal's days
+// usually bring more than independent windows would (.9 ln of their number).
+func temper(t *tail, perDay float64) float64 {
+	if t.med <= 1 {
+		return 1 // the logarithm of four, at least
+	}
+	return clamp(float64(t.med)/(.9*math.Log(max(perDay, 4))), 1, temperMax)
+}
+
+// roll adds the window to the blocks under way and closes those that end with it.
+func (m *Model) roll(p *Params, at Moment, q *prediction, l *lesson) (fine, mid, day bool) {
+	blockMs, midMs := ringMs(p.StepMs)
+	l.level = l.y - q.shape
+	b, nb := number(at.T, blockMs), number(at.T+p.StepMs, blockMs)
+	if b != m.b {
+		if m.bN > 0 {
+			m.r15()[m.b%48] = pack(m.bDev / float32(m.bN))
+		}
+		blank(m.r15(), m.b, b)
+		m.b, m.bN, m.bSum, m.bDev = b, 0, 0, 0
+	}
+	m.bSum += float32(clamp(l.z, -25, 25))
+	m.bDev += float32(l.level)
+	m.bN++
+	if nb != b {
+		m.r15()[b%48] = pack(m.bDev / float32(m.bN))
+		if int64(m.bN)*p.StepMs*2 > blockMs {
+			l.closed = true
+			l.bz = float64(m.bSum) / float64(m.bN)
+			l.bw = l.bz / math.Sqrt(float64(m.vb))
+		}
+		m.bN, m.bSum, m.bDev = 0, 0, 0
+		fine = true
+	}
+	c, nc := number(at.T, midMs), number(at.T+p.StepMs, midMs)
+	if c != m.q {
+		if m.qN > 0 {
+			m.r2h()[m.q%48] = pack(m.qSum / float32(m.qN))
+		}
+		blank(m.r2h(), m.q, c)
+		m.q, m.qN, m.qSum = c, 0, 0
+	}
+	m.qSum += float32(l.level)
+	m.qN++
+	if nc != c {
+		m.r2h()[c%48] = pack(m.qSum / float32(m.qN))
+		m.qN, m.qSum = 0, 0
+		mid = true
+	}
+	if d := at.Day & 0x3fffffff; d != m.d {
+		if m.dN > 0 && m.d != 0 {
+			if float64(m.dN)*float64(p.StepMs) > 12*hourMs { // half a day has another mean
+				m.r1d()[m.d%32] = pack(m.dSum / float32(m.dN))
+				day = true
+			}
+			blank(m.r1d(), m.d, d)
+			for i := range m.tails {
+				m.tails[i].closeDay(m.age)
+			}
+			m.age = min(m.age+1, 250)
+		} else {
+			blank(m.r1d(), m.d, d)
+		}
+		m.d, m.dN, m.dSum = d, 0, 0
+	}
+	if m.dN < math.MaxUint16 {
+		m.dSum += float32(l.level)
+		m.dN++
+	}
+	return fine, mid, day
+}
+
+// number returns the number of the cell in which the window that ended at t lies.
+func number(t, cell int64) int32 { return int32((t - 1) / cell & 0x3fffffff) }
+
+// slow runs the drift test on the rings that have news, and keeps track of the drift that stands.
+func (m *Model) slow(p *Params, at Moment, fine, mid, day bool, bad [2]bool, dt float64, w *voice) {
+	if m.mute > 0 {
+		m.mute = max(m.mute-float32(dt), 0)
+	}
+	m.driftH = min(m.driftH+float32(dt), 1e4)
+	fine = fine && (m.b%4 == 3 || mid) // once in four blocks: a drift takes hours, and the test is the dearest thing here
+	if !fine && !mid && !day {
+		return
+	}
+	t := m.driftTest(p, at, fine, mid, day)
+	if t.strength < weakTrend || t.perHour == 0 {
+		return
+	}
+	up := t.perHour > 0
+	if up && !bad[0] || !up && !bad[1] {
+		return
+	}
+	standing := m.state.Alarm() && m.test == DriftTest
+	if standing && (m.slope > 0) != up {
+		return
+	}
+	ms, _ := m.eta(p, &t)
+	if !standing && p.EtaMs > 0 && finite(p.Limit) && (ms == 0 || ms > p.EtaMs) {
+		return
+	}
+	if !standing && m.mute > 0 {
+		return
+	}
+	m.driftH = 0
+	if !standing || t.strength >= 1 {
+		m.slope = float32(t.perHour * 24)
+		m.spanH = float32(clamp(t.hours/3, 4, 72))
+	}
+	w.say(DriftTest, Drifting, t.strength, at.T-int64(t.since*hourMs))
+}
+
+// hit reports whether v alone is news for a signal that is usually zero.
+func (p *Params) hit(v float64) bool {
+	if p.Bad == Down {
+		v = -v
+	} else if p.Bad == Both {
+		v = math.Abs(v)
+	}
+	return v > 0 && v >= p.EffectAbs
+}
+
+// event judges signals that are usually zero: Persist windows above the effect, less so when such windows are common.
+func (m *Model) event(p *Params, v float64, at Moment, l *lesson, w *voice) {
+	if p.Mode != Event {
+		return
+	}
+	l.hit = p.hit(v)
+	if !l.hit {
+		if m.evHits > 0 {
+			m.evHits--
+		}
+		return
+	}
+	m.evHits = min(m.evHits+1, 60000)
+	rare := clamp(math.Log(.2/max(float64(m.hit), .001))/math.Log(.2/.02), 0, 1)
+	sc := rare * float64(m.evHits) / float64(max(p.Persist, 1))
+	if rare < 1 {
+		sc = min(sc, rare) // common enough to be its habit
+	}
+	w.say(EventTest, side(p), min(sc, 3), at.T-int64(m.evHits-1)*p.StepMs)
+}
+
+// flat judges values that repeat where they never did. Only signals without a good side are tested: there a stuck sensor
+// is the likely cause, while a ratio that rests at its good end is merely healthy.
+func (m *Model) flat(p *Params, v float64, at Moment, l *lesson, thr float64, w *voice) {
+	if v == m.prevX {
+		m.run = min(m.run+1, 60000)
+	} else {
+		m.run = 0
+	}
+	if p.Bad != Both || p.Mode == Event || p.Mode == Spread || m.run < 5 || (v == 0 && m.p0 > .001) {
+		return
+	}
+	if m.ageH() < 24 || m.run < 3*m.runMax+3 || float64(m.run)*float64(p.StepMs) < flatLeastMs || m.sigma <= 4*minSig {
+		return
+	}
+	same := max(float64(m.same), 1/float64(m.seen))
+	st := High
+	if l.e < 0 {
+		st = Low
+	}
+	w.say(FlatTest, st, min(float64(m.run)*-math.Log(2*min(same, .5))/thr, 2), at.T-int64(m.run)*p.StepMs)
+}
+
+// ceiling counts windows beyond the fixed mark.
+func (m *Model) ceiling(p *Params, v float64) {
+	if !finite(p.Ceiling) || p.Bad == Down && v >= p.Ceiling || p.Bad != Down && v <= p.Ceiling {
+		m.ceil = 0
+		return
+	}
+	m.ceil = min(m.ceil+1, 60000)
+}
+
+// warmAlarm is move for windows before warm-up ends: only a ceiling or an event may open an alarm.
+func (m *Model) warmAlarm(p *Params, at Moment, l *lesson, w *voice, j *Judgement) {
+	if int(m.ceil) >= max(p.Persist, 1) {
+		w.say(CeilingTest, side(p), 1.01, at.T-int64(m.ceil-1)*p.StepMs)
+	}
+	switch {
+	case !m.state.Alarm() && w.score >= 1:
+		m.state, m.test, m.since, m.rec = w.state, w.test, max(w.onset, m.first), 0
+		j.Transition = Opened
+	case !m.state.Alarm():
+	case m.test == EventTest && l.hit, m.test != EventTest && m.ceil > 0:
+		m.rec = 0
+	default:
+		m.rec += float32(p.StepMs) / hourMs
+		if float64(m.rec) >= recoverH(p) {
+			m.state, m.test, m.since, m.rec, m.evHits = Learning, NoTest, 0, 0, 0
+			j.Transition = Recovered
+		}
+	}
+	j.State, j.Test = m.state, m.test
+	if m.state.Alarm() {
+		j.Score, j.Evidence, j.Onset = 1, threshold(p), m.since
+	}
+}
+
+// recoverH is for how long, in hours, a signal must be in its band to have recovered.
+func recoverH(p *Params) float64 {
+	return max(recoverLeastH, 2*float64(p.StepMs)/hourMs)
+}
+
+// move opens, keeps and ends the alarm.
+func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, w *voice, dt float64) Transition {
+	if !m.state.Alarm() {
+		if w.score >= 1 {
+			m.state, m.test, m.since = w.state, w.test, max(w.onset, m.first)
+			m.rec, m.candH, m.cand, m.candD = 0, 0, 0, 0
+			return Opened
+		}
+		m.state = Normal
+		// A move to the good side is no alarm, but it is not followed at once either: it is adopted once it has lasted.
+		if l.out != 0 {
+			m.candidate(l, q, dt)
+			if float64(m.candH) >= adoptH {
+				m.adopt(q)
+				return Adopted
+			}
+		} else {
+			m.candH = max(m.candH-2*float32(dt), 0)
+		}
+		return Stay
+	}
+	// Is it over?
+	in := false
+	switch m.test {
+	case CeilingTest:
+		in = m.ceil == 0
+	case FlatTest:
+		in = m.run == 0
+	case EventTest:
+		in = !l.hit
+	case DriftTest:
+		in = m.driftH >= m.spanH && l.out == 0
+	default:
+		in = l.out == 0 && (m.state != High || v <= q.band.Upper) && (m.state != Low || v >= q.band.Lower)
+	}
+	if in {
+		m.rec += float32(dt)
+	} else {
+		m.rec = max(m.rec-float32(dt), 0)
+	}
+	if float64(m.rec) >= recoverH(p)-dt/2 {
+		m.end(p)
+		return Recovered
+	}
+	// What was found as high may turn out to be on its way.
+	if w.test == DriftTest && w.score >= 1 && (m.test == PointTest || m.test == ShiftTest) {
+		m.state, m.test, m.since = Drifting, DriftTest, min(m.since, w.onset)
+	}
+	if m.test == DriftTest && m.driftH < m.spanH {
+		m.candH = 0
+		return Stay
+	}
+	far := uint16(max(p.Persist, 3))
+	switch {
+	case m.state == Drifting && l.out > 0 && p.Bad != Down, m.state == Low && m.streak[0] >= far && p.Bad != Down:
+		m.state = High // came to rest away from its band; or fell from one side to the other
+	case m.state == Drifting && l.out < 0 && p.Bad != Up, m.state == High && m.streak[1] >= far && p.Bad != Up:
+		m.state = Low
+	}
+	if m.test == DriftTest && m.state != Drifting {
+		m.test = ShiftTest
+	}
+	m.candidate(l, q, dt)
+	if float64(m.candH) >= adoptH && m.test != CeilingTest && m.test != EventTest && (p.Bad == Both || p.Bad == Up && m.cand < 0 || p.Bad == Down && m.cand > 0) {
+		m.adopt(q)
+		return Adopted
+	}
+	return Stay
+}
+
+// end closes the alarm and forgets the evidence for it.
+func (m *Model) end(p *Params) {
+	if m.test == DriftTest {
+		m.mute = 2 * m.spanH
+	}
+	m.state, m.test, m.since = Normal, NoTest, 0
+	m.rec, m.candH = 0, 0
+	m.evHits = 0
+	m.streak = [2]uint16{}
+	m.g = 0
+	for i := range m.tails {
+		m.tails[i].m = 0
+	}
+}
+
+// candidate follows the level at which the signal now stands, and for how long it has been steady.
+func (m *Model) candidate(l *lesson, q *prediction, dt float64) {
+	r := float32(dt / (dt + 3))
+	if m.candH == 0 {
+		m.cand, m.candD = float32(l.e), float32(q.sig)
+	}
+	d := float32(l.e) - m.cand
+	lim := 4 * max(m.candD, float32(q.sig))
+	if d > lim || d < -lim {
+		m.candH = max(m.candH-3*float32(dt), 0)
+	} else {
+		m.candH += float32(dt)
+	}
+	m.cand += r * clamp32(d, -lim, lim)
+	if d < 0 {
+		d = -d
+	}
+	m.candD += r * (min(1.2533*d, 2*lim) - m.candD)
+}
+
+// adopt makes the candidate the level; the old one is remembered for two weeks.
+func (m *Model) adopt(q *prediction) {
+	for k := range m.off {
+		m.off[k] += m.cand
+	}
+	m.quick += m.cand
+	now := q.yhat - q.shape + float64(m.cand)
+	m.alt, m.altH = -m.cand, 14*dayH
+	m.sigma = max(m.sigma, min(m.candD, 3*m.sigma))
+	// The rings' past moves along, so that the step is no trend.
+	for _, ring := range [...][]int16{m.r1d(), m.r2h(), m.r15()} {
+		for i, c := range ring {
+			if c != hole && math.Abs(float64(c)*unit-now) > math.Abs(float64(m.cand))/2 {
+				ring[i] = pack(float32(c)*unit + m.cand)
+			}
+		}
+	}
+	m.end(&Params{})
+	m.cand, m.candD = 0, 0
+}

@@ -1,0 +1,250 @@
+package model
+
+// The rhythm: what the hour of the day and of the week usually brings, and whether knowing it predicts better.
+
+import "math"
+
+func (m *Model) visited(h int) int { return int(m.visits[h/2]>>(4*(h&1))) & 15 }
+
+func (m *Model) visit(h int) {
+	if m.visited(h) < 15 {
+		m.visits[h/2] += 1 << (4 * (h & 1))
+	}
+}
+
+// profile returns the daily and the weekly shape at ph (hours of the week), the factor of the hour's residual scale,
+// the last hour whose centre is not after ph, and the share of the way from there to the next centre. Values between the centres of hours are on the line between them.
+func (m *Model) profile(ph float64) (day, week, widen float64, from int, frac float64) {
+	a := ph - .5
+	if a < 0 {
+		a += 168
+	}
+	i := int(a)
+	f := a - float64(i)
+	i %= 168
+	k := i + 1
+	if k == 168 {
+		k = 0
+	}
+	hi, hk := i%24, k%24
+	di, dk := float64(m.byHour[hi])*unit, float64(m.byHour[hk])*unit
+	day = di + f*(dk-di)
+	week, widen = day, 1
+	if m.visits[0]&15 != 0 || m.mode > 0 {
+		a, b := float64(octaves[m.scale[hi]]), float64(octaves[m.scale[hk]])
+		widen = a + f*(b-a)
+	}
+	if m.mode == 2 || m.errH > 0 {
+		wi := m.cell(i, di)
+		week = wi + f*(m.cell(k, dk)-wi)
+	}
+	return day, week, widen, i, f
+}
+
+// cell returns the weekly profile of one hour, drawn towards the hour of day's value.
+func (m *Model) cell(how int, day float64) float64 {
+	c := m.byWeek[how]
+	if c == noCell {
+		return day
+	}
+	return day + m.trust(how)*float64(c)*float64(m.weekUnit)
+}
+
+// trust is the weight of an hour-of-week cell against its hour of day: n/(n+k), where k falls as the week proves to
+// predict better (empirical Bayes; a fixed k left a bias of 20 % at weekends).
+func (m *Model) trust(how int) float64 {
+	n := max(float64(m.weekday[how/24]), 1)
+	k := 1.
+	if m.errH > 1 && m.err[1] > 0 {
+		k = clamp(2*float64(m.err[2]/m.err[1])-1, .05, 1)
+	}
+	return n / (n + k)
+}
+
+// rhythm reports whether the profiles know enough to be corrected and compared. Visits never become fewer, so the answer is kept.
+func (m *Model) rhythm(p *Params) bool {
+	if m.flags&flagReady != 0 {
+		return true
+	}
+	if m.ready(2) {
+		m.flags |= flagReady
+		return true
+	}
+	return (p.Season == Daily || p.Season == Weekly) && m.ready(1)
+}
+
+// ready reports whether every hour of the day has been seen n times.
+func (m *Model) ready(n int) bool {
+	for h := range 24 {
+		if m.visited(h) < n {
+			return false
+		}
+	}
+	return true
+}
+
+// hourOf adds one window to the hour of week how, and folds the hour before in when a new one begins.
+// r < 1 slows learning down.
+func (m *Model) hourOf(p *Params, how int, y, e float64, r float32) (closed bool) {
+	if m.hour != uint8(how) && m.hN > 0 && m.hour < 168 {
+		m.closeHour(p, r)
+		closed = true
+	}
+	if m.hour != uint8(how) {
+		m.hour = uint8(how)
+		m.hSum, m.hAbs, m.hRes, m.hN = 0, 0, 0, 0
+	}
+	if m.hN < math.MaxUint16 {
+		m.hSum += float32(y)
+		m.hRes += float32(e)
+		m.hAbs += float32(min(math.Abs(e), 4*max(float64(m.sigma), minSig)))
+		m.hN++
+	}
+	return closed
+}
+
+func (m *Model) closeHour(p *Params, r float32) {
+	how := int(m.hour)
+	h := how % 24
+	n := float32(m.hN)
+	mean := m.hSum / n
+	// What one hour may move the profile: robust once the profile has been seen twice.
+	lim := 4 * max(m.sigma, minSig) * octaves[m.scale[h]]
+	vis := m.visited(h)
+	was := float32(m.byHour[h]) * unit
+	m.byHour[h] = pack(toward(was, mean, vis, 1./8, lim, r))
+	if r == 1 || vis == 0 {
+		m.visit(h)
+	}
+	day := float32(m.byHour[h]) * unit
+	// Cells are kept as distances from the hour of day but mean levels: when that moves they must not. Without this the
+	// first Monday, learned when it alone was the hour of day, looked like the mean of the week ever after.
+	if day != was && vis > 0 {
+		for k := h; k < 168; k += 24 {
+			if m.byWeek[k] != noCell {
+				m.setCell(k, float32(m.byWeek[k])*m.weekUnit-(day-was))
+			}
+		}
+	}
+	c := m.byWeek[how]
+	switch {
+	case c != noCell:
+		m.setCell(how, toward(float32(c)*m.weekUnit, mean-day, max(int(m.weekday[how/24]), 1), 1./5, lim, r))
+	case r == 1: // what an alarm was about is not taken for the week's habit
+		m.setCell(how, mean-day)
+	}
+	if h == 23 && m.weekday[how/24] < 250 && m.last-m.first > 86_000_000 {
+		m.weekday[how/24]++
+	}
+	// Residual scale of the hour, once the profile carries the shape. A third of the way, since one step is 1/32 octave.
+	if vis >= 2 && n*float32(m.step) >= hourMs/2 {
+		sig := max(m.sigma, minSig)
+		ratio := float64(1.2533*m.hAbs/n) / float64(sig)
+		want := clamp(math.Log2(max(ratio, .05))*32, -48, 64) + 128
+		d := r * float32(want-float64(m.scale[h])) / 6
+		m.scale[h] = uint8(clamp(math.Round(float64(m.scale[h])+float64(d)), 64, 208))
+	}
+	m.setMean()
+	res := m.hRes / n
+	m.hv += r * max(1./168, 1/(float32(m.ageH())+4)) * (min(res*res, 9*m.hv) - m.hv)
+}
+
+// setMean takes the mean of the shape in use, which the levels of the rings keep. The mean of the whole week in mode 2: that of the
+// hour of day follows weekends, and would put the week's wave into a level that is to be rid of it.
+func (m *Model) setMean() {
+	s := 0.
+	for _, d := range m.byHour {
+		s += float64(d)
+	}
+	s *= unit / 24
+	if m.mode == 2 {
+		for d := range 7 {
+			w := int32(0)
+			for _, c := range m.byWeek[24*d : 24*d+24] {
+				if c != noCell {
+					w += int32(c)
+				}
+			}
+			s += m.trust(24*d) * float64(w) * float64(m.weekUnit) / 168
+		}
+	}
+	m.mean = float32(s)
+}
+
+// toward moves old to seen by 1/(visits+1), at least least, of the distance; from the third visit on by no more than lim allows.
+func toward(old, seen float32, visits int, least, lim, r float32) float32 {
+	if visits == 0 {
+		return seen
+	}
+	d := seen - old
+	if visits >= 2 {
+		d = clamp32(d, -lim, lim)
+	}
+	return old + r*max(1/float32(visits+1), least)*d
+}
+
+// setCell writes an hour of week. The unit doubles when a value does not fit. Rounding is dithered by the count of windows:
+// a byte is coarse, and plain rounding would never learn what is less than half a unit away.
+func (m *Model) setCell(how int, d float32) {
+	for k := 0; math.Abs(float64(d)) > 126*float64(m.weekUnit) && k < 40; k++ {
+		m.weekUnit *= 2
+		for i, c := range m.byWeek {
+			if c != noCell {
+				m.byWeek[i] = c / 2
+			}
+		}
+	}
+	dither := float64(m.seen*2654435769) / (1 << 32)
+	m.byWeek[how] = int8(clamp(math.Floor(float64(d/m.weekUnit)+dither), -127, 127))
+}
+
+// octaves are the factors that an hour's residual scale stands for: 2^((k−128)/32).
+var octaves = func() (t [256]float32) {
+	for k := range t {
+		t[k] = float32(math.Exp2((float64(k) - 128) / 32))
+	}
+	return t
+}()
+
+// pack rounds y to the unit of profiles and rings. The lowest value is kept for holes.
+func pack(y float32) int16 {
+	return int16(math.RoundToEven(clamp(float64(y)/unit, -32767, 32767)))
+}
+
+// choose moves to the predictor that has proved best. A season must win by a margin, and must go when it loses.
+func (m *Model) choose(p *Params) {
+	if p.Season == NoSeason || p.Mode == Spread || p.Mode == Event || m.errH < 12 {
+		return
+	}
+	best := m.mode
+	h := m.ageH()
+	switch m.mode {
+	case 0:
+		if m.err[1] < .9*m.err[0] {
+			best = 1
+		}
+	case 1:
+		if m.err[1] > .98*m.err[0] {
+			best = 0
+		} else if h > 7*dayH && p.Season != Daily && m.err[2] < .95*m.err[1] {
+			best = 2
+		}
+	case 2:
+		if m.err[2] > 1.0*m.err[1] {
+			best = 1
+		}
+	}
+	if best == m.mode {
+		return
+	}
+	if m.err[m.mode] > 0 {
+		f := clamp32(m.err[best]/m.err[m.mode], .1, 10)
+		m.sigma *= f
+		m.hv *= f * f
+	}
+	m.mode = best
+	m.setMean()
+	// The fast average and the blocks were residuals of the other predictor, the fine ring was rid of another shape.
+	m.g = 0
+	m.clearRings()
+}
