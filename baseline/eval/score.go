@@ -1,0 +1,419 @@
+package eval
+
+// Counting: episodes, events, false alerts, delays, incidents. The rules are fixed; nothing here knows how the model works.
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// SeriesReport is what one series gave.
+type SeriesReport struct {
+	Name     string
+	Events   int       // labelled events after history
+	Detected int       // … in whose tolerance an alert began
+	Alerts   int       // alert episodes that began after history
+	False    int       // … of those outside every event's tolerance, on a row labelled 0
+	Days     float64   // scored time
+	Delays   []float64 // seconds from an event's begin to its first alert, one for each detected event; never below 0
+	// Tests counts the false alerts by the test that raised them.
+	Tests  map[string]int
+	onsets []int64
+	from   int64 // scored time, Unix seconds
+	to     int64
+}
+
+// SetReport is what a folder of series gave.
+type SetReport struct {
+	Name      string
+	Series    []SeriesReport // by name
+	Incidents int            // incidents of groups of series, after history
+	Caught    int            // … inside which a member's alert began
+	Chance    float64        // share of equally long windows of normal time of the same members that hold an alert's begin
+}
+
+// Totals returns the sums over the series: labelled events, those detected, false alerts, and scored days.
+func (s *SetReport) Totals() (events, detected, falses int, days float64) {
+	for i := range s.Series {
+		r := &s.Series[i]
+		events += r.Events
+		detected += r.Detected
+		falses += r.False
+		days += r.Days
+	}
+	return
+}
+
+// Recall is detected events over events; NaN without events.
+func (s *SetReport) Recall() float64 {
+	e, d, _, _ := s.Totals()
+	return float64(d) / float64(e)
+}
+
+// Precision is detected events over detected events and false alerts; NaN when there is neither.
+func (s *SetReport) Precision() float64 {
+	_, d, f, _ := s.Totals()
+	return float64(d) / float64(d+f)
+}
+
+// F1 is the harmonic mean of recall and precision; 0 when nothing was detected.
+func (s *SetReport) F1() float64 {
+	e, d, f, _ := s.Totals()
+	if d == 0 {
+		return 0
+	}
+	return 2 * float64(d) / float64(e+d+f)
+}
+
+// FalsePerDay is false alerts per series and day.
+func (s *SetReport) FalsePerDay() float64 {
+	_, _, f, days := s.Totals()
+	if days == 0 {
+		return 0
+	}
+	return float64(f) / days
+}
+
+// Delay returns the q quantile (0–1) of the delays in seconds, NaN when nothing was detected.
+func (s *SetReport) Delay(q float64) float64 {
+	var all []float64
+	for i := range s.Series {
+		all = append(all, s.Series[i].Delays...)
+	}
+	if len(all) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(all)
+	return all[int(q*float64(len(all)-1)+.5)]
+}
+
+// meta is a set's meta.json.
+type meta struct {
+	Info struct {
+		Hold int64 `json:"hold"` // seconds; 0 = the usual
+	} `json:"info"`
+	Series map[string]struct {
+		EvalStart int64 `json:"eval_start"`
+		Step      int64 `json:"step"`
+	} `json:"series"`
+}
+
+type incident struct {
+	ID     string   `json:"id"`
+	Start  int64    `json:"start"`
+	End    int64    `json:"end"`
+	Series []string `json:"series"`
+}
+
+// span is a time from a to b, Unix seconds, both included.
+type span struct{ a, b int64 }
+
+// fileMax bounds what is read of meta.json and incidents.json.
+const fileMax = 64 << 20
+
+func readJSON(path string, v any) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := json.NewDecoder(io.LimitReader(f, fileMax)).Decode(v); err != nil {
+		return fmt.Errorf("read %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+// ScoreDir replays and scores every *.csv and *.csv.gz of dir, a set laid out as: meta.json (optional; history and hold),
+// incidents.json (optional), one file for each series with a label column.
+func ScoreDir(dir string, o Options) (SetReport, error) {
+	rep := SetReport{Name: filepath.Base(filepath.Clean(dir))}
+	var mt meta
+	if err := readJSON(filepath.Join(dir, "meta.json"), &mt); err != nil && !os.IsNotExist(err) {
+		return rep, err
+	}
+	var incidents []incident
+	if err := readJSON(filepath.Join(dir, "incidents.json"), &incidents); err != nil && !os.IsNotExist(err) {
+		return rep, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return rep, err
+	}
+	var files []string
+	for _, e := range entries {
+		if !e.IsDir() && (strings.HasSuffix(e.Name(), ".csv") || strings.HasSuffix(e.Name(), ".csv.gz")) {
+			files = append(files, e.Name())
+		}
+	}
+	if len(files) == 0 {
+		return rep, fmt.Errorf("%s: no .csv or .csv.gz files", dir)
+	}
+	rep.Series = make([]SeriesReport, len(files))
+	errs := make([]error, len(files))
+	var wg sync.WaitGroup
+	var mu sync.Mutex // guards done and serialises Progress
+	done := 0
+	next := make(chan int)
+	for range max(1, o.Parallel) {
+		wg.Go(func() {
+			for i := range next {
+				name := strings.TrimSuffix(strings.TrimSuffix(files[i], ".gz"), ".csv")
+				rep.Series[i], errs[i] = scoreFile(filepath.Join(dir, files[i]), name, mt, o)
+				mu.Lock()
+				done++
+				if o.Progress != nil {
+					o.Progress(done, len(files))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range files {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return rep, fmt.Errorf("%s: %w", files[i], err)
+		}
+	}
+	rep.scoreIncidents(incidents)
+	return rep, nil
+}
+
+func scoreFile(path, name string, mt meta, o Options) (SeriesReport, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return SeriesReport{}, err
+	}
+	defer f.Close()
+	rows, err := ReadCSV(f, o.RowsMax)
+	if err != nil {
+		return SeriesReport{}, err
+	}
+	return Score(name, rows, mt.Series[name].EvalStart, mt.Info.Hold, o)
+}
+
+// Score replays rows and scores the alarms against their labels. Rows before evalStart (Unix seconds) are history. hold is the
+// distance in seconds below which alerts, or labels, are one; 0 = the larger of 15 minutes and 3 steps.
+func Score(name string, rows []Row, evalStart, hold int64, o Options) (SeriesReport, error) {
+	rep := SeriesReport{Name: name, Tests: map[string]int{}}
+	if len(rows) == 0 {
+		return rep, nil
+	}
+	step := Step(rows)
+	if hold <= 0 {
+		hold = max(900, 3*step)
+	}
+	rep.from = max(evalStart, rows[0].T)
+	rep.to = rows[len(rows)-1].T
+	rep.Days = float64(max(0, rep.to-rep.from)) / 86400
+
+	c := newCount(&rep, rows, evalStart, hold, step)
+	err := Replay(rows, o, func(r *Result) error {
+		if r.State.Alarm() {
+			c.alert(r.Row, r.Test.String())
+		}
+		return nil
+	})
+	return rep, err
+}
+
+// count compares alert rows with the labels of a series.
+type count struct {
+	rep           *SeriesReport
+	from          int64 // rows before it are history
+	hold          int64
+	before, after int64 // tolerance around an event
+	events        []span
+	hit           []bool
+	last          int64 // time of the newest alert row
+}
+
+func newCount(rep *SeriesReport, rows []Row, evalStart, hold, step int64) *count {
+	c := &count{rep: rep, from: evalStart, hold: hold, before: max(300, 2*step), after: max(600, 2*step), last: math.MinInt64}
+	for _, r := range rows {
+		if r.Label != 1 || r.T < evalStart {
+			continue
+		}
+		if n := len(c.events); n > 0 && r.T-c.events[n-1].b <= hold {
+			c.events[n-1].b = r.T
+		} else {
+			c.events = append(c.events, span{r.T, r.T})
+		}
+	}
+	rep.Events = len(c.events)
+	c.hit = make([]bool, len(c.events))
+	return c
+}
+
+// alert takes a row on which an alarm stood, in order of time, and the test that raised it.
+func (c *count) alert(r Row, test string) {
+	begins := c.last == math.MinInt64 || r.T-c.last > c.hold
+	c.last = r.T
+	if !begins || r.T < c.from {
+		return
+	}
+	c.rep.Alerts++
+	c.rep.onsets = append(c.rep.onsets, r.T)
+	inside := false
+	for i, e := range c.events {
+		if r.T < e.a-c.before || r.T > e.b+c.after {
+			continue
+		}
+		inside = true
+		if !c.hit[i] {
+			c.hit[i] = true
+			c.rep.Detected++
+			c.rep.Delays = append(c.rep.Delays, float64(max(0, r.T-e.a)))
+		}
+	}
+	if !inside && r.Label == 0 {
+		c.rep.False++
+		c.rep.Tests[test]++
+	}
+}
+
+// scoreIncidents counts caught incidents of groups and, beside them, how often equally long windows of normal time would have been
+// "caught" as well. The windows lie one after the other through the scored time of the members and touch no incident.
+func (s *SetReport) scoreIncidents(incidents []incident) {
+	if len(incidents) == 0 {
+		return
+	}
+	by := make(map[string]*SeriesReport, len(s.Series))
+	for i := range s.Series {
+		by[s.Series[i].Name] = &s.Series[i]
+	}
+	chance, weight := 0., 0
+	for _, in := range incidents {
+		var onsets []int64
+		from, to := int64(math.MaxInt64), int64(math.MinInt64)
+		for _, name := range in.Series {
+			if r := by[name]; r != nil {
+				onsets = append(onsets, r.onsets...)
+				from, to = min(from, r.from), max(to, r.to)
+			}
+		}
+		if from > to || in.End < from {
+			continue
+		}
+		slices.Sort(onsets)
+		s.Incidents++
+		if anyIn(onsets, in.Start, in.End) {
+			s.Caught++
+		}
+		length := max(in.End-in.Start, 1)
+		windows, caught := 0, 0
+		for a := from; a+length <= to; a += length {
+			if !slices.ContainsFunc(incidents, func(x incident) bool {
+				return x.Start <= a+length && x.End >= a && slices.ContainsFunc(x.Series, func(n string) bool { return slices.Contains(in.Series, n) })
+			}) {
+				windows++
+				if anyIn(onsets, a, a+length-1) {
+					caught++
+				}
+			}
+		}
+		if windows > 0 {
+			chance += float64(caught) / float64(windows)
+			weight++
+		}
+	}
+	if weight > 0 {
+		s.Chance = chance / float64(weight)
+	}
+}
+
+// anyIn reports whether a sorted list has a value from a to b.
+func anyIn(sorted []int64, a, b int64) bool {
+	i, _ := slices.BinarySearch(sorted, a)
+	return i < len(sorted) && sorted[i] <= b
+}
+
+// String renders the report as a few lines of text.
+func (s *SetReport) String() string {
+	var b strings.Builder
+	e, d, f, days := s.Totals()
+	fmt.Fprintf(&b, "%s: %d series, %.0f series-days, %d events\n", s.Name, len(s.Series), days, e)
+	fmt.Fprintf(&b, "  recall %s  precision %s  F1 %.2f  false alerts %d (%.3f per series-day)\n", ratio(d, e), ratio(d, d+f), s.F1(), f, s.FalsePerDay())
+	if d > 0 {
+		fmt.Fprintf(&b, "  delay  median %s  90 %% %s\n", seconds(s.Delay(.5)), seconds(s.Delay(.9)))
+	}
+	if s.Incidents > 0 {
+		fmt.Fprintf(&b, "  incidents  %d of %d caught; by chance %.2f\n", s.Caught, s.Incidents, s.Chance)
+	}
+	return b.String()
+}
+
+// Table renders several sets as one table of fixed columns, with the mean of the sets' F1 below when there are several. The last
+// column says which tests raised the false alerts. The same reports give the same text.
+func Table(sets []SetReport) string {
+	var b strings.Builder
+	line := func(f string, args ...any) {
+		b.WriteString(strings.TrimRight(fmt.Sprintf(f, args...), " "))
+		b.WriteByte('\n')
+	}
+	line("%-12s %6s %6s %6s %6s %6s %5s %9s %8s %8s  %-16s  %s", "set", "series", "days", "events", "recall", "prec", "F1", "false/day", "delay50", "delay90",
+		"caught (chance)", "false by test")
+	sum := 0.
+	for i := range sets {
+		s := &sets[i]
+		e, d, f, days := s.Totals()
+		inc := "-"
+		if s.Incidents > 0 {
+			inc = fmt.Sprintf("%d/%d (%.2f)", s.Caught, s.Incidents, s.Chance)
+		}
+		line("%-12s %6d %6.0f %6d %6s %6s %5.2f %9.3f %8s %8s  %-16s  %s", s.Name, len(s.Series), days, e, ratio(d, e), ratio(d, d+f), s.F1(), s.FalsePerDay(),
+			seconds(s.Delay(.5)), seconds(s.Delay(.9)), inc, s.falseByTest())
+		sum += s.F1()
+	}
+	if len(sets) > 1 {
+		line("%-12s %6s %6s %6s %6s %6s %5.2f", "mean", "", "", "", "", "", sum/float64(len(sets)))
+	}
+	return b.String()
+}
+
+// falseByTest lists the tests that raised false alerts, the most frequent first.
+func (s *SetReport) falseByTest() string {
+	n := map[string]int{}
+	for i := range s.Series {
+		for test, k := range s.Series[i].Tests {
+			n[test] += k
+		}
+	}
+	tests := slices.Collect(maps.Keys(n))
+	slices.SortFunc(tests, func(a, b string) int { return cmp.Or(n[b]-n[a], strings.Compare(a, b)) })
+	for i, t := range tests {
+		tests[i] = fmt.Sprintf("%s %d", t, n[t])
+	}
+	return strings.Join(tests, ", ")
+}
+
+func ratio(a, b int) string {
+	if b == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", float64(a)/float64(b))
+}
+
+func seconds(s float64) string {
+	switch {
+	case math.IsNaN(s):
+		return "-"
+	case s < 120:
+		return fmt.Sprintf("%.0f s", s)
+	case s < 7200:
+		return fmt.Sprintf("%.0f min", s/60)
+	}
+	return fmt.Sprintf("%.1f h", s/3600)
+}
