@@ -162,6 +162,12 @@ func NewManager(opts Options) *Manager {
 
 var _ baseline.Sink = (*Manager)(nil)
 
+// SetNotificationsPerDay changes the cap of Options.NotificationsPerDay from the next window on. It belongs to the fold.
+func (m *Manager) SetNotificationsPerDay(n int) {
+	m.opts.NotificationsPerDay = n
+	orInt(&m.opts.NotificationsPerDay, 5)
+}
+
 // Snapshot returns the present picture. It is immutable and never nil.
 func (m *Manager) Snapshot() *Snapshot { return m.snap.Load() }
 

@@ -349,12 +349,12 @@ func TestGoneSignalsEndTheirIncident(t *testing.T) {
 func TestHostileLabelsAndCrowdsStayBounded(t *testing.T) {
 	b := newBench(Options{})
 	long := strings.Repeat("<!channel>\u202e", 400)
-	for i := range 3000 {
+	for i := range 1000 {
 		b.alarm(sig(wlCPU, "namespace", "shop", "workload", fmt.Sprint(i)+long), model.High, 1, 1)
 	}
 	b.minutes(3)
 	s := b.m.Snapshot()
-	if len(s.Open) != 1 || len(s.Open[0].Members) != 64 || s.Open[0].More != 3000-64 {
+	if len(s.Open) != 1 || len(s.Open[0].Members) != 64 || s.Open[0].More != 1000-64 {
 		t.Fatalf("open %d, members %d, more %d", len(s.Open), len(s.Open[0].Members), s.Open[0].More)
 	}
 	if n := len(b.m.AppendState(nil)); n > 256<<10 {
@@ -429,9 +429,9 @@ func randomWorld(r *rand.Rand, batches int) []baseline.Batch {
 
 // TestRestoredManagerContinuesBitForBit restores at random points and compares with the run that was never stopped.
 func TestRestoredManagerContinuesBitForBit(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		world := randomWorld(r, 3000)
+		world := randomWorld(r, 1500)
 		var want, got []Notification
 		opts := func(to *[]Notification) Options {
 			return Options{Rule: ruleByName, ClosedMax: 40, Emit: func(n Notification) { *to = append(*to, n) }}
@@ -485,11 +485,11 @@ func flat(in []Notification) (out []string) {
 // TestNotificationGrammar holds for any world: every incident is announced at most once, before anything else is
 // said of it, closed at most once and last, ids are unique, and the caps hold.
 func TestNotificationGrammar(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		var told []Notification
 		m := NewManager(Options{Rule: ruleByName, NotificationsPerDay: 4, PagesPerDay: 6, Emit: func(n Notification) { told = append(told, n) }})
 		latest, perDay := int64(0), map[int64][2]int{} // by the latest day on which anything was said: clusters disagree about the date
-		for _, b := range randomWorld(rand.New(rand.NewPCG(seed, 2)), 4000) {
+		for _, b := range randomWorld(rand.New(rand.NewPCG(seed, 2)), 2000) {
 			before := len(told)
 			m.Observe(b)
 			if b.Old && len(told) > before {
@@ -543,7 +543,7 @@ func TestRestoreRefusesDamage(t *testing.T) {
 	}
 	state := m.AppendState(nil)
 	for n := range len(state) {
-		if n > 2000 && n%97 != 0 {
+		if n > 500 && n%197 != 0 {
 			continue
 		}
 		if err := NewManager(Options{}).RestoreState(state[:n]); !errors.Is(err, ErrState) {
@@ -678,6 +678,13 @@ func TestSentencesAreOneSafeLine(t *testing.T) {
 	m.Rule = &signal.Rule{Summary: "{{ $labels.workload | pct }}"} // fails when filled
 	if got := m.Sentence(false); !strings.HasPrefix(got, "wl.cpu is 3") {
 		t.Errorf("with a broken template: %q", got)
+	}
+	if got := m.Command("kubectl describe deploy {{ $labels.workload }}"); got != "kubectl describe deploy 'a b [31m'" {
+		t.Errorf("command: %q", got)
+	}
+	m.Entity[1].Value = "x'; rm -rf / #"
+	if got := m.Command("describe {{ $labels.workload }} {{ $labels.cluster }}"); got != `describe 'x'\''; rm -rf / #' prod` {
+		t.Errorf("command: %q", got)
 	}
 	m.State, m.Value = model.Absent, math.NaN()
 	if got := m.Sentence(false); got != "wl.cpu has no data any more" {

@@ -103,27 +103,60 @@ func (m *Member) Sentence(worst bool) string {
 		return Clean(m.Name+" has no data any more", summaryMax)
 	}
 	if m.Rule != nil && m.Rule.Summary != "" {
-		d := summaryData{
-			Value: quantity{value, m.Unit}, Low: quantity{band.Lower, m.Unit}, High: quantity{band.Upper, m.Unit},
-			Expected: quantity{band.Expected, m.Unit}, Slope: quantity{m.SlopePerDay, m.Unit},
-			Band: Range(band.Lower, band.Upper, m.Unit), Labels: make(map[string]string, len(m.Entity)),
-		}
-		if len(m.Top) > 0 {
-			d.Top = m.Top[0].Name
-		}
-		if m.LimitEta > 0 {
-			d.Eta = Span(m.LimitEta)
-		}
-		for _, l := range m.Entity {
-			d.Labels[l.Name] = l.Value
-		}
-		if t, err := parseSummary(m.Rule.Summary); err == nil {
-			if s, err := fillSummary(t, d); err == nil && strings.TrimSpace(s) != "" {
-				return Clean(s, summaryMax)
-			}
+		if text, ok := m.fill(m.Rule.Summary, value, band, func(s string) string { return s }); ok {
+			return text
 		}
 	}
 	return Clean(m.Name+" is "+Quantity(value, m.Unit)+" (normal "+Range(band.Lower, band.Upper, m.Unit)+")", summaryMax)
+}
+
+// Command fills a rule's next step as Sentence fills a summary. Label values come from whoever sends metrics and the
+// line will be pasted into a shell: what is not plainly a name is quoted.
+func (m *Member) Command(text string) string {
+	if strings.Contains(text, "{{") {
+		if s, ok := m.fill(text, m.Value, m.Band, shellWord); ok {
+			return s
+		}
+	}
+	return Clean(text, summaryMax)
+}
+
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._:/", r)
+	}
+	if s != "" && s[0] != '-' && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// fill executes a template about value and band; ok is false when it fails or says nothing.
+func (m *Member) fill(text string, value float64, band model.Band, quote func(string) string) (line string, ok bool) {
+	d := summaryData{
+		Value: quantity{value, m.Unit}, Low: quantity{band.Lower, m.Unit}, High: quantity{band.Upper, m.Unit},
+		Expected: quantity{band.Expected, m.Unit}, Slope: quantity{m.SlopePerDay, m.Unit},
+		Band: Range(band.Lower, band.Upper, m.Unit), Labels: make(map[string]string, len(m.Entity)),
+	}
+	if len(m.Top) > 0 {
+		d.Top = quote(Clean(m.Top[0].Name, textMax))
+	}
+	if m.LimitEta > 0 {
+		d.Eta = Span(m.LimitEta)
+	}
+	for _, l := range m.Entity {
+		d.Labels[l.Name] = quote(Clean(l.Value, textMax))
+	}
+	t, err := parseSummary(text)
+	if err != nil {
+		return "", false
+	}
+	s, err := fillSummary(t, d)
+	if err != nil {
+		return "", false
+	}
+	line = Clean(s, summaryMax)
+	return line, line != ""
 }
 
 // Place writes an entity for people, from the large to the small: "prod / kube-system / coredns", then other labels.

@@ -1,0 +1,228 @@
+package notify
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// Message is a notification in words, with everything any receiver needs. It is what the outbox keeps, so it holds no
+// secret and no address of a receiver. Texts are plain: every receiver escapes them in its own way.
+type Message struct {
+	ID       string          `json:"id"`
+	Incident string          `json:"incident"`
+	Reason   alerting.Reason `json:"reason"`
+	T        int64           `json:"t"` // event time of the decision, Unix milliseconds
+	Severity signal.Severity `json:"severity"`
+	Title    string          `json:"title"`
+	Cluster  string          `json:"cluster"`
+	Where    string          `json:"where"`
+	Onset    int64           `json:"onset"`              // Unix milliseconds
+	Resolved int64           `json:"resolved,omitempty"` // 0 while it lasts
+	How      string          `json:"how,omitempty"`      // recovered, adopted or gone
+	Value    string          `json:"value"`              // of the headline against its band, with units
+	First    string          `json:"first"`              // what moved first
+	Meaning  string          `json:"meaning,omitempty"`
+	Next     []string        `json:"next,omitempty"`
+	Notes    []string        `json:"notes,omitempty"`
+	Lines    []Line          `json:"lines"` // one for each member, by onset
+	More     int             `json:"more,omitempty"`
+	Base     string          `json:"base,omitempty"` // external URL without a trailing slash
+	Link     string          `json:"link,omitempty"`
+}
+
+// Line is one member of the incident.
+type Line struct {
+	Name     string            `json:"name"`
+	Severity signal.Severity   `json:"severity"`
+	Where    string            `json:"where"`
+	Sentence string            `json:"sentence"`
+	Value    string            `json:"value"` // now, with its unit
+	Raw      string            `json:"raw"`   // the same as a bare number in the signal's unit
+	Unit     string            `json:"unit"`
+	Band     string            `json:"band"`
+	Worst    string            `json:"worst,omitempty"`
+	Top      string            `json:"top,omitempty"` // the raw series that weighed most
+	State    string            `json:"state"`
+	Onset    int64             `json:"onset"`
+	Ended    int64             `json:"ended,omitempty"`
+	Question string            `json:"question,omitempty"`
+	Meaning  string            `json:"meaning,omitempty"`
+	Link     string            `json:"link,omitempty"`
+	Labels   map[string]string `json:"labels"`
+}
+
+// Firing reports whether the incident still lasted when the message was made.
+func (m *Message) Firing() bool { return m.Resolved == 0 }
+
+// Status returns "firing" or "resolved", Alertmanager's words.
+func (m *Message) Status() string {
+	if m.Firing() {
+		return "firing"
+	}
+	return "resolved"
+}
+
+const (
+	wordsMax = 600 // bytes of a meaning
+	stepMax  = 200 // bytes of a next step
+	stepsMax = 3
+)
+
+// NewMessage words a notification. externalURL is where people reach the UI; "" leaves links out.
+func NewMessage(n alerting.Notification, externalURL string) *Message {
+	inc := n.Incident
+	head, first := inc.Headline(), inc.FirstMover()
+	m := &Message{
+		ID: n.ID, Incident: n.IncidentID, Reason: n.Reason, T: n.T, Severity: inc.Severity, Title: inc.Title, Cluster: oneLine(inc.Cluster, 200),
+		Where: alerting.Place(head.Entity), Onset: inc.Onset, Resolved: inc.Resolved, How: inc.Resolution, More: inc.More,
+		Base: strings.TrimRight(externalURL, "/"),
+	}
+	if len(inc.Members) > 1 && len(inc.Scope) > 0 {
+		m.Where = alerting.Place(inc.Scope)
+	}
+	if m.Base != "" {
+		m.Link = m.Base + "/incidents/" + n.IncidentID
+	}
+	m.Value = against(head)
+	m.First = oneLine(first.Name+" at "+alerting.Clock(first.Onset)+" ("+alerting.Place(first.Entity)+")", 300)
+	if r := head.Rule; r != nil {
+		m.Meaning = oneLine(r.Meaning, wordsMax)
+		for _, s := range r.Next {
+			if len(m.Next) == stepsMax {
+				break
+			}
+			m.Next = append(m.Next, oneLine(head.Command(s), stepMax))
+		}
+	}
+	if head.LimitEta > 0 && head.State == model.Drifting {
+		m.Notes = append(m.Notes, "reaches its limit in "+alerting.Span(head.LimitEta)+" at this pace")
+	}
+	if head.Maturity > 0 && head.Maturity < 0.5 {
+		m.Notes = append(m.Notes, "the band is provisional: "+alerting.Quantity(head.Maturity, "ratio")+" of what it wants to see")
+	}
+	if inc.Refires > 0 {
+		m.Notes = append(m.Notes, "came back "+times(inc.Refires))
+	}
+	if inc.Earlier > 0 {
+		m.Notes = append(m.Notes, "the same signal led "+plural(inc.Earlier, "incident")+" in the 24 h before")
+	}
+	for i := range inc.Members {
+		m.Lines = append(m.Lines, newLine(&inc.Members[i], m))
+	}
+	return m
+}
+
+// against words a member's value against its band: the present one, and the worst where that differs.
+func against(h *alerting.Member) string {
+	s := alerting.Quantity(h.Value, h.Unit) + " (normal " + alerting.Range(h.Band.Lower, h.Band.Upper, h.Unit) + ")"
+	if w := alerting.Quantity(h.Worst, h.Unit); !math.IsNaN(h.Worst) && w != alerting.Quantity(h.Value, h.Unit) {
+		s += ", worst " + w
+	}
+	return s
+}
+
+func newLine(m *alerting.Member, msg *Message) Line {
+	l := Line{
+		Name: oneLine(m.Name, 100), Severity: m.Severity, Where: alerting.Place(m.Entity), Sentence: m.Sentence(m.Ended != 0),
+		Value: alerting.Quantity(m.Value, m.Unit), Raw: strconv.FormatFloat(m.Value, 'g', -1, 64), Unit: m.Unit,
+		Band: alerting.Range(m.Band.Lower, m.Band.Upper, m.Unit), State: m.State.String(), Onset: m.Onset, Ended: m.Ended, Labels: map[string]string{},
+	}
+	if !math.IsNaN(m.Worst) {
+		l.Worst = alerting.Quantity(m.Worst, m.Unit)
+	}
+	if len(m.Top) > 0 {
+		l.Top = oneLine(m.Top[0].Name+" "+alerting.Quantity(m.Top[0].Value, m.Unit), 200)
+	}
+	if m.Rule != nil {
+		l.Question, l.Meaning = oneLine(m.Rule.Question, 300), oneLine(m.Rule.Meaning, wordsMax)
+	}
+	if msg.Base != "" {
+		l.Link = msg.Base + "/signals/" + m.SignalID
+	}
+	for _, x := range m.Entity {
+		l.Labels[x.Name] = x.Value
+	}
+	if l.Labels["cluster"] == "" && msg.Cluster != "" {
+		l.Labels["cluster"] = msg.Cluster
+	}
+	return l
+}
+
+// NewTestMessage words a message that says only that messages arrive.
+func NewTestMessage(now time.Time, externalURL string) *Message {
+	t := now.UnixMilli()
+	m := &Message{
+		ID: alerting.NotificationID("test", alerting.Trial, uint32(t/1000)), Incident: "test", Reason: alerting.Trial, T: t, Severity: signal.Info,
+		Title: "Test message from Wrackline: notifications arrive here", Cluster: "test", Where: "test", Onset: t, Value: "1 (normal 0–2)", First: "nothing: this is a test",
+		Meaning: "Somebody asked Wrackline to send this. Nothing is wrong.", Base: strings.TrimRight(externalURL, "/"),
+	}
+	m.Link = m.Base
+	m.Lines = []Line{{Name: "wrackline.test", Severity: signal.Info, Where: "test", Sentence: m.Title, Value: "1", Raw: "1", Band: "0–2", State: "normal",
+		Onset: t, Meaning: m.Meaning, Link: m.Base, Labels: map[string]string{"cluster": "test"}}}
+	return m
+}
+
+// since words when it was: "2026-03-01 14:03 UTC, for 12 min", or both ends.
+func (m *Message) since() string {
+	if m.Firing() {
+		return alerting.Clock(m.Onset) + ", for " + alerting.Span(m.T-m.Onset)
+	}
+	end := time.UnixMilli(m.Resolved).UTC()
+	format := "2006-01-02 15:04"
+	if m.Onset/86_400_000 == m.Resolved/86_400_000 {
+		format = "15:04"
+	}
+	return time.UnixMilli(m.Onset).UTC().Format("2006-01-02 15:04") + "–" + end.Format(format) + " UTC, " + alerting.Span(m.Resolved-m.Onset)
+}
+
+// status words what the message is about, for its first line.
+func (m *Message) status() string {
+	switch {
+	case m.Reason == alerting.Trial:
+		return "Test"
+	case !m.Firing() && m.How == "adopted":
+		return "Closed: the new level was adopted"
+	case !m.Firing() && m.How == "gone":
+		return "Closed: no data any more"
+	case !m.Firing():
+		return "Resolved"
+	case m.Reason == alerting.Changed:
+		return "Changed"
+	}
+	return ""
+}
+
+// text is one line about a member, without its time.
+func (l *Line) text() string {
+	s := l.Sentence
+	if !strings.Contains(s, l.Band) && l.State != "absent" {
+		s += " (normal " + l.Band + ")"
+	}
+	if l.Top != "" {
+		s += "; most: " + l.Top
+	}
+	return s
+}
+
+func oneLine(s string, max int) string { return alerting.Clean(s, max) }
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

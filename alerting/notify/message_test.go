@@ -1,0 +1,321 @@
+package notify
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+const minute = int64(60_000)
+
+// t0 is 2026-03-02 14:00 UTC.
+var t0 = time.Date(2026, 3, 2, 14, 0, 0, 0, time.UTC).UnixMilli()
+
+var servfail = &signal.Rule{
+	Name: "dns.servfail_ratio", Question: "Are cluster DNS lookups failing?", Unit: "ratio", Severity: signal.Page,
+	Summary: "{{ $value }} of DNS answers fail (normal {{ $band }})",
+	Meaning: "CoreDNS answers SERVFAIL: names do not resolve for the workloads that ask. Retries hide it at first & add load.",
+	Next:    []string{"kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50", "kubectl -n kube-system get pods -o wide", "dig @10.96.0.10 kubernetes.default", "never shown"},
+}
+
+// dnsIncident is an incident of three members, 6 minutes after the first of them moved.
+func dnsIncident() alerting.Notification {
+	band := model.Band{Lower: 0, Expected: 0.0004, Upper: 0.002}
+	prod := series.Label{Name: "cluster", Value: "prod"}
+	inc := &alerting.Incident{
+		ID: "k3m9x0qv7c", Title: "31.2 % of DNS answers fail (normal 0–0.2 %)", Severity: signal.Page, Cluster: "prod", Scope: series.Labels{prod},
+		Onset: t0 - 6*minute, Opened: t0 - 2*minute, Updated: t0, Lead: 1,
+		Members: []alerting.Member{
+			{SignalID: "dns.latency_p99~cluster=prod", Name: "dns.latency_p99", Entity: series.Labels{prod}, Unit: "s", Severity: signal.Warn, Onset: t0 - 6*minute, Opened: t0 - 2*minute, Fired: 1,
+				State: model.High, Test: model.PointTest, Value: 2.5, Band: model.Band{Lower: 0.001, Expected: 0.004, Upper: 0.012}, Score: 2, Peak: 2.2, Worst: 4.1, WorstT: t0 - minute, Maturity: 0.9},
+			{SignalID: "dns.servfail_ratio~cluster=prod", Name: "dns.servfail_ratio", Rule: servfail, Entity: series.Labels{prod}, Unit: "ratio", Severity: signal.Page, Onset: t0 - 4*minute, Opened: t0 - minute, Fired: 1,
+				State: model.High, Test: model.PointTest, Value: 0.28, Band: band, Score: 3, Peak: 3.4, Worst: 0.312, WorstT: t0 - minute, WorstBand: band, Maturity: 0.3,
+				Top: []signal.Member{{Name: "coredns-5d78c9869d-x7k2p", Value: 0.6}}},
+			{SignalID: "svc.error_ratio~cluster=prod~namespace=shop~workload=cart", Name: "svc.error_ratio", Entity: series.Labels{prod, {Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Unit: "ratio", Severity: signal.Warn,
+				Onset: t0 - 2*minute, Opened: t0, Ended: 0, Fired: 1, State: model.Absent, Value: math.NaN(), Band: band, Worst: math.NaN(), Score: 1, Peak: 1},
+		},
+		Earlier: 1, Refires: 2, Told: 1,
+	}
+	return alerting.Notification{ID: alerting.NotificationID(inc.ID, alerting.First, 0), IncidentID: inc.ID, Reason: alerting.First, T: t0, Incident: inc}
+}
+
+func resolvedIncident() alerting.Notification {
+	n := dnsIncident()
+	inc := *n.Incident
+	inc.Members = slices.Clone(inc.Members)
+	for i := range inc.Members {
+		m := &inc.Members[i]
+		m.Ended, m.Ending, m.State = t0+int64(i)*minute, "recovered", model.Normal
+		m.Value = m.Band.Expected
+	}
+	inc.Resolved, inc.Resolution = t0+2*minute, "recovered"
+	return alerting.Notification{ID: alerting.NotificationID(inc.ID, alerting.Resolved, 1), IncidentID: inc.ID, Reason: alerting.Resolved, Seq: 1, T: t0 + 7*minute, Incident: &inc}
+}
+
+// hostileIncident has everything in its labels that a chat or a page might act upon.
+func hostileIncident(lines int) alerting.Notification {
+	n := dnsIncident()
+	inc := *n.Incident
+	bad := "<!channel> @here @everyone <https://evil.example|click> https://evil.example/x `rm` *b* \u202egnp.exe\x1b[31m\n\n\"};alert(1)//<script>alert(1)</script>&amp;" + strings.Repeat("A", 3000)
+	lead := inc.Members[1]
+	lead.Entity = series.Labels{{Name: "cluster", Value: bad}, {Name: "namespace", Value: bad}}
+	lead.Top = []signal.Member{{Name: bad, Value: 1}}
+	lead.Unit = "<unit>"
+	lead.Rule = &signal.Rule{Name: "x", Summary: "{{ $labels.namespace }}", Meaning: bad, Next: []string{"kubectl -n {{ $labels.namespace }} get pods"}}
+	inc.Members, inc.Lead, inc.Cluster, inc.Scope = nil, 0, bad, lead.Entity
+	for i := range lines {
+		m := lead
+		m.SignalID = fmt.Sprint("s", i)
+		inc.Members = append(inc.Members, m)
+	}
+	inc.Title = lead.Sentence(true)
+	n.Incident = &inc
+	return n
+}
+
+func TestGoldenPayloads(t *testing.T) {
+	const url = "https://wrackline.example/"
+	for _, c := range []struct {
+		file string
+		got  []byte
+	}{
+		{"slack_first.json", slackJSON(NewMessage(dnsIncident(), url), "#ops")},
+		{"slack_resolved.json", slackJSON(NewMessage(resolvedIncident(), url), "")},
+		{"slack_hostile.json", slackJSON(NewMessage(hostileIncident(2), url), "")},
+		{"slack_test.json", slackJSON(NewTestMessage(time.UnixMilli(t0), ""), "")},
+		{"webhook_first.json", webhookJSON(NewMessage(dnsIncident(), url), "ops", 0)},
+		{"webhook_resolved.json", webhookJSON(NewMessage(resolvedIncident(), url), "ops", 0)},
+		{"webhook_max_alerts.json", webhookJSON(NewMessage(dnsIncident(), ""), "ops", 1)},
+		{"webhook_test.json", webhookJSON(NewTestMessage(time.UnixMilli(t0), url), "ops", 0)},
+	} {
+		var v any
+		if err := json.Unmarshal(c.got, &v); err != nil {
+			t.Errorf("%s: %v", c.file, err)
+			continue
+		}
+		var pretty strings.Builder
+		e := json.NewEncoder(&pretty)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		e.Encode(v)
+		path := filepath.Join("testdata", c.file)
+		if *update {
+			os.MkdirAll("testdata", 0o755)
+			if err := os.WriteFile(path, []byte(pretty.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatalf("%v (run with -update)", err)
+		}
+		if string(want) != pretty.String() {
+			t.Errorf("%s differs; run with -update and review. Got:\n%s", c.file, pretty.String())
+		}
+	}
+}
+
+// TestAMessageRoundTripsThroughTheOutbox also holds for values that JSON has no words for.
+func TestAMessageRoundTripsThroughTheOutbox(t *testing.T) {
+	for _, n := range []alerting.Notification{dnsIncident(), resolvedIncident(), hostileIncident(70)} {
+		r := &row{Created: 1, Message: NewMessage(n, "https://w")}
+		key := []byte("k\x00\x00")
+		got, err := decodeRow(key, encodeRow(key, r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := slackJSON(r.Message, ""), slackJSON(got.Message, ""); string(a) != string(b) {
+			t.Errorf("%s\n%s", a, b)
+		}
+		v := encodeRow(key, r)
+		v[len(v)/2] ^= 4
+		if _, err := decodeRow(key, v); err == nil {
+			t.Error("a flipped bit was not noticed")
+		}
+	}
+}
+
+func checkSlack(t *testing.T, b []byte) {
+	t.Helper()
+	if len(b) > slackBytesMax {
+		t.Errorf("message has %d bytes", len(b))
+	}
+	var p slackPayload
+	if err := json.Unmarshal(b, &p); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Blocks) > 10 || len(p.Blocks) < 3 {
+		t.Errorf("%d blocks", len(p.Blocks))
+	}
+	texts := []string{p.Text}
+	for _, bl := range p.Blocks {
+		for _, x := range append(append(append([]slackText{}, bl.Fields...), bl.Elements...), deref(bl.Text)...) {
+			if !x.Verbatim || utf8.RuneCountInString(x.Text) > 3000 || x.Text == "" {
+				t.Errorf("verbatim %v, %d characters", x.Verbatim, utf8.RuneCountInString(x.Text))
+			}
+			texts = append(texts, x.Text)
+		}
+		if len(bl.Fields) > 10 {
+			t.Errorf("%d fields", len(bl.Fields))
+		}
+	}
+	for _, s := range texts {
+		s = strings.ReplaceAll(s, "<https://wrackline.example/incidents/k3m9x0qv7c|", "")
+		s = strings.ReplaceAll(s, ">*", "*")
+		for _, bad := range []string{"<", ">", "@h", "@e", "@c", "://", "\u202e", "\x1b", "\r"} {
+			if strings.Contains(s, bad) {
+				t.Errorf("%q in %q", bad, s)
+			}
+		}
+	}
+}
+
+func deref(x *slackText) []slackText {
+	if x == nil {
+		return nil
+	}
+	return []slackText{*x}
+}
+
+func TestSlackStaysSmallAndHarmlessWhateverTheLabelsSay(t *testing.T) {
+	for _, n := range []int{1, 2, 8, 64} {
+		checkSlack(t, slackJSON(NewMessage(hostileIncident(n), "https://wrackline.example/"), ""))
+	}
+}
+
+func FuzzSlack(f *testing.F) {
+	f.Add("<!channel>", "@here", "https://x")
+	f.Add("`a` <@U123> \u2028", "&lt;!here&gt;", ":rage: |>")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		n := hostileIncident(3)
+		m := &n.Incident.Members[0]
+		m.Entity = series.Labels{{Name: "cluster", Value: a}, {Name: "node", Value: b}}
+		m.Name, m.Unit = c, b
+		n.Incident.Title, n.Incident.Cluster = c, a
+		checkSlack(t, slackJSON(NewMessage(n, "https://wrackline.example/"), ""))
+	})
+}
+
+func TestWebhookPayloadHasAlertmanagersFields(t *testing.T) {
+	var p map[string]json.RawMessage
+	if err := json.Unmarshal(webhookJSON(NewMessage(dnsIncident(), "https://w"), "ops", 0), &p); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []string{"version", "groupKey", "truncatedAlerts", "status", "receiver", "groupLabels", "commonLabels", "commonAnnotations", "externalURL", "alerts"} {
+		if p[k] == nil || string(p[k]) == "null" {
+			t.Errorf("%s = %s", k, p[k])
+		}
+	}
+	var alerts []map[string]any
+	if err := json.Unmarshal(p["alerts"], &alerts); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []string{"status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"} {
+		if alerts[0][k] == nil {
+			t.Errorf("alerts[0].%s is missing", k)
+		}
+	}
+	if alerts[0]["endsAt"] != "0001-01-01T00:00:00Z" || alerts[0]["startsAt"] != "2026-03-02T13:54:00Z" {
+		t.Errorf("startsAt %v, endsAt %v", alerts[0]["startsAt"], alerts[0]["endsAt"])
+	}
+}
+
+func TestFingerprintIsPrometheus(t *testing.T) {
+	labels := map[string]string{"severity": "page", "alertname": "dns.servfail_ratio", "cluster": "prod"}
+	h := fnv.New64a()
+	h.Write([]byte("alertname\xffdns.servfail_ratio\xffcluster\xffprod\xffseverity\xffpage\xff"))
+	if got, want := fingerprint(labels), fmt.Sprintf("%016x", h.Sum64()); got != want {
+		t.Errorf("fingerprint = %s, want %s", got, want)
+	}
+}
+
+// The example of the Standard Webhooks libraries.
+func TestSignatureIsStandardWebhooks(t *testing.T) {
+	keys, err := signingKeys(WebhookConfig{Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := sign(keys, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", []byte(`{"test": 2432232314}`))
+	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; got != want {
+		t.Errorf("signature = %s, want %s", got, want)
+	}
+	two, err := signingKeys(WebhookConfig{Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
+	if err != nil || len(two) != 2 {
+		t.Fatalf("two keys: %d, %v", len(two), err)
+	}
+	if s := sign(two, "a", "1", nil); strings.Count(s, "v1,") != 2 || strings.Count(s, " ") != 1 {
+		t.Errorf("two signatures: %q", s)
+	}
+	for _, bad := range []Secret{"abc", "whsec_!!", "whsec_AAEC", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"} {
+		if _, err := signingKeys(WebhookConfig{Secret: bad}); err == nil || strings.Contains(err.Error(), string(bad)) {
+			t.Errorf("secret %q: %v", string(bad), err)
+		}
+	}
+}
+
+func TestConfigurationErrorsNameThePlaceAndHideTheSecret(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "url")
+	os.WriteFile(file, []byte("https://hooks.example/x\n"), 0o600)
+	for _, c := range []struct {
+		r    []Receiver
+		want string
+	}{
+		{[]Receiver{{Name: "a", Slack: []SlackConfig{{APIURLFile: file}}, Webhook: []WebhookConfig{{URL: "http://10.0.0.1/hook"}}}}, ""},
+		{[]Receiver{{Name: "nobody"}}, ""},
+		{[]Receiver{{}}, "receivers[0]: name is missing"},
+		{[]Receiver{{Name: "a\nb"}}, "one line"},
+		{[]Receiver{{Name: "a"}, {Name: "a"}}, "used twice"},
+		{[]Receiver{{Name: "a", Slack: []SlackConfig{{}}}}, `receiver "a": slack_configs[0]: api_url or api_url_file is missing`},
+		{[]Receiver{{Name: "a", Slack: []SlackConfig{{APIURL: "https://canary", APIURLFile: file}}}}, "both given"},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "ftp://canary/x"}}}}, "http://"},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://canary\x7f/x"}}}}, "not a URL"},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https:///canary"}}}}, "no host"},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URLFile: file + ".none"}}}}, "url_file"},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://x", Secret: "canary"}}}}, "whsec_"},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://x", MaxAlerts: -1}}}}, "max_alerts"},
+	} {
+		err := CheckReceivers(c.r)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("CheckReceivers(%v) = %v, want %q", c.r, err, c.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "canary") {
+			t.Errorf("the error shows a secret: %v", err)
+		}
+	}
+	s := Secret("canary")
+	js, _ := json.Marshal(s)
+	if all := fmt.Sprintf("%v %s %q %+v %#v %s", s, s, s, struct{ S Secret }{s}, s, js); strings.Contains(all, "canary") {
+		t.Errorf("a secret shows itself: %s", all)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.UnixMilli(t0)
+	for _, c := range []struct {
+		h    string
+		want time.Duration
+	}{
+		{"", 0}, {"30", 30 * time.Second}, {"0", 0}, {"-5", 0}, {"soon", 0}, {"99999999999999999", time.Hour}, {"9223372036854775807", time.Hour},
+		{"Mon, 02 Mar 2026 14:02:00 GMT", 2 * time.Minute}, {"Mon, 02 Mar 2026 13:02:00 GMT", 0},
+	} {
+		if got := retryAfter(c.h, now, time.Hour); got != c.want {
+			t.Errorf("retryAfter(%q) = %v, want %v", c.h, got, c.want)
+		}
+	}
+}

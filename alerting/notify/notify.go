@@ -1,0 +1,193 @@
+// Package notify brings notifications to people: it words them, keeps them in an outbox until they have arrived, and
+// speaks to Slack incoming webhooks and to generic webhooks in Alertmanager's payload version 4.
+//
+// Delivery is at least once. A notification is on disk before its first send and is forgotten only when the receiver
+// has said yes, has said a final no, or has not answered for MaxAge. Its id is the same on every attempt, so that a
+// receiver that looks at it sees a repetition for what it is.
+package notify
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// Secret is text that must not be shown: webhook URLs and signing keys. Every usual way of printing it hides it.
+type Secret string
+
+const hidden = "<secret>"
+
+// String returns "<secret>", or "" for an empty secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return hidden
+}
+
+// GoString is String.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue is String.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText is String, for JSON.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalYAML is String.
+func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
+
+// UnmarshalText takes the text as it is.
+func (s *Secret) UnmarshalText(b []byte) error { *s = Secret(b); return nil }
+
+// UnmarshalYAML takes the text as it is.
+func (s *Secret) UnmarshalYAML(unmarshal func(any) error) error { return unmarshal((*string)(s)) }
+
+// Receiver is somebody who is told, in Alertmanager's words. A receiver without integrations is told nothing.
+type Receiver struct {
+	Name    string          `yaml:"name"`
+	Slack   []SlackConfig   `yaml:"slack_configs,omitempty"`
+	Webhook []WebhookConfig `yaml:"webhook_configs,omitempty"`
+}
+
+// SlackConfig is a Slack incoming webhook, or anything that takes the same.
+type SlackConfig struct {
+	APIURL     Secret `yaml:"api_url,omitempty"`      // exactly one of the two
+	APIURLFile string `yaml:"api_url_file,omitempty"` // read before every send, so that it may change
+	Channel    string `yaml:"channel,omitempty"`      // only legacy webhooks obey it
+	// SendResolved says whether the closing word is sent. nil means yes; Alertmanager's default for Slack is no.
+	SendResolved *bool `yaml:"send_resolved,omitempty"`
+}
+
+// WebhookConfig is a URL that takes Alertmanager's webhook payload, version 4.
+type WebhookConfig struct {
+	URL          Secret `yaml:"url,omitempty"`           // exactly one of the two
+	URLFile      string `yaml:"url_file,omitempty"`      // read before every send
+	SendResolved *bool  `yaml:"send_resolved,omitempty"` // nil means yes
+	MaxAlerts    int    `yaml:"max_alerts,omitempty"`    // most alerts in one payload; 0 means all
+
+	// Secret signs each request by Standard Webhooks: whsec_ and base64. Several, separated by white space, sign
+	// with each, so that a key can be replaced without a gap. Empty means unsigned.
+	Secret     Secret `yaml:"secret,omitempty"`
+	SecretFile string `yaml:"secret_file,omitempty"` // read before every send; not together with Secret
+
+	// Bearer is sent as "Authorization: Bearer …". Empty means no such header.
+	Bearer     Secret `yaml:"bearer_token,omitempty"`
+	BearerFile string `yaml:"bearer_token_file,omitempty"` // read before every send; not together with Bearer
+}
+
+// CheckReceivers reports the first thing that is wrong with the configuration, by receiver and field. Files are read.
+// No error contains a secret.
+func CheckReceivers(receivers []Receiver) error {
+	seen := map[string]bool{}
+	for i, r := range receivers {
+		if r.Name == "" {
+			return fmt.Errorf("receivers[%d]: name is missing", i)
+		}
+		if len(r.Name) > 200 || r.Name != oneLine(r.Name, 200) {
+			return fmt.Errorf("receivers[%d]: name must be one line of at most 200 bytes", i)
+		}
+		if seen[r.Name] {
+			return fmt.Errorf("receiver %q: the name is used twice", r.Name)
+		}
+		seen[r.Name] = true
+		for k, c := range r.Slack {
+			if _, err := target("api_url", c.APIURL, c.APIURLFile); err != nil {
+				return fmt.Errorf("receiver %q: slack_configs[%d]: %w", r.Name, k, err)
+			}
+		}
+		for k, c := range r.Webhook {
+			if _, err := target("url", c.URL, c.URLFile); err != nil {
+				return fmt.Errorf("receiver %q: webhook_configs[%d]: %w", r.Name, k, err)
+			}
+			if _, err := signingKeys(c); err != nil {
+				return fmt.Errorf("receiver %q: webhook_configs[%d]: %w", r.Name, k, err)
+			}
+			if _, err := either("bearer_token", c.Bearer, c.BearerFile); err != nil {
+				return fmt.Errorf("receiver %q: webhook_configs[%d]: %w", r.Name, k, err)
+			}
+			if c.MaxAlerts < 0 {
+				return fmt.Errorf("receiver %q: webhook_configs[%d]: max_alerts is negative", r.Name, k)
+			}
+		}
+	}
+	return nil
+}
+
+// either returns the value or the trimmed content of the file, whichever is given; "" when neither is.
+func either(name string, value Secret, file string) (string, error) {
+	switch {
+	case value != "" && file != "":
+		return "", fmt.Errorf("%s and %s_file are both given", name, name)
+	case file == "":
+		return strings.TrimSpace(string(value)), nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("%s_file: %w", name, err)
+	}
+	text := strings.TrimSpace(string(b))
+	if text == "" {
+		return "", fmt.Errorf("%s_file: %s is empty", name, file)
+	}
+	return text, nil
+}
+
+// target returns the URL to send to. Its errors never quote it.
+func target(name string, value Secret, file string) (*url.URL, error) {
+	text, err := either(name, value, file)
+	if err != nil {
+		return nil, err
+	}
+	if text == "" {
+		return nil, fmt.Errorf("%s or %s_file is missing", name, name)
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a URL", name)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%s must begin with http:// or https://", name)
+	}
+	if u.Hostname() == "" {
+		return nil, fmt.Errorf("%s has no host", name)
+	}
+	return u, nil
+}
+
+// redact takes everything that is secret about u out of an error, and bounds it.
+func redact(err error, u *url.URL, more ...string) string {
+	if err == nil {
+		return ""
+	}
+	var ue *url.Error
+	if errors.As(err, &ue) { // its text quotes the whole URL
+		err = fmt.Errorf("%s: %w", strings.ToLower(ue.Op), ue.Err)
+	}
+	text := err.Error()
+	if u != nil {
+		more = append(more, u.String(), u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery, u.Fragment)
+		for _, part := range strings.FieldsFunc(u.Path, func(r rune) bool { return r == '/' }) {
+			if len(part) >= 8 {
+				more = append(more, part)
+			}
+		}
+		if u.User != nil {
+			p, _ := u.User.Password()
+			more = append(more, u.User.String(), u.User.Username(), p, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+p)))
+		}
+		for _, vs := range u.Query() {
+			more = append(more, vs...)
+		}
+	}
+	for _, s := range more {
+		if len(s) > 1 {
+			text = strings.ReplaceAll(text, s, hidden)
+		}
+	}
+	return oneLine(text, 300)
+}
