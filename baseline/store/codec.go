@@ -1,0 +1,215 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model"
+)
+
+// Numbers of charts are kept as the upper half of a float64: sign, exponent and 20 bits of mantissa, rounded. That is off by
+// at most 4.8e-7 of the value over the whole range of float64, where float32 would overflow. The half is then turned so that
+// the order of the unsigned words is the order of the numbers, and neighbours differ by little.
+
+// word returns v's 32-bit form.
+func word(v float64) uint32 {
+	b := math.Float64bits(v)
+	w := uint32(b >> 32)
+	if w&0x7ff00000 != 0x7ff00000 { // finite
+		r := uint32((b + 1<<31) >> 32)
+		if r&0x7ff00000 != 0x7ff00000 { // what would round up to infinity stays the largest
+			w = r
+		}
+	} else if v != v {
+		w = 0x7ff80000
+	}
+	if w>>31 != 0 {
+		return ^w
+	}
+	return w | 1<<31
+}
+
+// number undoes word.
+func number(w uint32) float64 {
+	if w>>31 != 0 {
+		w &^= 1 << 31
+	} else {
+		w = ^w
+	}
+	return math.Float64frombits(uint64(w) << 32)
+}
+
+// stateWord packs a state and a score, of which it keeps 12 bits of mantissa (2.4e-4), rounded down so that a score
+// below 1 never reads as 1. Scores that are no number or negative become 0.
+func stateWord(s model.State, score float64) uint32 {
+	if !(score > 0) {
+		score = 0
+	}
+	return uint32(s)<<24 | uint32(math.Float64bits(score)>>40)
+}
+
+func stateOf(w uint32) model.State { return model.State(w >> 24) }
+
+func scoreOf(w uint32) float64 { return math.Float64frombits(uint64(w&0xffffff) << 40) }
+
+// A block is up to 255 rows of the same number of words. Byte layout:
+//
+//	count        u8      rows, at least 1
+//	first row    words   each the zigzag uvarint of its difference to the word before it; the first and last to 0
+//	then for each run of up to 16 further rows:
+//	mask         u8      bit c: column c changes within the run
+//	for each such column, the lowest first:
+//	width        u8      1–32
+//	differences  bits    to the row before, zigzag, width bits each, the lowest bit first, padded to whole bytes
+//
+// From column 0 the row number × ramp is taken first, so that even steps in time cost nothing.
+const (
+	runLen   = 16
+	wordsMax = 8
+	rowsMost = 255
+)
+
+func zigzag(d uint32) uint32   { return d<<1 ^ uint32(int32(d)>>31) }
+func unzigzag(z uint32) uint32 { return z>>1 ^ -(z & 1) }
+
+// appendBlock appends the block of rows, which are k words each and not more than rowsMost.
+func appendBlock(dst []byte, rows []uint32, k int, ramp uint32) []byte {
+	n := len(rows) / k
+	dst = append(dst, byte(n))
+	before := uint32(0)
+	for c, w := range rows[:k] {
+		if c == k-1 {
+			before = 0
+		}
+		dst = binary.AppendUvarint(dst, uint64(zigzag(w-before)))
+		before = w
+		if c == 0 {
+			before = 0
+		}
+	}
+	var run [wordsMax][runLen]uint32
+	for from := 1; from < n; from += runLen {
+		m := min(runLen, n-from)
+		var any [wordsMax]uint32
+		for i := range m {
+			row := rows[(from+i)*k:][:k]
+			last := rows[(from+i-1)*k:][:k]
+			z := zigzag(row[0] - last[0] - ramp)
+			run[0][i] = z
+			any[0] |= z
+			for c := 1; c < k; c++ {
+				z := zigzag(row[c] - last[c])
+				run[c&7][i] = z
+				any[c&7] |= z
+			}
+		}
+		mask := byte(0)
+		for c := range k {
+			if any[c] != 0 {
+				mask |= 1 << c
+			}
+		}
+		dst = append(dst, mask)
+		for c := range k {
+			if any[c] == 0 {
+				continue
+			}
+			width := uint(32)
+			for any[c]>>(width-1) == 0 {
+				width--
+			}
+			dst = append(dst, byte(width))
+			var acc uint64
+			var have uint
+			for _, z := range run[c][:m] {
+				acc |= uint64(z) << have
+				have += width
+				if have >= 32 {
+					dst = binary.LittleEndian.AppendUint32(dst, uint32(acc))
+					acc >>= 32
+					have -= 32
+				}
+			}
+			for ; have > 0; have -= min(8, have) {
+				dst = append(dst, byte(acc))
+				acc >>= 8
+			}
+		}
+	}
+	return dst
+}
+
+// decodeBlock appends the rows of block b, k words each, to dst. It trusts nothing in b.
+func decodeBlock(dst []uint32, b []byte, k int, ramp uint32) ([]uint32, error) {
+	r := reader{b: b}
+	n := int(r.byte())
+	before := uint32(0)
+	start := len(dst)
+	for c := range k {
+		if c == k-1 {
+			before = 0
+		}
+		z := r.uvarint()
+		if z > math.MaxUint32 {
+			r.bad = true
+		}
+		w := before + unzigzag(uint32(z))
+		dst = append(dst, w)
+		before = w
+		if c == 0 {
+			before = 0
+		}
+	}
+	if r.bad || n == 0 {
+		return dst[:start], fmt.Errorf("%w: a block of %d bytes has no first row", ErrDamaged, len(b))
+	}
+	for from := 1; from < n; from += runLen {
+		m := min(runLen, n-from)
+		mask := r.byte()
+		if r.bad || int(mask)>>k != 0 {
+			return dst[:start], fmt.Errorf("%w: a block ends within its rows", ErrDamaged)
+		}
+		at := len(dst)
+		for range m {
+			dst = append(dst, dst[len(dst)-k:]...)
+		}
+		for c := range k {
+			step := uint32(0)
+			if c == 0 {
+				step = ramp
+			}
+			if mask&(1<<c) == 0 {
+				for i := range m {
+					dst[at+i*k+c] = dst[at+(i-1)*k+c] + step
+				}
+				continue
+			}
+			width := uint(r.byte())
+			if width < 1 || width > 32 {
+				return dst[:start], fmt.Errorf("%w: a block's column is %d bits wide", ErrDamaged, width)
+			}
+			packed := r.take(uint64(uint(m)*width+7) / 8)
+			if r.bad {
+				return dst[:start], fmt.Errorf("%w: a block ends within its rows", ErrDamaged)
+			}
+			var acc uint64
+			var have uint
+			for i := range m {
+				for have < width {
+					acc |= uint64(packed[0]) << have
+					packed = packed[1:]
+					have += 8
+				}
+				z := uint32(acc & (1<<width - 1))
+				acc >>= width
+				have -= width
+				dst[at+i*k+c] = dst[at+(i-1)*k+c] + unzigzag(z) + step
+			}
+		}
+	}
+	if len(r.b) != 0 {
+		return dst[:start], fmt.Errorf("%w: a block has %d bytes too many", ErrDamaged, len(r.b))
+	}
+	return dst, nil
+}

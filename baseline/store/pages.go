@@ -1,0 +1,434 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/bits"
+)
+
+// This file reads bbolt's pages without believing them. bbolt follows whatever a damaged page says, which ends in a panic,
+// in a fault, in an allocation of any size or, worst, in keys that are silently gone; its own Check runs in a goroutine whose
+// panic nobody can recover. Here every number is bounded before it is used.
+//
+// A page: id u64, flags u16, count u16, overflow u32 (pages that follow and belong to it), then count elements of 16 bytes:
+//
+//	branch  pos u32, key size u32, page u64
+//	leaf    flags u32 (1 = a bucket), pos u32, key size u32, value size u32
+//
+// pos counts from the element itself. A bucket's value is: root page u64, sequence u64, and when root is 0 a whole small page.
+// Numbers are in the byte order of the machine.
+const (
+	pageHeader   = 16
+	elementSize  = 16
+	bucketHeader = 16
+
+	branchFlag   = 0x01
+	leafFlag     = 0x02
+	metaFlag     = 0x04
+	freelistFlag = 0x10
+	bucketFlag   = 0x01
+
+	boltMagic   = 0xED0CDAED
+	boltVersion = 2
+	metaSize    = 64
+
+	depthMax     = 64
+	pageSizeMax  = 1 << 20
+	keySizeMax   = 32768   // bbolt's own limit
+	overflowMost = 1 << 30 // bytes of one page with all that belongs to it, when it must be read whole
+	freelistMany = 0xFFFF  // count of a freelist page whose true count is the first id
+)
+
+var order = binary.NativeEndian
+
+type boltMeta struct {
+	pageSize  uint32
+	root      uint64
+	freelist  uint64
+	highWater uint64
+	txid      uint64
+}
+
+// parseMeta reads a meta page. ok is false when it is none or its checksum is wrong.
+func parseMeta(page []byte) (m boltMeta, ok bool) {
+	if len(page) < pageHeader+metaSize {
+		return m, false
+	}
+	b := page[pageHeader:][:metaSize]
+	h := fnv.New64a()
+	h.Write(b[:metaSize-8])
+	if order.Uint32(b) != boltMagic || order.Uint32(b[4:]) != boltVersion || order.Uint64(b[56:]) != h.Sum64() {
+		return m, false
+	}
+	return boltMeta{pageSize: order.Uint32(b[8:]), root: order.Uint64(b[16:]), freelist: order.Uint64(b[32:]),
+		highWater: order.Uint64(b[40:]), txid: order.Uint64(b[48:])}, true
+}
+
+// pages reads one state of a bbolt file.
+type pages struct {
+	r            io.ReaderAt
+	size         int64
+	meta         boltMeta
+	older        boltMeta // the other meta page, when it is valid
+	invalidMetas int
+	seen         []uint64 // bitmap of pages met in this walk
+
+	lenient  bool  // go on after damage, where one can
+	problems int   // damage met in lenient mode
+	first    error // the first of it
+	count    int   // pages walked
+}
+
+// openPages finds the newest valid meta page.
+func openPages(r io.ReaderAt, size int64) (*pages, error) {
+	p := &pages{r: r, size: size}
+	buf := make([]byte, pageHeader+metaSize)
+	var metas []boltMeta
+	read := func(off int64) bool {
+		if off+int64(len(buf)) > size {
+			return false
+		}
+		if _, err := r.ReadAt(buf, off); err != nil {
+			return false
+		}
+		m, ok := parseMeta(buf)
+		if ok && (m.pageSize < 512 || m.pageSize > pageSizeMax || bits.OnesCount32(m.pageSize) != 1) {
+			ok = false
+		}
+		if ok {
+			metas = append(metas, m)
+		}
+		return ok
+	}
+	if read(0) {
+		read(int64(metas[0].pageSize))
+	} else {
+		// The page size is unknown, so the second meta page is looked for at each.
+		for ps := int64(1024); ps <= pageSizeMax; ps *= 2 {
+			if read(ps) {
+				break
+			}
+		}
+	}
+	p.invalidMetas = 2 - len(metas)
+	switch len(metas) {
+	case 0:
+		return nil, fmt.Errorf("%w: no valid meta page", ErrDamaged)
+	case 1:
+		p.meta = metas[0]
+	case 2:
+		p.meta, p.older = metas[0], metas[1]
+		if p.older.txid > p.meta.txid {
+			p.meta, p.older = p.older, p.meta
+		}
+	}
+	return p, p.bound()
+}
+
+func (p *pages) bound() error {
+	m := p.meta
+	if m.highWater < 4 || m.highWater > uint64(p.size)/uint64(m.pageSize) {
+		return fmt.Errorf("%w: %d pages in use but the file has %d", ErrDamaged, m.highWater, uint64(p.size)/uint64(m.pageSize))
+	}
+	return nil
+}
+
+// page is one page with what belongs to it, read as far as needed.
+type page struct {
+	p     *pages
+	id    uint64 // 0 for a bucket that lies inside a value
+	flags uint16
+	count int
+	size  int    // bytes in all
+	head  []byte // the first bytes of it
+	off   int64  // in the file
+}
+
+// at returns n bytes from off, which the caller has bounded by size.
+func (g *page) at(off, n int) ([]byte, error) {
+	if off+n <= len(g.head) {
+		return g.head[off : off+n], nil
+	}
+	b := make([]byte, n)
+	if _, err := g.p.r.ReadAt(b, g.off+int64(off)); err != nil {
+		return nil, fmt.Errorf("%w: page %d: %w", ErrDamaged, g.id, err)
+	}
+	return b, nil
+}
+
+func (p *pages) damaged(id uint64, format string, args ...any) error {
+	return fmt.Errorf("%w: page %d: %s", ErrDamaged, id, fmt.Sprintf(format, args...))
+}
+
+// read reads a page's head, bounds it and marks it as met.
+func (p *pages) read(id uint64) (*page, error) {
+	if id < 2 || id >= p.meta.highWater {
+		return nil, p.damaged(id, "is outside of the file's %d pages", p.meta.highWater)
+	}
+	ps := int64(p.meta.pageSize)
+	g := &page{p: p, id: id, off: int64(id) * ps, head: make([]byte, ps)}
+	if _, err := p.r.ReadAt(g.head, g.off); err != nil {
+		return nil, p.damaged(id, "%v", err)
+	}
+	if own := order.Uint64(g.head); own != id {
+		return nil, p.damaged(id, "calls itself %d", own)
+	}
+	g.flags, g.count = order.Uint16(g.head[8:]), int(order.Uint16(g.head[10:]))
+	overflow := uint64(order.Uint32(g.head[12:]))
+	if overflow >= p.meta.highWater-id {
+		return nil, p.damaged(id, "is followed by %d pages, which the file has not", overflow)
+	}
+	g.size = int(ps * int64(overflow+1))
+	for i := id; i <= id+overflow; i++ {
+		if p.seen[i/64]&(1<<(i%64)) != 0 {
+			return nil, p.damaged(i, "belongs to two")
+		}
+		p.seen[i/64] |= 1 << (i % 64)
+	}
+	p.count += int(overflow) + 1
+	return g, nil
+}
+
+// value is a record's value, read when asked for.
+type value struct {
+	g    *page
+	off  int
+	size int
+}
+
+// bytes returns the first n bytes of it, or fewer when it is shorter.
+func (v value) bytes(n int) ([]byte, error) { return v.g.at(v.off, min(n, v.size)) }
+
+// visitor is called for every record outside of buckets' own elements. path holds the names of the buckets it lies in.
+type visitor func(path []string, key []byte, v value) error
+
+// walk visits all records. In lenient mode it leaves out what is damaged and counts.
+func (p *pages) walk(visit visitor) error {
+	p.seen = make([]uint64, p.meta.highWater/64+1)
+	p.problems, p.first, p.count = 0, nil, 0
+	return p.tree(p.meta.root, nil, visit, nil, nil, 0, true)
+}
+
+// forgive turns damage into a count in lenient mode.
+func (p *pages) forgive(err error) error {
+	if err == nil || !p.lenient {
+		return err
+	}
+	if p.first == nil {
+		p.first = err
+	}
+	p.problems++
+	return nil
+}
+
+// tree walks the page id and what is below. Keys must be at least low and below high; nil = no such bound.
+func (p *pages) tree(id uint64, path []string, visit visitor, low, high []byte, depth int, root bool) error {
+	if depth > depthMax {
+		return p.forgive(p.damaged(id, "lies too deep"))
+	}
+	g, err := p.read(id)
+	if err != nil {
+		return p.forgive(err)
+	}
+	return p.elements(g, path, visit, low, high, depth, root)
+}
+
+func (p *pages) elements(g *page, path []string, visit visitor, low, high []byte, depth int, root bool) error {
+	branch := g.flags == branchFlag
+	if !branch && g.flags != leafFlag {
+		return p.forgive(p.damaged(g.id, "has flags %#x where a branch or leaf should be", g.flags))
+	}
+	if pageHeader+g.count*elementSize > g.size || (g.count == 0 && !root) {
+		return p.forgive(p.damaged(g.id, "has %d elements in %d bytes", g.count, g.size))
+	}
+	if branch && (g.count == 0 || g.id == 0) {
+		return p.forgive(p.damaged(g.id, "is a branch without children or inside a bucket's value"))
+	}
+	table, err := g.at(pageHeader, g.count*elementSize)
+	if err != nil {
+		return p.forgive(err)
+	}
+	type child struct {
+		key []byte
+		id  uint64
+	}
+	var children []child
+	last := low
+	for i := range g.count {
+		e := table[i*elementSize:]
+		base := pageHeader + i*elementSize
+		var flags, pos, ksize, vsize uint32
+		var pgid uint64
+		if branch {
+			pos, ksize, pgid = order.Uint32(e), order.Uint32(e[4:]), order.Uint64(e[8:])
+		} else {
+			flags, pos, ksize, vsize = order.Uint32(e), order.Uint32(e[4:]), order.Uint32(e[8:]), order.Uint32(e[12:])
+		}
+		if ksize > keySizeMax || uint64(pos) < uint64((g.count-i)*elementSize) || int64(base)+int64(pos)+int64(ksize)+int64(vsize) > int64(g.size) {
+			if err := p.forgive(p.damaged(g.id, "element %d lies outside of it", i)); err != nil {
+				return err
+			}
+			continue
+		}
+		key, err := g.at(base+int(pos), int(ksize))
+		if err == nil {
+			c := bytes.Compare(key, last)
+			switch {
+			case last != nil && (c < 0 || c == 0 && i > 0):
+				err = p.damaged(g.id, "element %d is out of order", i)
+			case high != nil && bytes.Compare(key, high) >= 0:
+				err = p.damaged(g.id, "element %d belongs to the next page", i)
+			}
+		}
+		if err != nil {
+			if err := p.forgive(err); err != nil {
+				return err
+			}
+			if !p.lenient || key == nil {
+				continue
+			}
+		}
+		last = key
+		if branch {
+			children = append(children, child{key, pgid})
+			continue
+		}
+		v := value{g, base + int(pos) + int(ksize), int(vsize)}
+		switch flags {
+		case 0:
+			if visit != nil {
+				if err := p.forgive(visit(path, key, v)); err != nil {
+					return err
+				}
+			}
+		case bucketFlag:
+			if err := p.bucket(g, path, key, v, visit, depth); err != nil {
+				return err
+			}
+		default:
+			if err := p.forgive(p.damaged(g.id, "element %d has flags %#x", i, flags)); err != nil {
+				return err
+			}
+		}
+	}
+	for i, c := range children {
+		to := high
+		if i+1 < len(children) {
+			to = children[i+1].key
+		}
+		if err := p.tree(c.id, path, visit, c.key, to, depth+1, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bucket walks the bucket whose header is v.
+func (p *pages) bucket(g *page, path []string, name []byte, v value, visit visitor, depth int) error {
+	inside := append(path[:len(path):len(path)], string(name))
+	head, err := v.bytes(bucketHeader)
+	if err != nil || len(head) < bucketHeader {
+		return p.forgive(p.damaged(g.id, "bucket %q has no header", name))
+	}
+	if root := order.Uint64(head); root != 0 {
+		if v.size != bucketHeader {
+			return p.forgive(p.damaged(g.id, "bucket %q has a header of %d bytes", name, v.size))
+		}
+		return p.tree(root, inside, visit, nil, nil, depth+1, true)
+	}
+	if v.size < bucketHeader+pageHeader || v.size > int(p.meta.pageSize) {
+		return p.forgive(p.damaged(g.id, "bucket %q inside of it has %d bytes", name, v.size))
+	}
+	b, err := v.bytes(v.size)
+	if err != nil {
+		return p.forgive(err)
+	}
+	b = b[bucketHeader:]
+	in := &page{p: p, flags: order.Uint16(b[8:]), count: int(order.Uint16(b[10:])), size: len(b), head: b}
+	if order.Uint64(b) != 0 || order.Uint32(b[12:]) != 0 {
+		return p.forgive(p.damaged(g.id, "bucket %q inside of it has a page number", name))
+	}
+	return p.elements(in, inside, visit, nil, nil, depth+1, true)
+}
+
+// check walks everything and then the list of free pages: each page must be met once or be free, never both.
+// A page that is both would be overwritten by a later transaction while it is in use.
+func (p *pages) check() error {
+	if err := p.walk(nil); err != nil {
+		return err
+	}
+	return p.checkFree()
+}
+
+func (p *pages) checkFree() error {
+	g, err := p.read(p.meta.freelist)
+	if err != nil {
+		return fmt.Errorf("list of free pages: %w", err)
+	}
+	if g.flags != freelistFlag {
+		return p.damaged(g.id, "has flags %#x where the list of free pages should be", g.flags)
+	}
+	n, off := g.count, pageHeader
+	if n == freelistMany {
+		b, err := g.at(off, 8)
+		if err != nil {
+			return err
+		}
+		many := order.Uint64(b)
+		if many > uint64(g.size/8) {
+			return p.damaged(g.id, "lists %d free pages in %d bytes", many, g.size)
+		}
+		n, off = int(many), off+8
+	}
+	if off+8*n > g.size {
+		return p.damaged(g.id, "lists %d free pages in %d bytes", n, g.size)
+	}
+	list, err := g.at(off, 8*n)
+	if err != nil {
+		return err
+	}
+	last := uint64(1)
+	for i := range n {
+		id := order.Uint64(list[8*i:])
+		switch {
+		case id <= last || id >= p.meta.highWater:
+			return p.damaged(id, "is listed as free out of order or outside of the file")
+		case p.seen[id/64]&(1<<(id%64)) != 0:
+			return p.damaged(id, "is in use and listed as free")
+		}
+		p.seen[id/64] |= 1 << (id % 64)
+		last = id
+	}
+	for id := uint64(2); id < p.meta.highWater; id++ {
+		if p.seen[id/64]&(1<<(id%64)) == 0 {
+			return p.damaged(id, "is neither in use nor free")
+		}
+	}
+	return nil
+}
+
+// newer returns ErrVersion when a file that is damaged says that it was written by a newer version: it is not ours to set aside.
+func (p *pages) newer() (err error) {
+	p.lenient = true
+	defer func() { p.lenient = false }()
+	_ = p.walk(func(path []string, key []byte, v value) error {
+		if len(path) != 1 || path[0] != string(metaBucket) || string(key) != string(formatKey) {
+			return nil
+		}
+		data, readErr := v.bytes(min(v.size, 1<<10))
+		if readErr != nil {
+			return nil
+		}
+		if f, bad := payload(key, data); bad == nil {
+			if found := checkVersion(f); errors.Is(found, ErrVersion) {
+				err = found
+			}
+		}
+		return nil
+	})
+	return err
+}

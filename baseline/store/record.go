@@ -1,0 +1,288 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Every value in our buckets is a record: CRC-32C u32 little-endian over key and payload, then the payload.
+// The key is covered so that a record that turns up under another key is noticed.
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var (
+	metaBucket     = []byte("meta")
+	sectionsBucket = []byte("sections")
+	modelsBucket   = []byte("models")
+	historyBucket  = []byte("history")
+
+	formatKey   = []byte("format")
+	manifestKey = []byte("manifest")
+)
+
+const crcSize = 4
+
+func sum(key, payload []byte) uint32 {
+	return crc32.Update(crc32.Update(0, castagnoli, key), castagnoli, payload)
+}
+
+// seal writes the CRC into record, whose payload starts at crcSize.
+func seal(key, record []byte) []byte {
+	binary.LittleEndian.PutUint32(record, sum(key, record[crcSize:]))
+	return record
+}
+
+// payload returns the payload of a record. It is borrowed.
+func payload(key, record []byte) ([]byte, error) {
+	if len(record) < crcSize || binary.LittleEndian.Uint32(record) != sum(key, record[crcSize:]) {
+		return nil, fmt.Errorf("%w: record %q is not what was written", ErrDamaged, key)
+	}
+	return record[crcSize:], nil
+}
+
+// digest tells whether a set of records is whole: what it has too much, too little or exchanged changes it.
+// It can be kept up to date record by record, without reading the others.
+type digest struct {
+	count uint64 // records
+	bytes uint64 // of keys and values
+	xor   uint32 // of the records' hashes
+	sum   uint64 // of the records' hashes
+}
+
+// hash of a record: CRC-32C over key and stored CRC. It proves the key together with the CRC that proves the rest.
+func recordHash(key, record []byte) (uint32, error) {
+	if len(record) < crcSize {
+		return 0, fmt.Errorf("%w: record %q has %d bytes", ErrDamaged, key, len(record))
+	}
+	return sum(key, record[:crcSize]), nil
+}
+
+func (d *digest) add(key, record []byte) error {
+	h, err := recordHash(key, record)
+	if err != nil {
+		return err
+	}
+	d.count++
+	d.bytes += uint64(len(key) + len(record))
+	d.xor ^= h
+	d.sum += uint64(h)
+	return nil
+}
+
+func (d *digest) remove(key, record []byte) error {
+	h, err := recordHash(key, record)
+	if err != nil {
+		return err
+	}
+	d.count--
+	d.bytes -= uint64(len(key) + len(record))
+	d.xor ^= h
+	d.sum -= uint64(h)
+	return nil
+}
+
+func (d *digest) append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, d.count)
+	b = binary.LittleEndian.AppendUint64(b, d.bytes)
+	b = binary.LittleEndian.AppendUint32(b, d.xor)
+	return binary.LittleEndian.AppendUint64(b, d.sum)
+}
+
+// manifest says what the file must hold. It is written in the transaction that changes anything it speaks of.
+type manifest struct {
+	generation uint64 // checkpoints saved to this file; 0 = none yet
+	pos        uint64 // journal position of the checkpoint
+	atMs       int64  // its time
+	before     uint64 // journal position of the checkpoint before it
+	models     uint64 // how many
+	sections   []section
+	sectionSet digest
+	modelSet   digest
+	history    digest
+	newest     int64  // T of the newest point of the history
+	sequence   uint64 // of the last tail written
+	number     uint32 // of the next signal with history; none is used again while blocks under it may exist
+}
+
+type section struct {
+	name string
+	size uint64
+}
+
+func (m *manifest) clone() manifest {
+	c := *m
+	c.sections = slices.Clone(m.sections)
+	return c
+}
+
+func (m *manifest) append(b []byte) []byte {
+	le := binary.LittleEndian
+	b = le.AppendUint64(b, m.generation)
+	b = le.AppendUint64(b, m.pos)
+	b = le.AppendUint64(b, uint64(m.atMs))
+	b = le.AppendUint64(b, m.before)
+	b = le.AppendUint64(b, m.models)
+	b = le.AppendUint64(b, uint64(m.newest))
+	b = le.AppendUint64(b, m.sequence)
+	b = le.AppendUint32(b, m.number)
+	b = m.sectionSet.append(b)
+	b = m.modelSet.append(b)
+	b = m.history.append(b)
+	b = binary.AppendUvarint(b, uint64(len(m.sections)))
+	for _, s := range m.sections {
+		b = binary.AppendUvarint(b, uint64(len(s.name)))
+		b = append(b, s.name...)
+		b = binary.AppendUvarint(b, s.size)
+	}
+	return b
+}
+
+// reader reads numbers off a byte string. After a read past the end, bad stays true and everything read is zero.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) take(n uint64) []byte {
+	if r.bad || n > uint64(len(r.b)) {
+		r.bad = true
+		return nil
+	}
+	out := r.b[:n:n]
+	r.b = r.b[n:]
+	return out
+}
+
+func (r *reader) u64() uint64 {
+	if b := r.take(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (r *reader) u32() uint32 {
+	if b := r.take(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (r *reader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if r.bad || n <= 0 {
+		r.bad = true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) digest() digest {
+	return digest{count: r.u64(), bytes: r.u64(), xor: r.u32(), sum: r.u64()}
+}
+
+const sectionsMax = 1000 // names of sections in a checkpoint
+
+func parseManifest(b []byte) (m manifest, err error) {
+	r := reader{b: b}
+	m.generation, m.pos, m.atMs, m.before, m.models = r.u64(), r.u64(), int64(r.u64()), r.u64(), r.u64()
+	m.newest, m.sequence, m.number = int64(r.u64()), r.u64(), r.u32()
+	m.sectionSet, m.modelSet, m.history = r.digest(), r.digest(), r.digest()
+	n := r.uvarint()
+	if n > sectionsMax {
+		r.bad = true
+	}
+	for i := uint64(0); i < n && !r.bad; i++ {
+		m.sections = append(m.sections, section{string(r.take(r.uvarint())), r.uvarint()})
+	}
+	if r.bad || len(r.b) != 0 {
+		return m, fmt.Errorf("%w: the manifest does not make sense", ErrDamaged)
+	}
+	return m, nil
+}
+
+func readManifest(tx *bolt.Tx) (manifest, error) {
+	p, err := payload(manifestKey, tx.Bucket(metaBucket).Get(manifestKey))
+	if err != nil {
+		return manifest{}, err
+	}
+	return parseManifest(p)
+}
+
+func putManifest(tx *bolt.Tx, m *manifest) error {
+	return tx.Bucket(metaBucket).Put(manifestKey, seal(manifestKey, m.append(make([]byte, crcSize, 256))))
+}
+
+func putFormat(tx *bolt.Tx) error {
+	return tx.Bucket(metaBucket).Put(formatKey, seal(formatKey, binary.LittleEndian.AppendUint32(make([]byte, crcSize, 8), version)))
+}
+
+// checkFormat reads the version of the format. The record keeps its shape in every version.
+func checkFormat(tx *bolt.Tx) error {
+	b := tx.Bucket(metaBucket)
+	if b == nil {
+		return fmt.Errorf("%w: no meta bucket", ErrDamaged)
+	}
+	p, err := payload(formatKey, b.Get(formatKey))
+	if err != nil {
+		return err
+	}
+	return checkVersion(p)
+}
+
+func checkVersion(p []byte) error {
+	if len(p) < 4 {
+		return fmt.Errorf("%w: no format version", ErrDamaged)
+	}
+	if v := binary.LittleEndian.Uint32(p); v > version {
+		return fmt.Errorf("%w: format %d, and this one reads up to %d", ErrVersion, v, version)
+	} else if v != version {
+		return fmt.Errorf("%w: format %d", ErrDamaged, v)
+	}
+	return nil
+}
+
+// put writes a record unless the same is there, and keeps d, when given, up to date. record must not change before the
+// transaction ends.
+func put(b *bolt.Bucket, d *digest, key, record []byte) error {
+	old := b.Get(key)
+	if bytes.Equal(old, record) {
+		recordsKept.Inc()
+		return nil
+	}
+	if d != nil {
+		if old != nil {
+			if err := d.remove(key, old); err != nil {
+				return err
+			}
+		}
+		if err := d.add(key, record); err != nil {
+			return err
+		}
+	}
+	recordsWritten.Inc()
+	bytesWritten.Add(len(record))
+	return b.Put(key, record)
+}
+
+// drop deletes the record under key, if there is one.
+func drop(b *bolt.Bucket, d *digest, key []byte) error {
+	if old := b.Get(key); old != nil {
+		if err := d.remove(key, old); err != nil {
+			return err
+		}
+	}
+	return b.Delete(key)
+}
