@@ -1,0 +1,431 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/wrackline/wrackline/baseline/series"
+)
+
+// Token is a bearer token and what it says about whoever holds it.
+type Token struct {
+	Token           string
+	Sender, Cluster string // either may be empty
+}
+
+// Options configure a Handler. Appender is required; every other zero value is useful.
+type Options struct {
+	Appender    Appender
+	Limits      Limits
+	Tokens      []Token          // none = everybody may write
+	Concurrency int              // requests decoded at a time; 0 = 2 × GOMAXPROCS
+	QueueWait   time.Duration    // the longest wait for one's turn; 0 = 2 s
+	Logger      *slog.Logger     // nil = discard
+	Now         func() time.Time // receive stamps; nil = time.Now
+	Ready       func() bool      // false = 503; nil = always ready
+}
+
+// Handler answers POST requests of remote write 1.0 and 2.0. Safe for concurrent use.
+//
+// Order: method, credentials, negotiation, body, a decoder's turn, decoding, Appender, answer. Nothing is done for
+// strangers, and nothing is read of what could not be understood.
+//
+// ?cluster=NAME fixes the cluster of all series and ?sender=NAME the sender, unless the token does.
+type Handler struct {
+	appender  Appender
+	limits    Limits
+	tokens    []credential
+	gate      chan struct{}
+	queueWait time.Duration
+	logger    *slog.Logger
+	now       func() time.Time
+	ready     func() bool
+	bodies    bodies
+	decoders  sync.Pool
+	logged    atomic.Int64 // Unix seconds of the last warning, so that a broken sender cannot fill the log
+}
+
+// credential is a token as it is kept: only its hash.
+type credential struct {
+	sum             [sha256.Size]byte
+	sender, cluster string
+}
+
+// NewHandler returns a handler that gives what it accepts to o.Appender.
+func NewHandler(o Options) *Handler {
+	h := &Handler{
+		appender:  o.Appender,
+		limits:    o.Limits.withDefaults(),
+		queueWait: o.QueueWait,
+		logger:    o.Logger,
+		now:       o.Now,
+		ready:     o.Ready,
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = 2 * runtime.GOMAXPROCS(0)
+	}
+	if h.queueWait <= 0 {
+		h.queueWait = 2 * time.Second
+	}
+	if h.logger == nil {
+		h.logger = slog.New(slog.DiscardHandler)
+	}
+	if h.now == nil {
+		h.now = time.Now
+	}
+	if h.ready == nil {
+		h.ready = func() bool { return true }
+	}
+	for _, t := range o.Tokens {
+		h.tokens = append(h.tokens, credential{sha256.Sum256([]byte(t.Token)), t.Sender, t.Cluster})
+	}
+	h.gate = make(chan struct{}, o.Concurrency)
+	h.bodies.max = 2 * int64(o.Concurrency) * h.limits.BodyMax
+	h.decoders.New = func() any { return NewDecoder(h.limits) }
+	return h
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begin := time.Now()
+	a := h.serve(w, r)
+	h.answer(w, r, a)
+	requestSeconds.UpdateDuration(begin)
+}
+
+// answer is what a request is told.
+type answer struct {
+	code       int
+	kind       string // label of the metric of refused requests; "" = none
+	errorType  string
+	reason     string
+	proto      Proto
+	negotiated bool // the body's kind is known, so the counts of what was written are sent
+	samples    int
+	histograms int
+	exemplars  int
+	plain      string // body of 200
+	gone       bool   // nobody listens any more
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) answer {
+	probe := r.Method == http.MethodGet && r.URL.Query().Has("get_vm_proto_version")
+	if r.Method != http.MethodPost && !probe {
+		w.Header().Set("Allow", http.MethodPost)
+		return answer{code: http.StatusMethodNotAllowed, kind: "method", errorType: "bad_data", reason: "remote write is POST only"}
+	}
+	sender, cluster, ok := h.authenticate(r)
+	if !ok {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="wrackline"`)
+		return answer{code: http.StatusUnauthorized, kind: "credentials", errorType: "unauthorized", reason: "a valid bearer token is required"}
+	}
+	if probe {
+		// vmagent asks whether it may send zstd.
+		return answer{code: http.StatusOK, plain: "1"}
+	}
+	p, e, reason := negotiate(r.Header)
+	if reason != "" {
+		return answer{code: http.StatusUnsupportedMediaType, kind: "media", errorType: "bad_data", reason: reason}
+	}
+	a := answer{proto: p, negotiated: true}
+	bad := func(kind, reason string) answer {
+		a.code, a.kind, a.errorType, a.reason = http.StatusBadRequest, kind, "bad_data", reason
+		return a
+	}
+	busy := func(kind, reason string) answer {
+		a.code, a.kind, a.errorType, a.reason = http.StatusServiceUnavailable, kind, "unavailable", reason
+		return a
+	}
+	raw := Raw{Sender: sender, Cluster: cluster, Proto: p, Encoding: e}
+	if raw.Cluster == "" {
+		raw.Cluster = r.URL.Query().Get("cluster")
+	}
+	if raw.Sender == "" {
+		raw.Sender = senderOf(r)
+	}
+	if !nameOK(raw.Cluster) || !nameOK(raw.Sender) {
+		return bad("name", "cluster and sender must be printable and at most 128 bytes long")
+	}
+	if !h.ready() {
+		return busy("starting", "not ready yet")
+	}
+
+	x, err := h.bodies.read(w, r, h.limits.BodyMax)
+	defer h.bodies.put(x)
+	switch {
+	case errors.Is(err, errMemory):
+		return busy("memory", err.Error())
+	case err != nil:
+		a.gone = r.Context().Err() != nil
+		return bad(kindOf(err), err.Error())
+	}
+	raw.Body = x.b
+	wireBytesTotal.Add(len(x.b))
+
+	if !h.enter(r.Context()) {
+		a.gone = r.Context().Err() != nil
+		return busy("queue", "too many requests at once")
+	}
+	defer func() { <-h.gate }()
+	raw.ReceivedMs = h.now().UnixMilli()
+	d := h.decoders.Get().(*Decoder)
+	defer h.release(d)
+	batch := series.Batch{Sender: raw.Sender, Cluster: raw.Cluster, ReceivedMs: raw.ReceivedMs}
+	info, err := d.Decode(p, e, raw.Body, &batch)
+	raw.Encoding = info.Encoding
+	decodedBytesTotal.Add(info.Decoded)
+	if err != nil {
+		kind := kindOf(err)
+		if kind == "panic" {
+			h.logger.Error("decoder panicked", "err", err, "sender", raw.Sender)
+			return bad(kind, "internal error while decoding")
+		}
+		return bad(kind, err.Error())
+	}
+	if info.Symbols0 {
+		symbols0Nonempty.Inc()
+	}
+	var res series.Result
+	if len(batch.Entries) > 0 {
+		if res, err = h.appender.Append(r.Context(), &raw, &batch); err != nil {
+			a.gone = r.Context().Err() != nil && errors.Is(err, r.Context().Err())
+			kind := "append"
+			switch {
+			case errors.Is(err, ErrBusy):
+				kind = "busy"
+			case errors.Is(err, ErrStorage):
+				kind = "storage"
+			}
+			if kind != "busy" && !a.gone {
+				h.warn("request not stored", "err", err, "sender", raw.Sender)
+			}
+			return busy(kind, err.Error())
+		}
+	}
+	// Exemplars are valid or not by themselves; those of a series that the fold refused are not known apart, so when
+	// everything was refused none was written.
+	a.samples, a.histograms, a.exemplars = res.Samples, res.Histograms, info.Exemplars
+	if res.Rejected > 0 && res.Samples+res.Histograms == 0 {
+		a.exemplars = 0
+	}
+	samplesTotal.Add(a.samples)
+	histogramsTotal.Add(a.histograms)
+	exemplarsTotal.Add(a.exemplars)
+	metadataTotal.Add(info.Metadata)
+	rejectedDecode.Add(info.Rejected)
+	rejectedFold.Add(res.Rejected)
+	badSeries.Add(info.BadSeries)
+	if info.Reason != "" || res.Rejected > 0 {
+		return bad("partial", refusal(info, res))
+	}
+	a.code = http.StatusNoContent
+	return a
+}
+
+// refusal says in one line what was refused and why.
+func refusal(info Info, res series.Result) string {
+	reason := info.Reason
+	if reason == "" {
+		reason = res.Reason
+	}
+	n := info.Rejected + res.Rejected
+	of := info.Rejected + res.Rejected + res.Samples + res.Histograms
+	var what []string
+	if n > 0 {
+		what = append(what, fmt.Sprintf("%d of %d samples", n, of))
+	}
+	if info.BadSeries > 0 {
+		what = append(what, fmt.Sprintf("%d series", info.BadSeries))
+	}
+	if info.BadExemplars > 0 {
+		what = append(what, fmt.Sprintf("%d exemplars or metadata", info.BadExemplars))
+	}
+	return strings.Join(what, ", ") + " refused, the rest was written: " + reason
+}
+
+// enter waits for a decoder's turn. It returns false when none came in time or nobody waits for the answer.
+func (h *Handler) enter(ctx context.Context) bool {
+	select {
+	case h.gate <- struct{}{}:
+		return true
+	default:
+	}
+	t := time.NewTimer(h.queueWait)
+	defer t.Stop()
+	select {
+	case h.gate <- struct{}{}:
+		return true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// release gives a decoder back to the pool. A large message is dropped: the next one is small nearly always.
+func (h *Handler) release(d *Decoder) {
+	if cap(d.raw) > 4<<20 {
+		d.raw = nil
+	}
+	h.decoders.Put(d)
+}
+
+// authenticate returns what the request's token says. Every token is compared, in constant time.
+func (h *Handler) authenticate(r *http.Request) (sender, cluster string, ok bool) {
+	if len(h.tokens) == 0 {
+		return "", "", true
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", "", false
+	}
+	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	for i := range h.tokens {
+		t := &h.tokens[i]
+		if subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1 && !ok {
+			sender, cluster, ok = t.sender, t.cluster, true
+		}
+	}
+	return sender, cluster, ok
+}
+
+// senderOf names a sender that no token names.
+func senderOf(r *http.Request) string {
+	if s := r.URL.Query().Get("sender"); s != "" {
+		return s
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+func nameOK(s string) bool {
+	return len(s) <= 128 && utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+}
+
+func kindOf(err error) string {
+	var b *badBody
+	if errors.As(err, &b) {
+		return b.kind
+	}
+	return "internal"
+}
+
+// answer writes a, and counts it.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a answer) {
+	if a.gone {
+		requestsGone.Inc()
+	}
+	requests(a.code, a.proto).Inc()
+	if a.kind != "" {
+		metrics.GetOrCreateCounter(`wrackline_ingest_requests_refused_total{reason="` + a.kind + `"}`).Inc()
+	}
+	head := w.Header()
+	if a.negotiated && a.code < 500 {
+		head.Set("X-Prometheus-Remote-Write-Samples-Written", strconv.Itoa(a.samples))
+		head.Set("X-Prometheus-Remote-Write-Histograms-Written", strconv.Itoa(a.histograms))
+		head.Set("X-Prometheus-Remote-Write-Exemplars-Written", strconv.Itoa(a.exemplars))
+	}
+	switch {
+	case a.code == http.StatusNoContent:
+		w.WriteHeader(a.code)
+		return
+	case a.reason == "":
+		head.Set("Content-Type", "text/plain; charset=utf-8")
+		head.Set("X-Content-Type-Options", "nosniff")
+		w.WriteHeader(a.code)
+		_, _ = w.Write([]byte(a.plain))
+		return
+	case a.code == http.StatusServiceUnavailable:
+		head.Set("Retry-After", strconv.Itoa(retryAfter(r.Header.Get("Retry-Attempt"), rand.Float64())))
+	case a.code == http.StatusBadRequest && !a.gone:
+		h.warn("data refused", "reason", a.reason, "remote", r.RemoteAddr)
+	}
+	text, err := json.Marshal(struct {
+		Status    string `json:"status"`
+		ErrorType string `json:"errorType"`
+		Error     string `json:"error"`
+	}{"error", a.errorType, oneLine(a.reason)})
+	if err != nil {
+		text = []byte(`{"status":"error"}`)
+	}
+	head.Set("Content-Type", "application/json; charset=utf-8")
+	head.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(a.code)
+	_, _ = w.Write(append(text, '\n'))
+}
+
+// retryAfter returns how many seconds to wait, 1 to 30: twice as long with each attempt, spread by half either way, so
+// that senders which were sent away together do not come back together.
+func retryAfter(attempt string, random float64) int {
+	n, err := strconv.Atoi(attempt)
+	if err != nil || n < 0 {
+		n = 0
+	}
+	s := float64(int(2)<<min(n, 5)) * (0.5 + random)
+	return min(max(int(s), 1), 30)
+}
+
+// warn logs at most once a minute: what comes between is counted by the metrics.
+func (h *Handler) warn(msg string, args ...any) {
+	now := time.Now().Unix()
+	last := h.logged.Load()
+	if now-last < 60 || !h.logged.CompareAndSwap(last, now) {
+		h.logger.Debug(msg, args...)
+		return
+	}
+	h.logger.Warn(msg, args...)
+}
+
+// oneLine keeps an error a line, and short: senders log it.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) > 1000 {
+		s = strings.ToValidUTF8(s[:1000], "") + "…"
+	}
+	return s
+}
+
+// requests returns the counter of answers. The combinations are few: codes this package writes, two protocols and none.
+func requests(code int, p Proto) *metrics.Counter {
+	return metrics.GetOrCreateCounter(`wrackline_ingest_requests_total{code="` + strconv.Itoa(code) + `",proto="` + p.String() + `"}`)
+}
+
+var (
+	requestSeconds    = metrics.NewHistogram("wrackline_ingest_request_seconds")
+	requestsGone      = metrics.NewCounter("wrackline_ingest_requests_gone_total")
+	samplesTotal      = metrics.NewCounter("wrackline_ingest_samples_total")
+	histogramsTotal   = metrics.NewCounter("wrackline_ingest_histograms_total")
+	exemplarsTotal    = metrics.NewCounter("wrackline_ingest_exemplars_total")
+	metadataTotal     = metrics.NewCounter("wrackline_ingest_metadata_total")
+	rejectedDecode    = metrics.NewCounter(`wrackline_ingest_samples_rejected_total{by="decoder"}`)
+	rejectedFold      = metrics.NewCounter(`wrackline_ingest_samples_rejected_total{by="fold"}`)
+	badSeries         = metrics.NewCounter("wrackline_ingest_series_rejected_total")
+	wireBytesTotal    = metrics.NewCounter("wrackline_ingest_wire_bytes_total")
+	decodedBytesTotal = metrics.NewCounter("wrackline_ingest_decoded_bytes_total")
+	symbols0Nonempty  = metrics.NewCounter("wrackline_ingest_symbols0_nonempty_total")
+)
