@@ -1,0 +1,473 @@
+package signal
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline/series"
+)
+
+// When windows close.
+const (
+	oldMs       = 10 * windowMs // a window that is so far behind the receive clock is a backlog's: nobody waits for it
+	oldGraceMs  = 3 * windowMs  // grace then, in event time: shards of a backlog run minutes apart
+	formMs      = 10 * windowMs // a metric has arrived when it was seen within this
+	missingMax  = 10            // a value with more than a tenth of its series missing is none
+	earlyWindow = 2             // so many windows of a new cluster close at grace only: not all of its series are known yet
+)
+
+// cluster is one cluster's windows, identity and rules.
+type cluster struct {
+	name  string
+	table *labelTable
+	tidyN int // sets in table after it was last made anew
+
+	series []uint32   // in hot, in order
+	lists  [][]uint32 // by leaf: binds, in order of series
+	rules  []ruleState
+	order  []uint32 // signals of the cluster, sorted by id
+	fresh  int      // new ones at the end of order, unsorted
+
+	open       int64 // end of the open window, Unix milliseconds; 0 = no sample yet
+	born       int64 // the first one
+	newest     int64 // newest sample
+	live, past int   // series with flagLive, and those of them with flagPast
+	sweepAt    int64
+	arrived    []int64 // by metric: newest sample of a tracked series, when the last window closed
+	windows    int64
+	early      int64
+	grace      int64
+
+	owners    bool // owner data was seen
+	pods      []pod
+	podAt     map[name2]uint32
+	held      []uint32 // pods that wait for their owner
+	workloads map[name2]*workload
+	sets      map[name2]owner
+	jobs      map[name2]owner
+	nodes     map[string]kubeNode
+	ips       map[string]string // internal address → node
+	hosts     map[string]*host
+	nested    bool  // a pod is owned by a pod
+	nodesNew  bool  // series must be looked at again
+	hostsAt   int64 // when the next host has waited long enough for its node; 0 = none waits
+
+	scratch series.Labels
+}
+
+// ruleState is a rule in a cluster.
+type ruleState struct {
+	form    int // in use; −1 = dormant
+	plans   []*planState
+	signals map[uint32]uint32 // labelTable id → Signal.Index
+	series  int               // elements that the form's leaves gave in the last window
+}
+
+// mark is what a stream remembers of a signal between windows.
+type mark struct {
+	rule    uint32 // in Stream.rules
+	cluster uint16
+	members int32
+	at      int64 // end of the window that members is of
+	pos     uint32
+	stamp   int64 // end of the window that pos is of
+}
+
+// evaluation is the rule and window being evaluated.
+type evaluation struct {
+	c    *cluster
+	form *form
+	end  int64
+	w    uint32
+	n    int
+}
+
+// cluster returns the number of a cluster, made when it is new.
+func (s *Stream) cluster(name string) (uint16, error) {
+	if i, ok := s.clusterAt[name]; ok {
+		return i, nil
+	}
+	if len(s.clusters) >= ClustersMax {
+		return 0, errOverClusters
+	}
+	return s.makeCluster(strings.Clone(name)), nil
+}
+
+func (s *Stream) makeCluster(name string) uint16 {
+	c := &cluster{
+		name: name, table: newLabelTable(), lists: make([][]uint32, len(s.leaves)), rules: make([]ruleState, len(s.rules)),
+		arrived: make([]int64, len(s.metrics)), podAt: map[name2]uint32{}, workloads: map[name2]*workload{}, sets: map[name2]owner{},
+		jobs: map[name2]owner{}, nodes: map[string]kubeNode{}, ips: map[string]string{}, hosts: map[string]*host{},
+	}
+	for i, r := range s.rules {
+		c.rules[i] = ruleState{form: -1, plans: make([]*planState, len(r.forms)), signals: map[uint32]uint32{}}
+	}
+	i := uint16(len(s.clusters))
+	s.clusters = append(s.clusters, c)
+	s.clusterAt[name] = i
+	return i
+}
+
+// begin opens the first window, the one that t lies in.
+func (c *cluster) begin(t int64) {
+	c.open = int64(minute(t)) * windowMs
+	c.born = c.open
+	c.sweepAt = c.open + sweepMs
+}
+
+// newest notes the newest sample of a cluster and closes what is due when it begins a minute.
+func (s *Stream) newest(c *cluster, t int64) {
+	crossed := t/windowMs != c.newest/windowMs
+	c.newest = t
+	s.eventMs = max(s.eventMs, t)
+	if c.open == 0 {
+		c.begin(t)
+	}
+	if crossed {
+		s.closeDue(c)
+	}
+}
+
+// alive counts a series in after a sample.
+func (c *cluster) alive(h *tracked) {
+	h.flags &^= flagStale
+	if h.flags&flagQuiet != 0 {
+		return
+	}
+	if h.flags&flagLive == 0 {
+		h.flags |= flagLive
+		c.live++
+	}
+	if h.flags&flagPast == 0 && h.lastT >= c.open {
+		h.flags |= flagPast
+		c.past++
+	}
+}
+
+// ended counts a series out.
+func (c *cluster) ended(h *tracked) {
+	if h.flags&flagPast != 0 {
+		h.flags &^= flagPast
+		c.past--
+	}
+	if h.flags&flagLive != 0 {
+		h.flags &^= flagLive
+		c.live--
+	}
+}
+
+// count decides anew who is alive and past the end of the open window.
+func (c *cluster) count(h *tracked) {
+	h.flags &^= flagLive | flagPast
+	if h.flags&(flagStale|flagQuiet) != 0 || h.lastT <= c.open-liveMs {
+		return
+	}
+	h.flags |= flagLive
+	c.live++
+	if h.lastT >= c.open {
+		h.flags |= flagPast
+		c.past++
+	}
+}
+
+// closeDue closes the windows of a cluster that are complete, or have waited long enough.
+func (s *Stream) closeDue(c *cluster) {
+	for c.open != 0 && c.newest >= c.open {
+		early, due := s.due(c)
+		if !due {
+			return
+		}
+		if c.newest-c.open > oldMs && s.skip(c) {
+			continue
+		}
+		s.close(c, early)
+	}
+}
+
+// due reports whether the open window is to be closed, and whether that is before its grace.
+//
+// A window is complete when every live series has a sample at or after its end. Nine tenths and more would not do: scrapes have
+// fixed offsets, so the last per cent are the same targets every minute, and they would be missing every minute. Only late in the
+// grace is a hundredth given up.
+func (s *Stream) due(c *cluster) (early, due bool) {
+	if c.live > 0 && c.past >= c.live && c.open >= c.born+earlyWindow*windowMs {
+		return true, true
+	}
+	grace, clock := s.opts.GraceMs, min(c.newest, s.nowMs)
+	if s.nowMs-c.open > oldMs {
+		grace, clock = max(grace, oldGraceMs), c.newest
+	}
+	switch {
+	case clock >= c.open+grace:
+		return false, true
+	case clock >= c.open+grace*3/4 && c.past*100 >= c.live*99:
+		return true, true
+	case c.newest >= c.open+grace && c.past*10 >= c.live*9:
+		return true, true // the senders' clocks run ahead of ours
+	}
+	return false, false
+}
+
+// skip moves the open window over windows in which no series has anything, and reports whether there were any.
+func (s *Stream) skip(c *cluster) bool {
+	to := c.newest
+	for _, id := range c.series {
+		h := &s.hot[id]
+		if h.kinds == 0 || h.lastT == 0 {
+			continue
+		}
+		if h.lastT > c.open-windowMs-gapMs && h.lastT < c.open {
+			return false // has died, but its last minutes are of use
+		}
+		if h.lastT < c.open {
+			continue
+		}
+		n := uint32(h.ring)
+		for w := max(h.head-min(h.head, n-1), minute(c.open)); w <= h.head && int64(w)*windowMs < to; w++ {
+			if s.covered(h, w) {
+				to = int64(w) * windowMs
+			}
+		}
+	}
+	to = int64(minute(to)) * windowMs
+	if to <= c.open {
+		return false
+	}
+	c.open = to
+	c.sweepAt = max(c.sweepAt, to+sweepMs) // senders need time to show what has survived
+	c.live, c.past = 0, 0
+	for _, id := range c.series {
+		c.count(&s.hot[id])
+	}
+	return true
+}
+
+// covered reports whether any ring of h has something in the window w.
+func (s *Stream) covered(h *tracked, w uint32) bool {
+	n := uint32(h.ring)
+	for k := uint32(0); k < uint32(kindsOf(h.kinds)); k++ {
+		if v := s.cells[h.cells+k*n+w%n]; v == v {
+			return true
+		}
+	}
+	return false
+}
+
+// close evaluates the open window and opens the next.
+func (s *Stream) close(c *cluster, early bool) {
+	c.settle(s)
+	end := c.open
+	c.windows++
+	if early {
+		c.early++
+	} else {
+		c.grace++
+	}
+	// One pass: what has arrived, which bucket sets are whole, and who is to be waited for next.
+	c.open += windowMs
+	c.live, c.past = 0, 0
+	for _, id := range c.series {
+		h := &s.hot[id]
+		if m := s.cold[id].metric; h.lastT > c.arrived[m] {
+			c.arrived[m] = h.lastT
+		}
+		if h.group != none && h.flags&flagStale == 0 && h.lastT > end-liveMs {
+			g := &s.groups[h.group]
+			if g.stamp != end {
+				g.stamp, g.lo, g.hi = end, h.lastT, h.lastT
+			} else {
+				g.lo, g.hi = min(g.lo, h.lastT), max(g.hi, h.lastT)
+			}
+		}
+		c.count(h)
+	}
+	s.raw, s.tops = s.raw[:0], s.tops[:0]
+	s.input.table, s.input.endMs, s.input.cluster = c.table, end, c.one(labelCluster, c.name)
+	s.current = evaluation{c: c, end: end, w: minute(end)}
+	for i, r := range s.rules {
+		st := &c.rules[i]
+		st.form = s.formOf(c, r, end)
+		st.series = 0
+		if st.form < 0 {
+			continue
+		}
+		f := &r.forms[st.form]
+		if st.plans[st.form] == nil {
+			st.plans[st.form] = f.plan.newState()
+		}
+		s.current.form, s.current.n = f, 0
+		s.result = f.plan.eval(st.plans[st.form], &s.input, s.result[:0])
+		st.series = s.current.n
+		s.stats.Incomplete += int64(st.plans[st.form].unknown)
+		s.observe(c, uint32(i), end)
+	}
+	s.emit(c, end)
+}
+
+// formOf returns the first form of a rule whose metrics have all arrived, −1 when there is none.
+func (s *Stream) formOf(c *cluster, r *ruleForms, end int64) int {
+next:
+	for i := range r.forms {
+		for _, l := range r.forms[i].leaves {
+			if c.arrived[s.leaves[l].metric] <= end-formMs {
+				continue next
+			}
+		}
+		return i
+	}
+	return -1
+}
+
+// vector appends the vector of a leaf of the form in evaluation.
+func (s *Stream) vector(i int, dst []element) []element {
+	ev := &s.current
+	li := ev.form.leaves[i]
+	lp := s.leaves[li]
+	before := len(dst)
+	span := float64(lp.windows) * windowMs / 1000
+	for _, bi := range ev.c.lists[li] {
+		b := &s.binds[bi]
+		if b.ls == none {
+			continue
+		}
+		h := &s.hot[b.series]
+		live := h.flags&flagStale == 0 && h.lastT > ev.end-liveMs
+		behind := live && h.lastT < ev.end
+		if lp.bucket && h.group != none {
+			if g := &s.groups[h.group]; g.stamp == ev.end && g.lo < ev.end && g.lo != g.hi {
+				// Some buckets of the set have not arrived. A part of a histogram is worse than none.
+				if live {
+					dst = append(dst, element{ls: b.ls, v: math.NaN(), events: math.NaN(), missing: 1, top: noMembers})
+				}
+				continue
+			}
+		}
+		v, gaps := s.read(h, lp.leaf, ev.w)
+		if v != v {
+			if behind {
+				dst = append(dst, element{ls: b.ls, v: v, events: v, missing: 1, top: noMembers})
+			}
+			continue
+		}
+		e := element{ls: b.ls, v: v, events: v, members: 1, top: noMembers}
+		switch lp.fn {
+		case fnRate:
+			e.v = v / span
+		case fnValue, fnTimestamp:
+			e.events = math.NaN()
+			behind = false
+		}
+		if live && gaps*10 > lp.windows || behind && float64(ev.end-h.lastT)*10 > span*1000 {
+			e.missing = 1 // less than nine tenths of the range
+		}
+		e.top[0] = memberRef{int32(b.series), e.v}
+		dst = append(dst, e)
+	}
+	ev.n += len(dst) - before
+	return dst
+}
+
+var noMembers = [3]memberRef{noMember, noMember, noMember}
+
+// observe turns a rule's result into observations.
+func (s *Stream) observe(c *cluster, rule uint32, end int64) {
+	r := s.rules[rule]
+	for i := range s.result {
+		e := &s.result[i]
+		if e.missing*missingMax > e.members+e.missing {
+			s.stats.Incomplete++
+			continue
+		}
+		if e.v-e.v != 0 {
+			continue
+		}
+		if e.events < r.MinEvents { // false when they are not counted
+			s.stats.FewEvents++
+			continue
+		}
+		idx, ok := c.rules[rule].signals[e.ls]
+		if !ok {
+			if idx, ok = s.newSignal(c, rule, e.ls); !ok {
+				s.stats.OverSignals++
+				continue
+			}
+		}
+		m := &s.marks[idx]
+		o := Observation{Signal: s.signals[idx], Value: e.v, Members: int(e.members), Expected: int(e.members + e.missing)}
+		if e.events == e.events {
+			o.Events = e.events
+		}
+		if m.at == end-windowMs {
+			o.Expected = int(m.members)
+		}
+		at := len(s.tops)
+		for _, t := range e.top {
+			if t.ref < 0 {
+				continue
+			}
+			name := ""
+			if l := c.table.labels(s.cold[t.ref].member); len(l) > 0 {
+				name = l[0].Value
+			}
+			s.tops = append(s.tops, Member{name, t.v})
+		}
+		o.Top = s.tops[at:len(s.tops):len(s.tops)]
+		m.members, m.at = e.members, end
+		m.pos, m.stamp = uint32(len(s.raw)), end
+		s.raw = append(s.raw, o)
+	}
+}
+
+// newSignal makes the signal of a rule and an entity.
+func (s *Stream) newSignal(c *cluster, rule, ls uint32) (uint32, bool) {
+	r := s.rules[rule]
+	entity := slices.Clone(c.table.labels(ls))
+	id := MakeID(r.Name, entity)
+	sig := s.signalAt[id]
+	if sig == nil {
+		if len(s.signals) >= s.opts.MaxSignals {
+			return 0, false
+		}
+		sig = s.addSignal(&Signal{ID: id, Rule: r.Rule, Entity: entity}, rule, s.clusterAt[c.name])
+		c.order = append(c.order, sig.Index)
+		c.fresh++
+	}
+	c.rules[rule].signals[ls] = sig.Index
+	return sig.Index, true
+}
+
+func (s *Stream) addSignal(sig *Signal, rule uint32, ci uint16) *Signal {
+	sig.Index = uint32(len(s.signals))
+	s.signals = append(s.signals, sig)
+	s.signalAt[sig.ID] = sig
+	s.marks = append(s.marks, mark{rule: rule, cluster: ci})
+	return sig
+}
+
+// emit hands the window on, its observations sorted by id.
+func (s *Stream) emit(c *cluster, end int64) {
+	if c.fresh > 0 {
+		slices.SortFunc(c.order, func(a, b uint32) int { return strings.Compare(s.signals[a].ID, s.signals[b].ID) })
+		c.fresh = 0
+	}
+	s.out = s.out[:0]
+	for _, i := range c.order {
+		if m := &s.marks[i]; m.stamp == end {
+			s.out = append(s.out, s.raw[m.pos])
+		}
+	}
+	s.window = Window{Cluster: c.name, End: end, ClosedMs: s.nowMs, Observations: s.out}
+	s.closed(&s.window)
+}
+
+// tidy forgets what has been idle, and moves the series of senders whose cluster was decided anew.
+func (s *Stream) tidy() {
+	due := len(s.rehome) > 0
+	for _, c := range s.clusters {
+		due = due || c.open != 0 && c.open >= c.sweepAt
+	}
+	if due {
+		s.sweep()
+	}
+}

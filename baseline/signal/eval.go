@@ -1,0 +1,262 @@
+package signal
+
+import (
+	"math"
+
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// planState holds the scratch of one plan in one cluster, and what the last evaluation found. It holds nothing that a later
+// window's result depends on, so it is no part of a checkpoint. The zero value is not usable; see plan.newState.
+type planState struct {
+	p     *plan
+	table *labelTable
+	nodes []nodeState
+	leafs []leafVec
+
+	// conflicts counts, in the last evaluation, match groups that had no value because two elements matched where one may;
+	// PromQL fails the whole expression then. unknown counts entities whose series are there but gave no value, undefined those
+	// whose value was NaN or infinite (a division by zero).
+	conflicts, unknown, undefined int
+}
+
+// leafVec is a leaf's vector of the window that is evaluated. Several nodes may read it; none may change it.
+type leafVec struct {
+	vec  []element
+	uses int // nodes that have still to read it; −1 before it was asked for
+}
+
+// nodeState is what a node remembers of a table, and its vector while the parent has not yet used it.
+type nodeState struct {
+	buf   []element
+	side  *projection // by, or the matching labels
+	incl  *projection // nodeBinary: labels of group_left(…)
+	joins [][]join    // by many-side id, in pages
+}
+
+// newState returns scratch for evaluations in one cluster.
+func (p *plan) newState() *planState {
+	return &planState{p: p, nodes: make([]nodeState, p.nodes), leafs: make([]leafVec, len(p.leaves))}
+}
+
+// eval appends the expression's result for one window: one element for each entity, ls being its labels, in an order that
+// depends only on the order of the leaves' elements. Entities without a value are not in it; st counts why.
+func (p *plan) eval(st *planState, in *evalInput, dst []element) []element {
+	if st.table != in.table {
+		st.table = in.table
+		for i := range st.nodes {
+			n := &st.nodes[i]
+			*n = nodeState{}
+		}
+	}
+	for i := range st.leafs {
+		st.leafs[i].uses = -1
+	}
+	st.conflicts, st.unknown, st.undefined = 0, 0, 0
+	vec := p.root.eval(st, in)
+	first := len(dst)
+	t := in.table
+	t.begin()
+	for i := range vec {
+		e := &vec[i]
+		switch {
+		case e.unknown():
+			st.unknown++
+			continue
+		case math.IsNaN(e.v) || math.IsInf(e.v, 0):
+			st.undefined++
+			continue
+		}
+		if _, dup := t.slot(e.ls); dup {
+			st.conflicts++
+			continue
+		}
+		t.setSlot(e.ls, int32(len(dst)-first))
+		dst = append(dst, *e)
+	}
+	p.root.release(st, in)
+	return dst
+}
+
+// eval returns the node's vector. The parent releases it when it has read it, or takes it over (own); it never changes a leaf's.
+func (n *node) eval(st *planState, in *evalInput) []element {
+	s := &st.nodes[n.idx]
+	switch n.kind {
+	case nodeLeaf:
+		l := &st.leafs[n.leaf]
+		if l.uses < 0 {
+			l.uses = st.p.uses[n.leaf]
+			l.vec = in.leaf(n.leaf, in.table.work.take())
+		}
+		return l.vec
+	case nodeConst:
+		s.buf = append(in.table.work.take(), element{
+			ls: in.cluster, v: n.arg(in.endMs), events: math.NaN(), top: [3]memberRef{noMember, noMember, noMember},
+		})
+		return s.buf
+	case nodeFunc:
+		return n.evalFunc(st, in, s)
+	case nodeScalar:
+		return n.evalScalar(st, in, s)
+	case nodeAgg:
+		return n.evalAgg(st, in, s)
+	case nodeQuantile:
+		return n.evalQuantile(st, in, s)
+	case nodeSet:
+		return n.evalSet(st, in, s)
+	}
+	return n.evalBinary(st, in, s)
+}
+
+// release gives the node's vector back.
+func (n *node) release(st *planState, in *evalInput) {
+	if n.kind == nodeLeaf {
+		l := &st.leafs[n.leaf]
+		if l.uses--; l.uses == 0 {
+			in.table.work.give(l.vec)
+			l.vec = nil
+		}
+		return
+	}
+	s := &st.nodes[n.idx]
+	in.table.work.give(s.buf)
+	s.buf = nil
+}
+
+// own returns the child's vector as one that n may change and release.
+func (n *node) own(st *planState, in *evalInput, s *nodeState) []element {
+	vec := n.l.eval(st, in)
+	if n.l.kind == nodeLeaf {
+		s.buf = append(in.table.work.take(), vec...)
+		n.l.release(st, in)
+	} else {
+		child := &st.nodes[n.l.idx]
+		s.buf, child.buf = child.buf, nil
+	}
+	return s.buf
+}
+
+func (n *node) evalFunc(st *planState, in *evalInput, s *nodeState) []element {
+	var args [2]float64
+	for i, a := range n.args {
+		args[i] = a(in.endMs)
+	}
+	vec := n.own(st, in, s)
+	for i := range vec {
+		vec[i].v = n.fn(vec[i].v, args[:len(n.args)])
+	}
+	return vec
+}
+
+func (n *node) evalScalar(st *planState, in *evalInput, s *nodeState) []element {
+	num := n.arg(in.endMs)
+	vec := n.own(st, in, s)
+	out := vec[:0]
+	for i := range vec {
+		e := vec[i]
+		if !e.unknown() {
+			l, r := e.v, num
+			if n.left {
+				l, r = r, l
+			}
+			v, keep := operate(n.op, l, r)
+			switch {
+			case n.bool_:
+				e.v = b2f(keep)
+			case !keep:
+				continue
+			case !n.isCmp:
+				e.v = v
+			}
+		}
+		out = append(out, e)
+	}
+	s.buf = out
+	return out
+}
+
+// known reports whether operate knows the operator.
+func known(op parser.ItemType) bool {
+	switch op {
+	case parser.ADD, parser.SUB, parser.MUL, parser.DIV, parser.MOD, parser.POW,
+		parser.EQLC, parser.NEQ, parser.GTR, parser.LSS, parser.GTE, parser.LTE:
+		return true
+	}
+	return false
+}
+
+// operate applies an operator. A comparison gives l, and whether it holds.
+func operate(op parser.ItemType, l, r float64) (float64, bool) {
+	switch op {
+	case parser.ADD:
+		return l + r, true
+	case parser.SUB:
+		return l - r, true
+	case parser.MUL:
+		return l * r, true
+	case parser.DIV:
+		return l / r, true
+	case parser.MOD:
+		return math.Mod(l, r), true
+	case parser.POW:
+		return math.Pow(l, r), true
+	case parser.EQLC:
+		return l, l == r
+	case parser.NEQ:
+		return l, l != r
+	case parser.GTR:
+		return l, l > r
+	case parser.LSS:
+		return l, l < r
+	case parser.GTE:
+		return l, l >= r
+	case parser.LTE:
+		return l, l <= r
+	}
+	panic("signal: operator " + op.String() + " was let through by the compiler")
+}
+
+func b2f(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// vecFunc is a function of one value and constants.
+type vecFunc func(v float64, args []float64) float64
+
+func plainFunc(f func(float64) float64) vecFunc {
+	return func(v float64, _ []float64) float64 { return f(v) }
+}
+
+var vecFuncs = map[string]vecFunc{
+	"abs":   plainFunc(math.Abs),
+	"ceil":  plainFunc(math.Ceil),
+	"floor": plainFunc(math.Floor),
+	"sqrt":  plainFunc(math.Sqrt),
+	"exp":   plainFunc(math.Exp),
+	"ln":    plainFunc(math.Log),
+	"log2":  plainFunc(math.Log2),
+	"log10": plainFunc(math.Log10),
+	"sgn": func(v float64, _ []float64) float64 {
+		switch {
+		case v > 0:
+			return 1
+		case v < 0:
+			return -1
+		}
+		return v
+	},
+	"round": func(v float64, args []float64) float64 {
+		to := 1.0
+		if len(args) > 0 {
+			to = args[0]
+		}
+		inverse := 1 / to // as Prometheus does it: fewer odd last digits than v/to*to
+		return math.Floor(v*inverse+0.5) / inverse
+	},
+	"clamp":     func(v float64, a []float64) float64 { return math.Max(a[0], math.Min(a[1], v)) },
+	"clamp_min": func(v float64, a []float64) float64 { return math.Max(a[0], v) },
+	"clamp_max": func(v float64, a []float64) float64 { return math.Min(a[0], v) },
+}

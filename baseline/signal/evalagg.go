@@ -1,0 +1,366 @@
+package signal
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// acc is what an aggregation knows of a group beside the element that it becomes.
+type acc struct {
+	sum, low float64 // compensated sum: the value is sum + low
+	mean     float64 // stddev, stdvar; avg whose sum overflowed
+	n        float64 // elements with a value
+	running  bool    // avg: mean is used, the sum would overflow
+}
+
+// add adds x to the compensated sum (Neumaier's variant of Kahan's, as Prometheus has it, so that results agree to the last bits).
+func (a *acc) add(x float64) { a.sum, a.low = compensate(a.sum, a.low, x) }
+
+func compensate(sum, low, x float64) (float64, float64) {
+	t := sum + x
+	switch {
+	case math.IsInf(t, 0):
+		low = 0
+	case math.Abs(sum) >= math.Abs(x):
+		low += (sum - t) + x
+	default:
+		low += (x - t) + sum
+	}
+	return t, low
+}
+
+func (n *node) evalAgg(st *planState, in *evalInput, s *nodeState) []element {
+	vec := n.l.eval(st, in)
+	t := in.table
+	if s.side == nil {
+		s.side = t.projection(n.by, false)
+	}
+	by, w := s.side, &t.work
+	out, accs, pos := w.take(), w.accs[:0], w.pos[:0]
+	quantile := n.op == parser.QUANTILE
+	t.begin()
+	for i := range vec {
+		e := &vec[i]
+		id := by.of(e.ls)
+		at, ok := t.slot(id)
+		if !ok {
+			at = int32(len(out))
+			t.setSlot(id, at)
+			out = append(out, element{ls: id, events: math.NaN(), v: math.NaN(), top: [3]memberRef{noMember, noMember, noMember}})
+			accs = append(accs, acc{})
+		}
+		if quantile {
+			pos = append(pos, at)
+		}
+		g, a := &out[at], &accs[at]
+		g.missing += e.missing
+		if e.unknown() {
+			continue
+		}
+		g.members += e.members
+		n.fold(g, a, e)
+	}
+	s.buf, w.accs, w.pos = out, accs, pos
+	if quantile {
+		n.quantiles(out, vec, w, n.arg(in.endMs))
+	}
+	n.l.release(st, in)
+	for i := range out {
+		g, a := &out[i], &accs[i]
+		if a.n == 0 {
+			g.members = 0 // unknown
+			continue
+		}
+		switch n.op {
+		case parser.SUM:
+			g.v = a.sum + a.low
+		case parser.AVG:
+			if a.running {
+				g.v = a.mean + a.low
+			} else {
+				g.v = a.sum/a.n + a.low/a.n
+			}
+		case parser.COUNT:
+			g.v = a.n
+		case parser.GROUP:
+			g.v = 1
+		case parser.STDVAR:
+			g.v = a.sum / a.n
+		case parser.STDDEV:
+			g.v = math.Sqrt(a.sum / a.n) // min, max and quantile have their value already
+		}
+	}
+	return out
+}
+
+// fold adds one element to its group.
+func (n *node) fold(g *element, a *acc, e *element) {
+	a.n++
+	switch n.op {
+	case parser.MIN, parser.MAX:
+		better := a.n == 1 || math.IsNaN(g.v) || n.op == parser.MAX && g.v < e.v || n.op == parser.MIN && g.v > e.v
+		if n.l.raw {
+			n.evidence(g, memberRef{e.top[0].ref, e.v})
+		} else if better {
+			g.top = e.top
+		}
+		if better {
+			g.v, g.events = e.v, e.events
+		}
+		return
+	case parser.SUM:
+		a.add(e.v)
+	case parser.AVG:
+		a.average(e.v)
+	case parser.STDDEV, parser.STDVAR: // Welford, Note on a method for calculating corrected sums of squares and products, 1962
+		if a.n == 1 && (math.IsNaN(e.v) || math.IsInf(e.v, 0)) {
+			a.sum = math.NaN()
+		}
+		delta := e.v - a.mean
+		if a.n == 1 {
+			a.mean = e.v
+		} else {
+			a.mean += delta / a.n
+			a.sum += delta * (e.v - a.mean)
+		}
+	}
+	g.events = addEvents(g.events, e.events)
+	if n.l.raw {
+		n.evidence(g, memberRef{e.top[0].ref, e.v})
+		return
+	}
+	for _, m := range e.top {
+		n.evidence(g, m)
+	}
+}
+
+// average adds to a mean: the sum is divided at the end while it does not overflow, else the mean is kept.
+func (a *acc) average(x float64) {
+	if !a.running {
+		sum, low := compensate(a.sum, a.low, x)
+		if a.n == 1 || !math.IsInf(sum, 0) {
+			if a.n == 1 {
+				sum, low = x, 0
+			}
+			a.sum, a.low = sum, low
+			return
+		}
+		a.running = true
+		a.mean = a.sum / (a.n - 1)
+		a.low /= a.n - 1
+	}
+	q := (a.n - 1) / a.n
+	a.mean, a.low = compensate(q*a.mean, q*a.low, x/a.n)
+}
+
+// evidence keeps m when it weighs more than the least of the group's three: by size for a sum, by value otherwise. Equal ones
+// keep their order.
+func (n *node) evidence(g *element, m memberRef) {
+	if m.ref < 0 || math.IsNaN(m.v) {
+		return
+	}
+	weight := func(v float64) float64 { return v }
+	switch n.op {
+	case parser.SUM:
+		weight = math.Abs
+	case parser.MIN:
+		weight = func(v float64) float64 { return -v }
+	}
+	w := weight(m.v)
+	for i := range g.top {
+		if g.top[i].ref < 0 || w > weight(g.top[i].v) {
+			copy(g.top[i+1:], g.top[i:])
+			g.top[i] = m
+			return
+		}
+	}
+}
+
+// addEvents adds counts of which NaN means not counted.
+func addEvents(a, b float64) float64 {
+	switch {
+	case math.IsNaN(a):
+		return b
+	case math.IsNaN(b):
+		return a
+	}
+	return a + b
+}
+
+// quantiles sets the groups' values to the φ-quantile of their elements: a counting sort brings a group's values together.
+func (n *node) quantiles(out, vec []element, w *scratch, q float64) {
+	ends := w.ends[:0]
+	total := int32(0)
+	for i := range out {
+		ends = append(ends, total)
+		total += int32(w.accs[i].n)
+	}
+	vals := slices.Grow(w.vals[:0], int(total))[:total]
+	for i, at := range w.pos {
+		if !vec[i].unknown() {
+			vals[ends[at]] = vec[i].v
+			ends[at]++
+		}
+	}
+	w.ends, w.vals = ends, vals
+	start := int32(0)
+	for i := range out {
+		if w.accs[i].n > 0 {
+			out[i].v = quantileOf(q, vals[start:ends[i]])
+		}
+		start = ends[i]
+	}
+}
+
+// quantileOf returns the φ-quantile of v, which it sorts; linear between neighbours.
+func quantileOf(q float64, v []float64) float64 {
+	switch {
+	case math.IsNaN(q):
+		return q
+	case q < 0:
+		return math.Inf(-1)
+	case q > 1:
+		return math.Inf(1)
+	}
+	slices.Sort(v) // NaN first, as in Prometheus
+	rank := q * float64(len(v)-1)
+	lo := int(math.Floor(rank))
+	hi := min(lo+1, len(v)-1)
+	w := rank - math.Floor(rank)
+	return v[lo]*(1-w) + v[hi]*w
+}
+
+// bucket is one cumulative bucket of a classic histogram.
+type bucket struct {
+	group   int32
+	members int32
+	bound   float64 // upper bound, inclusive
+	count   float64
+}
+
+func (n *node) evalQuantile(st *planState, in *evalInput, s *nodeState) []element {
+	q := n.arg(in.endMs)
+	vec := n.l.eval(st, in)
+	t := in.table
+	if s.side == nil {
+		s.side = t.projection([]string{labels.BucketLabel}, true)
+	}
+	rest, w := s.side, &t.work
+	out, buckets := w.take(), w.buckets[:0]
+	t.begin()
+	for i := range vec {
+		e := &vec[i]
+		bound, ok := t.bound(e.ls)
+		if !ok {
+			continue // no number: not a bucket
+		}
+		id := rest.of(e.ls)
+		at, ok := t.slot(id)
+		if !ok {
+			at = int32(len(out))
+			t.setSlot(id, at)
+			out = append(out, element{ls: id, v: math.NaN(), events: math.NaN(), top: [3]memberRef{noMember, noMember, noMember}})
+		}
+		if math.IsInf(bound, 1) {
+			// The last bucket holds all observations: it stands for the histogram.
+			g := &out[at]
+			g.members, g.missing, g.top = g.members+e.members, g.missing+e.missing, e.top
+			g.events = addEvents(g.events, e.events)
+		}
+		if !e.unknown() {
+			buckets = append(buckets, bucket{at, e.members, bound, e.v})
+		}
+	}
+	slices.SortFunc(buckets, func(a, b bucket) int {
+		if a.group != b.group {
+			return int(a.group - b.group)
+		}
+		if a.bound != b.bound {
+			return cmp.Compare(a.bound, b.bound)
+		}
+		return 0
+	})
+	s.buf, w.buckets = out, buckets
+	n.l.release(st, in)
+	for len(buckets) > 0 {
+		end := sort.Search(len(buckets), func(i int) bool { return buckets[i].group > buckets[0].group })
+		out[buckets[0].group].v = bucketQuantile(q, buckets[:end])
+		buckets = buckets[end:]
+	}
+	return out
+}
+
+// bucketQuantile returns the φ-quantile of cumulative buckets sorted by bound, which it changes. It follows PromQL's
+// histogram_quantile: equal bounds are added up, counts that fall are lifted (rates of buckets that were not scraped together),
+// and inside a bucket observations are taken as evenly spread. In the last bucket the answer is the highest finite bound.
+//
+// In one thing it goes further: when targets disagree on their bounds (a rollout that changed them), only bounds that all of them
+// have are used. A bound that only some have would count only their observations, and the quantile would jump.
+func bucketQuantile(q float64, b []bucket) float64 {
+	switch {
+	case math.IsNaN(q):
+		return math.NaN()
+	case q < 0:
+		return math.Inf(-1)
+	case q > 1:
+		return math.Inf(1)
+	}
+	if !math.IsInf(b[len(b)-1].bound, 1) {
+		return math.NaN()
+	}
+	m := 0
+	for _, x := range b[1:] {
+		if x.bound == b[m].bound {
+			b[m].count += x.count
+			b[m].members += x.members
+		} else {
+			m++
+			b[m] = x
+		}
+	}
+	b = b[:m+1]
+	all := b[m].members
+	b = slices.DeleteFunc(b, func(x bucket) bool { return x.members < all })
+	const small = 1e-12 // differences below are noise of floating-point sums
+	prev := b[0].count
+	for i := 1; i < len(b); i++ {
+		switch c := b[i].count; {
+		case c == prev:
+		case c < prev || alike(prev, c, small):
+			b[i].count = prev
+		default:
+			prev = c
+		}
+	}
+	last := len(b) - 1
+	if last < 1 || b[last].count == 0 {
+		return math.NaN()
+	}
+	rank := q * b[last].count
+	i := sort.Search(last, func(i int) bool { return b[i].count >= rank })
+	switch {
+	case i == last:
+		return b[last-1].bound
+	case i == 0 && b[0].bound <= 0:
+		return b[0].bound
+	case i == 0:
+		return b[0].bound * (rank / b[0].count)
+	}
+	lo := b[i-1]
+	return lo.bound + (b[i].bound-lo.bound)*((rank-lo.count)/(b[i].count-lo.count))
+}
+
+// alike reports whether a and b differ by less than tolerance, relative to their sum.
+func alike(a, b, tolerance float64) bool {
+	const tiny = 0x1p-1022 // smallest normal number
+	sum, diff := math.Abs(a)+math.Abs(b), math.Abs(a-b)
+	if a == 0 || b == 0 || sum < tiny {
+		return diff < tolerance*tiny
+	}
+	return diff/math.Min(sum, math.MaxFloat64) < tolerance
+}

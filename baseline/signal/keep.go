@@ -1,0 +1,41 @@
+package signal
+
+import (
+	"slices"
+)
+
+// Metrics returns the metric names that any form of the rule needs, sorted.
+func (r *Rule) Metrics() []string {
+	var out []string
+	for _, src := range r.Exprs {
+		p, err := compileExpr(src)
+		if err != nil {
+			continue // the loader has refused it before
+		}
+		for _, l := range p.leaves {
+			out = append(out, l.name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// KeepList returns the names of all metrics that the packs, the track rules and the identity of workloads need, sorted: what
+// a sender should pass on.
+func KeepList(packs []*Pack, track []TrackRule) ([]string, error) {
+	out := IdentityMetrics()
+	for _, p := range packs {
+		for _, r := range p.Rules {
+			out = append(out, r.Metrics()...)
+		}
+	}
+	for _, t := range track {
+		r, err := t.Rule()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r.Metrics()...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}

@@ -1,0 +1,451 @@
+package signal
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/wrackline/wrackline/baseline/model"
+)
+
+// Pack is a set of rules that belong together, loaded from one YAML file. Packs are immutable once loaded.
+// The file format is drawn in packs/README.md.
+type Pack struct {
+	Name    string // "dns"
+	Title   string // "DNS and service networking"
+	Version int    // counts up with every change of the pack's meaning
+	Origin  string // where it was read from, for messages
+	Rules   []*Rule
+}
+
+// Bounds on a pack file. A file beyond them is refused.
+const (
+	PackBytesMax = 1 << 20 // bytes of YAML
+	PackRulesMax = 1000    // rules in a file
+)
+
+//go:embed packs
+var packFiles embed.FS
+
+// Embedded returns the packs that come with the binary, sorted by file name. Each call reads them anew, so a caller
+// may drop rules from its copies.
+func Embedded() ([]*Pack, error) {
+	entries, err := packFiles.ReadDir("packs")
+	if err != nil {
+		return nil, err
+	}
+	var packs []*Pack
+	for _, e := range entries {
+		if path.Ext(e.Name()) != ".yaml" {
+			continue
+		}
+		data, err := packFiles.ReadFile("packs/" + e.Name())
+		if err != nil {
+			return nil, err
+		}
+		p, err := LoadPack(data, "packs/"+e.Name())
+		if err != nil {
+			return nil, err
+		}
+		packs = append(packs, p)
+	}
+	return packs, nil
+}
+
+// The YAML shapes of a pack file. Field names here are the contract with pack authors.
+type (
+	packFile struct {
+		Pack   packHead    `yaml:"pack"`
+		Groups []packGroup `yaml:"groups"`
+	}
+	packHead struct {
+		Name    string `yaml:"name"`
+		Version int    `yaml:"version"`
+		Title   string `yaml:"title"`
+	}
+	packGroup struct {
+		Name   string     `yaml:"name"`
+		Window string     `yaml:"window"`
+		Rules  []packRule `yaml:"rules"`
+	}
+	packRule struct {
+		Signal      string          `yaml:"signal"`
+		Question    string          `yaml:"question"`
+		Expr        any             `yaml:"expr"`
+		Baseline    packBaseline    `yaml:"baseline"`
+		For         string          `yaml:"for"`
+		Labels      packLabels      `yaml:"labels"`
+		Annotations packAnnotations `yaml:"annotations"`
+		Evidence    []string        `yaml:"evidence"`
+	}
+	packBaseline struct {
+		Mode      string     `yaml:"mode"`
+		Bad       string     `yaml:"bad"`
+		Bounds    []*float64 `yaml:"bounds"`
+		Season    string     `yaml:"season"`
+		Unit      string     `yaml:"unit"`
+		MinEvents float64    `yaml:"min_events"`
+		Effect    packEffect `yaml:"effect"`
+		Ceiling   *float64   `yaml:"ceiling"`
+		Limit     *float64   `yaml:"limit"`
+		Eta       string     `yaml:"eta"`
+		Persist   int        `yaml:"persist"`
+	}
+	packEffect struct {
+		Abs    float64  `yaml:"abs"`
+		Rel    *float64 `yaml:"rel"`
+		Events float64  `yaml:"events"`
+	}
+	packLabels struct {
+		Severity string `yaml:"severity"`
+		Lesson   string `yaml:"lesson"`
+	}
+	packAnnotations struct {
+		Summary string   `yaml:"summary"`
+		Meaning string   `yaml:"meaning"`
+		Causes  []string `yaml:"causes"`
+		Next    []string `yaml:"next"`
+	}
+)
+
+var signalName = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$`)
+
+// LoadPack reads one pack file. It is strict: an unknown key, a value of the wrong kind, a rule that does not compile are
+// errors that begin with origin:line:column. origin names the file in errors and is kept in the pack.
+func LoadPack(data []byte, origin string) (*Pack, error) {
+	if len(data) > PackBytesMax {
+		return nil, fmt.Errorf("%s: pack has %d bytes, at most %d are allowed", origin, len(data), PackBytesMax)
+	}
+	l := packLoader{origin: origin, data: data}
+	var f packFile
+	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+	if err := dec.Decode(&f); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("%s:1:1: pack is empty", origin)
+		}
+		return nil, l.wrap(err)
+	}
+	file, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		return nil, l.wrap(err)
+	}
+	if len(file.Docs) != 1 {
+		return nil, fmt.Errorf("%s:1:1: a pack is one YAML document, this file has %d", origin, len(file.Docs))
+	}
+	l.file = file
+	p := &Pack{Name: f.Pack.Name, Title: f.Pack.Title, Version: f.Pack.Version, Origin: origin}
+	if p.Name == "" {
+		return nil, l.errorf("$.pack", "pack.name is missing")
+	}
+	if p.Version < 1 {
+		return nil, l.errorf("$.pack", "pack.version must be 1 or more")
+	}
+	if p.Title == "" {
+		p.Title = p.Name
+	}
+	seen := map[string]bool{}
+	for gi := range f.Groups {
+		g := &f.Groups[gi]
+		at := fmt.Sprintf("$.groups[%d]", gi)
+		if g.Window != "" && g.Window != "1m" {
+			return nil, l.errorf(at+".window", "window %q: only 1m is possible; longer spans are written as ranges, rate(x[5m])", g.Window)
+		}
+		for ri := range g.Rules {
+			at := fmt.Sprintf("$.groups[%d].rules[%d]", gi, ri)
+			r, err := l.rule(&g.Rules[ri], at)
+			if err != nil {
+				return nil, err
+			}
+			if seen[r.Name] {
+				return nil, l.errorf(at+".signal", "signal %q occurs twice", r.Name)
+			}
+			seen[r.Name] = true
+			r.Pack = p.Name
+			p.Rules = append(p.Rules, r)
+			if len(p.Rules) > PackRulesMax {
+				return nil, l.errorf(at, "a pack holds at most %d rules", PackRulesMax)
+			}
+		}
+	}
+	if len(p.Rules) == 0 {
+		return nil, fmt.Errorf("%s:1:1: pack %q has no rules", origin, p.Name)
+	}
+	return p, nil
+}
+
+// packLoader turns parts of one file into rules and knows where in the file they stand.
+type packLoader struct {
+	origin string
+	data   []byte
+	file   *ast.File
+}
+
+// wrap gives an error of the YAML library the form origin:line:column: message, without the source excerpt.
+func (l *packLoader) wrap(err error) error {
+	msg := err.Error()
+	if ye, ok := errors.AsType[yaml.Error](err); ok {
+		if t := ye.GetToken(); t != nil && t.Position != nil {
+			return fmt.Errorf("%s:%d:%d: %s", l.origin, t.Position.Line, t.Position.Column, ye.GetMessage())
+		}
+	}
+	return fmt.Errorf("%s:1:1: %s", l.origin, msg)
+}
+
+// errorf reports a fault at the YAML path, or at the nearest parent that exists.
+func (l *packLoader) errorf(at, format string, args ...any) error {
+	line, col := 1, 1
+	for p := at; p != ""; {
+		if n := l.node(p); n != nil && n.GetToken() != nil && n.GetToken().Position != nil {
+			line, col = n.GetToken().Position.Line, n.GetToken().Position.Column
+			break
+		}
+		i := strings.LastIndexAny(p, ".[")
+		if i < 0 {
+			break
+		}
+		p = p[:i]
+	}
+	return fmt.Errorf("%s:%d:%d: %w", l.origin, line, col, fmt.Errorf(format, args...))
+}
+
+// exprError reports a fault inside an expression. Where the file shows the expression as it is, in a literal block or on one line, the
+// place is that of the fault itself; else it is the expression's, and the fault's place within it stays in the message.
+func (l *packLoader) exprError(at, name string, err error) error {
+	e, ok := errors.AsType[*exprError](err)
+	n := l.node(at)
+	if !ok || n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
+		return l.errorf(at, "signal %s: %w", name, err)
+	}
+	pos := n.GetToken().Position
+	switch v := n.(type) {
+	case *ast.LiteralNode:
+		if lines := strings.Split(string(l.data), "\n"); v.Start != nil && strings.HasPrefix(v.Start.Value, "|") && pos.Line < len(lines) {
+			first := lines[pos.Line] // of the block: lines count from 1
+			indent := len(first) - len(strings.TrimLeft(first, " "))
+			return fmt.Errorf("%s:%d:%d: signal %s: %s", l.origin, pos.Line+e.line, indent+e.col, name, e.msg)
+		}
+	case *ast.StringNode:
+		if e.line == 1 && !strings.ContainsAny(v.Value, "\n\\") {
+			col := pos.Column + e.col - 1
+			if v.Token.Type != token.StringType {
+				col++ // the quote
+			}
+			return fmt.Errorf("%s:%d:%d: signal %s: %s", l.origin, pos.Line, col, name, e.msg)
+		}
+	}
+	return l.errorf(at, "signal %s: %w", name, err)
+}
+
+func (l *packLoader) node(at string) ast.Node {
+	if l.file == nil {
+		return nil
+	}
+	p, err := yaml.PathString(at)
+	if err != nil {
+		return nil
+	}
+	n, err := p.FilterFile(l.file)
+	if err != nil {
+		return nil
+	}
+	return n
+}
+
+func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {
+	r := &Rule{
+		Name: y.Signal, Question: y.Question, Unit: y.Baseline.Unit, MinEvents: y.Baseline.MinEvents,
+		EffectEvents: y.Baseline.Effect.Events, Lesson: y.Labels.Lesson, Summary: y.Annotations.Summary,
+		Meaning: strings.TrimSpace(y.Annotations.Meaning), Causes: y.Annotations.Causes, Next: y.Annotations.Next,
+		Evidence: y.Evidence, Params: model.Defaults(),
+	}
+	if !signalName.MatchString(r.Name) {
+		return nil, l.errorf(at+".signal", "signal name %q: want lower-case words joined by dots, like dns.servfail_ratio", r.Name)
+	}
+	var err error
+	if r.Exprs, err = l.exprs(y.Expr, at); err != nil {
+		return nil, err
+	}
+	switch y.Labels.Severity {
+	case "page", "warn", "info":
+		r.Severity = Severity(y.Labels.Severity)
+	case "":
+		r.Severity = Warn
+	default:
+		return nil, l.errorf(at+".labels.severity", "severity %q: want page, warn or info", y.Labels.Severity)
+	}
+	switch y.Labels.Lesson {
+	case "networking", "resources", "rbac", "upgrades", "trend", "":
+	default:
+		return nil, l.errorf(at+".labels.lesson", "lesson %q: want networking, resources, rbac, upgrades or trend", y.Labels.Lesson)
+	}
+	if err := l.params(r, y, at); err != nil {
+		return nil, err
+	}
+	for i := range r.Exprs {
+		if _, err := compileExpr(r.Exprs[i]); err != nil {
+			where := at + ".expr"
+			if len(r.Exprs) > 1 {
+				where += fmt.Sprintf("[%d]", i)
+			}
+			return nil, l.exprError(where, r.Name, err)
+		}
+	}
+	return r, nil
+}
+
+func (l *packLoader) exprs(v any, at string) ([]string, error) {
+	switch x := v.(type) {
+	case string:
+		if strings.TrimSpace(x) != "" {
+			return []string{x}, nil
+		}
+	case []any:
+		var out []string
+		for i := range x {
+			s, ok := x[i].(string)
+			if !ok || strings.TrimSpace(s) == "" {
+				return nil, l.errorf(fmt.Sprintf("%s.expr[%d]", at, i), "expr: every form must be a string that holds an expression")
+			}
+			out = append(out, s)
+		}
+		if len(out) > 0 && len(out) <= 8 {
+			return out, nil
+		}
+	}
+	return nil, l.errorf(at+".expr", "expr: want an expression, or a list of one to eight, best first")
+}
+
+func (l *packLoader) params(r *Rule, y *packRule, at string) error {
+	b, p := &y.Baseline, &r.Params
+	at += ".baseline"
+	word := func(field, got string, words ...string) (int, error) {
+		i := slices.Index(words, got)
+		if i < 0 && got != "" {
+			return 0, l.errorf(at+"."+field, "%s %q: want one of %s", field, got, strings.Join(words, ", "))
+		}
+		return max(i, 0), nil
+	}
+	i, err := word("mode", b.Mode, "level", "trend", "spread", "event")
+	if err != nil {
+		return err
+	}
+	p.Mode = model.Mode(i)
+	if i, err = word("bad", b.Bad, "both", "up", "down"); err != nil {
+		return err
+	}
+	p.Bad = model.Direction(i)
+	if i, err = word("season", b.Season, "auto", "none", "daily", "weekly"); err != nil {
+		return err
+	}
+	p.Season = model.Season(i)
+	if b.Bounds != nil {
+		if len(b.Bounds) != 2 {
+			return l.errorf(at+".bounds", "bounds: want [lowest, highest]; null means unbounded")
+		}
+		if b.Bounds[0] != nil {
+			p.Min = *b.Bounds[0]
+		}
+		if b.Bounds[1] != nil {
+			p.Max = *b.Bounds[1]
+		}
+		if !(p.Min < p.Max) {
+			return l.errorf(at+".bounds", "bounds: the lowest value must be below the highest")
+		}
+	}
+	if b.Effect.Abs < 0 || math.IsNaN(b.Effect.Abs) {
+		return l.errorf(at+".effect.abs", "effect.abs must not be negative")
+	}
+	p.EffectAbs = b.Effect.Abs
+	switch {
+	case b.Effect.Rel != nil:
+		if *b.Effect.Rel < 0 || math.IsNaN(*b.Effect.Rel) {
+			return l.errorf(at+".effect.rel", "effect.rel must not be negative")
+		}
+		p.EffectRel = *b.Effect.Rel
+	case b.Effect.Abs > 0:
+		p.EffectRel = 0 // an author who gives only an absolute effect means only that
+	}
+	if b.Effect.Events < 0 || b.MinEvents < 0 {
+		return l.errorf(at, "effect.events and min_events must not be negative")
+	}
+	if b.Ceiling != nil {
+		p.Ceiling = *b.Ceiling
+	}
+	if b.Limit != nil {
+		p.Limit = *b.Limit
+	}
+	if b.Eta != "" {
+		d, err := duration(b.Eta)
+		if err != nil || d <= 0 {
+			return l.errorf(at+".eta", "eta %q: want a duration like 2h or 3d", b.Eta)
+		}
+		if math.IsNaN(p.Limit) {
+			return l.errorf(at+".eta", "eta needs limit: time to what?")
+		}
+		p.EtaMs = d.Milliseconds()
+	}
+	if b.Persist < 0 || b.Persist > 120 {
+		return l.errorf(at+".persist", "persist: want 1 to 120 windows")
+	}
+	if b.Persist > 0 {
+		p.Persist = b.Persist
+	}
+	if y.For != "" {
+		if b.Persist > 0 {
+			return l.errorf(at+".persist", "persist and for say the same; keep one")
+		}
+		d, err := duration(y.For)
+		n := int((d.Milliseconds() + p.StepMs - 1) / p.StepMs)
+		if err != nil || d < 0 || n > 120 {
+			return l.errorf(strings.TrimSuffix(at, ".baseline")+".for", "for %q: want a duration from 0s to 2h", y.For)
+		}
+		p.Persist = max(n, 1)
+	}
+	return nil
+}
+
+// duration reads 90s, 5m, 2h, 3d, 1w and sums of them without a sign, as Prometheus writes durations.
+func duration(s string) (time.Duration, error) {
+	units := map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
+	var total time.Duration
+	for rest := s; rest != ""; {
+		digits := 0
+		for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
+			digits++
+		}
+		letters := digits
+		for letters < len(rest) && rest[letters] >= 'a' && rest[letters] <= 'z' {
+			letters++
+		}
+		u, ok := units[rest[digits:letters]]
+		if digits == 0 || digits > 9 || !ok {
+			return 0, fmt.Errorf("not a duration: %q", s)
+		}
+		n := 0
+		for _, c := range rest[:digits] {
+			n = n*10 + int(c-'0')
+		}
+		total += time.Duration(n) * u
+		if total > 366*24*time.Hour {
+			return 0, fmt.Errorf("duration is longer than a year: %q", s)
+		}
+		rest = rest[letters:]
+	}
+	if s == "" {
+		return 0, errors.New("empty duration")
+	}
+	return total, nil
+}

@@ -1,0 +1,203 @@
+package signal
+
+// The seam between expressions (compile.go, eval.go) and the stream that feeds them (stream.go).
+//
+// A plan asks for leaves; a leaf is a selector with a function. For each closed window of a cluster the stream appends the
+// vector of each leaf: one element for each live series that the leaf selects, in order of registration, with the series'
+// labels projected on leaf.keep. The plan turns these vectors into one element for each entity.
+//
+// What a leaf's value is. Let w be the window (start, end], r the range (end − windows minutes, end]. What follows equals
+// PromQL with `smoothed` (rate, increase), `anchored` (changes) and a look-back of 5 minutes; the reference feeder in
+// reference_test.go is the same in code, checked against the Prometheus engine.
+//
+//   - fnIncrease: an increase between two neighbouring samples of a series (t1, v1), (t2, v2) with t2 − t1 ≤ 5 min is
+//     v2 − v1, or v2 after a reset (v2 < v1), and is spread linearly over t1…t2. The value is what falls into r.
+//     A cell (one minute) is covered when a segment t1…t2 overlaps it or a sample lies in it; the value of a range is the
+//     sum of its covered cells, oldest first; without a covered cell there is none. So:
+//     · first sample of a series inside r: counting begins there (the stream may know better and count from zero, by
+//     start timestamp; then the sample's cell gets its value);
+//     · a single sample inside r and no neighbour: 0, a value; a single sample before r: none;
+//     · a series shorter than r, or one that ended inside it: what is there. rate still divides by the whole range;
+//     · a gap of more than 5 min is no segment: nothing is spread over it, cells inside are not covered, and the sample after
+//     it counts from itself on. (The engine's rule for gaps of 5 min to 10 min + r depends on where the window stands; ours does not.)
+//     · a stale marker is no sample and does not cut a segment: when the series comes back within 5 min the increase is spread
+//     as over any gap. Windows that have closed meanwhile stay as they were: their share is lost, not moved;
+//     · NaN samples other than stale are dropped by the stream (counters have none);
+//     · the segment that reaches past the window's end is used: this is why a window closes only after a later sample.
+//   - fnRate: fnIncrease ÷ (windows × 60 s).
+//   - fnChanges: the number of pairs of neighbouring samples with v1 ≠ v2 (and not both NaN), t2 in r and t2 − t1 ≤ 5 min.
+//     None when no sample lies in r.
+//   - fnValue: the newest sample with end − 5 min < t ≤ end. None when there is none, or when a stale marker with t ≤ end is newer.
+//   - fnTimestamp: the Unix seconds of that sample.
+//
+// events: fnIncrease and fnRate: the increase in r; fnChanges: the changes; fnValue and fnTimestamp: NaN.
+// top[0]: {the series, v}; the others noMember.
+//
+// A live series without value, or with cells of r missing for a reason that is not its age (a sender's gap), is given as an
+// element as well: no value: v = NaN, members = 0, missing = 1; a partial value: v, members = 1, missing = 0 and the stream counts
+// it, or, when too much is missing to be used, as no value. An element with members = 0 and missing > 0 is *unknown*: it adds its
+// missing count to what is made of it and nothing else; whatever is joined with an unknown is unknown. This differs from absence:
+// for the zero law and for `or` and `unless` an unknown left or right side gives no value, never 0 and never the other side.
+// A series that is not live (stale, not seen for 5 min) is not given at all.
+
+import (
+	"hash/maphash"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/wrackline/wrackline/baseline/series"
+)
+
+// leafFn says what is asked of each series of a selector.
+type leafFn uint8
+
+const (
+	fnValue leafFn = iota
+	fnRate
+	fnIncrease
+	fnChanges
+	fnTimestamp
+)
+
+// lookback is how many windows a gauge's value is good for.
+const lookback = 5
+
+// leaf is one distinct selector with a function. Equal leaves of one plan are one leaf.
+type leaf struct {
+	name    string    // metric name; always an equality matcher
+	match   []matcher // on other labels, also on virtual labels
+	fn      leafFn
+	windows int      // range in one-minute windows, 1–15; fnValue, fnTimestamp: lookback
+	keep    []string // names of the labels that something above needs, sorted, possibly virtual; a series without one has no such label
+	bucket  bool     // the series are classic-histogram buckets: keep holds le, and the buckets of a target count together or not at all
+}
+
+// counter reports whether the leaf reads its series as a counter.
+func (l *leaf) counter() bool { return l.fn == fnRate || l.fn == fnIncrease }
+
+// matcher tests one label. The zero value is not usable.
+type matcher struct{ m *labels.Matcher }
+
+// label returns the name of the label that is tested.
+func (m matcher) label() string { return m.m.Name }
+
+// matches tests a value; an absent label is "". Values of le are compared as numbers where both sides are: 1 and 1.0 are equal.
+func (m matcher) matches(value string) bool {
+	return m.m.Matches(value) || m.m.Name == "le" && m.numeric(value)
+}
+
+// String writes the matcher as PromQL.
+func (m matcher) String() string { return m.m.String() }
+
+// memberRef names a tracked series and its share. ref is the stream's number of the series, −1 for none.
+type memberRef struct {
+	ref int32
+	v   float64
+}
+
+var noMember = memberRef{ref: -1}
+
+// element is one value of a vector.
+type element struct {
+	ls      uint32       // labelTable id
+	members int32        // raw series that gave a value
+	missing int32        // live raw series that gave none
+	v       float64      // the value
+	events  float64      // events behind the value in the window's range (a counter's increase); NaN = not counted
+	top     [3]memberRef // up to three raw series that weigh most
+}
+
+// unknown reports that series exist but gave no value. A constant has neither members nor missing ones and is known.
+func (e *element) unknown() bool { return e.members == 0 && e.missing > 0 }
+
+// evalInput is what a plan needs to be evaluated for one closed window of one cluster.
+type evalInput struct {
+	table   *labelTable
+	endMs   int64  // the window's end, Unix milliseconds
+	cluster uint32 // id of {cluster="…"} in table
+	// leaf appends the vector of plan.leaves[i], in order of registration.
+	leaf func(i int, dst []element) []element
+}
+
+// labelTable interns label sets. Ids are dense, from 0; id 0 is the empty set. Ids follow the order of first use, so two tables
+// fed alike agree. A table only grows: to shed the labels of dead series, make a new one and intern the live ones again; plan
+// states notice that the table is another and forget what they memorised (results depend on the order of elements, never on ids).
+// Not for concurrent use: evaluation writes to it too.
+type labelTable struct {
+	seed  maphash.Seed
+	sets  []series.Labels
+	head  map[uint64]uint32 // hash → newest id with it, +1
+	next  []uint32          // id → older id with the same hash, +1
+	words map[string]string // every name and value once
+
+	projections map[string]*projection // by spec; see lset.go
+	bounds      []uint64               // le as number, by id
+	slots       []slot                 // scratch of one evaluation node at a time, by id
+	epoch       uint32
+	work        scratch
+}
+
+func newLabelTable() *labelTable {
+	t := &labelTable{seed: maphash.MakeSeed(), head: map[uint64]uint32{}, words: map[string]string{}, projections: map[string]*projection{}}
+	t.intern(nil)
+	return t
+}
+
+// intern returns the id of l, which must be sorted by name and hold no empty values. l is copied when it is new.
+func (t *labelTable) intern(l series.Labels) uint32 {
+	h := t.hash(l)
+	for id := t.head[h]; id != 0; id = t.next[id-1] {
+		if equalLabels(t.sets[id-1], l) {
+			return id - 1
+		}
+	}
+	id := uint32(len(t.sets))
+	own := make(series.Labels, len(l))
+	for i := range l {
+		own[i] = series.Label{Name: t.word(l[i].Name), Value: t.word(l[i].Value)}
+	}
+	t.sets = append(t.sets, own)
+	t.next = append(t.next, t.head[h])
+	t.head[h] = id + 1
+	return id
+}
+
+// labels returns the set with the id. It is borrowed and must not be changed.
+func (t *labelTable) labels(id uint32) series.Labels { return t.sets[id] }
+
+// len returns the number of sets.
+func (t *labelTable) len() int { return len(t.sets) }
+
+func (t *labelTable) word(s string) string {
+	if w, ok := t.words[s]; ok {
+		return w
+	}
+	// A clone: the sender's string may be a small part of a large one.
+	w := string(append([]byte(nil), s...))
+	t.words[w] = w
+	return w
+}
+
+func (t *labelTable) hash(l series.Labels) uint64 {
+	var h maphash.Hash
+	h.SetSeed(t.seed)
+	for i := range l {
+		h.WriteString(l[i].Name)
+		h.WriteByte(0xff) // not in UTF-8, so names and values cannot run together
+		h.WriteString(l[i].Value)
+		h.WriteByte(0xff)
+	}
+	return h.Sum64()
+}
+
+func equalLabels(a, b series.Labels) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,247 @@
+package signal
+
+import (
+	"slices"
+	"strings"
+	"unsafe"
+)
+
+// Stats say what a stream has seen and holds. Counts are of samples unless a comment says otherwise, since the state began.
+type Stats struct {
+	Clusters []ClusterStats // sorted by name
+	Senders  []SenderStats  // sorted by name, then cluster
+	Rules    []RuleStats    // in the order of the packs, then by cluster
+
+	Series     int // series known as senders spell them, needed or not; an HA pair's count twice
+	SeriesMax  int //
+	Tracked    int // series that rules or identity need
+	Signals    int
+	SignalsMax int
+
+	Samples    int64 // that came
+	Needed     int64 // of tracked series
+	Ignored    int64 // of series that no rule needs
+	Duplicate  int64 // with the time and value of the newest
+	Late       int64 // folded in after their window had closed
+	OutOfOrder int64 // not newer than the newest: dropped
+	Replica    int64 // of a replica that is not the current one: dropped
+	Future     int64 // too far ahead of the receive clock: refused
+	Refused    int64 // of bad series, or beyond a limit: refused
+	Stale      int64 // stale markers
+	Unusable   int64 // NaN and infinite values: dropped
+	Histograms int64 // native histograms: written and not used yet
+	Resets     int64 // counters that began anew
+	Takeovers  int64 // series (or bucket sets) that went over to another replica
+
+	BadSeries   int64 // series whose labels no sender may send
+	OverSeries  int64 // samples and histograms of series beyond the limit: refused
+	Incomplete  int64 // values not given because too many of their series were missing
+	FewEvents   int64 // values not given because too few events were behind them
+	OverSignals int64 // values not given because the limit of signals was reached
+	Evicted     int64 // series forgotten after an hour without samples, with spellings of them
+
+	PerSeriesBytes int // memory of a tracked series, without label strings
+}
+
+// ClusterStats is a cluster's part.
+type ClusterStats struct {
+	Name          string
+	Series        int   // tracked series that are alive
+	Tracked       int   // tracked series, those that ended within the last hour too
+	Signals       int   //
+	LastT         int64 // newest sample, Unix milliseconds
+	ClosedEnd     int64 // end of the newest closed window, Unix milliseconds; 0 = none yet
+	WindowsClosed int64
+	Early         int64 // of these, closed because all series had arrived
+	Grace         int64 // of these, closed at the end of the grace
+	Workloads     int   // with pods
+	Owners        bool  // owner data of kube-state-metrics was seen; without it workloads follow from pods' names
+}
+
+// SenderStats is a sender's part.
+type SenderStats struct {
+	Name      string
+	Cluster   string  // where its series go, unless they say otherwise
+	Replica   string  // value of its replica label; "" = none
+	Samples   int64   // that came
+	Accepted  int64   // folded into open windows
+	Duplicate int64   // repeated, or of the replica that is not current
+	Late      int64   // folded in late, or older than the newest
+	Rejected  int64   //
+	FirstMs   int64   // first and last request, receive clock, Unix milliseconds
+	LastMs    int64   //
+	LastT     int64   // newest needed sample, Unix milliseconds
+	Leader    float64 // share of its needed samples that was used
+}
+
+// RuleStats is a rule's part in one cluster.
+type RuleStats struct {
+	Rule    *Rule
+	Cluster string
+	Form    int      // the expression in use; −1 = dormant
+	Series  int      // series that the expression selected in the last window
+	Signals int      //
+	Missing []string // metrics that the rule's expressions need and that did not arrive, when dormant
+}
+
+// perSeries is the memory of a tracked series of one short ring in one leaf, known under one key, without slack of growth.
+const perSeries = int(unsafe.Sizeof(tracked{})+unsafe.Sizeof(cold{})+unsafe.Sizeof(bind{})+unsafe.Sizeof(key{})) +
+	shortRing*8 + 4 /* cluster.series */ + 4 /* cluster.lists */ + 2*3*4 /* the two indexes */
+
+// Stats returns a copy of the counters and a survey of clusters, senders and rules.
+func (s *Stream) Stats() Stats {
+	st := s.stats
+	st.Series, st.SeriesMax = len(s.keys), s.opts.MaxSeries
+	st.Tracked = len(s.hot)
+	st.Signals, st.SignalsMax = len(s.signals), s.opts.MaxSignals
+	st.PerSeriesBytes = perSeries
+	byRule := make([]int, len(s.clusters)*len(s.rules))
+	for _, m := range s.marks {
+		if m.rule != none {
+			byRule[int(m.cluster)*len(s.rules)+int(m.rule)]++
+		}
+	}
+	for i, c := range s.clusters {
+		if !c.used() {
+			continue
+		}
+		cs := ClusterStats{Name: c.name, Series: c.live, Tracked: len(c.series), Signals: len(c.order), LastT: c.newest,
+			WindowsClosed: c.windows, Early: c.early, Grace: c.grace, Owners: c.owners}
+		if c.windows > 0 {
+			cs.ClosedEnd = c.open - windowMs
+		}
+		for _, w := range c.workloads {
+			if w.pods > 0 {
+				cs.Workloads++
+			}
+		}
+		st.Clusters = append(st.Clusters, cs)
+		for j, r := range s.rules {
+			rs := RuleStats{Rule: r.Rule, Cluster: c.name, Form: c.rules[j].form, Series: c.rules[j].series, Signals: byRule[i*len(s.rules)+j]}
+			if rs.Form < 0 {
+				rs.Missing = s.missing(c, r)
+			}
+			st.Rules = append(st.Rules, rs)
+		}
+	}
+	slices.SortFunc(st.Clusters, func(a, b ClusterStats) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(st.Rules, func(a, b RuleStats) int {
+		if a.Rule != b.Rule {
+			return 0
+		}
+		return strings.Compare(a.Cluster, b.Cluster)
+	})
+	for _, n := range s.senders {
+		ss := SenderStats{Name: n.name, Cluster: n.home(s, n.major), Replica: n.replica, Samples: n.samples, Accepted: n.accepted,
+			Duplicate: n.duplicate, Late: n.late, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, LastT: n.lastT}
+		if n.needed > 0 {
+			ss.Leader = float64(n.accepted) / float64(n.needed)
+		}
+		st.Senders = append(st.Senders, ss)
+	}
+	slices.SortFunc(st.Senders, func(a, b SenderStats) int {
+		if d := strings.Compare(a.Name, b.Name); d != 0 {
+			return d
+		}
+		return strings.Compare(a.Cluster, b.Cluster)
+	})
+	return st
+}
+
+// used reports whether anything ever came of a cluster. One that a sender's first series named by mistake is not.
+func (c *cluster) used() bool { return len(c.series) > 0 || c.windows > 0 }
+
+// missing returns the metrics that a rule needs and that have not arrived in a cluster. A form that lacks the fewest comes first.
+func (s *Stream) missing(c *cluster, r *ruleForms) []string {
+	var out []string
+	for i := range r.forms {
+		for _, l := range r.forms[i].leaves {
+			m := s.leaves[l].metric
+			if name := s.metrics[m].name; c.arrived[m] <= c.open-windowMs-formMs && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// Explanation says what a rule makes of what arrives, for packs explain and the page of a signal.
+type Explanation struct {
+	Rule     *Rule // nil when there is no such rule
+	Clusters []RuleExplanation
+}
+
+// RuleExplanation is a rule in one cluster.
+type RuleExplanation struct {
+	Cluster string
+	Form    int    // the expression in use; −1 = dormant
+	Expr    string // its text; "" when dormant
+	Missing []string
+	Leaves  []LeafExplanation // of the expression in use, or of the first one when dormant
+	Groups  []string          // ids of the rule's signals in the cluster, sorted
+}
+
+// LeafExplanation is one selector of an expression.
+type LeafExplanation struct {
+	Metric   string
+	Selector string
+	Series   int   // tracked series that match
+	Active   int   // of these, taking part (not held back for their owner, workload and node matching)
+	Live     int   // of these, alive
+	LastT    int64 // newest sample of the metric, Unix milliseconds; 0 = never
+}
+
+// Explain returns what a rule makes of what arrives. Rule is nil in the answer when there is no such rule.
+func (s *Stream) Explain(rule string) Explanation {
+	ri := slices.IndexFunc(s.rules, func(r *ruleForms) bool { return r.Name == rule })
+	if ri < 0 {
+		return Explanation{}
+	}
+	r := s.rules[ri]
+	x := Explanation{Rule: r.Rule}
+	for ci, c := range s.clusters {
+		if !c.used() {
+			continue
+		}
+		rx := RuleExplanation{Cluster: c.name, Form: c.rules[ri].form}
+		f := &r.forms[0]
+		if rx.Form >= 0 {
+			f = &r.forms[rx.Form]
+			rx.Expr = f.plan.src
+		} else {
+			rx.Missing = s.missing(c, r)
+		}
+		for _, li := range f.leaves {
+			lp := s.leaves[li]
+			lx := LeafExplanation{Metric: lp.name, Selector: lp.name, Series: len(c.lists[li])}
+			var ms []string
+			for _, m := range lp.match {
+				ms = append(ms, m.String())
+			}
+			if ms != nil {
+				lx.Selector += "{" + strings.Join(ms, ", ") + "}"
+			}
+			for _, bi := range c.lists[li] {
+				b := &s.binds[bi]
+				h := &s.hot[b.series]
+				lx.LastT = max(lx.LastT, h.lastT)
+				if b.ls != none {
+					lx.Active++
+					if h.flags&flagLive != 0 {
+						lx.Live++
+					}
+				}
+			}
+			rx.Leaves = append(rx.Leaves, lx)
+		}
+		for i := range s.marks {
+			if m := &s.marks[i]; int(m.cluster) == ci && int(m.rule) == ri {
+				rx.Groups = append(rx.Groups, s.signals[i].ID)
+			}
+		}
+		slices.Sort(rx.Groups)
+		x.Clusters = append(x.Clusters, rx)
+	}
+	slices.SortFunc(x.Clusters, func(a, b RuleExplanation) int { return strings.Compare(a.Cluster, b.Cluster) })
+	return x
+}

@@ -1,0 +1,786 @@
+package signal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline/series"
+)
+
+// Defaults of StreamOptions.
+const (
+	SeriesDefault  = 1_000_000
+	SignalsDefault = 200_000
+	GraceDefault   = int64(90_000)  // ms
+	GraceMax       = int64(150_000) // ms: the rings hold three windows beyond the open one
+	ClustersMax    = 1000           // clusters in a stream; series of further ones are refused
+	sendersMax     = 1000           // senders told apart in Stats; further ones are counted as one
+	replicasMax    = 4096           // replica names told apart; further ones are one
+	defaultCluster = "default"
+)
+
+// StreamOptions configure a Stream. The zero value derives nothing, since it has no packs.
+type StreamOptions struct {
+	Packs []*Pack
+	Track []TrackRule
+	// MaxSeries bounds the series that are known, as senders see them: those of an HA pair count twice. 0 = SeriesDefault.
+	// Series that a rule needs are also bounded by it on their own, so that others take no room from them. Beyond it new series are
+	// refused with a count and known ones go on.
+	MaxSeries int
+	// MaxSignals bounds the signals; 0 = SignalsDefault. Beyond it new entities are not asked about, with a count.
+	MaxSignals int
+	// GraceMs is how long a window waits for slow senders, in event time and by the receive clock; 0 = GraceDefault, at most GraceMax.
+	GraceMs int64
+	// ClusterLabels name the labels that hold a cluster's name, best first; nil = cluster, k8s_cluster, cluster_name, k8s.cluster.name.
+	ClusterLabels []string
+	// ReplicaLabels name the labels by which HA replicas differ, best first; nil = __replica__, prometheus_replica.
+	ReplicaLabels []string
+	// DefaultCluster is the name of a cluster that nobody names; "" = "default".
+	DefaultCluster string
+}
+
+// Stream turns batches into closed windows: it finds out which series are needed and whose they are, keeps their newest minutes and
+// asks every rule of every cluster when a minute of event time is complete. It is a deterministic fold that reads no clock.
+// Its methods must be called by one goroutine at a time.
+type Stream struct {
+	opts   StreamOptions
+	closed func(*Window)
+
+	// What the rules ask; fixed.
+	rules   []*ruleForms
+	leaves  []*leafPlan
+	metrics []*metric
+	byName  map[string]uint32 // metric name → metrics
+
+	// Keys, of this process only.
+	keys    []key
+	keyTab  index32
+	ignored int
+
+	// Tracked series, in order of registration.
+	hot     []tracked
+	cold    []cold
+	cells   []float64
+	binds   []bind
+	prints  index32
+	groups  []bucketSet
+	groupAt map[print]uint32
+	groupNo []uint32 // free numbers
+	targets []target
+	targAt  map[uint64]uint32
+	targNo  []uint32
+
+	clusters  []*cluster
+	clusterAt map[string]uint16
+	senders   []*sender
+	senderAt  map[senderKey]uint16
+	replicas  []string // id → name; 0 is no replica label
+	replicaAt map[string]uint16
+
+	signals  []*Signal
+	signalAt map[string]*Signal
+	marks    []mark // by Signal.Index
+
+	nowMs   int64 // newest receive stamp
+	eventMs int64 // newest sample of any cluster
+	stats   Stats // counters
+
+	rehome []uint16 // senders whose cluster is decided anew
+
+	// Scratch.
+	unkeyed  uint16 // the replica of a series that learn had no room for
+	arriving int64  // the first sample of the series that is being learned
+	labels   series.Labels
+	bytes    []byte
+	epoch    byte
+	window   Window
+	raw      []Observation
+	out      []Observation
+	tops     []Member
+	result   []element
+	current  evaluation
+	input    evalInput
+}
+
+// key is a series as a sender spells it, in order of arrival: a scrape repeats its order, so the key that followed last time is
+// nearly always the one that follows now, and finding it is a walk through memory.
+type key struct {
+	hash    uint64
+	series  uint32 // in hot, none = ignored
+	next    uint32 // the key that followed last time
+	replica uint16
+	seen    byte // epoch in which it was last seen
+}
+
+// ruleForms is a rule with its compiled forms.
+type ruleForms struct {
+	*Rule
+	forms []form
+}
+
+type form struct {
+	plan   *plan
+	leaves []uint32 // plan.leaves[i] is Stream.leaves[leaves[i]]
+}
+
+// leafPlan is a leaf of one or more plans, with what follows from it.
+type leafPlan struct {
+	*leaf
+	spec     string // equal leaves have equal specs
+	metric   uint32
+	static   []matcher // on labels that a series cannot change
+	dynamic  []matcher // on workload, workload_type and node
+	keep     []string  // kept labels that cannot change
+	workload bool      // keep holds workload
+	kind     bool      // keep holds workload_type
+	node     bool      // keep holds node
+	kinds    uint8
+	ring     uint8
+}
+
+// metric is a metric name that a rule or identity needs.
+type metric struct {
+	name     string
+	leaves   []uint32
+	identity identityKind
+}
+
+// NewStream returns a stream that has seen nothing. closed is called for every closed window, within Apply, in order of time for
+// each cluster. An error names the rule that does not compile.
+func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
+	if o.MaxSeries <= 0 {
+		o.MaxSeries = SeriesDefault
+	}
+	if o.MaxSignals <= 0 {
+		o.MaxSignals = SignalsDefault
+	}
+	if o.GraceMs <= 0 {
+		o.GraceMs = GraceDefault
+	}
+	o.GraceMs = min(o.GraceMs, GraceMax)
+	if o.ClusterLabels == nil {
+		o.ClusterLabels = []string{"cluster", "k8s_cluster", "cluster_name", "k8s.cluster.name"}
+	}
+	if o.ReplicaLabels == nil {
+		o.ReplicaLabels = []string{"__replica__", "prometheus_replica"}
+	}
+	if o.DefaultCluster == "" {
+		o.DefaultCluster = defaultCluster
+	}
+	if closed == nil {
+		closed = func(*Window) {}
+	}
+	s := &Stream{opts: o, closed: closed, byName: map[string]uint32{}}
+	s.clear()
+	for name, kind := range identityMetrics {
+		s.metric(name).identity = kind
+	}
+	slices.SortFunc(s.metrics, func(a, b *metric) int { return strings.Compare(a.name, b.name) })
+	for i, m := range s.metrics {
+		s.byName[m.name] = uint32(i)
+	}
+	specs := map[string]uint32{}
+	names := map[string]bool{}
+	add := func(r *Rule) error {
+		if names[r.Name] {
+			return fmt.Errorf("signal %s is asked by two rules", r.Name)
+		}
+		names[r.Name] = true
+		rf := &ruleForms{Rule: r}
+		for _, src := range r.Exprs {
+			p, err := compileExpr(src)
+			if err != nil {
+				return fmt.Errorf("signal %s: %w", r.Name, err)
+			}
+			f := form{plan: p}
+			for _, l := range p.leaves {
+				f.leaves = append(f.leaves, s.leaf(l, specs))
+			}
+			rf.forms = append(rf.forms, f)
+		}
+		s.rules = append(s.rules, rf)
+		return nil
+	}
+	for _, p := range o.Packs {
+		for _, r := range p.Rules {
+			if err := add(r); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, t := range o.Track {
+		r, err := t.Rule()
+		if err != nil {
+			return nil, err
+		}
+		if err := add(r); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// clear makes the state that of a stream that has seen nothing. What the rules ask stays.
+func (s *Stream) clear() {
+	*s = Stream{
+		opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
+		groupAt: map[print]uint32{}, targAt: map[uint64]uint32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
+		replicas: []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
+	}
+	s.keyTab.reset(0)
+	s.prints.reset(0)
+	s.input.leaf = s.vector
+}
+
+func (s *Stream) metric(name string) *metric {
+	i, ok := s.byName[name]
+	if !ok {
+		i = uint32(len(s.metrics))
+		s.metrics = append(s.metrics, &metric{name: name})
+		s.byName[name] = i
+	}
+	return s.metrics[i]
+}
+
+// leaf returns the number of a leaf, the same for equal ones.
+func (s *Stream) leaf(l *leaf, specs map[string]uint32) uint32 {
+	parts := []string{l.name, fmt.Sprint(l.fn, l.windows, l.bucket), strings.Join(l.keep, ",")}
+	for _, m := range l.match {
+		parts = append(parts, m.String())
+	}
+	spec := strings.Join(parts, "\xff")
+	if i, ok := specs[spec]; ok {
+		return i
+	}
+	lp := &leafPlan{leaf: l, spec: spec}
+	for _, m := range l.match {
+		if isDynamic(m.label()) {
+			lp.dynamic = append(lp.dynamic, m)
+		} else {
+			lp.static = append(lp.static, m)
+		}
+	}
+	for _, k := range l.keep {
+		switch k {
+		case labelWorkload:
+			lp.workload = true
+		case labelWorkloadType:
+			lp.kind = true
+		case labelNode:
+			lp.node = true
+		default:
+			lp.keep = append(lp.keep, k)
+		}
+	}
+	switch l.fn {
+	case fnRate, fnIncrease:
+		lp.kinds = kindIncrease
+	case fnChanges:
+		lp.kinds = kindChanges
+	case fnTimestamp:
+		lp.kinds = kindTime
+	default:
+		lp.kinds = kindValue
+	}
+	lp.ring = shortRing
+	if l.windows > 5 {
+		lp.ring = longRing
+	}
+	i := uint32(len(s.leaves))
+	specs[spec] = i
+	s.leaves = append(s.leaves, lp)
+	m := s.metric(l.name)
+	lp.metric = s.byName[l.name]
+	m.leaves = append(m.leaves, i)
+	return i
+}
+
+// Signals returns all signals by their Index. The slice is borrowed and must not be changed.
+func (s *Stream) Signals() []*Signal { return s.signals }
+
+// Apply folds one request and closes the windows that are complete with it. Every sample counts once in the result.
+func (s *Stream) Apply(b *series.Batch) series.Result {
+	var res series.Result
+	from, fromNo := s.sender(b)
+	from.seen(b.ReceivedMs)
+	s.nowMs = max(s.nowMs, b.ReceivedMs)
+	limit := b.ReceivedMs + futureMs
+	if s.eventMs == 0 && len(b.Samples) > 0 {
+		s.eventMs = max(0, min(b.Samples[0].T, limit))
+	}
+	s.epoch = byte(s.eventMs / sweepMs)
+	last := uint32(none)
+	expect := from.first
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		hash := e.Key ^ from.salt
+		at := expect
+		if uint64(at) >= uint64(len(s.keys)) || s.keys[at].hash != hash {
+			at = s.find(hash)
+		}
+		if at == none {
+			var id uint32
+			var err error
+			if at, id, err = s.learn(b, i, hash, fromNo); err != nil {
+				s.refuse(&res, from, err, int(e.SampleHi-e.SampleLo), int(e.HistHi-e.HistLo))
+				continue
+			}
+			if at == none { // known, but there is no room for the key
+				s.apply(&res, from, b, e, id, s.unkeyed, limit)
+				continue
+			}
+		}
+		if i == 0 {
+			from.first = at
+		} else if last != none {
+			s.keys[last].next = at
+		}
+		last = at
+		k := &s.keys[at]
+		k.seen = s.epoch
+		expect = k.next
+		s.apply(&res, from, b, e, k.series, k.replica, limit)
+	}
+	for _, c := range s.clusters {
+		s.closeDue(c)
+	}
+	s.tidy()
+	return res
+}
+
+// apply takes the samples of one entry, which belong to the tracked series id, or to none that a rule needs.
+func (s *Stream) apply(res *series.Result, from *sender, b *series.Batch, e *series.Entry, id uint32, replica uint16, limit int64) {
+	for j := e.SampleLo; j < e.SampleHi; j++ {
+		x := &b.Samples[j]
+		s.stats.Samples++
+		from.samples++
+		if x.T > limit {
+			s.future(res, from, x.T, b.ReceivedMs)
+			continue
+		}
+		res.Samples++
+		if id == none {
+			s.stats.Ignored++
+			continue
+		}
+		s.stats.Needed++
+		from.needed++
+		from.lastT = max(from.lastT, x.T)
+		s.sample(from, id, replica, x)
+	}
+	for j := e.HistLo; j < e.HistHi; j++ {
+		if t := b.Histograms[j].T; t > limit {
+			s.future(res, from, t, b.ReceivedMs)
+			continue
+		}
+		s.stats.Histograms++
+		res.Histograms++
+	}
+}
+
+func (s *Stream) future(res *series.Result, from *sender, t, received int64) {
+	s.stats.Future++
+	from.rejected++
+	res.Rejected++
+	if res.Reason == "" {
+		res.Reason = fmt.Sprintf("sample is %d s ahead of the receiver's clock; at most %d s are accepted: check the sender's clock", (t-received)/1000, futureMs/1000)
+	}
+}
+
+// Reasons for refusing a series.
+var (
+	errOverSeries   = errors.New("series limit reached")
+	errOverClusters = errors.New("cluster limit reached")
+)
+
+func (s *Stream) refuse(res *series.Result, from *sender, err error, samples, hists int) {
+	n := samples + hists
+	switch {
+	case errors.Is(err, errOverSeries), errors.Is(err, errOverClusters):
+		s.stats.OverSeries += int64(n)
+	default:
+		s.stats.BadSeries++
+	}
+	s.stats.Samples += int64(samples)
+	s.stats.Refused += int64(n)
+	from.samples += int64(samples)
+	from.rejected += int64(n)
+	res.Rejected += n
+	if res.Reason == "" && n > 0 {
+		res.Reason = err.Error()
+	}
+}
+
+// find returns the key with the hash, none when it is not known.
+func (s *Stream) find(hash uint64) uint32 {
+	i, mask := s.keyTab.probe(hash)
+	for {
+		x := s.keyTab.slots[i]
+		if x == 0 {
+			return none
+		}
+		if s.keys[x-1].hash == hash {
+			return x - 1
+		}
+		i = (i + 1) & mask
+	}
+}
+
+// learn finds out what the unknown key of an entry stands for. at is none when there was no room to remember the key; id is none
+// for a series that no rule needs.
+func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id uint32, err error) {
+	l, err := b.Labels.AppendLabels(s.labels[:0], i)
+	if err != nil {
+		return none, none, err
+	}
+	s.labels = l[:0]
+	if l, err = series.Canonical(l); err != nil {
+		return none, none, err
+	}
+	rep := ""
+	for _, name := range s.opts.ReplicaLabels {
+		if v := l.Get(name); v != "" {
+			if rep == "" {
+				rep = v
+			}
+			l = slices.DeleteFunc(l, func(x series.Label) bool { return x.Name == name })
+		}
+	}
+	s.arriving = 0
+	if e := &b.Entries[i]; e.SampleLo < e.SampleHi {
+		if t := b.Samples[e.SampleLo].T; t <= b.ReceivedMs+futureMs {
+			s.arriving = t
+		}
+	}
+	id, err = s.lookup(l, from)
+	if err != nil {
+		return none, none, err
+	}
+	replica := s.replica(rep)
+	if id == none {
+		if len(s.keys) >= s.opts.MaxSeries {
+			return none, none, fmt.Errorf("%w: %d series are known and no rule needs this one (max_series)", errOverSeries, s.opts.MaxSeries)
+		}
+		s.ignored++
+	} else if len(s.keys) >= 2*s.opts.MaxSeries {
+		s.unkeyed = replica
+		return none, id, nil
+	}
+	if from := s.senders[from]; from.replica == "" {
+		from.replica = rep
+	}
+	if s.keyTab.full() {
+		s.keyTab.reset(len(s.keys) + 1)
+		for j := range s.keys {
+			s.keyTab.put(s.keys[j].hash, uint32(j))
+		}
+	}
+	at = uint32(len(s.keys))
+	s.keys = append(s.keys, key{hash: hash, series: id, next: at + 1, replica: replica, seen: s.epoch})
+	s.keyTab.put(hash, at)
+	return at, id, nil
+}
+
+// replica returns the number of a replica's name.
+func (s *Stream) replica(name string) uint16 {
+	if id, ok := s.replicaAt[name]; ok {
+		return id
+	}
+	if len(s.replicas) >= replicasMax {
+		return replicasMax
+	}
+	id := uint16(len(s.replicas))
+	name = strings.Clone(name)
+	s.replicas = append(s.replicas, name)
+	s.replicaAt[name] = id
+	return id
+}
+
+// lookup returns the tracked series with the labels, which are canonical and hold no replica, made when it is new; none when no
+// rule needs it.
+func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
+	snd := s.senders[from]
+	name := l.Get(series.NameLabel)
+	mi, ok := s.byName[name]
+	if !ok && snd.decided() {
+		return none, nil
+	}
+	p := s.printOf(snd.fixed, l, "")
+	own := s.ownCluster(l)
+	snd.vote(s, p, own)
+	if !ok {
+		return none, nil
+	}
+	if id := s.withPrint(p); id != none {
+		return id, nil
+	}
+	return s.register(l, p, mi, from, own)
+}
+
+// register makes a tracked series, or returns none when no rule needs it.
+func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own string) (uint32, error) {
+	m := s.metrics[mi]
+	snd := s.senders[from]
+	view := labelView{l: l, cluster: snd.home(s, own)}
+	first := uint32(len(s.binds))
+	var kinds, ring uint8
+	buckets := false
+	for _, li := range m.leaves {
+		lp := s.leaves[li]
+		if !view.match(lp.static) {
+			continue
+		}
+		s.binds = append(s.binds, bind{leaf: li, ls: none})
+		kinds |= lp.kinds
+		ring = max(ring, lp.ring)
+		buckets = buckets || lp.bucket
+	}
+	if kinds == 0 && m.identity == notIdentity {
+		s.binds = s.binds[:first]
+		return none, nil
+	}
+	if len(s.hot) >= s.opts.MaxSeries {
+		s.binds = s.binds[:first]
+		return none, fmt.Errorf("%w: %d series are tracked (max_series)", errOverSeries, s.opts.MaxSeries)
+	}
+	ci, err := s.cluster(view.cluster)
+	if err != nil {
+		s.binds = s.binds[:first]
+		return none, err
+	}
+	c := s.clusters[ci]
+	if c.open == 0 && s.arriving > 0 {
+		c.begin(s.arriving)
+	}
+	snd.register(s, from, own, m)
+	id := uint32(len(s.hot))
+	h := tracked{cluster: ci, kinds: kinds, ring: ring, group: none, cells: uint32(len(s.cells))}
+	if kinds == 0 {
+		h.flags |= flagQuiet
+	}
+	for range kindsOf(kinds) * int(ring) {
+		s.cells = append(s.cells, math.NaN())
+	}
+	if buckets {
+		h.group = s.bucketSet(s.printOf(snd.fixed, l, "le"))
+	}
+	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none}
+	if kinds&kindIncrease != 0 {
+		d.target = s.target(c, m, &view)
+	}
+	d.own = c.one(labelCluster, own)
+	s.hot = append(s.hot, h)
+	s.cold = append(s.cold, d)
+	c.series = append(c.series, id)
+	for i := first; i < uint32(len(s.binds)); i++ {
+		bd := &s.binds[i]
+		bd.series = id
+		bd.static = c.static(s.leaves[bd.leaf], &view)
+		c.lists[bd.leaf] = append(c.lists[bd.leaf], i)
+	}
+	s.index(id)
+	c.identify(s, id, m, &view)
+	return id, nil
+}
+
+// index makes a new series findable by its print.
+func (s *Stream) index(id uint32) {
+	if s.prints.full() {
+		s.prints.reset(len(s.cold))
+		for j := range s.cold[:id] {
+			s.prints.put(s.cold[j].print.hash(), uint32(j))
+		}
+	}
+	s.prints.put(s.cold[id].print.hash(), id)
+}
+
+// withPrint returns the series with a print, none when there is none.
+func (s *Stream) withPrint(p print) uint32 {
+	i, mask := s.prints.probe(p.hash())
+	for {
+		x := s.prints.slots[i]
+		if x == 0 {
+			return none
+		}
+		if s.cold[x-1].print == p {
+			return x - 1
+		}
+		i = (i + 1) & mask
+	}
+}
+
+func kindsOf(k uint8) (n int) {
+	for ; k != 0; k &= k - 1 {
+		n++
+	}
+	return n
+}
+
+func (s *Stream) bucketSet(p print) uint32 {
+	g, ok := s.groupAt[p]
+	if !ok {
+		if n := len(s.groupNo); n > 0 {
+			g = s.groupNo[n-1]
+			s.groupNo = s.groupNo[:n-1]
+		} else {
+			g = uint32(len(s.groups))
+			s.groups = append(s.groups, bucketSet{})
+		}
+		s.groups[g] = bucketSet{print: p}
+		s.groupAt[p] = g
+	}
+	s.groups[g].refs++
+	return g
+}
+
+func (s *Stream) target(c *cluster, m *metric, v *labelView) uint32 {
+	b := append(s.bytes[:0], c.name...)
+	for _, x := range []string{m.name, v.l.Get("job"), v.l.Get("instance"), v.get(labelNamespace), v.get(labelPod)} {
+		b = append(b, 0xff)
+		b = append(b, x...)
+	}
+	s.bytes = b
+	k := fnv64(b)
+	t, ok := s.targAt[k]
+	if !ok {
+		if n := len(s.targNo); n > 0 {
+			t = s.targNo[n-1]
+			s.targNo = s.targNo[:n-1]
+		} else {
+			t = uint32(len(s.targets))
+			s.targets = append(s.targets, target{})
+		}
+		s.targets[t] = target{key: k}
+		s.targAt[k] = t
+	}
+	s.targets[t].refs++
+	return t
+}
+
+// fnv64 is FNV-1a, the same in every process. Two targets with one hash would share their age, nothing worse.
+func fnv64(b []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for len(b) >= 8 {
+		h = (h ^ binary.LittleEndian.Uint64(b)) * 1099511628211
+		h ^= h >> 29
+		b = b[8:]
+	}
+	for _, x := range b {
+		h = (h ^ uint64(x)) * 1099511628211
+	}
+	return h ^ h>>32
+}
+
+// sample folds one sample of a tracked series.
+func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sample) {
+	h := &s.hot[id]
+	c := s.clusters[h.cluster]
+	if x.T <= 0 {
+		s.stats.OutOfOrder++
+		return
+	}
+	if !s.accept(h, replica, x.T) {
+		s.stats.Replica++
+		from.duplicate++
+		return
+	}
+	if x.T <= h.lastT {
+		if x.T == h.lastT && math.Float64bits(x.V) == math.Float64bits(h.lastV) {
+			s.stats.Duplicate++
+			from.duplicate++
+		} else {
+			s.stats.OutOfOrder++
+			from.late++
+		}
+		return
+	}
+	if x.T > c.newest {
+		s.newest(c, x.T)
+	}
+	if x.V-x.V != 0 { // NaN or ±Inf
+		s.odd(c, h, x)
+		return
+	}
+	if x.T <= c.open-windowMs {
+		s.stats.Late++
+		from.late++
+	} else {
+		from.accepted++
+	}
+	var base int64
+	if h.lastT == 0 {
+		base = s.begin(c, id, x.T)
+	} else if d := x.T - h.lastT; d < stepMax {
+		// The interval follows at once downwards and slowly upwards: a missed scrape is not a longer interval.
+		if step := int64(h.stepMs); step == 0 || d < step {
+			h.stepMs = uint32(d)
+		} else {
+			h.stepMs += uint32((d - step) / 8)
+		}
+		if h.flags&flagSecond == 0 {
+			h.flags |= flagSecond
+			if g := s.cold[id].target; g != none {
+				s.targets[g].stepMs = uint32(d)
+			}
+		}
+	}
+	if h.kinds != 0 {
+		s.record(h, x, base)
+	}
+	h.lastT, h.lastV = x.T, x.V
+	if h.group != none {
+		g := &s.groups[h.group]
+		g.lastT = max(g.lastT, x.T)
+	}
+	if h.flags&(flagLive|flagPast|flagStale|flagQuiet) != flagLive|flagPast {
+		c.alive(h)
+	}
+}
+
+// begin handles the first sample of a series and returns since when it is to be counted from zero, 0 = it is not.
+func (s *Stream) begin(c *cluster, id uint32, t int64) int64 {
+	d := &s.cold[id]
+	if d.pod != none {
+		c.pods[d.pod].begin(t)
+	}
+	if d.target == none {
+		return 0
+	}
+	g := &s.targets[d.target]
+	if g.firstT == 0 {
+		g.firstT = t
+		return 0
+	}
+	if t-g.firstT < aliveMs {
+		return 0
+	}
+	// The target has been scraped for a while, so this series is new and began at zero within the last interval.
+	step := int64(stepGuess)
+	if g.stepMs != 0 {
+		step = int64(g.stepMs)
+	}
+	return t - step
+}
+
+// odd handles a value that is no number: a stale marker ends the series, anything else is written and not used.
+func (s *Stream) odd(c *cluster, h *tracked, x *series.Sample) {
+	if !series.IsStale(x.V) {
+		s.stats.Unusable++
+		if x.T >= c.open && h.flags&(flagLive|flagPast) == flagLive {
+			h.flags |= flagPast
+			c.past++
+		}
+		return
+	}
+	s.stats.Stale++
+	if h.lastT == 0 || h.flags&flagStale != 0 {
+		return
+	}
+	s.end(h, x.T)
+	h.flags |= flagStale
+	c.ended(h)
+}

@@ -1,0 +1,289 @@
+package signal
+
+// sweep forgets series that have been idle for an hour of their cluster's time, and those whose sender has moved them to another
+// cluster: they are learned anew with their next sample. What stays keeps its order and closes ranks, so that the numbers of series
+// are always in order of registration and the state of a stream does not depend on what has been forgotten.
+func (s *Stream) sweep() {
+	due := make([]int64, len(s.clusters)) // samples up to it are too old; 0 = none are
+	for i, c := range s.clusters {
+		if c.open != 0 && c.open >= c.sweepAt {
+			c.sweepAt = c.open + sweepMs
+			due[i] = c.open - idleMs
+		}
+	}
+	moved := make([]bool, len(s.senders))
+	for _, i := range s.rehome {
+		moved[i] = true
+	}
+	s.rehome = s.rehome[:0]
+
+	to := make([]uint32, len(s.hot)) // new numbers
+	kept := uint32(0)
+	for id := range s.hot {
+		h, d := &s.hot[id], &s.cold[id]
+		c := s.clusters[h.cluster]
+		dead := h.lastT <= due[h.cluster] && due[h.cluster] != 0
+		if snd := s.senders[d.sender]; !dead && moved[d.sender] {
+			dead = snd.home(s, c.own(d)) != c.name
+		}
+		if !dead {
+			to[id] = kept
+			kept++
+			continue
+		}
+		to[id] = none
+		s.stats.Evicted++
+		s.senders[d.sender].forget(c.own(d))
+		if h.group != none {
+			if g := &s.groups[h.group]; g.refs > 1 {
+				g.refs--
+			} else {
+				delete(s.groupAt, g.print)
+				*g = bucketSet{}
+				s.groupNo = append(s.groupNo, h.group)
+			}
+		}
+		if d.target != none {
+			if g := &s.targets[d.target]; g.refs > 1 {
+				g.refs--
+			} else {
+				delete(s.targAt, g.key)
+				*g = target{}
+				s.targNo = append(s.targNo, d.target)
+			}
+		}
+	}
+	if int(kept) < len(s.hot) {
+		s.closeRanks(to, kept)
+	}
+	s.sweepKeys(to)
+	for i, c := range s.clusters {
+		if due[i] != 0 || int(kept) < len(to) {
+			c.sweep(s, to)
+		}
+	}
+}
+
+// own returns a series' own cluster label.
+func (c *cluster) own(d *cold) string {
+	if l := c.table.labels(d.own); len(l) > 0 {
+		return l[0].Value
+	}
+	return ""
+}
+
+// closeRanks moves the series that stay to their new numbers.
+func (s *Stream) closeRanks(to []uint32, kept uint32) {
+	var cells, binds uint32
+	for id := range s.hot {
+		if to[id] == none {
+			continue
+		}
+		h, d := s.hot[id], s.cold[id]
+		n := uint32(kindsOf(h.kinds)) * uint32(h.ring)
+		copy(s.cells[cells:cells+n], s.cells[h.cells:h.cells+n])
+		h.cells = cells
+		cells += n
+		copy(s.binds[binds:], s.binds[d.binds:d.binds+uint32(d.nbinds)])
+		d.binds = binds
+		for range d.nbinds {
+			s.binds[binds].series = to[id]
+			binds++
+		}
+		s.hot[to[id]], s.cold[to[id]] = h, d
+	}
+	s.hot, s.cold, s.cells, s.binds = s.hot[:kept], s.cold[:kept], s.cells[:cells], s.binds[:binds]
+	s.relist()
+	s.prints.reset(len(s.cold))
+	for i := range s.cold {
+		s.prints.put(s.cold[i].print.hash(), uint32(i))
+	}
+}
+
+// relist makes the clusters' lists of series anew.
+func (s *Stream) relist() {
+	for _, c := range s.clusters {
+		c.series = c.series[:0]
+		for i := range c.lists {
+			c.lists[i] = c.lists[i][:0]
+		}
+		c.live, c.past = 0, 0
+		for i := range c.pods {
+			c.pods[i].first = none
+		}
+	}
+	for id := range s.hot {
+		h, d := &s.hot[id], &s.cold[id]
+		c := s.clusters[h.cluster]
+		c.series = append(c.series, uint32(id))
+		for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
+			c.lists[s.binds[i].leaf] = append(c.lists[s.binds[i].leaf], i)
+		}
+		if h.flags&flagLive != 0 {
+			c.live++
+		}
+		if h.flags&flagPast != 0 {
+			c.past++
+		}
+		if d.pod != none {
+			d.podNext = c.pods[d.pod].first
+			c.pods[d.pod].first = uint32(id)
+		}
+	}
+}
+
+// sweepKeys forgets the keys of forgotten series and those that no sender has used for an hour.
+func (s *Stream) sweepKeys(to []uint32) {
+	kept := s.keys[:0]
+	s.ignored = 0
+	epoch := byte(s.eventMs / sweepMs)
+	for _, k := range s.keys {
+		if k.series != none {
+			if k.series = to[k.series]; k.series == none {
+				continue
+			}
+		}
+		if epoch-k.seen > idleMs/sweepMs {
+			s.stats.Evicted++
+			continue
+		}
+		if k.series == none {
+			s.ignored++
+		}
+		kept = append(kept, k)
+		kept[len(kept)-1].next = uint32(len(kept))
+	}
+	s.keys = kept
+	s.keyTab.reset(len(s.keys))
+	for i := range s.keys {
+		s.keyTab.put(s.keys[i].hash, uint32(i))
+	}
+	for _, n := range s.senders {
+		n.first = none
+	}
+}
+
+// sweep forgets the pods, owners, nodes and workloads whose series are gone, and sheds the labels that nobody uses.
+func (c *cluster) sweep(s *Stream, to []uint32) {
+	gone := func(series uint32) bool { return series == none || to[series] == none }
+	for k, o := range c.sets {
+		if gone(o.series) {
+			delete(c.sets, k)
+		} else {
+			o.series = to[o.series]
+			c.sets[k] = o
+		}
+	}
+	for k, o := range c.jobs {
+		if gone(o.series) {
+			delete(c.jobs, k)
+		} else {
+			o.series = to[o.series]
+			c.jobs[k] = o
+		}
+	}
+	for k, n := range c.nodes {
+		if gone(n.series) {
+			delete(c.nodes, k)
+			if c.ips[n.ip] == k {
+				delete(c.ips, n.ip)
+			}
+		} else {
+			n.series = to[n.series]
+			c.nodes[k] = n
+		}
+	}
+	c.sweepPods(s)
+	for k, w := range c.workloads {
+		if w.pods == 0 && w.lastT <= c.open-workloadKeepMs {
+			delete(c.workloads, k)
+		}
+	}
+	for _, h := range c.hosts {
+		h.used = false
+	}
+	for _, id := range c.series {
+		if s.hot[id].flags&flagPlaced != 0 {
+			if h := c.hosts[c.table.labels(s.cold[id].place).Get("instance")]; h != nil {
+				h.used = true
+			}
+		}
+	}
+	for k, h := range c.hosts {
+		if !h.used {
+			delete(c.hosts, k)
+		}
+	}
+	if c.table.len() > 2*c.tidyN+4096 {
+		c.newTable(s)
+	}
+}
+
+func (c *cluster) sweepPods(s *Stream) {
+	to := make([]uint32, len(c.pods))
+	kept := c.pods[:0]
+	for i, p := range c.pods {
+		w := c.workload(p.ns, p.work, p.kind)
+		if p.first == none {
+			to[i] = none
+			w.pods--
+			delete(c.podAt, p.name2)
+			continue
+		}
+		w.lastT = c.open
+		to[i] = uint32(len(kept))
+		c.podAt[p.name2] = to[i]
+		kept = append(kept, p)
+	}
+	if len(kept) == len(c.pods) {
+		return
+	}
+	clear(c.pods[len(kept):])
+	c.pods = kept
+	for _, id := range c.series {
+		if d := &s.cold[id]; d.pod != none {
+			d.pod = to[d.pod]
+		}
+	}
+	held := c.held[:0]
+	for _, i := range c.held {
+		if to[i] != none {
+			held = append(held, to[i])
+		}
+	}
+	c.held = held
+}
+
+// newTable makes the label table anew, with the labels of what is alive.
+func (c *cluster) newTable(s *Stream) {
+	old := c.table
+	c.table = newLabelTable()
+	move := func(id *uint32) {
+		if *id != none {
+			*id = c.table.intern(old.labels(*id))
+		}
+	}
+	for _, id := range c.series {
+		d := &s.cold[id]
+		move(&d.own)
+		move(&d.member)
+		move(&d.place)
+		for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
+			move(&s.binds[i].static)
+			move(&s.binds[i].ls)
+		}
+	}
+	for i := range c.rules {
+		clear(c.rules[i].signals)
+	}
+	for _, i := range c.order {
+		c.rules[s.marks[i].rule].signals[c.table.intern(s.signals[i].Entity)] = i
+	}
+	for i := range c.pods {
+		p := &c.pods[i]
+		delete(c.podAt, p.name2)
+		p.name2 = name2{c.table.word(p.ns), c.table.word(p.name)}
+		c.podAt[p.name2] = uint32(i)
+	}
+	c.tidyN = c.table.len()
+}

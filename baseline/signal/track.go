@@ -1,0 +1,93 @@
+package signal
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline/model"
+)
+
+// TrackRule is a signal that the configuration asks for in a few words, without a pack: a metric, how it is read, and over what it
+// is aggregated.
+type TrackRule struct {
+	Name  string   // the signal's name; "" = track. and the metric's name
+	Match string   // a selector, as PromQL writes it: http_requests_total{job="api"}
+	Func  string   // rate, increase, changes, or value for a gauge; "" = rate when the metric's name ends in _total, _count or _sum, else value
+	Agg   string   // sum, avg, min, max, count …; "" = sum
+	By    []string // labels that tell the entities apart; nil = cluster, namespace, workload
+	Unit  string   // "" = none
+	Bad   string   // both, up, down; "" = both
+}
+
+// Rule returns the rule that t stands for. An error says which field is wrong.
+func (t TrackRule) Rule() (*Rule, error) {
+	match := strings.TrimSpace(t.Match)
+	if match == "" {
+		return nil, errors.New("track: match is missing: which metric?")
+	}
+	metric, _, _ := strings.Cut(match, "{")
+	metric = strings.TrimSpace(metric)
+	name := t.Name
+	if name == "" {
+		name = "track." + strings.ToLower(strings.ReplaceAll(metric, ":", "_"))
+	}
+	if !signalName.MatchString(name) {
+		return nil, fmt.Errorf("track %s: name %q: want lower-case words joined by dots, like shop.orders", match, name)
+	}
+	fn := t.Func
+	if fn == "" {
+		fn = "value"
+		for _, suffix := range []string{"_total", "_count", "_sum", "_bucket"} {
+			if strings.HasSuffix(metric, suffix) {
+				fn = "rate"
+			}
+		}
+	}
+	inner := match
+	switch fn {
+	case "rate", "increase", "changes":
+		inner = fn + "(" + match + "[1m])"
+	case "value":
+	default:
+		return nil, fmt.Errorf("track %s: func %q: want rate, increase, changes or value", match, t.Func)
+	}
+	agg := t.Agg
+	if agg == "" {
+		agg = "sum"
+	}
+	if !slices.Contains([]string{"sum", "avg", "min", "max", "count", "stddev", "stdvar", "group"}, agg) {
+		return nil, fmt.Errorf("track %s: agg %q: want sum, avg, min, max, count, stddev, stdvar or group", match, t.Agg)
+	}
+	by := t.By
+	if by == nil {
+		by = []string{labelCluster, labelNamespace, labelWorkload}
+	}
+	for _, l := range by {
+		if l == "" || strings.ContainsAny(l, "(),\"'` \n") {
+			return nil, fmt.Errorf("track %s: by: %q is no label name", match, l)
+		}
+	}
+	r := &Rule{
+		Pack: "track", Name: name, Unit: t.Unit, Severity: Warn, Params: model.Defaults(),
+		Question: fmt.Sprintf("Is %s as usual?", metric),
+		Exprs:    []string{fmt.Sprintf("%s by (%s) (%s)", agg, strings.Join(by, ", "), inner)},
+	}
+	switch t.Bad {
+	case "", "both":
+	case "up":
+		r.Params.Bad = model.Up
+	case "down":
+		r.Params.Bad = model.Down
+	default:
+		return nil, fmt.Errorf("track %s: bad %q: want both, up or down", match, t.Bad)
+	}
+	if fn != "value" {
+		r.Params.Min = 0
+	}
+	if _, err := compileExpr(r.Exprs[0]); err != nil {
+		return nil, fmt.Errorf("track %s: %w", match, err)
+	}
+	return r, nil
+}

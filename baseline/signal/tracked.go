@@ -1,0 +1,331 @@
+package signal
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/series"
+)
+
+// Limits of a tracked series' life, milliseconds.
+const (
+	windowMs  = 60_000
+	futureMs  = 10 * windowMs  // samples further ahead of the receive clock are refused
+	gapMs     = 5 * windowMs   // a longer distance between two samples is a gap: the second one only anchors
+	liveMs    = 5 * windowMs   // a series without a stale marker counts as alive for this long
+	idleMs    = 60 * windowMs  // then it is forgotten
+	sweepMs   = 10 * windowMs  // how often the forgotten are looked for
+	aliveMs   = 2 * windowMs   // a target known for this long counts new series of its metrics from zero
+	stepMax   = 5 * windowMs   // the longest scrape interval that is believed
+	stepGuess = windowMs       // the interval of a series that has sent one sample
+	shortRing = 8              // windows, for ranges of up to 5
+	longRing  = 20             // windows, for ranges of up to 15
+	none      = math.MaxUint32 // no number
+)
+
+// The kinds of rings. A series has one ring of each kind that its leaves need, in this order.
+const (
+	kindIncrease uint8 = 1 << iota // per window: the counter's increase; NaN = not covered
+	kindChanges                    // per window: changes of the value; NaN = no sample
+	kindValue                      // per window: the last value; endMark = ended; NaN = no sample
+	kindTime                       // per window: Unix seconds of the last sample, as kindValue
+	kinds        = 4
+)
+
+// endMark in a cell of kindValue or kindTime says that the newest thing known in that window is the series' end.
+var endMark = series.StaleNaN
+
+// Flags of a tracked series.
+const (
+	flagStale  uint8 = 1 << iota // ended by a stale marker
+	flagLive                     // counted in cluster.live
+	flagPast                     // counted in cluster.past: has a sample at or after the end of the cluster's open window
+	flagQuiet                    // has no ring: kept for identity only, and never waited for
+	flagPlaced                   // its node follows from its instance, so it must be looked at when nodes become known
+	flagSecond                   // has sent two samples
+)
+
+// tracked is what a sample touches of a series that a rule needs: 48 bytes, in order of registration.
+type tracked struct {
+	lastT   int64   // newest sample, Unix milliseconds; 0 = none yet
+	lastV   float64 //
+	head    uint32  // newest window of the rings: its end in minutes since 1970
+	cells   uint32  // of the first ring, in Stream.cells
+	stepMs  uint32  // distance of the newest samples
+	group   uint32  // the bucket set, none for others
+	cluster uint16
+	replica uint16 // whose samples are taken; of a bucket the group's counts
+	kinds   uint8
+	ring    uint8 // windows in a ring
+	flags   uint8
+}
+
+// cold is the rest of a tracked series: what it is.
+type cold struct {
+	print   print
+	metric  uint32 // in Stream.metrics
+	binds   uint32 // the first in Stream.binds
+	nbinds  uint16
+	sender  uint16 // that was first to send it
+	own     uint32 // labelTable id of its own cluster label, for the vote of its sender
+	member  uint32 // labelTable id of the label that tells it apart from its peers
+	place   uint32 // labelTable id of what its identity is derived from when that is not a pod
+	pod     uint32 // in cluster.pods, none
+	podNext uint32 // next series of the pod, none
+	target  uint32 // in Stream.targets, none
+}
+
+// bind is a series' part in a leaf.
+type bind struct {
+	series uint32
+	leaf   uint32
+	static uint32 // labelTable id: the leaf's labels as far as they cannot change
+	ls     uint32 // labelTable id: with workload and node; none = does not take part now
+}
+
+// print identifies a label set without its replica label over restarts: 128 bits of SHA-256, so that nobody can make two
+// series look like one.
+type print [16]byte
+
+func (p print) hash() uint64 { return binary.LittleEndian.Uint64(p[:8]) }
+
+// printOf returns the print of a canonical label set, of the cluster that its sender fixes, leaving out the label skip.
+func (s *Stream) printOf(fixed string, l series.Labels, skip string) print {
+	b := append(s.bytes[:0], fixed...)
+	b = append(b, 0xfe)
+	for i := range l {
+		if l[i].Name == skip {
+			continue
+		}
+		b = append(b, l[i].Name...)
+		b = append(b, 0xff)
+		b = append(b, l[i].Value...)
+		b = append(b, 0xff)
+	}
+	s.bytes = b
+	sum := sha256.Sum256(b)
+	return print(sum[:16])
+}
+
+// bucketSet is the buckets of one classic histogram of one target. They have one current replica, and in a window they count
+// together or not at all.
+type bucketSet struct {
+	print   print
+	refs    uint32
+	replica uint16
+	lastT   int64 // newest sample of any bucket
+	stamp   int64 // end of the window for which lo and hi were made
+	lo, hi  int64 // oldest and newest last sample of the live buckets
+}
+
+// target is one metric of one scraped thing. It says whether a new series of it can be counted from zero.
+type target struct {
+	key    uint64
+	refs   uint32
+	stepMs uint32
+	firstT int64
+}
+
+// minute returns the window that t lies in: the number of its end. Windows are open on the left.
+func minute(t int64) uint32 { return uint32((t + windowMs - 1) / windowMs) }
+
+// advance makes w the newest window of h's rings.
+func (s *Stream) advance(h *tracked, w uint32) {
+	if w <= h.head {
+		return
+	}
+	n := uint32(h.ring)
+	fresh := min(w-h.head, n)
+	for k := h.kinds; k != 0; k &= k - 1 {
+		ring := s.ring(h, k&-k)
+		for i := w - fresh + 1; ; i++ {
+			ring[i%n] = math.NaN()
+			if i == w {
+				break
+			}
+		}
+	}
+	h.head = w
+}
+
+// ring returns the cells of one kind, which h must have.
+func (s *Stream) ring(h *tracked, kind uint8) []float64 {
+	n := uint32(h.ring)
+	at := h.cells
+	for k := h.kinds & (kind - 1); k != 0; k &= k - 1 {
+		at += n
+	}
+	return s.cells[at : at+n : at+n]
+}
+
+// spread shares an increase between t0 (exclusive) and t1 (inclusive) among the windows of a ring whose newest is head.
+func spread(ring []float64, head uint32, d float64, t0, t1 int64) {
+	n := uint32(len(ring))
+	first, last := uint32(t0/windowMs)+1, minute(t1)
+	if first >= last {
+		add(ring, last%n, d)
+		return
+	}
+	per := d / float64(t1-t0)
+	for w := max(first, head-min(head, n-1)); w <= last; w++ {
+		end := int64(w) * windowMs
+		add(ring, w%n, per*float64(min(t1, end)-max(t0, end-windowMs)))
+	}
+}
+
+func add(ring []float64, i uint32, d float64) {
+	if v := ring[i]; v == v {
+		ring[i] = v + d
+	} else {
+		ring[i] = d
+	}
+}
+
+// record writes an accepted sample into h's rings. from is when a counter began, 0 when unknown; base is the time since which
+// a series without a usable predecessor is counted from zero, 0 = it only anchors.
+func (s *Stream) record(h *tracked, x *series.Sample, base int64) {
+	w := minute(x.T)
+	s.advance(h, w)
+	n := uint32(h.ring)
+	if w+n <= h.head { // cannot be while t rises; a guard for the index below
+		return
+	}
+	follows := h.lastT != 0 && x.T-h.lastT <= gapMs
+	if h.kinds&kindIncrease != 0 {
+		ring := s.ring(h, kindIncrease)
+		began := x.Start > 0 && x.Start < x.T && x.Start > h.lastT // a new life of the counter
+		switch {
+		case follows:
+			d, from := x.V-h.lastV, h.lastT
+			if began || d < 0 {
+				s.stats.Resets++
+				d = x.V
+				if began {
+					from = x.Start
+					spread(ring, h.head, 0, h.lastT, from)
+				}
+			}
+			spread(ring, h.head, d, from, x.T)
+		case began && x.T-x.Start <= gapMs:
+			spread(ring, h.head, x.V, x.Start, x.T)
+		case base != 0:
+			spread(ring, h.head, x.V, base, x.T)
+		default:
+			add(ring, w%n, 0)
+		}
+	}
+	if h.kinds&kindChanges != 0 {
+		d := 0.0
+		if follows && x.V != h.lastV {
+			d = 1
+		}
+		add(s.ring(h, kindChanges), w%n, d)
+	}
+	if h.kinds&kindValue != 0 {
+		s.ring(h, kindValue)[w%n] = x.V
+	}
+	if h.kinds&kindTime != 0 {
+		s.ring(h, kindTime)[w%n] = float64(x.T) / 1000
+	}
+}
+
+// end writes a stale marker at t into h's rings. Counters keep what they counted.
+func (s *Stream) end(h *tracked, t int64) {
+	w := minute(t)
+	if h.kinds&(kindValue|kindTime) == 0 {
+		return
+	}
+	s.advance(h, w)
+	for _, k := range [...]uint8{kindValue, kindTime} {
+		if h.kinds&k != 0 {
+			s.ring(h, k)[w%uint32(h.ring)] = endMark
+		}
+	}
+}
+
+// read returns what h has for a leaf in the window w, NaN for nothing, and how many windows inside the range are gaps.
+func (s *Stream) read(h *tracked, l *leaf, w uint32) (v float64, gaps int) {
+	n := uint32(h.ring)
+	lo := h.head - min(h.head, n-1) // the oldest window that the ring holds
+	switch l.fn {
+	case fnValue, fnTimestamp:
+		kind := kindValue
+		if l.fn == fnTimestamp {
+			kind = kindTime
+		}
+		ring := s.ring(h, kind)
+		for i := min(w, h.head); i >= lo && i+lookback > w; i-- {
+			v := ring[i%n]
+			if v == v {
+				return v, 0
+			}
+			if math.Float64bits(v) == math.Float64bits(endMark) {
+				break
+			}
+		}
+		return math.NaN(), 0
+	}
+	kind := kindIncrease
+	if l.fn == fnChanges {
+		kind = kindChanges
+	}
+	ring := s.ring(h, kind)
+	v = math.NaN()
+	from := w + 1 - min(w, uint32(l.windows))
+	hole := 0
+	for i := max(from, lo); i <= min(w, h.head); i++ {
+		switch x := ring[i%n]; {
+		case x != x:
+			if v == v {
+				hole++
+			}
+		case v == v:
+			v += x
+			gaps += hole
+			hole = 0
+		default:
+			v = x
+		}
+	}
+	return v, gaps
+}
+
+// index32 finds numbers by a 64-bit hash: open addressing over 4-byte slots. What a number's hash is, its owner knows.
+type index32 struct {
+	slots []uint32 // number + 1; 0 = empty
+	used  int
+}
+
+// probe returns the first place to look at. The caller walks on with (i+1)&mask until an empty slot.
+func (x *index32) probe(hash uint64) (i, mask int) {
+	mask = len(x.slots) - 1
+	return int(hash*0x9e3779b97f4a7c15>>32) & mask, mask
+}
+
+// full reports whether the table must be rebuilt before another number is put in.
+func (x *index32) full() bool { return x.used*2 >= len(x.slots) }
+
+// reset makes the table empty, with room for n numbers and as many again.
+func (x *index32) reset(n int) {
+	size := 64
+	for size < n*3 {
+		size *= 2
+	}
+	if size == len(x.slots) {
+		clear(x.slots)
+	} else {
+		x.slots = make([]uint32, size)
+	}
+	x.used = 0
+}
+
+// put adds a number that is not in the table. There must be room.
+func (x *index32) put(hash uint64, number uint32) {
+	i, mask := x.probe(hash)
+	for x.slots[i] != 0 {
+		i = (i + 1) & mask
+	}
+	x.slots[i] = number + 1
+	x.used++
+}
