@@ -1,0 +1,301 @@
+package baseline
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/store"
+)
+
+// oldAfterMs is how long after its end a window may close and still be news. Later ones are a sender's backlog or
+// history: learned and shown, never announced.
+const oldAfterMs = 10 * 60_000
+
+// absentAfterMs is how long a signal may go without a value before views call it absent.
+const absentAfterMs = 10 * 60_000
+
+// chunkLen is how many models lie together. Chunks are never moved, so growing costs no copy of what is there.
+const chunkLen = 256
+
+// Options configure an Engine. Stream is required; every other zero value is useful.
+type Options struct {
+	Stream   signal.StreamOptions
+	Location *time.Location // civil time of the daily and weekly shapes; nil = UTC
+	Recorder Recorder       // keeps chart history; nil = none is kept
+	Sink     Sink           // takes verdicts; nil = nobody does
+}
+
+// Point is one judged window as charts need it, in the signal's unit.
+type Point = store.Point
+
+// Recorder keeps what charts show. It is called by the fold for every judged window and must be quick.
+type Recorder interface {
+	Add(index uint32, id string, p Point)
+}
+
+// Engine folds batches into verdicts. Its methods that change state (Apply, Restore, AppendCheckpoint) must be called by one
+// goroutine at a time, in the order of the journal; View and Stats may be called by anyone at any time.
+type Engine struct {
+	opts   Options
+	stream *signal.Stream
+
+	models  [][]model.Model   // by Signal.Index / chunkLen
+	signals []*signal.Signal  // by Signal.Index; nil when never judged
+	last    []lastVerdict     // by Signal.Index
+	pending map[string][]byte // restored models whose signal has not been seen yet, by id
+	pos     uint64            // journal position of the last applied request
+	nowMs   int64             // receive stamp of the last applied request
+
+	verdicts  []Verdict    // reused for each window
+	params    model.Params // scratch of closed
+	sinceView int          // windows closed since a view was published
+
+	view atomic.Pointer[View]
+
+	statsMu sync.Mutex   // guards stats
+	stats   signal.Stats // refreshed with each view
+}
+
+// lastVerdict is what a view shows of a signal.
+type lastVerdict struct {
+	v     Verdict
+	since int64 // Unix ms since which the state has been what it is
+	top   []signal.Member
+}
+
+// New returns an engine that has learned nothing. It fails when a pack or a track rule does not compile.
+func New(o Options) (*Engine, error) {
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
+	e := &Engine{opts: o, pending: map[string][]byte{}}
+	s, err := signal.NewStream(o.Stream, e.closed)
+	if err != nil {
+		return nil, err
+	}
+	e.stream = s
+	e.view.Store(&View{})
+	return e, nil
+}
+
+// Apply folds one request and reports what became of its samples. pos is its position in the journal, 0 when it has none.
+func (e *Engine) Apply(b *series.Batch, pos uint64) series.Result {
+	if pos > e.pos {
+		e.pos = pos
+	}
+	if b.ReceivedMs > e.nowMs {
+		e.nowMs = b.ReceivedMs
+	}
+	return e.stream.Apply(b)
+}
+
+// Pos returns the journal position of the last request folded in.
+func (e *Engine) Pos() uint64 { return e.pos }
+
+// moment returns when t was, in the engine's civil time.
+func (e *Engine) moment(t int64) model.Moment {
+	at := time.UnixMilli(t).In(e.opts.Location)
+	_, offset := at.Zone()
+	return model.Moment{
+		T:          t,
+		HourOfWeek: (int(at.Weekday())+6)%7*24 + at.Hour(),
+		HourFrac:   (float64(at.Minute()) + float64(at.Second())/60) / 60,
+		Day:        int32(math.Floor(float64(t/1000+int64(offset)) / 86400)),
+	}
+}
+
+// model returns the model of s, made or restored on first use.
+func (e *Engine) model(s *signal.Signal) *model.Model {
+	i := int(s.Index)
+	for len(e.signals) <= i {
+		e.signals = append(e.signals, nil)
+		e.last = append(e.last, lastVerdict{})
+	}
+	for len(e.models)*chunkLen <= i {
+		e.models = append(e.models, make([]model.Model, chunkLen))
+	}
+	m := &e.models[i/chunkLen][i%chunkLen]
+	if e.signals[i] != s {
+		e.signals[i] = s
+		e.last[i] = lastVerdict{}
+		*m = model.Model{}
+		m.Init(&s.Rule.Params)
+		if data, ok := e.pending[s.ID]; ok {
+			delete(e.pending, s.ID)
+			if err := m.UnmarshalBinary(data); err != nil {
+				modelsRefused.Inc()
+				*m = model.Model{}
+				m.Init(&s.Rule.Params)
+			}
+		}
+	}
+	return m
+}
+
+// closed judges one window: predict, judge, then learn, signal by signal.
+func (e *Engine) closed(w *signal.Window) {
+	at := e.moment(w.End)
+	old := w.ClosedMs-w.End > oldAfterMs
+	e.verdicts = e.verdicts[:0]
+	for i := range w.Observations {
+		o := &w.Observations[i]
+		m := e.model(o.Signal)
+		p := &o.Signal.Rule.Params
+		if need := o.Signal.Rule.EffectEvents; need > 0 && o.Events > 0 && need/o.Events > p.EffectAbs {
+			// So many bad events among so few are a share; below it a deviation is not worth a message in this window.
+			e.params = *p
+			e.params.EffectAbs = need / o.Events
+			p = &e.params
+		}
+		j := m.Observe(p, at, o.Value)
+		v := Verdict{Signal: o.Signal, T: w.End, Value: o.Value, Judgement: j, Members: o.Members, Expected: o.Expected, Top: o.Top}
+		if e.opts.Recorder != nil {
+			e.opts.Recorder.Add(o.Signal.Index, o.Signal.ID, Point{T: w.End, Value: o.Value, Lower: j.Band.Lower,
+				Expected: j.Band.Expected, Upper: j.Band.Upper, State: j.State, Score: j.Score})
+		}
+		l := &e.last[o.Signal.Index]
+		since := l.since
+		if l.v.Signal == nil || l.v.State != j.State {
+			since = w.End
+			if j.State.Alarm() && j.Onset > 0 {
+				since = j.Onset
+			}
+		}
+		// The view outlives this call, and o.Top does not.
+		l.top = append(l.top[:0], o.Top...)
+		l.v, l.since = v, since
+		l.v.Top = nil
+		e.verdicts = append(e.verdicts, v)
+	}
+	windowsClosed.Inc()
+	verdictsMade.Add(len(e.verdicts))
+	if e.opts.Sink != nil {
+		e.opts.Sink.Observe(Batch{Cluster: w.Cluster, T: w.End, Old: old, Verdicts: e.verdicts})
+	}
+	// History closes hundreds of windows a second; nobody looks at each.
+	e.sinceView++
+	if !old || e.sinceView >= 240 {
+		e.Publish()
+	}
+}
+
+// SignalView is one signal as it stood when the view was published. It is immutable.
+type SignalView struct {
+	Verdict
+	Since int64 // Unix ms since which the state has been what it is
+}
+
+// View is every signal at one moment, sorted by id. It is immutable and shared.
+type View struct {
+	AtMs    int64 // receive clock of the last request folded in, Unix milliseconds
+	Signals []SignalView
+	byID    map[string]int
+}
+
+// Signal returns the view of one signal by its id.
+func (v *View) Signal(id string) (SignalView, bool) {
+	i, ok := v.byID[id]
+	if !ok {
+		return SignalView{}, false
+	}
+	return v.Signals[i], true
+}
+
+// View returns the newest published view. It is never nil. Safe for concurrent use.
+func (e *Engine) View() *View { return e.view.Load() }
+
+// Stats returns what the stream said when the newest view was published. Safe for concurrent use.
+func (e *Engine) Stats() signal.Stats {
+	e.statsMu.Lock()
+	defer e.statsMu.Unlock()
+	return e.stats
+}
+
+// Publish makes the present state visible to View and Stats. The fold calls it as windows close; call it under the fold's
+// lock to make senders that have closed no window yet visible too.
+func (e *Engine) Publish() {
+	e.sinceView = 0
+	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.signals)), byID: make(map[string]int, len(e.signals))}
+	for _, s := range e.stream.Signals() {
+		if int(s.Index) >= len(e.last) || e.last[s.Index].v.Signal != s {
+			continue
+		}
+		l := &e.last[s.Index]
+		sv := SignalView{Verdict: l.v, Since: l.since}
+		if len(l.top) > 0 {
+			sv.Top = append([]signal.Member(nil), l.top...)
+		}
+		if e.nowMs-sv.T > absentAfterMs {
+			sv.Since, sv.State = sv.T, model.Absent
+		}
+		v.Signals = append(v.Signals, sv)
+	}
+	sortViews(v.Signals)
+	for i := range v.Signals {
+		v.byID[v.Signals[i].Signal.ID] = i
+	}
+	e.view.Store(v)
+	st := e.stream.Stats()
+	e.statsMu.Lock()
+	e.stats = st
+	e.statsMu.Unlock()
+}
+
+// ModelsMax bounds how many models Restore accepts, against a hostile or broken store.
+const ModelsMax = 4 << 20
+
+// AppendStream appends the fold's state without the models, for a checkpoint.
+func (e *Engine) AppendStream(dst []byte) []byte { return e.stream.AppendState(dst) }
+
+// Models yields every model's id and bytes, in a stable order. The bytes are borrowed until the next yield.
+func (e *Engine) Models(yield func(id string, data []byte) bool) {
+	var buf []byte
+	for i, s := range e.signals {
+		if s == nil {
+			continue
+		}
+		buf = e.models[i/chunkLen][i%chunkLen].AppendBinary(buf[:0])
+		if !yield(s.ID, buf) {
+			return
+		}
+	}
+}
+
+// Restore puts back what AppendStream and Models gave, into an engine that has applied nothing.
+// Models of signals that the present packs no longer ask are dropped with a count once the next checkpoint is made.
+func (e *Engine) Restore(pos uint64, stream []byte, models func(yield func(id string, data []byte) bool)) error {
+	if err := e.stream.RestoreState(stream); err != nil {
+		return fmt.Errorf("restore signals: %w", err)
+	}
+	n := 0
+	models(func(id string, data []byte) bool {
+		e.pending[id] = append([]byte(nil), data...)
+		n++
+		return n < ModelsMax
+	})
+	for _, s := range e.stream.Signals() {
+		if s != nil {
+			e.model(s)
+		}
+	}
+	modelsOrphaned.Add(len(e.pending))
+	e.pending = map[string][]byte{}
+	e.pos = pos
+	e.Publish()
+	return nil
+}
+
+var (
+	windowsClosed  = metrics.NewCounter("wrackline_baseline_windows_closed_total")
+	verdictsMade   = metrics.NewCounter("wrackline_baseline_verdicts_total")
+	modelsRefused  = metrics.NewCounter("wrackline_baseline_models_refused_total")
+	modelsOrphaned = metrics.NewCounter("wrackline_baseline_models_orphaned_total")
+)

@@ -1,0 +1,176 @@
+package baseline
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"sort"
+
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// sortViews orders views by signal id, the order of every list that people page through.
+func sortViews(v []SignalView) {
+	sort.Slice(v, func(i, j int) bool { return v[i].Signal.ID < v[j].Signal.ID })
+}
+
+// The last verdict of every signal as bytes, so that a restarted process shows at once what it knew:
+//
+//	"WLV1" | nowMs | count | records
+//	record: id | T | since | value | band ×3 | state, transition, test, seasonal | score | evidence | onset | maturity |
+//	        slope | eta | seen | members | expected | count, (name, value)…
+//
+// integers are zig-zag varints, floats 8 bytes little-endian, strings a length and bytes.
+const viewMagic = "WLV1"
+
+// ErrView is returned by RestoreView for bytes that AppendView cannot have written.
+var ErrView = errors.New("verdicts of the checkpoint are damaged")
+
+// AppendView appends the last verdict of every signal, for a checkpoint.
+func (e *Engine) AppendView(dst []byte) []byte {
+	c := viewCodec{b: append(dst, viewMagic...), write: true}
+	c.i64(&e.nowMs)
+	n := int64(0)
+	for i, s := range e.signals {
+		if s != nil && e.last[i].v.Signal == s {
+			n++
+		}
+	}
+	c.i64(&n)
+	for i, s := range e.signals {
+		if s != nil && e.last[i].v.Signal == s {
+			id := s.ID
+			c.str(&id)
+			c.verdict(&e.last[i])
+		}
+	}
+	return c.b
+}
+
+// RestoreView puts back what AppendView gave. Verdicts of signals that the engine does not know are left out.
+func (e *Engine) RestoreView(b []byte) error {
+	if len(b) < len(viewMagic) || string(b[:len(viewMagic)]) != viewMagic {
+		return ErrView
+	}
+	c := viewCodec{b: b[len(viewMagic):]}
+	byID := make(map[string]*signal.Signal, len(e.signals))
+	for _, s := range e.signals {
+		if s != nil {
+			byID[s.ID] = s
+		}
+	}
+	var now, n int64
+	c.i64(&now)
+	c.i64(&n)
+	for ; n > 0 && !c.bad; n-- {
+		var id string
+		var l lastVerdict
+		c.str(&id)
+		c.verdict(&l)
+		if s := byID[id]; s != nil && !c.bad {
+			l.v.Signal = s
+			e.last[s.Index] = l
+		}
+	}
+	if c.bad || len(c.b) > 0 {
+		return ErrView
+	}
+	e.nowMs = max(e.nowMs, now)
+	e.Publish()
+	return nil
+}
+
+// viewCodec walks over the fields in one order for both directions.
+type viewCodec struct {
+	b     []byte
+	write bool
+	bad   bool
+}
+
+func (c *viewCodec) i64(v *int64) {
+	if c.write {
+		c.b = binary.AppendVarint(c.b, *v)
+		return
+	}
+	x, n := binary.Varint(c.b)
+	if n <= 0 {
+		c.bad, c.b = true, nil
+		return
+	}
+	*v, c.b = x, c.b[n:]
+}
+
+func (c *viewCodec) num(v *int) {
+	x := int64(*v)
+	c.i64(&x)
+	*v = int(x)
+}
+
+func (c *viewCodec) f64(v *float64) {
+	if c.write {
+		c.b = binary.LittleEndian.AppendUint64(c.b, math.Float64bits(*v))
+		return
+	}
+	if len(c.b) < 8 {
+		c.bad, c.b = true, nil
+		return
+	}
+	*v, c.b = math.Float64frombits(binary.LittleEndian.Uint64(c.b)), c.b[8:]
+}
+
+func (c *viewCodec) u8(v *uint8) {
+	x := int64(*v)
+	c.i64(&x)
+	*v = uint8(x)
+}
+
+func (c *viewCodec) str(v *string) {
+	n := len(*v)
+	c.num(&n)
+	if c.write {
+		c.b = append(c.b, *v...)
+		return
+	}
+	if n < 0 || n > len(c.b) {
+		c.bad, c.b = true, nil
+		return
+	}
+	*v, c.b = string(c.b[:n]), c.b[n:]
+}
+
+func (c *viewCodec) verdict(l *lastVerdict) {
+	v := &l.v
+	c.i64(&v.T)
+	c.i64(&l.since)
+	c.f64(&v.Value)
+	c.f64(&v.Band.Lower)
+	c.f64(&v.Band.Expected)
+	c.f64(&v.Band.Upper)
+	c.u8((*uint8)(&v.State))
+	c.u8((*uint8)(&v.Transition))
+	c.u8((*uint8)(&v.Test))
+	c.u8((*uint8)(&v.Seasonal))
+	c.f64(&v.Score)
+	c.f64(&v.Evidence)
+	c.i64(&v.Onset)
+	c.f64(&v.Maturity)
+	c.f64(&v.SlopePerDay)
+	c.i64(&v.LimitEta)
+	c.i64(&v.Seen)
+	c.num(&v.Members)
+	c.num(&v.Expected)
+	n := len(l.top)
+	c.num(&n)
+	if n < 0 || n > 16 || v.State > model.Absent {
+		c.bad, c.b = true, nil
+		return
+	}
+	if !c.write {
+		l.top = make([]signal.Member, n)
+	}
+	for i := range l.top {
+		c.str(&l.top[i].Name)
+		c.f64(&l.top[i].Value)
+	}
+}
