@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/store"
+	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ingest/journal"
+	"github.com/wrackline/wrackline/ui"
+)
+
+// app is everything that serve and demo run: one store, one journal, one fold, and what looks at them.
+type app struct {
+	dir     string
+	log     *slog.Logger
+	packs   []*signal.Pack
+	store   *store.Store
+	journal *journal.Journal
+	engine  *baseline.Engine
+	manager *alerting.Manager
+	started time.Time
+	now     func() time.Time // the receive clock; the demo's runs at its own speed
+
+	// fold makes the order of the journal the order of the fold. Everything that changes engine and manager holds it.
+	fold sync.Mutex
+
+	// What a reload replaces. The outbox is replaced under fold, so that no notification falls between two.
+	file       string // of the configuration; "" = none
+	reloadMu   sync.Mutex
+	cfg        atomic.Pointer[config]
+	door       atomic.Pointer[ingest.Handler]
+	outbox     atomic.Pointer[notify.Outbox]
+	stopOutbox func()                                 // ends the outbox's Run and waits for it; guarded by reloadMu
+	startRun   func(run func(context.Context)) func() // starts a goroutine of serve; returns what stopOutbox is
+	reloadErr  atomic.Pointer[string]
+	reloadedMs atomic.Int64
+
+	ready    atomic.Bool
+	progress atomic.Pointer[string] // what start-up is doing, for /-/ready
+
+	checkpointMu   sync.Mutex // one checkpoint at a time
+	lastCheckpoint atomic.Int64
+	checkpointErr  atomic.Pointer[string]
+
+	extra func(*ui.Status) // the demo's additions to the status; nil in serve
+}
+
+// openApp opens the data directory and restores the last checkpoint. Nothing runs yet, and nothing of the journal has been folded.
+func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
+	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now}
+	a.cfg.Store(&cfg)
+	a.reloadedMs.Store(a.started.UnixMilli())
+	a.stage("opening the store")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("storage path: %w", err)
+	}
+	var err error
+	if a.packs, err = cfg.packs(); err != nil {
+		return nil, err
+	}
+	a.store, err = store.Open(filepath.Join(dir, "wrackline.db"), store.Options{
+		Logger: log, MaxBytes: int64(cfg.Storage.MaxSize), RetentionMs: time.Duration(cfg.Storage.Retention).Milliseconds()})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.open(); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
+	return a, nil
+}
+
+func (a *app) open() error {
+	cfg := a.cfg.Load()
+	loc, err := time.LoadLocation(cfg.Signals.Timezone)
+	if err != nil {
+		return err
+	}
+	if err := a.setReceivers(cfg); err != nil {
+		return err
+	}
+	if err := a.setDoor(cfg); err != nil {
+		return err
+	}
+	rules := map[string]*signal.Rule{}
+	for _, p := range a.packs {
+		for _, r := range p.Rules {
+			rules[r.Name] = r
+		}
+	}
+	for _, t := range cfg.Track {
+		r, err := t.rule().Rule()
+		if err != nil {
+			return fmt.Errorf("track %q: %w", t.Name, err)
+		}
+		rules[r.Name] = r
+	}
+	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
+		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) },
+		Rule: func(name string) *signal.Rule { return rules[name] }})
+	a.engine, err = baseline.New(baseline.Options{
+		Stream: signal.StreamOptions{Packs: a.packs, Track: cfg.trackRules(), MaxSeries: cfg.Signals.SeriesMax,
+			MaxSignals: cfg.Signals.SignalsMax, GraceMs: time.Duration(cfg.Signals.Grace).Milliseconds(),
+			DefaultCluster: cfg.Signals.DefaultCluster},
+		Location: loc, Recorder: a.store.Recorder(), Sink: a.manager})
+	if err != nil {
+		return err
+	}
+	if err := a.restore(); err != nil {
+		return err
+	}
+	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log})
+	if err != nil {
+		return err
+	}
+	a.journal.SkipTo(a.engine.Pos())
+	return nil
+}
+
+// The sections of a checkpoint besides the models.
+const (
+	sectionStream   = "stream"
+	sectionVerdicts = "verdicts"
+	sectionAlerting = "alerting"
+)
+
+// restore puts the last checkpoint back. A checkpoint that cannot be used is an error, never a silent new beginning.
+func (a *app) restore() error {
+	c, ok, err := a.store.Load()
+	if err != nil || !ok {
+		return err
+	}
+	a.stage("restoring the checkpoint")
+	if err := a.engine.Restore(c.Pos, c.Sections[sectionStream], c.Models); err != nil {
+		return err
+	}
+	if err := a.engine.RestoreView(c.Sections[sectionVerdicts]); err != nil {
+		return err
+	}
+	if err := a.manager.RestoreState(c.Sections[sectionAlerting]); err != nil {
+		return err
+	}
+	a.lastCheckpoint.Store(c.AtMs)
+	a.log.Info("checkpoint restored", "pos", c.Pos, "age", time.Since(time.UnixMilli(c.AtMs)).Round(time.Second), "signals", len(a.engine.View().Signals))
+	return nil
+}
+
+// stage says what start-up is doing.
+func (a *app) stage(text string) { a.progress.Store(&text) }
+
+// state returns whether requests are taken, and what start-up is doing when they are not.
+func (a *app) state() (bool, string) {
+	if a.ready.Load() {
+		return true, "ready"
+	}
+	return false, *a.progress.Load()
+}
+
+// replayJournal folds what the journal holds beyond the checkpoint.
+func (a *app) replayJournal(ctx context.Context) error {
+	from := a.engine.Pos()
+	last := a.journal.Stats().LastPos
+	if last <= from {
+		return nil
+	}
+	d := ingest.NewDecoder(a.cfg.Load().limits())
+	begun, told := time.Now(), time.Now()
+	var b series.Batch
+	var samples int64
+	err := a.journal.Replay(from, func(pos uint64, r journal.Record) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b = series.Batch{}
+		if _, err := d.Decode(ingest.Proto(r.Proto), ingest.Encoding(r.Encoding), r.Body, &b); err != nil {
+			// It was accepted once, so an earlier version had other bounds; skip it rather than never start again.
+			journalUndecodable.Inc()
+			a.log.Error("journal record cannot be decoded; skipped", "pos", pos, "err", err)
+			return nil
+		}
+		b.Sender, b.Cluster, b.ReceivedMs = r.Sender, r.Cluster, r.ReceivedMs
+		a.fold.Lock()
+		a.engine.Apply(&b, pos)
+		a.fold.Unlock()
+		samples += int64(len(b.Samples))
+		if time.Since(told) > time.Second {
+			told = time.Now()
+			a.stage(fmt.Sprintf("folding the journal: %d of %d requests", pos-from, last-from))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("replay journal: %w", err)
+	}
+	a.log.Info("journal folded", "requests", last-from, "samples", samples, "took", time.Since(begun).Round(time.Millisecond))
+	return nil
+}
+
+// Append implements ingest.Appender: journal, then fold, under one lock, so that both have one order.
+func (a *app) Append(ctx context.Context, raw *ingest.Raw, b *series.Batch) (series.Result, error) {
+	b.Sender, b.Cluster, b.ReceivedMs = raw.Sender, raw.Cluster, raw.ReceivedMs
+	a.fold.Lock()
+	pos, err := a.journal.Append(journal.Record{ReceivedMs: raw.ReceivedMs, Sender: raw.Sender, Cluster: raw.Cluster,
+		Proto: uint8(raw.Proto), Encoding: uint8(raw.Encoding), Body: raw.Body})
+	if err != nil {
+		a.fold.Unlock()
+		return series.Result{}, fmt.Errorf("journal: %w", err)
+	}
+	res := a.engine.Apply(b, pos)
+	a.fold.Unlock()
+	if err := a.journal.Wait(ctx, pos); err != nil {
+		return res, fmt.Errorf("journal: %w", err)
+	}
+	return res, nil
+}
+
+// checkpoint writes the fold's state and drops the journal before it.
+func (a *app) checkpoint() error {
+	a.checkpointMu.Lock()
+	defer a.checkpointMu.Unlock()
+	begun := time.Now()
+	c := store.Checkpoint{AtMs: begun.UnixMilli(), Sections: map[string][]byte{}}
+	c.Models = a.engine.Models
+	a.fold.Lock()
+	c.Pos = a.engine.Pos()
+	c.Sections[sectionStream] = a.engine.AppendStream(nil)
+	c.Sections[sectionVerdicts] = a.engine.AppendView(nil)
+	c.Sections[sectionAlerting] = a.manager.AppendState(nil)
+	c.Freeze()
+	a.engine.Publish()
+	a.fold.Unlock()
+	held := time.Since(begun)
+	err := a.store.Save(c)
+	checkpointSeconds.Update(time.Since(begun).Seconds())
+	foldHeldSeconds.Update(held.Seconds())
+	if err != nil {
+		checkpointsFailed.Inc()
+		text := err.Error()
+		a.checkpointErr.Store(&text)
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	a.checkpointErr.Store(nil)
+	a.lastCheckpoint.Store(c.AtMs)
+	if err := a.journal.Drop(c.Pos); err != nil {
+		return fmt.Errorf("drop journal segments: %w", err)
+	}
+	return nil
+}
+
+// runCheckpoints makes a checkpoint at every interval until ctx ends.
+func (a *app) runCheckpoints(ctx context.Context) {
+	t := time.NewTicker(time.Duration(a.cfg.Load().Storage.CheckpointInterval))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			if err := a.checkpoint(); err != nil {
+				a.log.Error("no checkpoint; the journal keeps what is not in one", "err", err)
+			}
+		}
+	}
+}
+
+// close makes a last checkpoint and closes everything. Nothing may run any more.
+func (a *app) close(last bool) error {
+	var err error
+	if last {
+		err = a.checkpoint()
+	}
+	return errors.Join(err, a.journal.Close(), a.store.Close())
+}
+
+var (
+	journalUndecodable = metrics.NewCounter("wrackline_journal_records_undecodable_total")
+	checkpointsFailed  = metrics.NewCounter("wrackline_checkpoints_failed_total")
+	checkpointSeconds  = metrics.NewSummary("wrackline_checkpoint_duration_seconds")
+	foldHeldSeconds    = metrics.NewSummary("wrackline_checkpoint_fold_held_seconds")
+)

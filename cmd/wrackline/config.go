@@ -1,0 +1,370 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/ingest"
+)
+
+// configMaxBytes bounds a configuration file before it is read.
+const configMaxBytes = 4 << 20
+
+// config is the whole of the configuration file. Every key has a default, so the empty file is valid.
+type config struct {
+	Ingest    ingestConfig      `yaml:"ingest"`
+	Signals   signalsConfig     `yaml:"signals"`
+	Packs     packsConfig       `yaml:"packs"`
+	Track     []trackConfig     `yaml:"track"`
+	Alerting  alertingConfig    `yaml:"alerting"`
+	Receivers []notify.Receiver `yaml:"receivers"`
+	Storage   storageConfig     `yaml:"storage"`
+}
+
+type ingestConfig struct {
+	Sync       string        `yaml:"sync"`        // 1s, always or off
+	JournalMax size          `yaml:"journal_max"` // bytes of journal kept at most
+	BodyMax    size          `yaml:"body_max"`    // of a compressed request
+	DecodedMax size          `yaml:"decoded_max"` // of a request after decompression
+	Tokens     []tokenConfig `yaml:"tokens"`      // when given, senders must show one of them
+}
+
+type tokenConfig struct {
+	Token     string `yaml:"token"`
+	TokenFile string `yaml:"token_file"`
+	Sender    string `yaml:"sender"`
+	Cluster   string `yaml:"cluster"`
+}
+
+type signalsConfig struct {
+	Timezone   string   `yaml:"timezone"`
+	Grace      duration `yaml:"grace"`
+	SeriesMax  int      `yaml:"series_max"`
+	SignalsMax int      `yaml:"signals_max"`
+	// DefaultCluster names the cluster of senders whose series carry no cluster label.
+	DefaultCluster string `yaml:"default_cluster"`
+}
+
+type packsConfig struct {
+	Files   []string `yaml:"files"`   // further packs
+	Disable []string `yaml:"disable"` // signal names or globs
+}
+
+type trackConfig struct {
+	Name  string   `yaml:"name"`
+	Match string   `yaml:"match"` // a PromQL selector
+	Func  string   `yaml:"func"`  // rate or value
+	Agg   string   `yaml:"agg"`   // sum, avg, min, max, count
+	By    []string `yaml:"by"`
+	Unit  string   `yaml:"unit"`
+	Bad   string   `yaml:"bad"` // up, down, both
+}
+
+type alertingConfig struct {
+	ExternalURL         string `yaml:"external_url"`
+	NotificationsPerDay int    `yaml:"notifications_per_day"` // of severity warn; pages and closing words are apart
+	// Outlet says how receivers are reached: which addresses are allowed, and whether through a proxy.
+	Outlet notify.Outlet `yaml:"outlet"`
+}
+
+type storageConfig struct {
+	CheckpointInterval duration `yaml:"checkpoint_interval"`
+	Retention          duration `yaml:"retention"`
+	MaxSize            size     `yaml:"max_size"`
+}
+
+func defaultConfig() config {
+	return config{
+		Ingest:   ingestConfig{Sync: "1s", JournalMax: 2 << 30, BodyMax: 8 << 20, DecodedMax: 32 << 20},
+		Signals:  signalsConfig{Timezone: "UTC", Grace: duration(90 * time.Second), SeriesMax: 1_000_000, SignalsMax: 200_000, DefaultCluster: "default"},
+		Alerting: alertingConfig{NotificationsPerDay: 3},
+		Storage:  storageConfig{CheckpointInterval: duration(time.Minute), Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30},
+	}
+}
+
+// loadConfig reads and checks a configuration file. An empty path gives the defaults.
+func loadConfig(file string) (config, error) {
+	c := defaultConfig()
+	if file == "" {
+		return c, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return c, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, configMaxBytes+1))
+	if err != nil {
+		return c, err
+	}
+	if len(data) > configMaxBytes {
+		return c, fmt.Errorf("%s is larger than %s", file, size(configMaxBytes))
+	}
+	if data, err = expandEnv(data); err != nil {
+		return c, fmt.Errorf("%s: %w", file, err)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict(), yaml.DisallowUnknownField())
+	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
+	}
+	dir := filepath.Dir(file)
+	for i, p := range c.Packs.Files {
+		if !filepath.IsAbs(p) {
+			c.Packs.Files[i] = filepath.Join(dir, p)
+		}
+	}
+	if err := c.validate(); err != nil {
+		return c, fmt.Errorf("%s: %w", file, err)
+	}
+	return c, nil
+}
+
+var envRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// expandEnv replaces ${NAME} by the environment's value. A name that is not set, or a value that would change the
+// structure of the file, is an error rather than a surprise.
+func expandEnv(data []byte) ([]byte, error) {
+	var bad error
+	out := envRef.ReplaceAllFunc(data, func(ref []byte) []byte {
+		name := string(ref[2 : len(ref)-1])
+		v, ok := os.LookupEnv(name)
+		switch {
+		case bad != nil:
+		case !ok:
+			bad = fmt.Errorf("environment variable %s is not set", name)
+		case strings.ContainsAny(v, "\n\r"):
+			bad = fmt.Errorf("environment variable %s holds a line break; put the value in a file and use the *_file key", name)
+		}
+		return []byte(v)
+	})
+	return out, bad
+}
+
+func (c *config) validate() error {
+	switch c.Ingest.Sync {
+	case "1s", "always", "off":
+	default:
+		return fmt.Errorf("ingest.sync is %q; it must be 1s, always or off", c.Ingest.Sync)
+	}
+	if _, err := time.LoadLocation(c.Signals.Timezone); err != nil {
+		return fmt.Errorf("signals.timezone: %w", err)
+	}
+	if c.Signals.SeriesMax < 1 || c.Signals.SignalsMax < 1 {
+		return errors.New("signals.series_max and signals.signals_max must be at least 1")
+	}
+	if g := time.Duration(c.Signals.Grace); g < 5*time.Second || g > 5*time.Minute {
+		return fmt.Errorf("signals.grace is %s; it must be between 5s and 5m", g)
+	}
+	if c.Storage.CheckpointInterval < duration(time.Second) {
+		return errors.New("storage.checkpoint_interval must be at least 1s")
+	}
+	if c.Storage.Retention < duration(48*time.Hour) {
+		return errors.New("storage.retention must be at least 2d")
+	}
+	if n := c.Alerting.NotificationsPerDay; n < 1 || n > 1000 {
+		return fmt.Errorf("alerting.notifications_per_day is %d; it must be between 1 and 1000 (configure no receiver to be told nothing)", n)
+	}
+	if _, err := c.Alerting.Outlet.Guard(); err != nil {
+		return fmt.Errorf("alerting.outlet.%w", err)
+	}
+	if err := notify.CheckReceivers(c.Receivers); err != nil {
+		return err
+	}
+	if c.Signals.DefaultCluster == "" {
+		return errors.New("signals.default_cluster must not be empty")
+	}
+	if u := c.Alerting.ExternalURL; u != "" {
+		if p, err := url.Parse(u); err != nil || p.Host == "" || (p.Scheme != "http" && p.Scheme != "https") {
+			return fmt.Errorf("alerting.external_url is %q; it must be an http or https URL", u)
+		}
+	}
+	for i, t := range c.Ingest.Tokens {
+		if (t.Token == "") == (t.TokenFile == "") {
+			return fmt.Errorf("ingest.tokens[%d] must have exactly one of token and token_file", i)
+		}
+	}
+	if _, err := c.tokens(); err != nil {
+		return err
+	}
+	for _, g := range c.Packs.Disable {
+		if _, err := path.Match(g, "x"); err != nil {
+			return fmt.Errorf("packs.disable: %q is not a glob: %w", g, err)
+		}
+	}
+	names := map[string]bool{}
+	for i := range c.Track {
+		t := &c.Track[i]
+		if names[t.Name] {
+			return fmt.Errorf("track[%d]: the name %q is used twice", i, t.Name)
+		}
+		names[t.Name] = true
+		if _, err := t.rule().Rule(); err != nil {
+			return fmt.Errorf("track[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// rule returns the track rule in the engine's words.
+func (t *trackConfig) rule() signal.TrackRule {
+	return signal.TrackRule{Name: t.Name, Match: t.Match, Func: t.Func, Agg: t.Agg, By: t.By, Unit: t.Unit, Bad: t.Bad}
+}
+
+func (c *config) trackRules() []signal.TrackRule {
+	out := make([]signal.TrackRule, len(c.Track))
+	for i := range c.Track {
+		out[i] = c.Track[i].rule()
+	}
+	return out
+}
+
+func (c *config) limits() ingest.Limits {
+	return ingest.Limits{BodyMax: int64(c.Ingest.BodyMax), DecodedMax: int64(c.Ingest.DecodedMax)}
+}
+
+// guard returns which addresses receivers may have. The configuration has been validated.
+func (c *config) guard() notify.Guard {
+	g, err := c.Alerting.Outlet.Guard()
+	if err != nil {
+		panic("config: guard of a configuration that was not validated: " + err.Error())
+	}
+	return g
+}
+
+// tokens returns the senders' tokens, reading their files. No error contains a token.
+func (c *config) tokens() ([]ingest.Token, error) {
+	var out []ingest.Token
+	for i, t := range c.Ingest.Tokens {
+		text := t.Token
+		if t.TokenFile != "" {
+			b, err := os.ReadFile(t.TokenFile)
+			if err != nil {
+				return nil, fmt.Errorf("ingest.tokens[%d]: %w", i, err)
+			}
+			text = strings.TrimSpace(string(b))
+		}
+		if len(text) < 8 {
+			return nil, fmt.Errorf("ingest.tokens[%d] is shorter than 8 characters", i)
+		}
+		out = append(out, ingest.Token{Token: text, Sender: t.Sender, Cluster: t.Cluster})
+	}
+	return out, nil
+}
+
+// randomToken returns a token that nobody has.
+func randomToken() string { return rand.Text() + rand.Text() }
+
+// packs returns the embedded packs and those of the configuration, without the disabled rules.
+func (c *config) packs() ([]*signal.Pack, error) {
+	packs, err := signal.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range c.Packs.Files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		p, err := signal.LoadPack(data, file)
+		if err != nil {
+			return nil, err
+		}
+		packs = append(packs, p)
+	}
+	matched := make([]bool, len(c.Packs.Disable))
+	for _, p := range packs {
+		kept := p.Rules[:0:0]
+		for _, r := range p.Rules {
+			off := false
+			for i, g := range c.Packs.Disable {
+				if ok, _ := path.Match(g, r.Name); ok {
+					off, matched[i] = true, true
+				}
+			}
+			if !off {
+				kept = append(kept, r)
+			}
+		}
+		p.Rules = kept
+	}
+	for i, ok := range matched {
+		if !ok {
+			return nil, fmt.Errorf("packs.disable: no signal matches %q; wrackline packs list names them", c.Packs.Disable[i])
+		}
+	}
+	return packs, nil
+}
+
+// duration is a time.Duration that also reads days: 15d.
+type duration time.Duration
+
+// UnmarshalYAML reads 90s, 5m, 36h or 15d.
+func (d *duration) UnmarshalYAML(data []byte) error {
+	s := strings.Trim(strings.TrimSpace(string(data)), `"'`)
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseFloat(days, 64)
+		if err != nil || n < 0 || n > 10_000 {
+			return fmt.Errorf("%q is not a duration such as 90s, 5m, 36h or 15d", s)
+		}
+		*d = duration(n * 24 * float64(time.Hour))
+		return nil
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is not a duration such as 90s, 5m, 36h or 15d", s)
+	}
+	*d = duration(v)
+	return nil
+}
+
+// size is a number of bytes that reads 8MiB, 2GiB, 512KiB or a plain number.
+type size int64
+
+// UnmarshalYAML reads a number of bytes with an optional unit.
+func (z *size) UnmarshalYAML(data []byte) error {
+	s := strings.Trim(strings.TrimSpace(string(data)), `"'`)
+	num, unit := s, int64(1)
+	for _, u := range []struct {
+		suffix string
+		bytes  int64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"B", 1}} {
+		if n, ok := strings.CutSuffix(s, u.suffix); ok {
+			num, unit = strings.TrimSpace(n), u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseInt(num, 10, 64)
+	if err != nil || n <= 0 || n > (1<<50)/unit {
+		return fmt.Errorf("%q is not a size such as 512KiB, 8MiB or 2GiB", s)
+	}
+	*z = size(n * unit)
+	return nil
+}
+
+// String writes the size with the largest unit that divides it.
+func (z size) String() string {
+	for _, u := range []struct {
+		suffix string
+		bytes  int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if int64(z) >= u.bytes && int64(z)%u.bytes == 0 {
+			return fmt.Sprintf("%d%s", int64(z)/u.bytes, u.suffix)
+		}
+	}
+	return fmt.Sprintf("%dB", int64(z))
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/wrackline/wrackline/"
+
+// mayImport says what each room of the house may import of ours. Whoever needs another arrow changes ARCHITECTURE.md too.
+var mayImport = map[string][]string{
+	"baseline/series":   {},
+	"baseline/model":    {},
+	"baseline/signal":   {"baseline/series", "baseline/model"},
+	"baseline/store":    {"baseline/series", "baseline/model", "baseline/signal"},
+	"baseline/eval":     {"baseline/model"},
+	"baseline/scenario": {"baseline/series"},
+	"baseline":          {"baseline/series", "baseline/model", "baseline/signal", "baseline/store"},
+	"ingest":            {"baseline/series", "ingest/journal"},
+	"ingest/journal":    {},
+	"alerting":          {"baseline", "baseline/series", "baseline/model", "baseline/signal"},
+	"alerting/notify":   {"alerting", "baseline/series", "baseline/model", "baseline/signal"},
+	"ui":                {"alerting", "baseline", "baseline/series", "baseline/model", "baseline/signal"},
+	"ui/uitest":         {},
+}
+
+// doors says which packages may import a third-party module outside of tests.
+var doors = map[string][]string{
+	"github.com/prometheus/prometheus/prompb": {"ingest", "baseline/scenario"},
+	"github.com/golang/snappy":                {"ingest", "baseline/scenario"},
+	"github.com/gin-gonic/gin":                {"ui", "cmd/wrackline"},
+	"go.etcd.io/bbolt":                        {"baseline/store", "alerting/notify", "cmd/wrackline"},
+	"github.com/goccy/go-yaml":                {"baseline/signal", "cmd/wrackline"},
+	"github.com/prometheus/prometheus/tsdb":   {},
+	"github.com/prometheus/prometheus/web":    {},
+	"github.com/prometheus/prometheus/promql": {"baseline/signal"}, // only its parser, see below
+	"github.com/chromedp/chromedp":            {"ui/uitest"},
+}
+
+// TestImports holds the arrows of ARCHITECTURE.md.
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-tags", "nomsgpack", "-f", `{{.ImportPath}}:{{join .Imports " "}}`, module+"...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		pkg, imports, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if !ok {
+			continue
+		}
+		room := strings.TrimPrefix(pkg, module)
+		if strings.HasPrefix(room, "cmd/") {
+			continue
+		}
+		allowed, known := mayImport[room]
+		if !known {
+			t.Errorf("package %s has no row in mayImport: say what it may import, and what it is for in ARCHITECTURE.md", room)
+			continue
+		}
+		for imp := range strings.FieldsSeq(imports) {
+			if ours, is := strings.CutPrefix(imp, module); is && !contains(allowed, ours) {
+				t.Errorf("%s imports %s", room, ours)
+			}
+			for door, rooms := range doors {
+				if imp != door && !strings.HasPrefix(imp, door+"/") {
+					continue
+				}
+				if !contains(rooms, room) {
+					t.Errorf("%s imports %s, which belongs to %v", room, imp, rooms)
+				}
+				if door == "github.com/prometheus/prometheus/promql" && !strings.HasPrefix(imp, door+"/parser") {
+					t.Errorf("%s imports %s: the engine is an oracle for tests, the binary has the parser alone", room, imp)
+				}
+			}
+		}
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}

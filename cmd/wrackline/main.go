@@ -1,0 +1,200 @@
+// Command wrackline learns what is normal in a Kubernetes cluster from Prometheus remote write and says when something drifts.
+// This package wires the rooms of the house together; it judges nothing itself.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	_ "time/tzdata" // the image has no zones of its own
+
+	_ "golang.org/x/crypto/x509roots/fallback" // … and no trust store
+)
+
+// version is set by the linker; see the Makefile.
+var version = "dev"
+
+// Exit codes, the same for every command.
+const (
+	exitOK       = 0
+	exitFailure  = 1
+	exitUsage    = 2
+	exitFindings = 3
+)
+
+// errUsage marks a mistake in the command line. errFindings marks a check that found something.
+var (
+	errUsage    = errors.New("usage")
+	errFindings = errors.New("findings")
+)
+
+// command is one sub-command.
+type command struct {
+	name, args, short string
+	long              string
+	run               func(ctx context.Context, e env, args []string) error
+}
+
+// env is what a command may use of its surroundings, so that tests can give it another.
+type env struct {
+	stdout, stderr io.Writer
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "[flags]", "receive remote write, learn, judge, tell, and show (the default)", serveHelp, runServe},
+		{"demo", "[flags]", "serve with a simulated cluster: two weeks learned, then incidents on a schedule", demoHelp, runDemo},
+		{"simulate", "[flags]", "the simulated cluster alone: remote write to a URL, or a recording", simulateHelp, runSimulate},
+		{"replay", "[flags] FILE…", "a recording or CSV files through the engine: verdicts out", replayHelp, runReplay},
+		{"eval", "[flags] [DIR…]", "score scenarios or labelled CSVs: recall, delay, false alarms", evalHelp, runEval},
+		{"packs", "list|check|explain|remote-write-config", "what is watched and why", packsHelp, runPacks},
+		{"receivers", "test|list", "who is told, and a test message to each", receiversHelp, runReceivers},
+		{"load", "[flags]", "bounded remote-write load against a URL: CPU per million samples, latency", loadHelp, runLoad},
+		{"inspect", "stats|verify|backup|compact [FILE]", "what the store holds, and its health", inspectHelp, runInspect},
+		{"check-config", "[FILE]", "read a configuration as serve would and say what is wrong", checkConfigHelp, runCheckConfig},
+		{"version", "", "print the version", "Prints version, Go version and platform.\n", runVersion},
+		{"completion", "bash|zsh|fish", "print a completion script for your shell", completionHelp, runCompletion},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := mainCode(ctx, env{os.Stdout, os.Stderr}, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// mainCode runs the command line and returns the exit code.
+func mainCode(ctx context.Context, e env, args []string) int {
+	name := "serve"
+	switch {
+	case len(args) > 0 && (args[0] == "help" || args[0] == "-h" || args[0] == "--help" || args[0] == "-help"):
+		if len(args) > 1 && args[0] == "help" {
+			for _, c := range commands() {
+				if c.name == args[1] {
+					printHelp(e.stdout, c)
+					return exitOK
+				}
+			}
+			fmt.Fprintf(e.stderr, "wrackline: there is no command %q; see wrackline help\n", args[1])
+			return exitUsage
+		}
+		usage(e.stdout)
+		return exitOK
+	case len(args) > 0 && (args[0] == "--version" || args[0] == "-version"):
+		name, args = "version", nil
+	case len(args) > 0 && !strings.HasPrefix(args[0], "-"):
+		name, args = args[0], args[1:]
+	}
+	for _, c := range commands() {
+		if c.name != name {
+			continue
+		}
+		err := c.run(ctx, e, args)
+		switch {
+		case err == nil:
+			return exitOK
+		case errors.Is(err, flag.ErrHelp):
+			return exitOK
+		case errors.Is(err, errUsage):
+			if msg := strings.TrimSuffix(err.Error(), ": "+errUsage.Error()); msg != errUsage.Error() {
+				fmt.Fprintf(e.stderr, "wrackline %s: %s\nSee wrackline %s --help.\n", name, msg, name)
+			}
+			return exitUsage
+		case errors.Is(err, errFindings):
+			return exitFindings
+		}
+		fmt.Fprintf(e.stderr, "wrackline %s: %v\n", name, err)
+		return exitFailure
+	}
+	fmt.Fprintf(e.stderr, "wrackline: there is no command %q; see wrackline help\n", name)
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, `Wrackline learns the normal range of every Kubernetes metric that matters, from Prometheus remote write alone,
+and tells you when something drifts.
+
+Usage: wrackline COMMAND [flags]     (no command: serve)
+
+`)
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-13s %s\n", c.name, c.short)
+	}
+	fmt.Fprint(w, `
+wrackline COMMAND --help explains a command. Start with: wrackline demo
+Exit codes: 0 ok, 1 failure, 2 usage, 3 findings.
+`)
+}
+
+func printHelp(w io.Writer, c command) {
+	fmt.Fprintf(w, "Usage: wrackline %s %s\n\n%s", c.name, c.args, c.long)
+}
+
+// newFlags returns a flag set that prints the command's help and its flags for --help, and whose mistakes are usage errors.
+func newFlags(e env, name string) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	return fs
+}
+
+// parse parses args. On --help it prints the help and returns flag.ErrHelp.
+func parse(e env, fs *flag.FlagSet, args []string) error {
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		for _, c := range commands() {
+			if c.name == fs.Name() {
+				printHelp(e.stdout, c)
+			}
+		}
+		fmt.Fprint(e.stdout, "\nFlags:\n")
+		fs.VisitAll(func(f *flag.Flag) {
+			typ, text := flag.UnquoteUsage(f)
+			if typ != "" {
+				typ = " " + typ
+			}
+			fmt.Fprintf(e.stdout, "  --%s%s\n        %s", f.Name, typ, text)
+			if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
+				fmt.Fprintf(e.stdout, " (default %s)", f.DefValue)
+			}
+			fmt.Fprintln(e.stdout)
+		})
+		return flag.ErrHelp
+	}
+	if err != nil {
+		return usagef("%v", err)
+	}
+	return nil
+}
+
+func usagef(format string, args ...any) error {
+	return fmt.Errorf(format+": %w", append(args, errUsage)...)
+}
+
+func runVersion(_ context.Context, e env, args []string) error {
+	fs := newFlags(e, "version")
+	if err := parse(e, fs, args); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "wrackline %s (%s, %s/%s)\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}
+
+// buildVersion prefers the linker's word and falls back to what go install recorded.
+func buildVersion() string {
+	if version != "dev" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return version
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/scenario"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// offline is the engine and its incidents without store, journal and receivers, for replay and eval.
+type offline struct {
+	engine  *baseline.Engine
+	manager *alerting.Manager
+	told    []alerting.Notification
+	watch   func(baseline.Batch) // sees every closed window; nil = nobody
+}
+
+func newOffline(cfg config, watch func(baseline.Batch)) (*offline, error) {
+	packs, err := cfg.packs()
+	if err != nil {
+		return nil, err
+	}
+	loc, err := time.LoadLocation(cfg.Signals.Timezone)
+	if err != nil {
+		return nil, err
+	}
+	o := &offline{watch: watch}
+	o.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
+		Emit: func(n alerting.Notification) { o.told = append(o.told, n) }})
+	o.engine, err = baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: packs, Track: cfg.trackRules(),
+		MaxSeries: cfg.Signals.SeriesMax, MaxSignals: cfg.Signals.SignalsMax, GraceMs: time.Duration(cfg.Signals.Grace).Milliseconds(),
+		DefaultCluster: cfg.Signals.DefaultCluster}, Location: loc, Sink: o})
+	return o, err
+}
+
+// Observe implements baseline.Sink.
+func (o *offline) Observe(b baseline.Batch) {
+	if o.watch != nil {
+		o.watch(b)
+	}
+	o.manager.Observe(b)
+}
+
+// alarms returns every member of every incident as an alarm, for scoring.
+func (o *offline) alarms() []scenario.Alarm {
+	var out []scenario.Alarm
+	for _, inc := range o.manager.Incidents() {
+		for i := range inc.Members {
+			m := &inc.Members[i]
+			dir := "up"
+			if outsideLow(m) {
+				dir = "down"
+			}
+			out = append(out, scenario.Alarm{Signal: m.Name, Entity: m.Entity, ID: m.SignalID, Start: m.Opened, End: m.Ended,
+				Dir: dir, Notified: inc.Told > 0, Incident: inc.ID})
+		}
+	}
+	return out
+}
+
+// outsideLow reports whether the alarm of m was about a value below its band, or one on its way down.
+func outsideLow(m *alerting.Member) bool {
+	if m.SlopePerDay != 0 {
+		return m.SlopePerDay < 0
+	}
+	return m.Worst < m.WorstBand.Lower
+}
+
+// incidentLine is one incident as replay and the API of scripts show it.
+type incidentLine struct {
+	ID         string   `json:"id"`
+	Title      string   `json:"title"`
+	Severity   string   `json:"severity"`
+	Cluster    string   `json:"cluster"`
+	Onset      int64    `json:"onset"`
+	Opened     int64    `json:"opened"`
+	Resolved   int64    `json:"resolved,omitempty"`
+	FirstMover string   `json:"first_mover"`
+	Members    []string `json:"members"`
+	Told       int      `json:"told"`
+}
+
+func writeIncidents(w io.Writer, m *alerting.Manager) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	s := m.Snapshot()
+	all := append([]*alerting.Incident(nil), s.Open...)
+	for _, i := range s.Closed {
+		all = append(all, i)
+	}
+	for _, i := range all {
+		l := incidentLine{ID: i.ID, Title: i.Title, Severity: string(i.Severity), Cluster: i.Cluster, Onset: i.Onset, Opened: i.Opened,
+			Resolved: i.Resolved, FirstMover: i.FirstMover().SignalID, Told: i.Told}
+		for k := range i.Members {
+			l.Members = append(l.Members, i.Members[k].SignalID)
+		}
+		if err := e.Encode(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dirOf returns the directory of a file name, for temporary files beside it.
+func dirOf(name string) string { return filepath.Dir(name) }

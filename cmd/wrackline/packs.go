@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+const packsHelp = `Packs are files of questions ("signals") with a PromQL expression each. They decide what is watched.
+
+  wrackline packs list                              every signal that is on: what it asks, whom it wakes
+  wrackline packs list --json                       the same for scripts
+  wrackline packs check my-pack.yaml                read a pack strictly; errors carry line and column
+  wrackline packs explain dns.servfail_ratio        expression, metrics, bounds, smallest effect, what it means
+  wrackline packs explain --recording cluster.rec wl.throttle_ratio
+                                                    also what it matched: series, signals, missing metrics
+  wrackline packs remote-write-config --url http://HOST:9099/api/v1/write
+                                                    the block for prometheus.yml, with a keep-list of just what is needed
+`
+
+func runPacks(ctx context.Context, e env, args []string) error {
+	fs := newFlags(e, "packs")
+	configFile := fs.String("config.file", "", "configuration `file`: further packs, disabled signals, track rules")
+	target := fs.String("url", "http://localhost:9099/api/v1/write", "remote-write-config: `URL` to send to, as Prometheus reaches it")
+	asJSON := fs.Bool("json", false, "list: JSON lines")
+	recording := fs.String("recording", "", "explain: also play this recording and say what matched")
+	var verb string
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		verb, args = args[0], args[1:]
+	}
+	if err := parse(e, fs, args); err != nil {
+		return err
+	}
+	if verb == "check" {
+		return checkPacks(e, fs.Args())
+	}
+	cfg, err := loadConfig(*configFile)
+	if err != nil {
+		return err
+	}
+	packs, err := cfg.packs()
+	if err != nil {
+		return err
+	}
+	switch verb {
+	case "list":
+		return listPacks(e, packs, *asJSON)
+	case "explain":
+		if fs.NArg() == 0 {
+			return usagef("explain: name a signal, as dns.servfail_ratio")
+		}
+		for _, name := range fs.Args() {
+			if err := explainRule(ctx, e, cfg, packs, name, *recording); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "remote-write-config":
+		return remoteWriteConfig(e, &cfg, packs, *target)
+	case "":
+		return usagef("want list, check, explain or remote-write-config")
+	}
+	return usagef("there is no packs %q; want list, check, explain or remote-write-config", verb)
+}
+
+func listPacks(e env, packs []*signal.Pack, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(e.stdout)
+		enc.SetEscapeHTML(false)
+		for _, p := range packs {
+			for _, r := range p.Rules {
+				if err := enc.Encode(map[string]any{"pack": p.Name, "signal": r.Name, "question": r.Question, "unit": r.Unit,
+					"severity": r.Severity, "lesson": r.Lesson, "expr": r.Exprs, "metrics": r.Metrics()}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	n := 0
+	for _, p := range packs {
+		if len(p.Rules) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%s\tversion %d\t\t%s\n", p.Name, p.Version, p.Title)
+		for _, r := range p.Rules {
+			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", r.Name, r.Severity, r.Unit, r.Question)
+			n++
+		}
+	}
+	fmt.Fprintf(w, "%d signals in %d packs\n", n, len(packs))
+	return w.Flush()
+}
+
+func checkPacks(e env, files []string) error {
+	if len(files) == 0 {
+		return usagef("check: name at least one pack file")
+	}
+	bad := 0
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err == nil {
+			var p *signal.Pack
+			if p, err = signal.LoadPack(data, f); err == nil {
+				if err = checkSummaries(p); err == nil {
+					fmt.Fprintf(e.stdout, "%s: pack %s version %d, %d signals: ok\n", f, p.Name, p.Version, len(p.Rules))
+					continue
+				}
+			}
+		}
+		bad++
+		fmt.Fprintln(e.stdout, err)
+	}
+	if bad > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// checkSummaries reports the first template of a pack that cannot be filled. Templates belong to alerting, so the pack
+// loader does not know them.
+func checkSummaries(p *signal.Pack) error {
+	for _, r := range p.Rules {
+		if err := alerting.CheckSummary(r.Summary); err != nil {
+			return fmt.Errorf("%s: signal %s: summary: %w", p.Origin, r.Name, err)
+		}
+		for _, n := range r.Next {
+			if err := alerting.CheckSummary(n); err != nil {
+				return fmt.Errorf("%s: signal %s: next: %w", p.Origin, r.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func explainRule(ctx context.Context, e env, cfg config, packs []*signal.Pack, name, recording string) error {
+	var rule *signal.Rule
+	for _, p := range packs {
+		for _, r := range p.Rules {
+			if r.Name == name {
+				rule = r
+			}
+		}
+	}
+	if rule == nil {
+		return fmt.Errorf("no signal is called %q; wrackline packs list names them", name)
+	}
+	w := e.stdout
+	p := &rule.Params
+	fmt.Fprintf(w, "%s — %s\n  pack %s, severity %s", rule.Name, rule.Question, rule.Pack, rule.Severity)
+	if rule.Lesson != "" {
+		fmt.Fprintf(w, ", lesson %s", rule.Lesson)
+	}
+	fmt.Fprintf(w, "\n  unit %s, bad direction %s, %d windows of %ds must deviate\n", rule.Unit, p.Bad, p.Persist, p.StepMs/1000)
+	fmt.Fprintf(w, "  smallest effect: %s", alerting.Quantity(p.EffectAbs, rule.Unit))
+	if p.EffectRel > 0 {
+		fmt.Fprintf(w, " and %.0f %% of the expected value", 100*p.EffectRel)
+	}
+	if rule.EffectEvents > 0 {
+		fmt.Fprintf(w, " and %g events a window", rule.EffectEvents)
+	}
+	if rule.MinEvents > 0 {
+		fmt.Fprintf(w, "; no value below %g events", rule.MinEvents)
+	}
+	fmt.Fprintln(w)
+	for i, x := range rule.Exprs {
+		if len(rule.Exprs) > 1 {
+			fmt.Fprintf(w, "  form %d:\n", i+1)
+		}
+		for line := range strings.Lines(strings.TrimSpace(x)) {
+			fmt.Fprintf(w, "    %s\n", strings.TrimRight(line, "\n"))
+		}
+	}
+	fmt.Fprintf(w, "  metrics: %s\n", strings.Join(rule.Metrics(), ", "))
+	if rule.Meaning != "" {
+		fmt.Fprintf(w, "  meaning: %s\n", rule.Meaning)
+	}
+	for _, c := range rule.Causes {
+		fmt.Fprintf(w, "  cause: %s\n", c)
+	}
+	for _, n := range rule.Next {
+		fmt.Fprintf(w, "  next: %s\n", n)
+	}
+	if recording == "" {
+		return nil
+	}
+	o, err := newOffline(cfg, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := replayRecording(ctx, e, o, cfg, recording); err != nil {
+		return fmt.Errorf("%s: %w", recording, err)
+	}
+	o.engine.Publish()
+	st := o.engine.Stats()
+	for _, r := range st.Rules {
+		if r.Rule.Name != name {
+			continue
+		}
+		if r.Form < 0 {
+			fmt.Fprintf(w, "  cluster %s: dormant, not received: %s\n", r.Cluster, strings.Join(r.Missing, ", "))
+		} else {
+			fmt.Fprintf(w, "  cluster %s: form %d, %d series, %d signals\n", r.Cluster, r.Form+1, r.Series, r.Signals)
+		}
+	}
+	return nil
+}
+
+func remoteWriteConfig(e env, cfg *config, packs []*signal.Pack, target string) error {
+	u, err := url.Parse(target)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return usagef("url %q: want http://HOST:PORT/api/v1/write", target)
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/api/v1/write"
+	}
+	keep, err := signal.KeepList(packs, cfg.trackRules())
+	if err != nil {
+		return err
+	}
+	for i, name := range keep {
+		keep[i] = regexp.QuoteMeta(name)
+	}
+	w := e.stdout
+	fmt.Fprintf(w, "# Add to prometheus.yml and reload Prometheus. It needs no rights: Wrackline never queries anything.\n")
+	fmt.Fprintf(w, "remote_write:\n  - url: %s\n", u)
+	if len(cfg.Ingest.Tokens) > 0 {
+		fmt.Fprintf(w, "    authorization:\n      credentials_file: /etc/prometheus/wrackline-token   # one of ingest.tokens\n")
+	}
+	fmt.Fprintf(w, "    write_relabel_configs:   # only the %d metrics that the enabled packs need\n", len(keep))
+	fmt.Fprintf(w, "      - source_labels: [__name__]\n        action: keep\n        regex: %s\n", strings.Join(keep, "|"))
+	return nil
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/eval"
+	"github.com/wrackline/wrackline/baseline/scenario"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/ingest"
+)
+
+const replayHelp = `Puts recordings or CSV files through the engine, in event time, and writes its verdicts.
+
+  wrackline replay cluster.rec                     incidents as JSON lines on standard output
+  wrackline replay --verdicts alarms cluster.rec   every window of every signal that is in alarm; "all" = every window
+  wrackline replay --out verdicts/ cpu.csv mem.csv.gz
+                                                   one CSV per series in, one of the same name out
+
+A CSV file has the header timestamp,value[,label], Unix seconds, plain or gzip. What is written has the columns
+timestamp,value,expected,lower,upper,score,alert,state; at score 1 there is an alert, and alert is 1 while it lasts.
+A recording comes from wrackline simulate --out. Several recordings are read one after the other, as one stream.
+`
+
+func runReplay(ctx context.Context, e env, args []string) error {
+	fs := newFlags(e, "replay")
+	configFile := fs.String("config.file", "", "configuration `file`: packs, track rules, limits")
+	out := fs.String("out", "", "`directory` for CSV results; without it a single CSV goes to standard output")
+	verdicts := fs.String("verdicts", "incidents", "what is written of a recording: incidents, alarms or all")
+	timezone := fs.String("timezone", "", "civil time of CSV series, as Europe/Berlin; default the configuration's, UTC")
+	if err := parse(e, fs, args); err != nil {
+		return err
+	}
+	if fs.NArg() == 0 {
+		return usagef("name at least one recording or CSV file")
+	}
+	switch *verdicts {
+	case "incidents", "alarms", "all":
+	default:
+		return usagef("verdicts %q: want incidents, alarms or all", *verdicts)
+	}
+	cfg, err := loadConfig(*configFile)
+	if err != nil {
+		return err
+	}
+	if *timezone != "" {
+		cfg.Signals.Timezone = *timezone
+	}
+	loc, err := time.LoadLocation(cfg.Signals.Timezone)
+	if err != nil {
+		return usagef("timezone: %v", err)
+	}
+	csv := isCSV(fs.Arg(0))
+	for _, name := range fs.Args() {
+		if isCSV(name) != csv {
+			return usagef("recordings and CSV files in one call")
+		}
+	}
+	if csv {
+		return replayCSV(ctx, e, fs.Args(), *out, eval.Options{Location: loc})
+	}
+	enc := json.NewEncoder(e.stdout)
+	enc.SetEscapeHTML(false)
+	var writeErr error
+	var watch func(baseline.Batch)
+	if *verdicts != "incidents" {
+		watch = func(b baseline.Batch) {
+			for i := range b.Verdicts {
+				if v := &b.Verdicts[i]; *verdicts == "all" || v.State.Alarm() || v.Transition != 0 {
+					writeErr = errors.Join(writeErr, enc.Encode(lineOf(v)))
+				}
+			}
+		}
+	}
+	o, err := newOffline(cfg, watch)
+	if err != nil {
+		return err
+	}
+	samples := 0
+	for _, name := range fs.Args() {
+		n, err := replayRecording(ctx, e, o, cfg, name)
+		samples += n
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if writeErr != nil {
+			return writeErr
+		}
+	}
+	if *verdicts == "incidents" {
+		if err := writeIncidents(e.stdout, o.manager); err != nil {
+			return err
+		}
+	}
+	st := o.engine.Stats()
+	fmt.Fprintf(e.stderr, "%d samples, %d series tracked, %d signals, %d incidents\n", samples, st.Tracked, st.Signals, len(o.manager.Incidents()))
+	return nil
+}
+
+// isCSV goes by the name: a recording never ends in .csv.
+func isCSV(name string) bool {
+	return strings.HasSuffix(strings.TrimSuffix(strings.ToLower(name), ".gz"), ".csv")
+}
+
+// verdictLine is one judged window as JSON. Times are Unix milliseconds; the value is in the signal's unit.
+type verdictLine struct {
+	T          int64    `json:"t"`
+	Signal     string   `json:"signal"`
+	Unit       string   `json:"unit"`
+	Value      jsonable `json:"value"`
+	Lower      jsonable `json:"lower"`
+	Expected   jsonable `json:"expected"`
+	Upper      jsonable `json:"upper"`
+	State      string   `json:"state"`
+	Transition string   `json:"transition,omitempty"`
+	Test       string   `json:"test,omitempty"`
+	Score      float64  `json:"score"`
+	Onset      int64    `json:"onset,omitempty"`
+}
+
+// jsonable writes NaN and infinities as null.
+type jsonable float64
+
+// MarshalJSON implements json.Marshaler.
+func (f jsonable) MarshalJSON() ([]byte, error) {
+	if v := float64(f); v-v != 0 {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(f))
+}
+
+func lineOf(v *baseline.Verdict) verdictLine {
+	l := verdictLine{T: v.T, Signal: v.Signal.ID, Unit: v.Signal.Rule.Unit, Value: jsonable(v.Value), Lower: jsonable(v.Band.Lower),
+		Expected: jsonable(v.Band.Expected), Upper: jsonable(v.Band.Upper), State: v.State.String(), Transition: v.Transition.String(), Score: v.Score, Onset: v.Onset}
+	if v.Test != 0 {
+		l.Test = v.Test.String()
+	}
+	return l
+}
+
+// replayRecording folds one recording and returns how many samples it held.
+func replayRecording(ctx context.Context, e env, o *offline, cfg config, name string) (samples int, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	d := ingest.NewDecoder(ingest.Limits{BodyMax: int64(cfg.Ingest.BodyMax), DecodedMax: int64(cfg.Ingest.DecodedMax)})
+	var b series.Batch
+	told := time.Now()
+	n := 0
+	err = scenario.ReadRecording(f, func(r scenario.Record) error {
+		n++
+		b = series.Batch{}
+		if _, err := d.Decode(ingest.V1, ingest.Snappy, r.Body, &b); err != nil {
+			return fmt.Errorf("request %d: %w", n, err)
+		}
+		b.Sender, b.ReceivedMs = r.Sender, r.ReceivedMs
+		o.engine.Apply(&b, 0)
+		samples += len(b.Samples)
+		if time.Since(told) > time.Second {
+			told = time.Now()
+			fmt.Fprintf(e.stderr, "replaying: %s, %d samples\n", progressDate(r.ReceivedMs), samples)
+			return ctx.Err()
+		}
+		return nil
+	})
+	if errors.Is(err, scenario.ErrNotRecording) {
+		err = errors.New("neither a recording of wrackline simulate nor a file named .csv or .csv.gz")
+	}
+	return samples, err
+}
+
+func replayCSV(ctx context.Context, e env, files []string, out string, opts eval.Options) error {
+	if out == "" {
+		if len(files) > 1 {
+			return usagef("several CSV files need --out DIR")
+		}
+		return replayOneCSV(files[0], e.stdout, opts)
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	seen := map[string]string{}
+	for _, f := range files {
+		name := resultName(f)
+		if other, ok := seen[name]; ok {
+			return usagef("%s and %s would both be written to %s", other, f, name)
+		}
+		seen[name] = f
+	}
+	work := make(chan string)
+	errs := make(chan error, len(files))
+	var wg sync.WaitGroup
+	var mu sync.Mutex // guards done and the progress line
+	done, told := 0, time.Now()
+	for range parallelism() {
+		wg.Go(func() {
+			for f := range work {
+				err := writeFile(filepath.Join(out, resultName(f)), func(w io.Writer) error { return replayOneCSV(f, w, opts) })
+				if err != nil {
+					errs <- fmt.Errorf("%s: %w", f, err)
+				}
+				mu.Lock()
+				done++
+				if time.Since(told) > time.Second {
+					told = time.Now()
+					fmt.Fprintf(e.stderr, "replaying: %d of %d files\n", done, len(files))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, f := range files {
+		if ctx.Err() != nil {
+			break
+		}
+		work <- f
+	}
+	close(work)
+	wg.Wait()
+	close(errs)
+	var all []error
+	for err := range errs {
+		all = append(all, err)
+	}
+	return errors.Join(append(all, ctx.Err())...)
+}
+
+// resultName is the name of a CSV's result: the same, without .gz, since results are written plain.
+func resultName(file string) string {
+	base := filepath.Base(file)
+	if strings.HasSuffix(strings.ToLower(base), ".gz") {
+		base = base[:len(base)-3]
+	}
+	return base
+}
+
+func replayOneCSV(file string, w io.Writer, opts eval.Options) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return eval.ReplayCSV(f, w, opts)
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/wrackline/wrackline/baseline/scenario"
+)
+
+const simulateHelp = `Plays a simulated Kubernetes cluster that a Prometheus watches, and sends it by remote write, or records it.
+The same flags give the same samples. Faults carry ground truth (what must, may and must not be found).
+
+  wrackline simulate --url http://localhost:9099/api/v1/write                       live, real time, until Ctrl-C
+  wrackline simulate --url … --rate 20000 --duration 2m                             a cluster grown to 20,000 samples/s
+  wrackline simulate --out cluster.rec --history 24h --fault rbac_403@20h --truth truth.jsonl
+                                                                                    a recording for wrackline replay
+Faults: coredns_blackhole, coredns_overload, memory_leak, cpu_limit_halved, rbac_403, traffic_drop, conntrack_exhaustion,
+prometheus_stall; written kind@offset or kind@offset+duration, the offset counted from the start of the simulation.
+`
+
+func runSimulate(ctx context.Context, e env, args []string) error {
+	fs := newFlags(e, "simulate")
+	url := fs.String("url", "", "remote-write `URL` to send to")
+	token := fs.String("token", "", "bearer `token` for the URL")
+	out := fs.String("out", "", "recording `file` to write; - is standard output")
+	truthFile := fs.String("truth", "", "ground-truth `file` to write, JSON lines")
+	profile := fs.String("profile", "small", "size of the cluster: small (3 nodes, 40 workloads), medium (50, 600) or large (500, 3000)")
+	seed := fs.Uint64("seed", 1, "seed; the same seed gives the same cluster")
+	speed := fs.Float64("speed", 1, "simulated seconds a second when sending; 0 = as fast as the receiver takes it")
+	duration := fs.Duration("duration", 0, "how much is simulated; 0 = until interrupted, or 24h for a recording")
+	startFlag := fs.String("start", "", "first scrape, RFC 3339 or Unix `time`; default now when sending live, else 2026-03-02T00:00:00Z")
+	history := fs.Bool("history", false, "scrape every minute instead of every 15 to 30 s")
+	rate := fs.Float64("rate", 0, "grow the cluster until it sends so many samples/s at speed 1")
+	replicas := fs.Int("replicas", 1, "Prometheus replicas of the HA pair, 1 or 2")
+	shards := fs.Int("shards", 1, "shards that each Prometheus splits its series into, 1 to 64")
+	cluster := fs.String("cluster", "", "cluster external label; none when empty")
+	quiet := fs.Bool("quiet", false, "no deploys, restarts and missed scrapes in the background")
+	var faults faultFlags
+	fs.Var(&faults, "fault", "`kind@offset[+duration]`; repeatable")
+	if err := parse(e, fs, args); err != nil {
+		return err
+	}
+	switch {
+	case fs.NArg() > 0:
+		return usagef("unexpected argument %q", fs.Arg(0))
+	case *url == "" && *out == "":
+		return usagef("name a --url to send to, or an --out file to record to")
+	case *speed < 0 || *duration < 0 || *rate < 0:
+		return usagef("speed, duration and rate must not be negative")
+	}
+	p, err := scenario.ProfileByName(*profile)
+	if err != nil {
+		return usagef("%v", err)
+	}
+	cfg := scenario.Config{Seed: *seed, Profile: p, Live: !*history, Cluster: *cluster, Replicas: *replicas, Shards: *shards, Quiet: *quiet}
+	switch {
+	case *startFlag != "":
+		if cfg.StartMs, err = parseTime(*startFlag); err != nil {
+			return usagef("start: %v", err)
+		}
+	case *url != "" && *speed == 1:
+		cfg.StartMs = time.Now().UnixMilli()
+	case *url != "" && *duration > 0:
+		cfg.StartMs = time.Now().Add(-*duration).UnixMilli() // a receiver refuses the future
+	}
+	if *rate > 0 {
+		if cfg, err = scenario.ScaleTo(cfg, *rate); err != nil {
+			return err
+		}
+	}
+	start := cfg.StartMs
+	if start == 0 {
+		start = scenario.Epoch
+	}
+	start -= start % 60_000
+	for _, s := range faults {
+		f, err := scenario.ParseFault(s, start)
+		if err != nil {
+			return usagef("%v", err)
+		}
+		cfg.Faults = append(cfg.Faults, f)
+	}
+	g, err := scenario.New(cfg)
+	if err != nil {
+		return usagef("%v", err)
+	}
+	if *truthFile != "" {
+		if err := writeFile(*truthFile, func(w io.Writer) error { return scenario.WriteTruth(w, g.Truth()) }); err != nil {
+			return err
+		}
+	}
+	until := int64(0)
+	if *duration > 0 {
+		until = start + duration.Milliseconds()
+	}
+	var rec *scenario.Recorder
+	var file *os.File
+	if *out != "" {
+		if *url == "" && until == 0 {
+			until = start + 24*time.Hour.Milliseconds()
+		}
+		var w io.Writer = e.stdout
+		if *out != "-" {
+			if file, err = os.Create(*out); err != nil {
+				return err
+			}
+			defer file.Close()
+			w = file
+		}
+		if rec, err = scenario.NewRecorder(w); err != nil {
+			return err
+		}
+	}
+	if *url != "" {
+		sp := *speed
+		if sp == 0 {
+			sp = -1
+		}
+		stats, sendErr := scenario.Send(ctx, g, scenario.SendOptions{URL: *url, Token: *token, Speed: sp, UntilMs: until, Recorder: rec,
+			Progress: func(s scenario.SendStats) { printSend(e.stderr, s) }})
+		printSend(e.stderr, stats)
+		err = sendErr
+		if ctx.Err() != nil && until == 0 { // it was told to end
+			err = nil
+		}
+	} else {
+		err = record(ctx, e.stderr, g, rec, start, until)
+	}
+	if rec != nil {
+		err = errors.Join(err, rec.Close())
+	}
+	if file != nil {
+		err = errors.Join(err, file.Close())
+	}
+	return err
+}
+
+// record writes what g plays until then, and what is queued at the end.
+func record(ctx context.Context, w io.Writer, g *scenario.Generator, rec *scenario.Recorder, start, until int64) error {
+	told := time.Now()
+	for {
+		r, ok := g.Next(until)
+		if !ok {
+			if r, ok = g.Drain(); !ok {
+				break
+			}
+		}
+		if err := rec.Write(r); err != nil {
+			return err
+		}
+		if time.Since(told) > time.Second {
+			told = time.Now()
+			fmt.Fprintf(w, "recording: %3.0f %%, %d samples\n", 100*float64(g.Now()-start)/float64(until-start), g.Stats().Samples)
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+	}
+	s := g.Stats()
+	fmt.Fprintf(w, "recorded %d samples of %d series in %d requests\n", s.Samples, s.Series, s.Requests)
+	return nil
+}
+
+func printSend(w io.Writer, s scenario.SendStats) {
+	rate := 0.
+	if s.Elapsed > 0 {
+		rate = float64(s.Acked) / s.Elapsed.Seconds()
+	}
+	fmt.Fprintf(w, "%s  acknowledged %d samples in %d requests (%.0f/s), latency mean %s max %s, retries %d, refused %d, lost %d\n",
+		time.UnixMilli(s.NowMs).UTC().Format("2006-01-02 15:04:05"), s.Acked, s.AckedRequests, rate,
+		s.LatencyMean.Round(10*time.Microsecond), s.LatencyMax.Round(10*time.Microsecond), s.Retries, s.Refused, s.Lost)
+}
+
+// parseTime reads RFC 3339 or Unix seconds and returns Unix milliseconds.
+func parseTime(s string) (int64, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.UnixMilli(), nil
+	}
+	var f float64
+	if _, err := fmt.Sscanf(s, "%g", &f); err != nil || f <= 0 || f > 1e11 {
+		return 0, fmt.Errorf("%q is neither RFC 3339 nor Unix seconds", s)
+	}
+	return int64(f * 1000), nil
+}
+
+// writeFile writes a file whole: what fills it writes to a temporary one that is renamed at the end.
+func writeFile(name string, fill func(io.Writer) error) error {
+	f, err := os.CreateTemp(dirOf(name), ".wrackline-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already when the rename succeeded
+	if err := fill(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/ui"
+)
+
+// source gives ui its snapshots. It implements ui.Source.
+type source struct{ a *app }
+
+func (s source) View() *baseline.View          { return s.a.engine.View() }
+func (s source) Incidents() *alerting.Snapshot { return s.a.manager.Snapshot() }
+func (s source) Ready() (bool, string)         { return s.a.state() }
+
+// Range converts the recorder's cells, which know nothing of ui.
+func (s source) Range(id string, from, to int64, points int) ([]ui.Point, int64, error) {
+	pts, step, err := s.a.store.Recorder().Range(id, from, to, points)
+	out := make([]ui.Point, len(pts))
+	for i, p := range pts {
+		out[i] = ui.Point{T: p.T, Min: p.Min, Max: p.Max, Value: p.Value, Lower: p.Lower, Expected: p.Expected, Upper: p.Upper, State: p.State, Score: p.Score}
+	}
+	return out, step, err
+}
+
+// skip is one of the stream's counters of samples that were not used as they came.
+type skip struct {
+	Name    string
+	Value   int64
+	Unit    string
+	Meaning string
+	Loss    bool
+}
+
+// skips lists what happens to samples, each with its meaning: for the metrics and for the status page.
+func skips(st *signal.Stats) []skip {
+	return []skip{
+		{"samples", st.Samples, "samples", "received", false},
+		{"samples_needed", st.Needed, "samples", "of series that a signal needs", false},
+		{"samples_ignored", st.Ignored, "samples", "of series that no signal needs", false},
+		{"samples_replica", st.Replica, "samples", "of the other replica of an HA pair", false},
+		{"samples_duplicate", st.Duplicate, "samples", "sent again, equal in time and value", false},
+		{"samples_out_of_order", st.OutOfOrder, "samples", "older than the newest of their series; not learned", true},
+		{"samples_late", st.Late, "samples", "of windows that had closed; not judged", true},
+		{"samples_future", st.Future, "samples", "more than 10 minutes ahead of this machine's clock; refused", true},
+		{"samples_refused", st.Refused, "samples", "refused for a fault of the sender", true},
+		{"samples_stale", st.Stale, "samples", "stale markers: the series ended", false},
+		{"samples_histogram", st.Histograms, "samples", "native histograms: taken, not learned from yet", false},
+		{"counter_resets", st.Resets, "resets", "of counters, seen and bridged", false},
+		{"series_bad", st.BadSeries, "samples", "of series with invalid labels; refused", true},
+		{"series_over_limit", st.OverSeries, "samples", "of new series beyond signals.series_max; refused", true},
+		{"series_evicted", st.Evicted, "series", "forgotten after an hour of silence", false},
+		{"signals_over_limit", st.OverSignals, "windows", "of new signals beyond signals.signals_max; not learned", true},
+		{"windows_incomplete", st.Incomplete, "windows", "of signals of which more than a tenth of the series was missing; not judged", false},
+	}
+}
+
+// Status gathers what the program says about itself.
+func (s source) Status() ui.Status {
+	a := s.a
+	cfg := a.cfg.Load()
+	st := a.engine.Stats()
+	j := a.journal.Stats()
+	db := a.store.Stats()
+	now := a.now().UnixMilli()
+	out := ui.Status{
+		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.started.UnixMilli(),
+		NowMs: now, ReceiveMs: a.engine.View().AtMs,
+		NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: 20, Days: a.manager.Snapshot().Days,
+		Journal: ui.Journal{FirstPos: j.FirstPos, LastPos: j.LastPos, SyncedPos: j.SyncedPos, Bytes: j.Bytes, MaxBytes: int64(cfg.Ingest.JournalMax),
+			Segments: j.Segments, Sync: cfg.Ingest.Sync, Err: text(j.SyncErr)},
+		Store: ui.Store{Path: a.dir, Bytes: db.FileBytes, CheckpointMs: a.lastCheckpoint.Load(), TookMs: db.LastTook.Milliseconds(), Models: db.Models},
+		Limits: []ui.Limit{
+			{Name: "signals.series_max", Used: float64(st.Series), Max: float64(st.SeriesMax), Unit: "count", Meaning: "new series beyond it are refused; known ones keep working"},
+			{Name: "signals.signals_max", Used: float64(st.Signals), Max: float64(st.SignalsMax), Unit: "count", Meaning: "new signals beyond it are not learned; known ones keep working"},
+			{Name: "ingest.journal_max", Used: float64(j.Bytes), Max: float64(cfg.Ingest.JournalMax), Unit: "B", Meaning: "beyond it requests are answered 503 until a checkpoint frees room"},
+			{Name: "storage.max_size", Used: float64(db.FileBytes), Max: float64(cfg.Storage.MaxSize), Unit: "B", Meaning: "beyond it checkpoints fail and the journal grows"},
+		},
+		Config: configText(cfg),
+	}
+	if db.HistoryToMs > db.HistoryFromMs {
+		out.Store.HistoryDays = float64(db.HistoryToMs-db.HistoryFromMs) / 86_400_000
+	}
+	out.Store.Quarantined, _ = a.store.Quarantined()
+	if e := a.checkpointErr.Load(); e != nil {
+		out.Store.Err = *e
+	}
+	titles := map[string]string{}
+	for _, p := range a.packs {
+		titles[p.Name] = p.Title
+	}
+	for i := range st.Rules {
+		r := &st.Rules[i]
+		out.Rules = append(out.Rules, ui.RuleUse{Pack: r.Rule.Pack, PackTitle: titles[r.Rule.Pack], Rule: r.Rule, Cluster: r.Cluster, Form: r.Form,
+			Series: r.Series, Signals: r.Signals, Missing: r.Missing})
+	}
+	for i := range st.Senders {
+		x := &st.Senders[i]
+		out.Senders = append(out.Senders, ui.Sender{Name: x.Name, Cluster: x.Cluster, Replica: x.Replica, Samples: x.Samples, Accepted: x.Accepted,
+			Duplicates: x.Duplicate, Late: x.Late, Rejected: x.Rejected, FirstMs: x.FirstMs, LastMs: x.LastMs, LastT: x.LastT, Leader: x.Leader})
+	}
+	for i := range st.Clusters {
+		c := &st.Clusters[i]
+		out.Clusters = append(out.Clusters, ui.Cluster{Name: c.Name, Series: c.Series, Tracked: c.Tracked, Signals: c.Signals, Workloads: c.Workloads,
+			LastT: c.LastT, ClosedEnd: c.ClosedEnd, WindowsClosed: c.WindowsClosed, Owners: c.Owners})
+	}
+	for _, k := range skips(&st) {
+		out.Counters = append(out.Counters, ui.Counter{Name: k.Name, Value: k.Value, Unit: k.Unit, Meaning: k.Meaning, Loss: k.Loss})
+	}
+	for _, r := range a.outbox.Load().Stats() {
+		out.Receivers = append(out.Receivers, ui.Receiver{Name: r.Receiver, Kind: r.Kind, Host: r.Host, Queued: r.Queued, Oldest: r.Oldest, Sent: r.Sent,
+			Failed: r.Failed, Dead: r.Dead, Coalesced: r.Coalesced, LastSuccess: r.LastSuccess, LastError: r.LastError, LastErrorAt: r.LastErrorAt,
+			NextAttempt: r.NextAttempt, Disabled: r.Disabled, Test: "wrackline receivers test --config.file FILE " + r.Receiver})
+	}
+	if dead, err := a.outbox.Load().DeadLetters(); err == nil {
+		for _, d := range dead {
+			out.DeadLetters = append(out.DeadLetters, ui.DeadLetter{AtMs: d.At, Receiver: d.Receiver, ID: d.ID, Incident: d.Incident, Title: d.Title, Why: d.Why})
+		}
+	}
+	out.Problems = a.problems(&out, now)
+	if a.extra != nil {
+		a.extra(&out)
+	}
+	return out
+}
+
+// text returns what err says, "" for nil.
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// problems says what is wrong with Wrackline itself, most severe first.
+func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
+	var errs, warns []ui.Problem
+	bad := func(text, fix string) { errs = append(errs, ui.Problem{Severity: "error", Text: text, Fix: fix}) }
+	warn := func(text, fix string) { warns = append(warns, ui.Problem{Severity: "warn", Text: text, Fix: fix}) }
+	if e := a.reloadErr.Load(); e != nil {
+		bad("The configuration could not be reloaded; the one before is in force: "+*e, "wrackline check-config FILE says what is wrong.")
+	}
+	if st.Journal.Err != "" {
+		bad("The journal cannot be written: "+st.Journal.Err, "Free disk space or replace the disk, then restart.")
+	}
+	if st.Store.Err != "" {
+		bad("The last checkpoint failed: "+st.Store.Err, "Nothing is lost while the journal has room. Free disk space or raise storage.max_size.")
+	}
+	if st.Store.Quarantined != "" {
+		bad("The store was damaged and has been set aside as "+st.Store.Quarantined+". Models are learned anew.", "Restore a backup of wrackline.db if you have one.")
+	}
+	if waiting, lost := a.outbox.Load().Held(); waiting > 0 || lost > 0 {
+		bad(fmt.Sprintf("%d notifications wait in memory because the disk refuses them; %d were lost.", waiting, lost), "Free disk space.")
+	}
+	for _, s := range st.Senders {
+		if silent := now - s.LastMs; silent > 5*60_000 && silent < 24*3600_000 {
+			warn(fmt.Sprintf("Sender %s has been silent for %s.", s.Name, alerting.Span(silent)), "Look at prometheus_remote_storage_* of that Prometheus.")
+		} else if lag := now - s.LastT; lag > 5*60_000 && silent < 60_000 {
+			warn(fmt.Sprintf("Sender %s is %s behind: its newest sample is that old.", s.Name, alerting.Span(lag)), "It is catching up after an outage, or cannot keep up.")
+		}
+	}
+	for _, l := range st.Limits {
+		if l.Max > 0 && l.Used >= 0.9*l.Max {
+			warn(fmt.Sprintf("%s is nearly reached: %s of %s.", l.Name, alerting.Quantity(l.Used, l.Unit), alerting.Quantity(l.Max, l.Unit)), "Beyond it "+l.Meaning+".")
+		}
+	}
+	for _, r := range st.Receivers {
+		switch {
+		case r.Disabled != "":
+			bad(fmt.Sprintf("Receiver %s (%s) is told nothing any more: %s.", r.Name, r.Kind, r.Disabled), "Give it a new URL.")
+		case r.Queued > 0 && r.LastError != "":
+			warn(fmt.Sprintf("%d messages wait for receiver %s: %s.", r.Queued, r.Name, r.LastError), "They are tried again by themselves.")
+		}
+	}
+	return append(errs, warns...)
+}
+
+// configText returns the effective configuration as YAML. Secrets print as <secret>.
+func configText(cfg *config) string {
+	c := *cfg
+	c.Ingest.Tokens = append([]tokenConfig(nil), c.Ingest.Tokens...)
+	for i := range c.Ingest.Tokens {
+		if c.Ingest.Tokens[i].Token != "" {
+			c.Ingest.Tokens[i].Token = "<secret>"
+		}
+	}
+	b, err := yaml.Marshal(c)
+	if err != nil {
+		return "# " + err.Error()
+	}
+	return string(b)
+}
+
+// demoReason turns Alertmanager's words for why a webhook was sent into ours.
+func demoReason(text string) string {
+	switch text {
+	case "first notification":
+		return string(alerting.First)
+	case "all alerts resolved":
+		return string(alerting.Resolved)
+	case "new alerts added":
+		return string(alerting.Changed)
+	}
+	return text
+}
+
+// status adds what the demo knows to the status.
+func (d *demo) status(st *ui.Status) {
+	d.mu.Lock()
+	truth := d.truth
+	d.mu.Unlock()
+	now := d.now().UnixMilli()
+	x := &ui.Demo{Speed: d.speed, Scenario: "A simulated cluster of 3 nodes and 40 workloads, watched by a Prometheus pair."}
+	next := int64(math.MaxInt64)
+	for _, t := range truth {
+		switch {
+		case now >= t.Start && now < t.End:
+			x.Scenario += fmt.Sprintf(" Under way since %s: %s (%s).", time.UnixMilli(t.Start).UTC().Format("15:04 UTC"), t.Kind, t.Scope)
+		case t.Start > now && t.Start < next:
+			next, x.Next, x.NextMs = t.Start, string(t.Kind), t.Start
+		}
+	}
+	x.Inbox, x.InboxMore = d.inbox.list()
+	st.Demo = x
+}
