@@ -19,8 +19,15 @@ import (
 // history: learned and shown, never announced.
 const oldAfterMs = 10 * 60_000
 
+// youngMs is for how long a cluster that is seen for the first time is only learned: what it brings along (a loop of denied
+// requests that has gone on for months) is its habit until shown otherwise. What still stands afterwards is told.
+const youngMs = 60 * 60_000
+
 // absentAfterMs is how long a signal may go without a value before views call it absent.
 const absentAfterMs = 10 * 60_000
+
+// clustersMax bounds the clusters whose beginning is remembered; hostile names cannot fill the memory.
+const clustersMax = 10_000
 
 // chunkLen is how many models lie together. Chunks are never moved, so growing costs no copy of what is there.
 const chunkLen = 256
@@ -51,6 +58,7 @@ type Engine struct {
 	signals []*signal.Signal  // by Signal.Index; nil when never judged
 	last    []lastVerdict     // by Signal.Index
 	pending map[string][]byte // restored models whose signal has not been seen yet, by id
+	first   map[string]int64  // end of the first window of each cluster, Unix ms
 	pos     uint64            // journal position of the last applied request
 	nowMs   int64             // receive stamp of the last applied request
 
@@ -76,7 +84,7 @@ func New(o Options) (*Engine, error) {
 	if o.Location == nil {
 		o.Location = time.UTC
 	}
-	e := &Engine{opts: o, pending: map[string][]byte{}}
+	e := &Engine{opts: o, pending: map[string][]byte{}, first: map[string]int64{}}
 	s, err := signal.NewStream(o.Stream, e.closed)
 	if err != nil {
 		return nil, err
@@ -143,7 +151,12 @@ func (e *Engine) model(s *signal.Signal) *model.Model {
 // closed judges one window: predict, judge, then learn, signal by signal.
 func (e *Engine) closed(w *signal.Window) {
 	at := e.moment(w.End)
-	old := w.ClosedMs-w.End > oldAfterMs
+	first, known := e.first[w.Cluster]
+	if !known && len(e.first) < clustersMax {
+		first = w.End
+		e.first[w.Cluster] = first
+	}
+	old := w.ClosedMs-w.End > oldAfterMs || w.End-first < youngMs
 	e.verdicts = e.verdicts[:0]
 	for i := range w.Observations {
 		o := &w.Observations[i]

@@ -23,8 +23,8 @@ type Verdict struct {
 type Batch struct {
 	Cluster string
 	T       int64 // end of the window, Unix milliseconds
-	// Old is set for windows that closed more than ten minutes after their end (a sender's backlog, history):
-	// they are learned and shown, and no notification may come of them.
+	// Old is set for windows that closed more than ten minutes after their end (a sender's backlog, history) and for the first
+	// hour of a cluster: they are learned and shown, and no notification may come of them.
 	Old      bool
 	Verdicts []Verdict // borrowed: valid only during the call
 }

@@ -3,7 +3,9 @@ package baseline
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/wrackline/wrackline/baseline/model"
@@ -17,7 +19,7 @@ func sortViews(v []SignalView) {
 
 // The last verdict of every signal as bytes, so that a restarted process shows at once what it knew:
 //
-//	"WLV1" | nowMs | count | records
+//	"WLV1" | nowMs | count, (cluster, first window)… | count | records
 //	record: id | T | since | value | band ×3 | state, transition, test, seasonal | score | evidence | onset | maturity |
 //	        slope | eta | seen | members | expected | count, (name, value)…
 //
@@ -31,6 +33,13 @@ var ErrView = errors.New("verdicts of the checkpoint are damaged")
 func (e *Engine) AppendView(dst []byte) []byte {
 	c := viewCodec{b: append(dst, viewMagic...), write: true}
 	c.i64(&e.nowMs)
+	clusters := len(e.first)
+	c.num(&clusters)
+	for _, name := range slices.Sorted(maps.Keys(e.first)) {
+		first := e.first[name]
+		c.str(&name)
+		c.i64(&first)
+	}
 	n := int64(0)
 	for i, s := range e.signals {
 		if s != nil && e.last[i].v.Signal == s {
@@ -61,7 +70,17 @@ func (e *Engine) RestoreView(b []byte) error {
 		}
 	}
 	var now, n int64
+	var clusters int
 	c.i64(&now)
+	c.num(&clusters)
+	first := map[string]int64{}
+	for ; clusters > 0 && !c.bad; clusters-- {
+		var name string
+		var t int64
+		c.str(&name)
+		c.i64(&t)
+		first[name] = t
+	}
 	c.i64(&n)
 	for ; n > 0 && !c.bad; n-- {
 		var id string
@@ -76,6 +95,7 @@ func (e *Engine) RestoreView(b []byte) error {
 	if c.bad || len(c.b) > 0 {
 		return ErrView
 	}
+	e.first = first
 	e.nowMs = max(e.nowMs, now)
 	e.Publish()
 	return nil

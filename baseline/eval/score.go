@@ -5,6 +5,7 @@ package eval
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -137,11 +138,11 @@ func readJSON(path string, v any) error {
 func ScoreDir(dir string, o Options) (SetReport, error) {
 	rep := SetReport{Name: filepath.Base(filepath.Clean(dir))}
 	var mt meta
-	if err := readJSON(filepath.Join(dir, "meta.json"), &mt); err != nil && !os.IsNotExist(err) {
+	if err := readJSON(filepath.Join(dir, "meta.json"), &mt); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return rep, err
 	}
 	var incidents []incident
-	if err := readJSON(filepath.Join(dir, "incidents.json"), &incidents); err != nil && !os.IsNotExist(err) {
+	if err := readJSON(filepath.Join(dir, "incidents.json"), &incidents); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return rep, err
 	}
 	entries, err := os.ReadDir(dir)

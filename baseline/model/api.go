@@ -1,3 +1,11 @@
+// Package model learns what is normal for one signal and judges each new window against it.
+// It is arithmetic only: no I/O, no locks, no clock; time arrives as an argument.
+//
+// A Model is a value of fixed size. Observe predicts a Band for the window, judges the value against it and only then learns it;
+// the Judgement says what was expected, how much evidence of trouble there is, and what the window did to the alarm. Params are
+// what the signal's pack knows and no model can learn: direction, bounds, the smallest effect worth a message.
+//
+// The same windows give the same judgements, bit for bit, also across AppendBinary and UnmarshalBinary at any point.
 package model
 
 import "math"

@@ -319,3 +319,40 @@ func TestEffectMayChangeFromWindowToWindow(t *testing.T) {
 		t.Errorf("an alarm after %d windows although no deviation was large enough", n)
 	}
 }
+
+// What hours usually bring is no news, but a fault is, also at the very hour at which the weekend begins or ends.
+func TestFaultAtTheTurnOfTheWeek(t *testing.T) {
+	for name, c := range map[string]struct {
+		day    int
+		factor float64
+	}{
+		"Monday, a tenth": {21, .1}, "Monday, ×4": {21, 4}, "Saturday, a tenth": {19, .1}, "Saturday, ×4": {19, 4},
+	} {
+		r := newRun(Defaults())
+		src := rnd(113)
+		r.feed(c.day*perDay, daily, src)
+		if len(r.alarms) > 0 {
+			t.Errorf("%s: alarms before: %v", name, r.alarms)
+		}
+		if n := r.alarmWithin(60, func(i int, s *rand.Rand) float64 { return c.factor * daily(i, s) }, src); n < 0 || n > 8 {
+			t.Errorf("%s from midnight on: alarm after %d windows", name, n)
+		}
+	}
+}
+
+// A daily shape too faint to be used for single windows must not pass for a trend of its rising half.
+func TestFaintRhythmIsNoDrift(t *testing.T) {
+	faint := func(i int, s *rand.Rand) float64 {
+		return 2 * math.Exp(.7*s.NormFloat64()) * (1 - .25*math.Cos(float64(i%perDay)/perDay*2*math.Pi))
+	}
+	for seed := range uint64(3) {
+		r := newRun(Defaults())
+		r.feed(28*perDay, faint, rnd(200+seed))
+		for _, a := range r.alarms {
+			t.Errorf("seed %d: %v at day %.2f", 200+seed, a.test, float64(a.i)/perDay)
+		}
+		if r.last.Seasonal != NoSeason {
+			t.Fatalf("the shape is used (%v): this test needs a fainter one", r.last.Seasonal)
+		}
+	}
+}

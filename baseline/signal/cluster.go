@@ -10,8 +10,8 @@ import (
 
 // When windows close.
 const (
-	oldMs       = 10 * windowMs // a window that is so far behind the receive clock is a backlog's: nobody waits for it
-	oldGraceMs  = 3 * windowMs  // grace then, in event time: shards of a backlog run minutes apart
+	jumpMs      = 10 * windowMs // when samples are so far ahead of the open window, empty windows are looked for
+	reachMs     = 3 * windowMs  // the rings of a series hold so much beyond the open window
 	formMs      = 10 * windowMs // a metric has arrived when it was seen within this
 	missingMax  = 10            // a value with more than a tenth of its series missing is none
 	earlyWindow = 2             // so many windows of a new cluster close at grace only: not all of its series are known yet
@@ -29,10 +29,11 @@ type cluster struct {
 	order  []uint32 // signals of the cluster, sorted by id
 	fresh  int      // new ones at the end of order, unsorted
 
-	open       int64 // end of the open window, Unix milliseconds; 0 = no sample yet
-	born       int64 // the first one
-	newest     int64 // newest sample
-	live, past int   // series with flagLive, and those of them with flagPast
+	open       int64            // end of the open window, Unix milliseconds; 0 = no sample yet
+	born       int64            // the first one
+	newest     int64            // newest sample
+	passed     [shortRing]int64 // receive clock when newest passed a window's end, by its number
+	live, past int              // series with flagLive, and those of them with flagPast
 	sweepAt    int64
 	arrived    []int64 // by metric: newest sample of a tracked series, when the last window closed
 	windows    int64
@@ -118,8 +119,12 @@ func (c *cluster) begin(t int64) {
 
 // newest notes the newest sample of a cluster and closes what is due when it begins a minute.
 func (s *Stream) newest(c *cluster, t int64) {
-	crossed := t/windowMs != c.newest/windowMs
+	was := c.newest / windowMs
+	crossed := t/windowMs != was
 	c.newest = t
+	for w := max(was+1, t/windowMs-shortRing+1); w <= t/windowMs; w++ {
+		c.passed[w%shortRing] = s.nowMs
+	}
 	s.eventMs = max(s.eventMs, t)
 	if c.open == 0 {
 		c.begin(t)
@@ -178,7 +183,7 @@ func (s *Stream) closeDue(c *cluster) {
 		if !due {
 			return
 		}
-		if c.newest-c.open > oldMs && s.skip(c) {
+		if c.newest-c.open > jumpMs && s.skip(c) {
 			continue
 		}
 		s.close(c, early)
@@ -194,9 +199,11 @@ func (s *Stream) due(c *cluster) (early, due bool) {
 	if c.live > 0 && c.past >= c.live && c.open >= c.born+earlyWindow*windowMs {
 		return true, true
 	}
+	// A backlog's shards run minutes of event time apart, though seconds of ours: they are given time by the receive clock too, as
+	// far as the rings reach.
 	grace, clock := s.opts.GraceMs, min(c.newest, s.nowMs)
-	if s.nowMs-c.open > oldMs {
-		grace, clock = max(grace, oldGraceMs), c.newest
+	if c.newest < c.open+reachMs && s.nowMs < c.passed[minute(c.open)%shortRing]+grace*2/3 {
+		return false, false
 	}
 	switch {
 	case clock >= c.open+grace:
@@ -235,6 +242,7 @@ func (s *Stream) skip(c *cluster) bool {
 		return false
 	}
 	c.open = to
+	c.born = to // as a new cluster: who is there has to show
 	c.sweepAt = max(c.sweepAt, to+sweepMs) // senders need time to show what has survived
 	c.live, c.past = 0, 0
 	for _, id := range c.series {
@@ -357,6 +365,9 @@ func (s *Stream) vector(i int, dst []element) []element {
 		case fnValue, fnTimestamp:
 			e.events = math.NaN()
 			behind = false
+		}
+		if since := int64(h.anchor) * 1000; since != 0 && e.events == e.events && float64(since-ev.end+int64(lp.windows)*windowMs)*10 > span*1000 {
+			e.missing = 1 // what was before is not known, so the value is too small
 		}
 		if live && gaps*10 > lp.windows || behind && float64(ev.end-h.lastT)*10 > span*1000 {
 			e.missing = 1 // less than nine tenths of the range

@@ -185,6 +185,27 @@ func TestEvalDropsAmbiguousMatches(t *testing.T) {
 	}
 }
 
+// Labels taken from the one side follow it when it changes: an upgraded node moves to its new version.
+func TestEvalFollowsTakenLabels(t *testing.T) {
+	p, err := compileExpr(`sum by (version) (use * on (node) group_left (version) info)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, st := newLabelTable(), p.newState()
+	use := []fed{{labels: "node=a", v: 1}, {labels: "node=b", v: 2}}
+	for _, c := range []struct{ a, b, want string }{
+		{"v1", "v1", "{cluster=c1,version=v1} 3 2/0 NaN 1:2 0:1"},
+		{"v2", "v1", "{cluster=c1,version=v2} 1 1/0 NaN 0:1\n{cluster=c1,version=v1} 2 1/0 NaN 1:2"},
+		{"v2", "v2", "{cluster=c1,version=v2} 3 2/0 NaN 1:2 0:1"},
+		{"v1", "v2", "{cluster=c1,version=v1} 1 1/0 NaN 0:1\n{cluster=c1,version=v2} 2 1/0 NaN 1:2"},
+	} {
+		in := feed(p, table, map[string][]fed{"use": use, "info": {{labels: "node=a,version=" + c.a, v: 1}, {labels: "node=b,version=" + c.b, v: 1}}})
+		if got := vectorText(table, p.eval(st, in, nil)); got != c.want {
+			t.Errorf("versions %s and %s: got\n%s\nwant\n%s", c.a, c.b, got, c.want)
+		}
+	}
+}
+
 func TestEvalCountsWhatHasNoValue(t *testing.T) {
 	_, st := evalText(t, `sum by (a) (x) / sum by (a) (y)`, map[string][]fed{
 		"x": {{labels: "a=1", v: 1}, {labels: "a=2", v: 0}, {labels: "a=3", gone: true}, {labels: "a=4", v: 1}},

@@ -266,3 +266,120 @@ func TestParametersAreSane(t *testing.T) {
 		t.Errorf("%d of %d signals page: then none of them is urgent", pages, len(rules))
 	}
 }
+
+// Each fault must move the signals that it must raise: by more than their smallest effect, in the bad direction, for as many windows
+// as the rule asks for, in the time that the truth allows. Whether the model then speaks is for the scoring of scenarios to say.
+func TestEveryFaultMovesItsSignalsInTime(t *testing.T) {
+	const minute = int64(60_000)
+	packs, err := signal.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := scenario.Epoch + (24+13)*60*minute // Tuesday, into the daily peak: some faults bite only there
+	for _, k := range scenario.Kinds() {
+		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
+			start := begin + 40*minute
+			g, err := scenario.New(scenario.Config{Seed: 11, Live: true, Replicas: 2, Shards: 4, StartMs: begin, Quiet: true, Faults: []scenario.Fault{{Kind: k, StartMs: start}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			truth := g.Truth()[0]
+			if len(truth.Must) == 0 {
+				t.Skip("it must raise nothing")
+			}
+			type watch struct {
+				scenario.Expect
+				before    map[string][]float64 // by signal id
+				run, best int
+				seen      bool
+			}
+			var watched []*watch
+			last := start
+			for _, e := range truth.Must {
+				watched = append(watched, &watch{Expect: e, before: map[string][]float64{}})
+				within := e.Within * 1000
+				if within == 0 {
+					within = truth.End - start
+				}
+				last = max(last, start+within)
+			}
+			s, err := signal.NewStream(signal.StreamOptions{Packs: packs}, func(w *signal.Window) {
+				for _, x := range watched {
+					for i := range w.Observations {
+						o := &w.Observations[i]
+						if o.Signal.Rule.Name != x.Signal || !inGroup(o.Signal, x.Group) {
+							continue
+						}
+						if w.End <= start {
+							x.before[o.Signal.ID] = append(x.before[o.Signal.ID], o.Value)
+							continue
+						}
+						// A window closes half a minute after its end at these scrapes; that much is left for it.
+						if x.Within > 0 && w.End+minute/2 > start+x.Within*1000 {
+							continue
+						}
+						x.seen = true
+						if beyond(o, x.before[o.Signal.ID]) {
+							x.run++
+							x.best = max(x.best, x.run)
+						} else {
+							x.run = 0
+						}
+					}
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for {
+				r, ok := g.Next(last + 3*minute)
+				if !ok {
+					break
+				}
+				s.Apply(&r.Batch)
+			}
+			for _, x := range watched {
+				rule := names(packs[0].Rules)[x.Signal]
+				for _, p := range packs {
+					if r := names(p.Rules)[x.Signal]; r != nil {
+						rule = r
+					}
+				}
+				want := rule.Params.Persist
+				if rule.Params.Mode == model.Trend {
+					want = min(want, 10) // the test of trends does not count windows
+				}
+				if !x.seen || len(x.before) == 0 || x.best < want {
+					t.Errorf("%s of %q: values %v, %d windows beyond its effect in a row, want %d", x.Signal, x.Group, x.seen, x.best, want)
+				}
+			}
+		})
+	}
+}
+
+func inGroup(s *signal.Signal, group string) bool {
+	for _, kv := range strings.Split(group, ",") {
+		if name, value, ok := strings.Cut(kv, "="); ok && s.Entity.Get(name) != value {
+			return false
+		}
+	}
+	return true
+}
+
+// beyond reports whether a value would be news beside those before.
+func beyond(o *signal.Observation, before []float64) bool {
+	p := o.Signal.Rule.Params
+	if p.Mode == model.Event {
+		return o.Value >= p.EffectAbs
+	}
+	if len(before) < 5 {
+		return false
+	}
+	sorted := slices.Sorted(slices.Values(before))
+	usual := sorted[len(sorted)/2]
+	dev := o.Value - usual
+	bad := p.Bad == model.Up && dev > 0 || p.Bad == model.Down && dev < 0 || p.Bad == model.Both
+	effect := max(p.EffectAbs, p.EffectRel*math.Abs(usual))
+	return bad && math.Abs(dev) >= effect && o.Value*o.Events >= o.Signal.Rule.EffectEvents
+}

@@ -34,10 +34,10 @@ package signal
 // top[0]: {the series, v}; the others noMember.
 //
 // A live series without value, or with cells of r missing for a reason that is not its age (a sender's gap), is given as an
-// element as well: no value: v = NaN, members = 0, missing = 1; a partial value: v, members = 1, missing = 0 and the stream counts
-// it, or, when too much is missing to be used, as no value. An element with members = 0 and missing > 0 is *unknown*: it adds its
-// missing count to what is made of it and nothing else; whatever is joined with an unknown is unknown. This differs from absence:
-// for the zero law and for `or` and `unless` an unknown left or right side gives no value, never 0 and never the other side.
+// element as well. No value: v = NaN, members = 0, missing = 1. A value of which too much is missing: members = 1, missing = 1.
+// An element with members = 0 and missing > 0 is *unknown*: it adds its missing count to what is made of it and nothing else;
+// whatever is joined with an unknown is unknown. This differs from absence: for the zero law and for `or` and `unless` an
+// unknown side gives no value, never 0 and never the other side.
 // A series that is not live (stale, not seen for 5 min) is not given at all.
 
 import (

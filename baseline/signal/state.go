@@ -120,6 +120,7 @@ func (s *Stream) AppendState(dst []byte) []byte {
 		w.float(h.lastV)
 		w.int(int64(h.head))
 		w.num(int(h.stepMs))
+		w.num(int(h.anchor))
 		if w.first(groups, h.group) {
 			g := &s.groups[h.group]
 			w.b = append(w.b, g.print[:]...)
@@ -173,7 +174,11 @@ func (n *sender) counters() []*int64 {
 }
 
 func (c *cluster) times() []*int64 {
-	return []*int64{&c.open, &c.born, &c.newest, &c.sweepAt, &c.windows, &c.early, &c.grace, &c.hostsAt}
+	out := []*int64{&c.open, &c.born, &c.newest, &c.sweepAt, &c.windows, &c.early, &c.grace, &c.hostsAt}
+	for i := range c.passed {
+		out = append(out, &c.passed[i])
+	}
+	return out
 }
 
 func (c *cluster) append(w *stateWriter) {
@@ -515,6 +520,7 @@ func (s *Stream) restoreSeries(r *stateReader) {
 		h.flags, h.kinds, h.ring = r.byte(), r.byte(), r.byte()
 		h.lastT, h.lastV = r.time(), r.float()
 		h.head, h.stepMs = uint32(min(r.time(), timeMax/windowMs)), uint32(r.num(math.MaxInt32))
+		h.anchor = uint32(r.num(math.MaxUint32))
 		if h.kinds >= 1<<kinds || h.kinds != 0 && h.ring != shortRing && h.ring != longRing || (h.kinds == 0) != (h.flags&flagQuiet != 0) {
 			r.fail()
 			return

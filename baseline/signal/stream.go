@@ -714,6 +714,9 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 	var base int64
 	if h.lastT == 0 {
 		base = s.begin(c, id, x.T)
+		if base == 0 && x.T <= c.born+windowMs {
+			h.anchor = uint32(x.T / 1000) // it is only we who are new
+		}
 	} else if d := x.T - h.lastT; d < stepMax {
 		// The interval follows at once downwards and slowly upwards: a missed scrape is not a longer interval.
 		if step := int64(h.stepMs); step == 0 || d < step {

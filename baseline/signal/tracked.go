@@ -54,6 +54,7 @@ type tracked struct {
 	cells   uint32  // of the first ring, in Stream.cells
 	stepMs  uint32  // distance of the newest samples
 	group   uint32  // the bucket set, none for others
+	anchor  uint32  // Unix seconds since which it has been known without a gap, when it may have been there before; 0 = it was not
 	cluster uint16
 	replica uint16 // whose samples are taken; of a bucket the group's counts
 	kinds   uint8
@@ -192,6 +193,9 @@ func (s *Stream) record(h *tracked, x *series.Sample, base int64) {
 		return
 	}
 	follows := h.lastT != 0 && x.T-h.lastT <= gapMs
+	if h.lastT != 0 && x.T-h.lastT > gapMs {
+		h.anchor = uint32(x.T / 1000)
+	}
 	if h.kinds&kindIncrease != 0 {
 		ring := s.ring(h, kindIncrease)
 		began := x.Start > 0 && x.Start < x.T && x.Start > h.lastT // a new life of the counter
