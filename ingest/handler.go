@@ -118,7 +118,7 @@ type answer struct {
 	errorType  string
 	reason     string
 	proto      Proto
-	negotiated bool // the body's kind is known, so the counts of what was written are sent
+	counts     bool // the request is one of 2.0, so the counts of what was written are sent
 	samples    int
 	histograms int
 	exemplars  int
@@ -145,7 +145,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) answer {
 	if reason != "" {
 		return answer{code: http.StatusUnsupportedMediaType, kind: "media", errorType: "bad_data", reason: reason}
 	}
-	a := answer{proto: p, negotiated: true}
+	a := answer{proto: p, counts: p == V2} // a sender of 1.0 expects none, and the compliance suite forbids them
 	bad := func(kind, reason string) answer {
 		a.code, a.kind, a.errorType, a.reason = http.StatusBadRequest, kind, "bad_data", reason
 		return a
@@ -340,7 +340,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a answer) {
 		metrics.GetOrCreateCounter(`wrackline_ingest_requests_refused_total{reason="` + a.kind + `"}`).Inc()
 	}
 	head := w.Header()
-	if a.negotiated && a.code < 500 {
+	if a.counts && a.code < 500 {
 		head.Set("X-Prometheus-Remote-Write-Samples-Written", strconv.Itoa(a.samples))
 		head.Set("X-Prometheus-Remote-Write-Histograms-Written", strconv.Itoa(a.histograms))
 		head.Set("X-Prometheus-Remote-Write-Exemplars-Written", strconv.Itoa(a.exemplars))

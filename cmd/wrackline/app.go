@@ -56,6 +56,7 @@ type app struct {
 	checkpointMu   sync.Mutex // one checkpoint at a time
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
+	refreshed      atomic.Int64 // wall clock, Unix ms, of the last refresh
 
 	extra func(*ui.Status) // the demo's additions to the status; nil in serve
 }

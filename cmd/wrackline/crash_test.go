@@ -188,10 +188,9 @@ func (h *hook) count(incident, reason string) int {
 
 // apiIncident is what the tests read of /api/v1/incidents.
 type apiIncident struct {
-	ID       string `json:"id"`
-	Opened   int64  `json:"opened"`
-	Resolved int64  `json:"resolved"`
-	Title    string `json:"title"`
+	ID         string `json:"id"`
+	Resolved   int64  `json:"resolved"` // Unix ms; 0 while open
+	FirstMover string `json:"first_mover"`
 }
 
 // TestKillNineAnnouncesOnce kills the demo while an incident is open. The program that comes back must know the same incident

@@ -118,11 +118,17 @@ scrape_configs:
 			Senders []struct {
 				Name string `json:"name"`
 			} `json:"senders"`
-			Rules []struct {
-				Signal  string   `json:"signal"`
-				Dormant bool     `json:"dormant"`
-				Missing []string `json:"missing"`
-			} `json:"rules"`
+		} `json:"data"`
+	}
+	var packsNow struct {
+		Data struct {
+			Packs []struct {
+				Rules []struct {
+					Signal  string   `json:"signal"`
+					Dormant bool     `json:"dormant"`
+					Missing []string `json:"missing"`
+				} `json:"rules"`
+			} `json:"packs"`
 		} `json:"data"`
 	}
 	p.json("/api/v1/status", &status)
@@ -130,9 +136,12 @@ scrape_configs:
 		t.Error("the status names no sender")
 	}
 	dormant := false
-	for _, r := range status.Data.Rules {
-		if r.Signal == "dns.servfail_ratio" {
-			dormant = r.Dormant && strings.Join(r.Missing, ",") == "coredns_dns_responses_total"
+	p.json("/api/v1/packs", &packsNow)
+	for _, pack := range packsNow.Data.Packs {
+		for _, r := range pack.Rules {
+			if r.Signal == "dns.servfail_ratio" {
+				dormant = r.Dormant && strings.Join(r.Missing, ",") == "coredns_dns_responses_total"
+			}
 		}
 	}
 	if !dormant {

@@ -67,6 +67,7 @@ func skips(st *signal.Stats) []skip {
 func (s source) Status() ui.Status {
 	a := s.a
 	cfg := a.cfg.Load()
+	a.refresh()
 	st := a.engine.Stats()
 	j := a.journal.Stats()
 	db := a.store.Stats()
@@ -130,6 +131,22 @@ func (s source) Status() ui.Status {
 		a.extra(&out)
 	}
 	return out
+}
+
+// refreshEvery is how old the published counters may be before a look at them makes them anew: windows publish them each
+// minute, which is too rarely for somebody who has just pasted the remote_write block.
+const refreshEvery = 5 * time.Second
+
+// refresh publishes the fold's counters if that was long ago.
+func (a *app) refresh() {
+	last := a.refreshed.Load()
+	now := time.Now().UnixMilli()
+	if now-last < refreshEvery.Milliseconds() || !a.refreshed.CompareAndSwap(last, now) {
+		return
+	}
+	a.fold.Lock()
+	a.engine.Publish()
+	a.fold.Unlock()
 }
 
 // text returns what err says, "" for nil.

@@ -192,7 +192,7 @@ func TestBitFlipNeverGivesAWrongRecord(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range names {
 		name = filepath.Base(name)
-		for at := 0; at < len(files[name]); at += 1 + rnd.IntN(3) {
+		for at := 0; at < len(files[name]); at += 1 + rnd.IntN(7) {
 			old, _ := filepath.Glob(filepath.Join(dir, "*"))
 			for _, f := range old {
 				_ = os.Remove(f)
