@@ -162,10 +162,9 @@ func (e *Engine) closed(w *signal.Window) {
 		o := &w.Observations[i]
 		m := e.model(o.Signal)
 		p := &o.Signal.Rule.Params
-		if need := o.Signal.Rule.EffectEvents; need > 0 && o.Events > 0 && need/o.Events > p.EffectAbs {
-			// So many bad events among so few are a share; below it a deviation is not worth a message in this window.
+		if least := leastEffect(o); least > p.EffectAbs {
 			e.params = *p
-			e.params.EffectAbs = need / o.Events
+			e.params.EffectAbs = least
 			p = &e.params
 		}
 		j := m.Observe(p, at, o.Value)
@@ -198,6 +197,19 @@ func (e *Engine) closed(w *signal.Window) {
 	if !old || e.sinceView >= 240 {
 		e.Publish()
 	}
+}
+
+// leastEffect returns the deviation, in the signal's unit, that Rule.EffectEvents bad events make in this window: a share of the
+// events behind a ratio, or what so many events are worth in a rate. Below it a deviation is not worth a message.
+func leastEffect(o *signal.Observation) float64 {
+	need := o.Signal.Rule.EffectEvents
+	switch {
+	case need <= 0 || !(o.Events > 0):
+		return 0
+	case o.Signal.Rule.Unit == "ratio":
+		return need / o.Events
+	}
+	return math.Abs(o.Value) * need / o.Events
 }
 
 // SignalView is one signal as it stood when the view was published. It is immutable.

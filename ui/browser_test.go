@@ -66,3 +66,33 @@ func TestWalkSeesErrors(t *testing.T) {
 		})
 	}
 }
+
+// TestHostileLabelsDoNothingInABrowser opens pages full of markup: the browser must see none of it as markup.
+func TestHostileLabelsDoNothingInABrowser(t *testing.T) {
+	b, err := uitest.Start(t.Context())
+	if errors.Is(err, uitest.ErrNoBrowser) {
+		t.Skipf("not run: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for _, payload := range []string{`"><img src=x onerror=document.title=1>`, `</script><script>document.title=1</script>`, `</title></svg><img src=x onerror=alert(1)>`, `'--><svg onload=alert(1)>{{.}}`} {
+		f := hostile(payload)
+		srv := httptest.NewServer(New(f, Options{Demo: true}))
+		for _, p := range []string{"/", "/signals", "/signals/" + f.view.Signals[5].Signal.ID, dnsPath, "/receivers", "/status"} {
+			if err := b.Open(srv.URL + p); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := b.Text(`document.querySelectorAll("img:not(.brand img), svg[onload], script:not([src]):not([type])").length`); err != nil || n != "0" {
+				t.Errorf("payload %q makes %s elements on %s (%v)", payload, n, p, err)
+			}
+			if text, err := b.Text(`document.body.innerText.includes("onload") || document.body.innerText.includes("onerror") || document.body.innerText.includes("document.title")`); err != nil || text != "true" {
+				t.Errorf("payload %q is not shown as text on %s (%v)", payload, p, err)
+			}
+		}
+		srv.Close()
+		if e := b.Errors(); len(e) > 0 {
+			t.Errorf("payload %q: %s", payload, strings.Join(e, "; "))
+		}
+	}
+}

@@ -145,6 +145,14 @@ func domain(points []Point, p *model.Params) (lo, hi float64) {
 	if lo > hi {
 		return 0, 1
 	}
+	defer func() {
+		if !(hi > lo) { // numbers too small to tell apart
+			hi = lo + max(1, math.Abs(lo)/10)
+		}
+	}()
+	// Differences of greater numbers overflow; nothing that people watch is so large.
+	const most = 1e150
+	lo, hi = min(max(lo, -most), most), min(max(hi, -most), most)
 	if p != nil {
 		for _, v := range [...]float64{p.Ceiling, p.Limit} {
 			if s := max(hi-lo, math.Abs(hi)*0.05); finite(v) && v > lo-s/2 && v < hi+s/2 {
@@ -221,7 +229,7 @@ func ticks(lo, hi float64, unit string, want int) []float64 {
 	step *= scale
 	var out []float64
 	for k := math.Ceil(lo/step - 1e-9); k*step <= hi+span*1e-9 && len(out) < 12; k++ {
-		out = append(out, k*step)
+		out = append(out, k*step+0) // +0: no −0
 	}
 	return out
 }
@@ -404,7 +412,8 @@ var paint = map[string]string{
 	"bg": `fill="#fff"`, "gl": `stroke="#e3e6ea"`, "band": `fill="#2f6fdb" fill-opacity="0.13"`, "exp": `stroke="#2f6fdb" stroke-opacity="0.6" stroke-dasharray="4 4" fill="none"`,
 	"env": `fill="#1f4fa8" fill-opacity="0.28"`, "val": `stroke="#1f4fa8" stroke-width="1.6" fill="none"`, "bad": `stroke="#c81e1e" stroke-width="2.2" fill="none"`,
 	"shade": `fill="#c81e1e" fill-opacity="0.07"`, "ceil": `stroke="#b45309" stroke-dasharray="2 3"`, "mark": `stroke="#57606a" stroke-dasharray="3 3"`,
-	"lab": `fill="#57606a" font-family="system-ui,sans-serif" font-size="11"`, "sc": `fill="#57606a" fill-opacity="0.45"`, "one": `stroke="#c81e1e" stroke-opacity="0.6" stroke-dasharray="3 3"`,
+	"head": `fill="#1b2330" font-family="system-ui,sans-serif" font-size="13" font-weight="600"`,
+	"lab":  `fill="#57606a" font-family="system-ui,sans-serif" font-size="11"`, "sc": `fill="#57606a" fill-opacity="0.45"`, "one": `stroke="#c81e1e" stroke-opacity="0.6" stroke-dasharray="3 3"`,
 	"st-learning": `fill="#a9b7c9"`, "st-normal": `fill="#7fbf8e"`, "st-high": `fill="#c81e1e"`, "st-low": `fill="#7a3fc4"`, "st-drifting": `fill="#d97706"`, "st-absent": `fill="#8b949e"`,
 }
 
@@ -443,6 +452,7 @@ func percentX(x float64) string { return strconv.FormatFloat(math.Round(x*10)/10
 
 const (
 	padTop   = 8
+	titleH   = 18 // of a picture that stands alone
 	stripH   = 10
 	scoreH   = 32
 	axisH    = 20
@@ -458,7 +468,11 @@ func (c *chart) svg(alone bool) template.HTML {
 	lo, hi := domain(points, c.Params)
 	h := float64(max(c.Height, 40))
 	g := geometry{from: c.From, to: c.To, lo: lo, hi: hi, h: h, stepMs: step}
-	stripY := padTop + h + stripGap
+	top := float64(padTop)
+	if alone {
+		top += titleH
+	}
+	stripY := top + h + stripGap
 	scoreY := stripY + stripH + stripGap
 	bottom := scoreY + scoreH
 	if c.Compact {
@@ -470,6 +484,7 @@ func (c *chart) svg(alone bool) template.HTML {
 	if alone {
 		fmt.Fprintf(d, `<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" width="1000" height="%.0f"><title>%s</title>`, total, esc(c.Title))
 		fmt.Fprintf(d, `<rect%s width="100%%" height="100%%"/>`, d.class("bg", ""))
+		d.text("head", "", "4", 17, "start", c.Title)
 	} else {
 		fmt.Fprintf(d, `<svg class="chart" role="img" width="100%%" height="%.0f" aria-label="%s" focusable="false">`, total, esc(c.say(points)))
 	}
@@ -480,7 +495,7 @@ func (c *chart) svg(alone bool) template.HTML {
 	}
 	levels := ticks(lo, hi, c.Unit, want)
 	times := timeTicks(c.From, c.To)
-	fmt.Fprintf(d, `<svg x="0" y="%d" width="100%%" height="%.0f" viewBox="0 0 %d %.0f" preserveAspectRatio="none">`, padTop, h, plotW, h)
+	fmt.Fprintf(d, `<svg x="0" y="%.0f" width="100%%" height="%.0f" viewBox="0 0 %d %.0f" preserveAspectRatio="none">`, top, h, plotW, h)
 	for _, v := range levels {
 		d.path("gl", fmt.Sprintf("M0 %.1fH%d", g.y(v), plotW))
 	}
@@ -529,14 +544,14 @@ func (c *chart) svg(alone bool) template.HTML {
 	d.WriteString(`</svg>`)
 
 	if !c.Compact {
-		top := 1.5
+		most := 1.5
 		for i := range points {
 			if finite(points[i].Score) {
-				top = max(top, points[i].Score)
+				most = max(most, points[i].Score)
 			}
 		}
-		top = min(top, 1e6)
-		s := geometry{from: c.From, to: c.To, lo: 0, hi: top * 1.05, h: scoreH, stepMs: step}
+		most = min(most, 1e6)
+		s := geometry{from: c.From, to: c.To, lo: 0, hi: most * 1.05, h: scoreH, stepMs: step}
 		fmt.Fprintf(d, `<svg x="0" y="%.0f" width="100%%" height="%d" viewBox="0 0 %d %d" preserveAspectRatio="none">`, scoreY, scoreH, plotW, scoreH)
 		d.path("sc", s.area(points, func(*Point) float64 { return 0 }, func(p *Point) float64 { return p.Score }))
 		d.path("one", fmt.Sprintf("M0 %.1fH%d", s.y(1), plotW))
@@ -544,8 +559,8 @@ func (c *chart) svg(alone bool) template.HTML {
 		d.text("lab", "", "4", scoreY+10, "start", "score · dashed line = alarm")
 	}
 	for _, v := range levels {
-		y := padTop + g.y(v) - 3
-		if y < padTop+8 { // no room above the line
+		y := top + g.y(v) - 3
+		if y < top+8 { // no room above the line
 			y += 15
 		}
 		d.text("lab", "yl", "4", y, "start", alerting.Quantity(v, c.Unit))
@@ -553,7 +568,7 @@ func (c *chart) svg(alone bool) template.HTML {
 	if c.Params != nil {
 		for i, v := range [...]float64{c.Params.Ceiling, c.Params.Limit} {
 			if fixed(v) {
-				d.text("lab", "", "100%", max(padTop+g.y(v)-3, padTop+9), "end", [...]string{"ceiling ", "limit "}[i]+alerting.Quantity(v, c.Unit))
+				d.text("lab", "", "100%", max(top+g.y(v)-3, top+9), "end", [...]string{"ceiling ", "limit "}[i]+alerting.Quantity(v, c.Unit))
 			}
 		}
 	}
@@ -563,7 +578,7 @@ func (c *chart) svg(alone bool) template.HTML {
 			if x > plotW*0.8 {
 				anchor = "end"
 			}
-			d.text("lab", "mk", percentX(x), padTop+10, anchor, " "+m.Label)
+			d.text("lab", "mk", percentX(x), top+10, anchor, " "+m.Label)
 		}
 	}
 	for _, t := range times {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
@@ -29,7 +30,15 @@ type fake struct {
 	curve  map[string]func(t int64) Point // one window
 	ready  string                         // "" = ready
 	fails  bool                           // Range fails
-	asked  int                            // calls of Range
+	short  bool                           // only the last hour has history
+
+	mu    sync.Mutex // guards cache
+	cache map[string]ranged
+}
+
+type ranged struct {
+	points []Point
+	step   int64
 }
 
 func (f *fake) View() *baseline.View          { return f.view }
@@ -38,7 +47,6 @@ func (f *fake) Status() Status                { return f.status }
 func (f *fake) Ready() (bool, string)         { return f.ready == "", f.ready }
 
 func (f *fake) Range(id string, from, to int64, points int) ([]Point, int64, error) {
-	f.asked++
 	if f.fails {
 		return nil, 0, errors.New("disk on fire")
 	}
@@ -46,7 +54,18 @@ func (f *fake) Range(id string, from, to int64, points int) ([]Point, int64, err
 	if curve == nil {
 		return nil, fakeMinute, nil
 	}
-	first := max((from+fakeMinute-1)/fakeMinute*fakeMinute, fakeNow-15*24*60*fakeMinute)
+	key := fmt.Sprint(id, from, to, points)
+	f.mu.Lock()
+	r, ok := f.cache[key]
+	f.mu.Unlock()
+	if ok {
+		return r.points, r.step, nil
+	}
+	history := 15 * 24 * 60 * fakeMinute
+	if f.short {
+		history = 60 * fakeMinute
+	}
+	first := max((from+fakeMinute-1)/fakeMinute*fakeMinute, fakeNow-history)
 	var all []Point
 	for t := first; t < min(to, fakeNow); t += fakeMinute {
 		if p := curve(t); !math.IsNaN(p.Value) || p.State == model.Absent {
@@ -54,6 +73,12 @@ func (f *fake) Range(id string, from, to int64, points int) ([]Point, int64, err
 		}
 	}
 	out, step := thin(all, fakeMinute, max(points, 1))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cache == nil {
+		f.cache = map[string]ranged{}
+	}
+	f.cache[key] = ranged{out, step}
 	return out, step, nil
 }
 
@@ -306,7 +331,7 @@ func newFake() *fake {
 		Problems:            []Problem{{Severity: "warn", Text: "signals: 86 % of the limit is used", Fix: "Raise signals.signals_max or narrow a track rule."}, {Severity: "info", Text: "retention is 15 d"}},
 		NotificationsPerDay: 3, PagesPerDay: 20, Days: f.snap.Days,
 		Config: "storage:\n  path: data\nreceivers:\n- name: team-slack\n  slack_configs:\n  - api_url: <secret>\n",
-		Demo: &Demo{Speed: 20, Scenario: "three nodes, 42 workloads, two weeks of history.", Next: "conntrack table of worker-2 fills", NextMs: fakeNow + 9*fakeMinute,
+		Demo: &Demo{Speed: 20, Scenario: "three nodes, 42 workloads, two weeks of history", Next: "conntrack table of worker-2 fills", NextMs: fakeNow + 9*fakeMinute,
 			Inbox: []InboxMessage{{AtMs: fakeNow - 16*fakeMinute, Receiver: "demo", Reason: "changed", Severity: "page", Title: dns.Title, Incident: dns.ID, Where: "prod-eu", Value: "31 % (normal 0–0.2 %)", First: "dns.latency_p99 at " + alerting.Clock(onset) + " (prod-eu)", Meaning: servfail.Meaning, Next: servfail.Next[:2], Lines: []string{"dns.latency_p99: 2.1 s (normal 8.8–19 ms)", "dns.servfail_ratio: 31 % (normal 0–0.2 %)", "svc.error_ratio: 12 % (normal 0–0.3 %)"}},
 				{AtMs: fakeNow - 295*fakeMinute, Receiver: "demo", Reason: "resolved", Severity: "page", Title: oom.Title, Incident: oom.ID, Where: "prod-eu / shop / catalog", Value: "61 % (normal 52–71 %), worst 97 %"}}}}
 	return f

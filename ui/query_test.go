@@ -53,7 +53,7 @@ func TestALabelLinkFindsItsSignals(t *testing.T) {
 func TestFindAgreesWithACheckOfEachSignal(t *testing.T) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 2))
-	v := bigFake(3000).view
+	v := bigFake(1000).view
 	for i := range v.Signals {
 		v.Signals[i].State = model.State(rng.IntN(6))
 		r := *v.Signals[i].Signal.Rule
@@ -63,7 +63,7 @@ func TestFindAgreesWithACheckOfEachSignal(t *testing.T) {
 		v.Signals[i].Signal = &s
 	}
 	pick := func(from ...string) string { return from[rng.IntN(len(from))] }
-	for range 200 {
+	for range 100 {
 		q := parseQuery(url.Values{"q": {pick("", "", "workload-7", "CPU", "namespace=ns-3")}, "pack": {pick("", "wl", "nope")}, "cluster": {pick("", "c3")}, "namespace": {pick("", "ns-3")},
 			"state": {pick("", "high", abnormal, "learning")}, "sort": {pick("", "signal", "entity", "state", "since", "learned")}, "desc": {pick("", "1")}})
 		match := func(s *baseline.SignalView, but string) bool {

@@ -151,9 +151,9 @@ func shapeNote(hint, used model.Season) string {
 
 func membersNote(have, before int) string {
 	if before > 0 && have != before {
-		return fmt.Sprintf("%s in the window before", commas(before))
+		return fmt.Sprintf("gave a value in this window, %s in the one before", commas(before))
 	}
-	return "raw series that gave a value"
+	return "gave a value in this window"
 }
 
 func directionWord(d model.Direction) string {

@@ -119,7 +119,7 @@ func (m *Model) closeHour(p *Params, r float32) {
 	day := float32(m.byHour[h]) * unit
 	// Cells are kept as distances from the hour of day but mean levels: when that moves they must not. Without this the
 	// first Monday, learned when it alone was the hour of day, looked like the mean of the week ever after.
-	if false {
+	if day != was && vis > 0 {
 		for k := h; k < 168; k += 24 {
 			if m.byWeek[k] != noCell {
 				m.setCell(k, float32(m.byWeek[k])*m.weekUnit-(day-was))

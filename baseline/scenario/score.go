@@ -125,14 +125,15 @@ func anyFits(es []Expect, a *Alarm) bool {
 	return slices.ContainsFunc(es, func(e Expect) bool { return e.fits(a) })
 }
 
-// explains reports whether t causes a, its time apart. What must not alarm is not explained by a wider May.
+// explains reports whether t causes a, its time apart. What must not alarm is not explained by a wider May; what must is, whatever else
+// is said of it.
 func (t *Truth) explains(a *Alarm) bool {
 	return anyFits(t.Must, a) || anyFits(t.May, a) && !t.forbids(a)
 }
 
-// forbids reports whether t names a's signal as one that must stay silent. A signal that it asks for is never forbidden.
+// forbids reports whether t names a's signal as one that must stay silent.
 func (t *Truth) forbids(a *Alarm) bool {
-	return !anyFits(t.Must, a) && slices.ContainsFunc(t.MustNot, func(p string) bool { return matches(p, a.Signal) })
+	return slices.ContainsFunc(t.MustNot, func(p string) bool { return matches(p, a.Signal) })
 }
 
 // Score compares alarms with the truth. The order of its arguments' elements does not matter; neither is changed.

@@ -152,6 +152,16 @@ func TestFalseAlarms(t *testing.T) {
 	}
 }
 
+// Asking for one signal of a family and forbidding the rest of it is one sentence.
+func TestMustBeatsMustNot(t *testing.T) {
+	f := dnsFault()
+	f.MustNot = []string{"dns.*"}
+	r := Score([]Truth{f}, []Alarm{alarmOf("dns.servfail_ratio", 103), alarmOf("dns.qps", 104)}, ScoreOptions{})
+	if r.Found != 1 || r.Violations != 1 || len(r.False) != 1 || r.False[0].Signal != "dns.qps" {
+		t.Errorf("found %d, forbidden %v, false %v", r.Found, r.Faults[0].Violations, r.False)
+	}
+}
+
 // What one fault forbids another one under way may cause.
 func TestFaultsMayOverlap(t *testing.T) {
 	other := Truth{ID: "node-1", Kind: ConntrackExhaustion, Start: at(105), End: at(120), May: []Expect{{Signal: "node.*"}}}

@@ -75,7 +75,7 @@ type node struct {
 const (
 	nodeCores      = 8
 	nodeMem        = 32 << 30
-	conntrackLimit = 65536
+	conntrackLimit = 131072
 )
 
 // spec says what a workload is and does.

@@ -242,7 +242,7 @@ func (s *Stream) skip(c *cluster) bool {
 		return false
 	}
 	c.open = to
-	c.born = to // as a new cluster: who is there has to show
+	c.born = to                            // as a new cluster: who is there has to show
 	c.sweepAt = max(c.sweepAt, to+sweepMs) // senders need time to show what has survived
 	c.live, c.past = 0, 0
 	for _, id := range c.series {

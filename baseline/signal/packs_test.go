@@ -1,6 +1,7 @@
 package signal_test
 
 import (
+	"hash/fnv"
 	"math"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/scenario"
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -275,12 +277,20 @@ func TestEveryFaultMovesItsSignalsInTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begin := scenario.Epoch + (24+13)*60*minute // Tuesday, into the daily peak: some faults bite only there
 	for _, k := range scenario.Kinds() {
 		t.Run(string(k), func(t *testing.T) {
 			t.Parallel()
-			start := begin + 40*minute
-			g, err := scenario.New(scenario.Config{Seed: 11, Live: true, Replicas: 2, Shards: 4, StartMs: begin, Quiet: true, Faults: []scenario.Fault{{Kind: k, StartMs: start}}})
+			hour := int64(7) // Tuesday morning
+			if k == scenario.CPULimitHalved {
+				hour = 13 // it bites at the daily peak only
+			}
+			begin := scenario.Epoch + (24+hour)*60*minute
+			start := begin + 25*minute
+			c := scenario.Config{Seed: 11, Live: true, Shards: 4, StartMs: begin, Quiet: true, Faults: []scenario.Fault{{Kind: k, StartMs: start}}}
+			if k == scenario.MemoryLeak {
+				c.Live = false // a working day; a sample a minute tells as much
+			}
+			g, err := scenario.New(c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -382,4 +392,171 @@ func beyond(o *signal.Observation, before []float64) bool {
 	bad := p.Bad == model.Up && dev > 0 || p.Bad == model.Down && dev < 0 || p.Bad == model.Both
 	effect := max(p.EffectAbs, p.EffectRel*math.Abs(usual))
 	return bad && math.Abs(dev) >= effect && o.Value*o.Events >= o.Signal.Rule.EffectEvents
+}
+
+// Rules of which the simulated cluster has the metrics must give values there, inside their bounds, for entities with all the labels
+// that they group by.
+func TestSignalsLiveInTheSimulatedCluster(t *testing.T) {
+	const minute = int64(60_000)
+	packs, err := signal.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]int{}
+	s, err := signal.NewStream(signal.StreamOptions{Packs: packs}, func(w *signal.Window) {
+		for i := range w.Observations {
+			o := &w.Observations[i]
+			r := o.Signal.Rule
+			values[r.Name]++
+			if o.Value < r.Params.Min || o.Value > r.Params.Max {
+				t.Errorf("%s = %v is outside its bounds %v to %v", o.Signal.ID, o.Value, r.Params.Min, r.Params.Max)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := scenario.New(scenario.Config{Seed: 5, Live: true, Replicas: 2, Shards: 4, StartMs: scenario.Epoch + 9*60*minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		r, ok := g.Next(scenario.Epoch + 9*60*minute + 30*minute)
+		if !ok {
+			break
+		}
+		s.Apply(&r.Batch)
+	}
+	alive := 0
+	for _, r := range s.Stats().Rules {
+		if r.Form < 0 {
+			continue
+		}
+		alive++
+		if values[r.Rule.Name] == 0 {
+			t.Errorf("%s has its metrics but no value: form %d, %d series", r.Rule.Name, r.Form, r.Series)
+		}
+	}
+	if alive < 60 {
+		t.Errorf("only %d rules are alive in the simulated cluster", alive)
+	}
+	for id, want := range map[string]string{ // entities, for rules whose labels are hard to come by
+		"wl.ready_ratio":     "cluster=default~namespace=shop~workload=cart",
+		"wl.mem_of_limit":    "cluster=default~container=cart~namespace=shop~workload=cart",
+		"api.client_denied":  "cluster=default~namespace=ci~workload=ci-deployer",
+		"ing.rps":            "cluster=default~ingress=storefront~namespace=shop",
+		"net.conntrack_fill": "cluster=default~node=node-2",
+		"pvc.free":           "cluster=default~namespace=data~persistentvolumeclaim=data-catalog-db-0",
+	} {
+		if !slices.ContainsFunc(s.Signals(), func(x *signal.Signal) bool { return x.ID == id+"~"+want }) {
+			t.Errorf("there is no %s of %s", id, want)
+		}
+	}
+}
+
+// A Prometheus on a plain host with node-exporter is a user too: no pods, no kube-state-metrics, an instance that is an address.
+func TestPlainHostsHaveNodeAndPrometheusSignals(t *testing.T) {
+	packs, err := signal.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]float64{}
+	s, err := signal.NewStream(signal.StreamOptions{Packs: packs}, func(w *signal.Window) {
+		for i := range w.Observations {
+			seen[w.Observations[i].Signal.ID] = w.Observations[i].Value
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const start, step = scenario.Epoch, int64(15_000)
+	for n := range int64(4 * 20) {
+		b := plainBatch{at: start + n*step, secs: float64(n) * 15}
+		for _, h := range [][2]string{{"10.0.0.5:9100", "web-1"}, {"web-2:9100", "web-2"}} {
+			on := func(v float64, name string, kv ...string) {
+				b.add(v, name, append(kv, "job", "node", "instance", h[0])...)
+			}
+			on(1, "node_uname_info", "nodename", h[1], "sysname", "Linux")
+			on(1, "up")
+			on(500, "scrape_samples_scraped")
+			for _, cpu := range []string{"0", "1"} {
+				on(b.secs*0.7, "node_cpu_seconds_total", "cpu", cpu, "mode", "idle")
+				on(b.secs*0.3, "node_cpu_seconds_total", "cpu", cpu, "mode", "user")
+				on(0, "node_cpu_seconds_total", "cpu", cpu, "mode", "steal")
+			}
+			on(4e9, "node_memory_MemAvailable_bytes")
+			on(8e9, "node_memory_MemTotal_bytes")
+			on(3e9, "node_filesystem_avail_bytes", "device", "/dev/sda1", "fstype", "ext4", "mountpoint", "/")
+			on(1e10, "node_filesystem_size_bytes", "device", "/dev/sda1", "fstype", "ext4", "mountpoint", "/")
+			on(1e6, "node_filesystem_avail_bytes", "device", "tmpfs", "fstype", "tmpfs", "mountpoint", "/run")
+			on(1e9, "node_filesystem_size_bytes", "device", "tmpfs", "fstype", "tmpfs", "mountpoint", "/run")
+			on(b.secs*100, "node_disk_reads_completed_total", "device", "sda")
+			on(b.secs*100, "node_disk_writes_completed_total", "device", "sda")
+			on(b.secs*0.1, "node_disk_read_time_seconds_total", "device", "sda")
+			on(b.secs*0.3, "node_disk_write_time_seconds_total", "device", "sda")
+			on(1000, "node_nf_conntrack_entries")
+			on(10000, "node_nf_conntrack_entries_limit")
+			on(-0.002, "node_timex_offset_seconds")
+		}
+		prom := []string{"job", "prometheus", "instance", "localhost:9090"}
+		b.add(5000, "prometheus_tsdb_head_series", prom...)
+		remote := append(prom, "remote_name", "wrackline", "url", "http://127.0.0.1:9099/api/v1/write")
+		b.add(float64(b.at)/1000-3, "prometheus_remote_storage_queue_highest_sent_timestamp_seconds", remote...)
+		b.add(float64(b.at)/1000, "prometheus_remote_storage_highest_timestamp_in_seconds", prom...)
+		s.Apply(b.batch())
+	}
+	for id, want := range map[string]float64{
+		"node.cpu~cluster=default~node=web-1":                     0.3,
+		"node.cpu~cluster=default~node=web-2":                     0.3,
+		"node.steal~cluster=default~node=web-1":                   0,
+		"node.mem_available~cluster=default~node=web-1":           0.5,
+		"node.fs_free~cluster=default~mountpoint=!2f~node=web-1":  0.3,
+		"node.fs_full~cluster=default~mountpoint=!2f~node=web-2":  0.3,
+		"node.disk_latency~cluster=default~device=sda~node=web-1": 0.002,
+		"node.clock_offset~cluster=default~node=web-2":            0.002,
+		"net.conntrack_fill~cluster=default~node=web-1":           0.1,
+		"prom.targets_up~cluster=default~job=node":                1,
+		"prom.samples~cluster=default~job=node":                   1000,
+		"prom.series~cluster=default":                             5000,
+		"prom.rw_lag~cluster=default~remote_name=wrackline":       3,
+	} {
+		if got, ok := seen[id]; !ok || math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s = %v, %v; want %v", id, got, ok, want)
+		}
+	}
+	for id := range seen {
+		if strings.Contains(id, "!2frun") {
+			t.Errorf("a file system in memory is watched: %s", id)
+		}
+	}
+}
+
+// plainBatch is a hand-made request.
+type plainBatch struct {
+	at      int64
+	secs    float64
+	sets    []series.Labels
+	entries []series.Entry
+	samples []series.Sample
+}
+
+func (b *plainBatch) add(v float64, name string, kv ...string) {
+	l := series.Labels{{Name: series.NameLabel, Value: name}}
+	for i := 0; i < len(kv); i += 2 {
+		l = append(l, series.Label{Name: kv[i], Value: kv[i+1]})
+	}
+	h := fnv.New64a()
+	h.Write([]byte(l.String()))
+	n := uint32(len(b.samples))
+	b.sets = append(b.sets, l)
+	b.entries = append(b.entries, series.Entry{Key: h.Sum64(), SampleLo: n, SampleHi: n + 1})
+	b.samples = append(b.samples, series.Sample{T: b.at, V: v})
+}
+
+func (b *plainBatch) AppendLabels(dst series.Labels, i int) (series.Labels, error) {
+	return append(dst, b.sets[i]...), nil
+}
+
+func (b *plainBatch) batch() *series.Batch {
+	return &series.Batch{Sender: "host", ReceivedMs: b.at + 1000, Entries: b.entries, Samples: b.samples, Labels: b}
 }

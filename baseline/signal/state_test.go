@@ -14,17 +14,26 @@ import (
 var busy = scenario.Config{Seed: 7, Live: true, Replicas: 2, Shards: 4, RequestMax: 500, StartMs: scenario.Epoch + 8*hour}
 
 func TestStateIsCompleteAtAnyCut(t *testing.T) {
-	const span = 45 * 60_000
+	// Three hours of scrapes a minute: pods come, go and are forgotten, senders have a cluster label, series move to it.
+	long := scenario.Config{Seed: 8, Replicas: 2, Shards: 3, RequestMax: 700, StartMs: scenario.Epoch + 8*hour, Cluster: "prod",
+		Faults: []scenario.Fault{{Kind: scenario.PrometheusStall, StartMs: scenario.Epoch + 9*hour}}}
+	t.Run("live", func(t *testing.T) { t.Parallel(); testCuts(t, busy, 45*60_000) })
+	t.Run("history", func(t *testing.T) { t.Parallel(); testCuts(t, long, 3*hour) })
+}
+
+func testCuts(t *testing.T, config scenario.Config, span int64) {
 	opts := StreamOptions{Packs: packOf(shopRules()...)}
+	requests := 0
 	run := func(cuts map[int]bool) (*recorder, Stats, []byte) {
 		s, r := newTestStream(t, opts)
-		g := generator(t, busy)
+		g := generator(t, config)
 		for n := 0; ; n++ {
-			req, ok := g.Next(busy.StartMs + span)
+			req, ok := g.Next(config.StartMs + span)
 			if !ok {
 				break
 			}
 			s.Apply(&req.Batch)
+			requests = max(requests, n+1)
 			if cuts[n] {
 				state := s.AppendState(nil)
 				next, err := NewStream(opts, r.closed)
@@ -49,12 +58,15 @@ func TestStateIsCompleteAtAnyCut(t *testing.T) {
 	if again, _, st := run(nil); !bytes.Equal(st, state) || len(again.windows) != len(whole.windows) {
 		t.Error("two runs end in different states")
 	}
+	if span > 2*hour && stats.Evicted == 0 {
+		t.Error("nothing was forgotten")
+	}
 	t.Logf("%d windows, %d signals, state of %d series: %d bytes", len(whole.windows), stats.Signals, stats.Tracked, len(state))
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	cuts := map[int]bool{0: true, 1: true}
 	for range 25 {
-		cuts[rnd.IntN(3000)] = true
+		cuts[rnd.IntN(requests)] = true
 	}
 	cut, cutStats, cutState := run(cuts)
 	if len(cut.windows) != len(whole.windows) {

@@ -93,6 +93,7 @@ func (s *Stream) Stats() Stats {
 	st := s.stats
 	st.Series, st.SeriesMax = len(s.keys), s.opts.MaxSeries
 	st.Tracked = len(s.hot)
+	st.Evicted += s.unspelt
 	st.Signals, st.SignalsMax = len(s.signals), s.opts.MaxSignals
 	st.PerSeriesBytes = perSeries
 	byRule := make([]int, len(s.clusters)*len(s.rules))

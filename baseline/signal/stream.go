@@ -60,6 +60,7 @@ type Stream struct {
 	keys    []key
 	keyTab  index32
 	ignored int
+	unspelt int64 // keys forgotten
 
 	// Tracked series, in order of registration.
 	hot     []tracked

@@ -144,7 +144,7 @@ func (s *Stream) sweepKeys(to []uint32) {
 			}
 		}
 		if epoch-k.seen > idleMs/sweepMs {
-			s.stats.Evicted++
+			s.unspelt++
 			continue
 		}
 		if k.series == none {

@@ -261,7 +261,7 @@ func TestDamageIsFoundOrHarmless(t *testing.T) {
 			return b
 		}},
 	}
-	each := 55
+	each := 400
 	if testing.Short() {
 		each = 10
 	}

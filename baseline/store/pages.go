@@ -19,7 +19,8 @@ import (
 //	branch  pos u32, key size u32, page u64
 //	leaf    flags u32 (1 = a bucket), pos u32, key size u32, value size u32
 //
-// pos counts from the element itself. A bucket's value is: root page u64, sequence u64, and when root is 0 a whole small page.
+// pos counts from the element itself. Keys and values lie one behind the other without a gap, in the order of the elements, and a page
+// takes no more room than they need: so a count that lost a bit shows even where the element that it hides was a leaf's. A bucket's value is: root page u64, sequence u64, and when root is 0 a whole small page.
 // Numbers are in the byte order of the machine.
 const (
 	pageHeader   = 16
@@ -28,7 +29,6 @@ const (
 
 	branchFlag   = 0x01
 	leafFlag     = 0x02
-	metaFlag     = 0x04
 	freelistFlag = 0x10
 	bucketFlag   = 0x01
 
@@ -242,8 +242,12 @@ func (p *pages) elements(g *page, path []string, visit visitor, low, high []byte
 	if !branch && g.flags != leafFlag {
 		return p.forgive(p.damaged(g.id, "has flags %#x where a branch or leaf should be", g.flags))
 	}
-	if pageHeader+g.count*elementSize > g.size || (g.count == 0 && !root) {
+	if pageHeader+g.count*elementSize > g.size {
 		return p.forgive(p.damaged(g.id, "has %d elements in %d bytes", g.count, g.size))
+	}
+	// An empty bucket lies inside its parent's value, so an empty page can only be the root of a file that nothing was ever written to.
+	if g.count == 0 && g.id != 0 && (!root || depth > 0 || p.meta.txid > 1) {
+		return p.forgive(p.damaged(g.id, "is empty"))
 	}
 	if branch && (g.count == 0 || g.id == 0) {
 		return p.forgive(p.damaged(g.id, "is a branch without children or inside a bucket's value"))
@@ -258,6 +262,7 @@ func (p *pages) elements(g *page, path []string, visit visitor, low, high []byte
 	}
 	var children []child
 	last := low
+	next := pageHeader + g.count*elementSize // where the next key must be
 	for i := range g.count {
 		e := table[i*elementSize:]
 		base := pageHeader + i*elementSize
@@ -268,12 +273,15 @@ func (p *pages) elements(g *page, path []string, visit visitor, low, high []byte
 		} else {
 			flags, pos, ksize, vsize = order.Uint32(e), order.Uint32(e[4:]), order.Uint32(e[8:]), order.Uint32(e[12:])
 		}
-		if ksize > keySizeMax || uint64(pos) < uint64((g.count-i)*elementSize) || int64(base)+int64(pos)+int64(ksize)+int64(vsize) > int64(g.size) {
-			if err := p.forgive(p.damaged(g.id, "element %d lies outside of it", i)); err != nil {
+		if ksize == 0 || ksize > keySizeMax || int64(base)+int64(pos) != int64(next) || int64(next)+int64(ksize)+int64(vsize) > int64(g.size) {
+			if err := p.forgive(p.damaged(g.id, "element %d is not where it should be", i)); err != nil {
 				return err
 			}
-			continue
+			if pos < elementSize || ksize > keySizeMax || int64(base)+int64(pos)+int64(ksize)+int64(vsize) > int64(g.size) {
+				continue
+			}
 		}
+		next = base + int(pos) + int(ksize) + int(vsize)
 		key, err := g.at(base+int(pos), int(ksize))
 		if err == nil {
 			c := bytes.Compare(key, last)
@@ -313,6 +321,15 @@ func (p *pages) elements(g *page, path []string, visit visitor, low, high []byte
 			if err := p.forgive(p.damaged(g.id, "element %d has flags %#x", i, flags)); err != nil {
 				return err
 			}
+		}
+	}
+	if g.id != 0 {
+		ps := int(p.meta.pageSize)
+		next = (next + ps - 1) / ps * ps
+	}
+	if next != g.size {
+		if err := p.forgive(p.damaged(g.id, "has %d bytes of %d in use", next, g.size)); err != nil {
+			return err
 		}
 	}
 	for i, c := range children {
