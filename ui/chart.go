@@ -681,7 +681,7 @@ func gauge(v float64, b model.Band, state model.State) template.HTML {
 		x := at(b.Expected)
 		fmt.Fprintf(&d, `<path class="tick" d="M%.1f 3V11"/>`, x)
 	}
-	if finite(v) {
+	if finite(v) && state != model.Absent {
 		fmt.Fprintf(&d, `<circle class="%s" cx="%.1f" cy="7" r="4"/>`, stateClass(state), at(v))
 	}
 	d.WriteString(`</svg>`)

@@ -7,11 +7,13 @@ import (
 	"html/template"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -32,6 +34,7 @@ func (s *server) funcs() template.FuncMap {
 		"span":     alerting.Span,
 		"ago":      ago,
 		"when":     func(now, t int64) template.HTML { return timeTag(t, ago(now, t)) },
+		"past":     func(now, t int64) template.HTML { return timeTag(t, ago(max(now, t), t)) }, // clocks of others may be ahead
 		"at":       func(now, t int64) template.HTML { return timeTag(t, shortClock(now, t)) },
 		"lasting":  func(now, t int64) template.HTML { return timeTag(t, alerting.Span(now-t)) },
 		"stamp":    stamp,
@@ -39,6 +42,7 @@ func (s *server) funcs() template.FuncMap {
 		"clock":    shortClock,
 		"place":    place,
 		"scope":    func(l series.Labels) string { return place(l) },
+		"nodot":    func(v string) string { return strings.TrimSuffix(alerting.Clean(v, textMax), ".") },
 		"clean":    func(v string) string { return alerting.Clean(v, textMax) },
 		"percent":  func(v float64) string { return alerting.Quantity(v, "ratio") },
 		"whole":    func(v float64) string { return strconv.Itoa(int(math.Floor(v*100+1e-9))) + " %" },
@@ -52,6 +56,10 @@ func (s *server) funcs() template.FuncMap {
 		"severity": severityClass,
 		"gauge":    gauge,
 		"bar":      bar,
+		"now":      nowText,
+		"top":      topOf,
+		"easing":   easing,
+		"calming":  allEasing,
 		"sub":      func(a, b int64) int64 { return a - b },
 		"add":      func(a, b int) int { return a + b },
 		"isnan":    math.IsNaN,
@@ -257,4 +265,38 @@ func fullness(used, most float64) string {
 		return "warn"
 	}
 	return "calm"
+}
+
+// nowText writes a signal's present value; a signal that has fallen silent has none, whatever it said last.
+func nowText(v *baseline.SignalView) string {
+	if v.State == model.Absent {
+		return alerting.Quantity(math.NaN(), "")
+	}
+	return alerting.Quantity(v.Value, v.Signal.Rule.Unit)
+}
+
+// topOf lists members by weight, each name once: several raw series of one pod are one line.
+func topOf(list []signal.Member) []signal.Member {
+	var out []signal.Member
+	for _, m := range list {
+		if !slices.ContainsFunc(out, func(o signal.Member) bool { return o.Name == m.Name }) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// easing reports whether a member is still in alarm although its value is back inside the band.
+func easing(m *alerting.Member) bool {
+	return m.Ended == 0 && m.State != model.Absent && m.State != model.Drifting && m.Value >= m.Band.Lower && m.Value <= m.Band.Upper
+}
+
+// allEasing reports whether that holds for every member that is still in alarm.
+func allEasing(inc *alerting.Incident) bool {
+	for i := range inc.Members {
+		if m := &inc.Members[i]; m.Ended == 0 && !easing(m) {
+			return false
+		}
+	}
+	return inc.Open()
 }

@@ -113,6 +113,7 @@ type overviewBody struct {
 	OpenMore int
 	Loose    []*baseline.SignalView // in alarm and in no open incident
 	LooseAll int
+	Silent   int // absent and in no open incident: usual for jobs that end
 	Closed   []*alerting.Incident
 
 	Clusters []Cluster
@@ -299,7 +300,11 @@ func (s *server) overview(c *gin.Context) {
 		if sv.State != model.Learning {
 			learningOnly = false
 		}
-		if sv.State.Alarm() && !inIncident[sv.Signal.ID] {
+		switch {
+		case !sv.State.Alarm() || inIncident[sv.Signal.ID]:
+		case sv.State == model.Absent:
+			b.Silent++
+		default:
 			b.Loose = append(b.Loose, sv)
 		}
 	}
@@ -335,7 +340,7 @@ func (s *server) overview(c *gin.Context) {
 	}
 	b.Closed = snap.Closed[:min(len(snap.Closed), 5)]
 
-	bad := counts[model.High] + counts[model.Low] + counts[model.Drifting] + counts[model.Absent]
+	bad := counts[model.High] + counts[model.Low] + counts[model.Drifting] + counts[model.Absent] - b.Silent
 	entities := plural(len(v.Signals), "signal") + " in " + plural(len(st.Clusters), "cluster")
 	switch {
 	case len(v.Signals) == 0:
@@ -359,6 +364,9 @@ func (s *server) overview(c *gin.Context) {
 		if pages > 0 {
 			b.Tone = "bad"
 			b.Headline += ", " + commas(pages) + " urgent"
+			if pages == len(open) {
+				b.Headline = plural(pages, "urgent incident")
+			}
 		}
 		b.Lines = append(b.Lines, plural(bad, "signal")+" of "+commas(len(v.Signals))+" outside what is normal for them.")
 	case bad > 0:
@@ -373,8 +381,15 @@ func (s *server) overview(c *gin.Context) {
 		b.Tone = "calm"
 		b.Headline = "Everything is as usual"
 		line := entities + ", all within their bands."
-		if n := counts[model.Learning]; n > 0 {
-			line = fmt.Sprintf("%s: %s within their bands, %s still learning.", entities, commas(counts[model.Normal]), commas(n))
+		if n := counts[model.Learning]; n > 0 || b.Silent > 0 {
+			line = fmt.Sprintf("%s: %s within their bands", entities, commas(counts[model.Normal]))
+			if n > 0 {
+				line += ", " + commas(n) + " still learning"
+			}
+			if b.Silent > 0 {
+				line += ", " + commas(b.Silent) + " silent"
+			}
+			line += "."
 		}
 		b.Lines = append(b.Lines, line)
 		if len(snap.Closed) > 0 {

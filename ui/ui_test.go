@@ -18,6 +18,7 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 const (
@@ -50,7 +51,7 @@ var allPaths = []string{"/", "/signals", "/signals?state=abnormal&sort=entity&de
 func TestPagesSayWhatATiredEngineerNeeds(t *testing.T) {
 	h := New(newFake(), Options{Version: "v9.9.9"})
 	for path, wants := range map[string][]string{
-		"/": {"2 open incidents, 1 urgent", "7 signals of 41 outside", "34.2 % of DNS answers fail", "31.1 %", "against 0–0.203 %", "Moved first", "dns.latency_p99", "34 min ago", "worker-3 fills by 3.1 % a day and is full in 9 d",
+		"/": {"2 open incidents, 1 urgent", "6 signals of 41 outside", "1 signal</a> fell silent", "34.2 % of DNS answers fail", "31.1 %", "against 0–0.203 %", "Moved first", "dns.latency_p99", "34 min ago", "worker-3 fills by 3.1 % a day and is full in 9 d",
 			"0.9 a day", "budget 3 a day", "2 kept back", "DNS and service networking", "2 questions cannot be asked yet", "coredns_cache_hits_total, coredns_cache_requests_total", "48,213", "14 s ago", "catalog uses 97 %", "conntrack table of worker-2 fills", "in 9 min", "next fault:"},
 		"/signals": {"dns.servfail_ratio", "11.7–22.1 ms", "abnormal <b>7</b>", "high <b>5</b>", "drifting", "no data", "747 MiB", "3712 /s", "any namespace", "1–41 of 41"},
 		servfailPath: {"Are cluster DNS lookups failing?", "Above its band for 30 min", "31.1 %", "30.9 points above the band", "57.6 nats", "alarm at 18 nats", "point", "93 %", "21,600 windows", "15 d of data", "by hour of the day",
@@ -443,4 +444,49 @@ func TestPagesMayBeReadAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestAnIncidentWhoseValuesAreBackSaysSo(t *testing.T) {
+	f := newFake()
+	h := New(f, Options{})
+	const word = "Every value is back inside its band"
+	if strings.Contains(body(t, h, dnsPath, http.StatusOK), word) {
+		t.Error("an incident at its worst is called eased")
+	}
+	inc := f.snap.Open[1]
+	for i := range inc.Members {
+		inc.Members[i].Value = inc.Members[i].Band.Expected
+		if i == 0 {
+			if got := body(t, h, dnsPath, http.StatusOK); strings.Contains(got, word) || !strings.Contains(got, "<b>Back inside its band</b>") {
+				t.Error("one value of three is back: the member should say so, the incident not")
+			}
+		}
+	}
+	if !strings.Contains(body(t, h, dnsPath, http.StatusOK), word) || !strings.Contains(body(t, h, "/", http.StatusOK), "back inside") {
+		t.Error("all values are back and nobody says so")
+	}
+}
+
+func TestSeriesOfOnePodAreOneLine(t *testing.T) {
+	got := topOf([]signal.Member{{Name: "a", Value: 3}, {Name: "a", Value: 2}, {Name: "b", Value: 1}})
+	if !slices.Equal(got, []signal.Member{{Name: "a", Value: 3}, {Name: "b", Value: 1}}) {
+		t.Errorf("topOf = %v", got)
+	}
+}
+
+// TestSilentSignalsAreNoAlarm: jobs end and workloads go; that alone must not make the overview look abnormal.
+func TestSilentSignalsAreNoAlarm(t *testing.T) {
+	f := newFake()
+	f.snap = &alerting.Snapshot{}
+	for i := range f.view.Signals {
+		if f.view.Signals[i].State != model.Absent {
+			f.view.Signals[i].State = model.Normal
+		}
+	}
+	got := body(t, New(f, Options{}), "/", http.StatusOK)
+	for _, want := range []string{"Everything is as usual", "40 within their bands, 1 silent.", `href="/signals?state=absent"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("overview does not say %q", want)
+		}
+	}
 }

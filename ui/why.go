@@ -89,7 +89,11 @@ func why(v *baseline.SignalView, now int64) []fact {
 	p, unit := &v.Signal.Rule.Params, v.Signal.Rule.Unit
 	var out []fact
 	add := func(name, value, note string) { out = append(out, fact{Name: name, Value: value, Note: note}) }
-	add("Value", alerting.Quantity(v.Value, unit), deviation(v.Value, v.Band, unit))
+	if v.State == model.Absent {
+		add("Last value", alerting.Quantity(v.Value, unit), "the signal has been silent since")
+	} else {
+		add("Value", alerting.Quantity(v.Value, unit), deviation(v.Value, v.Band, unit))
+	}
 	if !math.IsNaN(v.Band.Expected) && v.State != model.Absent {
 		add("Band", alerting.Range(v.Band.Lower, v.Band.Upper, unit), "expected "+alerting.Quantity(v.Band.Expected, unit)+", predicted before the value was seen")
 	}

@@ -179,7 +179,7 @@ func (c *codec) model(m *Model) {
 	c.f32(&m.cand, &m.candD, &m.candH, &m.alt, &m.altH)
 	c.f32(&m.slope, &m.driftH, &m.spanH, &m.mute, &m.rec)
 	c.i32(&m.b, &m.q, &m.d)
-	c.u16(&m.hN, &m.bN, &m.qN, &m.dN, &m.run, &m.runMax, &m.streak[0], &m.streak[1], &m.evHits, &m.ceil)
+	c.u16(&m.hN, &m.bN, &m.qN, &m.dN, &m.run, &m.runMax, &m.streak[0], &m.streak[1], &m.stay[0], &m.stay[1], &m.evHits, &m.ceil)
 	c.u8(&m.hour, &m.mode, &m.flags, (*uint8)(&m.state), (*uint8)(&m.test), &m.age)
 	c.u8s(m.weekday[:])
 	c.u8s(m.visits[:])

@@ -17,6 +17,8 @@ const (
 	recoverLeastH = .25 // hours in the band, less what was outside, after which a signal has recovered
 	adoptH        = 30. // hours at a steady level after which it is adopted: longer than what a day brings and takes away
 	flatLeastMs   = 30 * 60_000
+	stayLeastMs   = 8 * 60_000 // beyond the band for this long is news of a signal that never leaves it
+	stayFromH     = 72.        // hours before what was harmless is known well enough for that
 )
 
 // voice is the loudest test of a window.
@@ -79,6 +81,9 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		if beyond[s] && big[s] && !known {
 			m.streak[s] = min(m.streak[s]+1, 60000)
 		} else {
+			if !m.state.Alarm() {
+				m.stay[s] = max(m.stay[s], m.streak[s])
+			}
 			m.streak[s] = 0
 		}
 	}
@@ -133,6 +138,9 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 			sc = min(sc, .99)
 		}
 		w.say(ShiftTest, st, sc, int64(b.on)*1000)
+		if age >= stayFromH && m.streak[s] > 0 {
+			w.say(ShiftTest, st, min(float64(m.streak[s])/m.tooLong(p, s), 1.01), at.T-int64(m.streak[s]-1)*p.StepMs)
+		}
 	}
 	m.event(p, v, at, l, &w)
 	m.flat(p, v, at, l, thr, &w)
@@ -147,6 +155,14 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	j.Transition = m.move(p, at, v, q, l, &w, dt)
 	m.report(p, &w, l, thr, &j)
 	return j
+}
+
+// tooLong is for how many windows in a row the signal may be beyond its band: twice as long as it ever was without harm. What
+// climbs out of its band within half an hour is no surprise from one window to the next, so the fast channel does not see it, and
+// quarters of an hour take two of theirs to be sure.
+func (m *Model) tooLong(p *Params, side int) float64 {
+	least := max(float64(3*max(p.Persist, 1)), stayLeastMs/float64(p.StepMs))
+	return max(least, 2*float64(m.stay[side])+float64(max(p.Persist, 1)))
 }
 
 // gross is by how much a deviation must exceed the smallest effect: more while little has been seen, and in hours of

@@ -60,9 +60,10 @@ type Model struct {
 	b, q, d int32 // numbers of the block, 2-h block and day under way
 
 	hN, bN, qN, dN uint16
-	run, runMax    uint16 // equal values in a row; the longest such run that was harmless
-	streak         [2]uint16
-	evHits, ceil   uint16 // windows above the effect; beyond the ceiling; in a row
+	run, runMax    uint16    // equal values in a row; the longest such run that was harmless
+	streak         [2]uint16 // windows in a row beyond the band by more than the effect, up and down
+	stay           [2]uint16 // longest such row that was harmless
+	evHits, ceil   uint16    // windows above the effect; beyond the ceiling; in a row
 
 	hour  uint8 // hour of week under way, 255 = none
 	mode  uint8 // predictor in use
@@ -312,6 +313,7 @@ func (m *Model) Observe(p *Params, at Moment, v float64) Judgement {
 	}
 	if uint32(p.StepMs) != m.step {
 		m.step = uint32(p.StepMs)
+		m.streak, m.stay = [2]uint16{}, [2]uint16{}
 		m.clearRings()
 	}
 	if gap {

@@ -356,3 +356,27 @@ func TestFaintRhythmIsNoDrift(t *testing.T) {
 		}
 	}
 }
+
+// What climbs out of its band within half an hour surprises no single window. It is found as soon as it stays outside for longer
+// than the signal ever did; a signal that often stays outside for a while is given the time it takes.
+func TestSlowClimb(t *testing.T) {
+	p := Defaults()
+	p.Bad, p.Min, p.Max, p.EffectAbs, p.EffectRel = Up, 0, 1, .1, 0
+	fill := func(i int, s *rand.Rand) float64 {
+		return .5 - .1*math.Cos(float64(i%perDay)/perDay*2*math.Pi) + .01*s.NormFloat64()
+	}
+	r := newRun(p)
+	src := rnd(127)
+	r.feed(14*perDay+600, fill, src)
+	start, out := r.n, -1
+	n := r.alarmWithin(40, func(i int, s *rand.Rand) float64 {
+		v := fill(i, s) + .4*float64(i-start)/40
+		if out < 0 && v > r.m.Predict(&r.p, moment(r.at+r.p.StepMs)).Upper {
+			out = i - start
+		}
+		return v
+	}, src)
+	if n < 0 || n > out+12 {
+		t.Errorf("beyond its band from window %d on: alarm after %d", out, n)
+	}
+}

@@ -278,7 +278,10 @@ func (s *Stream) RestoreState(b []byte) error {
 	input := fresh.input
 	*s = *fresh
 	s.input = input
-	s.input.leaf = s.vector
+	s.bind()
+	for i, c := range s.counters {
+		s.published[i] = *c // they were counted in the life before
+	}
 	return nil
 }
 
@@ -341,13 +344,33 @@ func (s *Stream) restore(r *stateReader) {
 		}
 	}
 	s.restoreSeries(r)
-	if r.err == nil && len(r.b) > 0 {
+	if r.err == nil && (len(r.b) > 0 || !s.ownersKnown()) {
 		r.fail()
 	}
 	if r.err != nil {
 		return
 	}
 	s.relist()
+}
+
+// ownersKnown reports whether every owner and node names a series that exists.
+func (s *Stream) ownersKnown() bool {
+	known := func(series uint32) bool { return series == none || int(series) < len(s.hot) }
+	for _, c := range s.clusters {
+		for _, m := range []map[name2]owner{c.sets, c.jobs} {
+			for _, o := range m {
+				if !known(o.series) {
+					return false
+				}
+			}
+		}
+		for _, n := range c.nodes {
+			if !known(n.series) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // restart makes a cluster that has lost its series wait for them as a new one does.
@@ -458,7 +481,7 @@ func (s *Stream) restoreSignals(r *stateReader) {
 	for range r.count(5) {
 		name, ci, entity := r.word(), r.num(math.MaxUint16), r.labels()
 		members, at := r.num(math.MaxInt32), r.time()
-		if r.err != nil || ci >= len(s.clusters) {
+		if r.err != nil || ci >= len(s.clusters) || entity.Get(labelCluster) != s.clusters[ci].name {
 			r.fail()
 			return
 		}

@@ -182,3 +182,48 @@ func FuzzRestoreState(f *testing.F) {
 		s.AppendState(nil)
 	})
 }
+
+// TestFlippedStateNeverPanics damages a state in a few bytes, which a fuzzer seldom does so that most of it is still read.
+func TestFlippedStateNeverPanics(t *testing.T) {
+	rules := packOf(rule("a.rate", `sum by (cluster, workload) (rate(x_total[1m]))`), rule("a.long", `sum by (cluster, node) (changes(x_total[15m]))`),
+		rule("a.p99", `histogram_quantile(0.9, sum by (cluster, le) (rate(h_bucket[5m])))`), rule("a.g", `max by (cluster, node) (g)`))
+	names := []string{`x_total{namespace="n",pod="web-5d78c9869d-x7k2p"}`, `h_bucket{le="1",instance="a:1"}`, `h_bucket{le="+Inf",instance="a:1"}`,
+		`g{instance="10.0.0.1:9100"}`, `kube_node_info{node="n1",internal_ip="10.0.0.1"}`, `x_total{instance="b:1",cluster="c"}`,
+		podOwner("n", "web-5d78c9869d-x7k2p", "ReplicaSet", "web-5d78c9869d"), `kube_job_owner{namespace="n",job_name="j",owner_kind="CronJob",owner_name="c"}`}
+	s, _ := newTestStream(t, StreamOptions{Packs: rules})
+	feedSeries(s, t0, t0+400_000, 30_000, names, ramp)
+	state := s.AppendState(nil)
+	seed := envInt(t, "SEED", rand.Uint64())
+	r := rand.New(rand.NewPCG(seed, 4))
+	restored := 0
+	for i := range 6000 {
+		b := bytes.Clone(state)
+		for range 1 + r.IntN(3) {
+			at := 21 + r.IntN(len(b)-21) // after the signature
+			switch r.IntN(3) {
+			case 0:
+				b[at] ^= 1 << r.IntN(8)
+			case 1:
+				b[at] = byte(r.IntN(256))
+			case 2:
+				n := min(1+r.IntN(8), len(b)-at)
+				copy(b[at:], state[21+r.IntN(len(state)-21-n):][:n])
+			}
+		}
+		n, _ := newTestStream(t, StreamOptions{Packs: rules})
+		if err := n.RestoreState(b); err != nil {
+			if !errors.Is(err, ErrState) {
+				t.Fatalf("seed %d, %d: %v", seed, i, err)
+			}
+			continue
+		}
+		restored++
+		n.closed = func(*Window) {}
+		feedSeries(n, t0+430_000, t0+640_000, 30_000, names, ramp)
+		feedSeries(n, t0+5*hour, t0+5*hour+90_000, 30_000, names, ramp)
+		n.AppendState(nil)
+		n.Stats()
+		n.ExplainPod("default", "n", "web-5d78c9869d-x7k2p")
+	}
+	t.Logf("seed %d: %d of 6000 damaged states are read", seed, restored)
+}

@@ -90,6 +90,9 @@ type Stream struct {
 	eventMs int64 // newest sample of any cluster
 	stats   Stats // counters
 
+	counters  []*int64 // those of stats that are published as metrics
+	published []int64
+
 	rehome []uint16 // senders whose cluster is decided anew
 
 	// Scratch.
@@ -234,7 +237,14 @@ func (s *Stream) clear() {
 	}
 	s.keyTab.reset(0)
 	s.prints.reset(0)
+	s.bind()
+}
+
+// bind points what must point into s there, after s has been made or copied.
+func (s *Stream) bind() {
 	s.input.leaf = s.vector
+	s.counters = s.stats.counters()
+	s.published = make([]int64, len(s.counters))
 }
 
 func (s *Stream) metric(name string) *metric {
@@ -350,6 +360,7 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 		s.closeDue(c)
 	}
 	s.tidy()
+	s.publish()
 	return res
 }
 

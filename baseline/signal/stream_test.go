@@ -167,27 +167,60 @@ func ramp(_ int, t int64) float64 { return float64(t-t0)/1000 + 1000 }
 
 func TestSimulatedClusterGivesSignals(t *testing.T) {
 	s, r := newTestStream(t, StreamOptions{Packs: packOf(shopRules()...)})
-	g := generator(t, scenario.Config{Seed: 1, Live: true, Replicas: 2, Shards: 4})
-	play(s, g, scenario.Epoch+hour/2)
+	var delay []int64
+	closed := s.closed
+	s.closed = func(w *Window) {
+		delay = append(delay, w.ClosedMs-w.End)
+		for _, o := range w.Observations {
+			if o.Signal.Rule.Name == "wl.mem" && (len(o.Top) == 0 || !strings.HasPrefix(o.Top[0].Name, o.Signal.Entity.Get("workload"))) {
+				t.Errorf("%s: top %v", o.Signal.ID, o.Top)
+			}
+			if s.Signals()[o.Signal.Index] != o.Signal || o.Members < 1 || o.Members > o.Expected && o.Expected == 0 {
+				t.Errorf("%s: index %d, %d members, %d expected", o.Signal.ID, o.Signal.Index, o.Members, o.Expected)
+			}
+		}
+		closed(w)
+	}
+	const minutes = 40
+	c := scenario.Config{Seed: 1, Live: true, Replicas: 2, Shards: 4, StartMs: scenario.Epoch + 10*hour}
+	play(s, generator(t, c), c.StartMs+minutes*60_000)
 	st := s.Stats()
-	t.Logf("%d windows, %d signals, stats %+v", len(r.windows), len(s.Signals()), s.stats)
-	for _, c := range st.Clusters {
-		t.Logf("%+v", c)
+	if len(r.windows) != minutes-1 {
+		t.Errorf("%d windows closed in %d minutes", len(r.windows), minutes)
 	}
-	for _, c := range st.Senders {
-		t.Logf("%+v", c)
+	for i, d := range delay[2:] {
+		if d > 60_000 {
+			t.Errorf("window %d closed %d s after its end", i+2, d/1000)
+		}
 	}
-	n := map[string]int{}
-	for id, v := range r.values {
-		n[strings.SplitN(id, "~", 2)[0]]++
-		_ = v
+	groups := map[string]int{}
+	for id, values := range r.values {
+		name, _, _ := strings.Cut(id, "~")
+		groups[name]++
+		if !strings.Contains(id, "workload=export-orders") && !strings.Contains(id, "workload=backup") && len(values) < minutes-16 {
+			t.Errorf("%s has %d values", id, len(values))
+		}
 	}
-	t.Log(n)
+	for name, want := range map[string]int{"dns.qps": 1, "dns.servfail": 1, "dns.p99": 1, "dns.share": 1, "node.conntrack": 3, "node.mem": 3, "svc.p99": 19, "svc.errors": 19} {
+		if groups[name] != want {
+			t.Errorf("%s: %d groups, want %d", name, groups[name], want)
+		}
+	}
+	if n := groups["wl.cpu"]; n < 37 || n > 41 {
+		t.Errorf("wl.cpu: %d groups, want about 40", n)
+	}
+	if st.Samples != st.Needed+st.Ignored+st.Future+st.Refused || st.Refused != 0 || st.Late > 0 || st.OutOfOrder > 0 {
+		t.Errorf("samples are not accounted for: %+v", s.stats)
+	}
+	if len(st.Clusters) != 1 || !st.Clusters[0].Owners || st.Clusters[0].Name != "default" || st.Clusters[0].Early < minutes-4 {
+		t.Errorf("%+v", st.Clusters)
+	}
+	if len(st.Senders) != 2 || math.Abs(st.Senders[0].Leader+st.Senders[1].Leader-1) > 0.05 {
+		t.Errorf("%+v", st.Senders)
+	}
 	for _, x := range st.Rules {
-		t.Logf("%s form %d series %d signals %d missing %v", x.Rule.Name, x.Form, x.Series, x.Signals, x.Missing)
+		if (x.Form < 0) != (x.Rule.Name == "none.such") || x.Form < 0 && len(x.Missing) != 2 || x.Form >= 0 && x.Series == 0 {
+			t.Errorf("%s: form %d, %d series, missing %v", x.Rule.Name, x.Form, x.Series, x.Missing)
+		}
 	}
-	if testing.Verbose() {
-		fmt.Println(r.windows[len(r.windows)-1])
-	}
-	_ = series.NameLabel
 }

@@ -261,7 +261,7 @@ func TestDamageIsFoundOrHarmless(t *testing.T) {
 			return b
 		}},
 	}
-	each := 400
+	each := 55
 	if testing.Short() {
 		each = 10
 	}

@@ -256,7 +256,8 @@ func (a *app) checkpoint() error {
 	}
 	a.checkpointErr.Store(nil)
 	a.lastCheckpoint.Store(c.AtMs)
-	if err := a.journal.Drop(c.Pos); err != nil {
+	// Not up to this checkpoint: should it turn out to be damaged, the one before must find its journal.
+	if err := a.journal.Drop(a.store.SafePos()); err != nil {
 		return fmt.Errorf("drop journal segments: %w", err)
 	}
 	return nil

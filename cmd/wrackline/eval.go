@@ -36,7 +36,7 @@ var evalSchedule = []struct {
 	{scenario.CoreDNSBlackhole, 10 * time.Hour},
 	{scenario.RBAC403, 14 * time.Hour},
 	{scenario.TrafficDrop, 18 * time.Hour},
-	{scenario.CPULimitHalved, 34 * time.Hour},
+	{scenario.CPULimitHalved, 36 * time.Hour},
 	{scenario.CoreDNSOverload, 42 * time.Hour},
 	{scenario.MemoryLeak, 55 * time.Hour},
 	{scenario.ConntrackExhaustion, 70 * time.Hour},
