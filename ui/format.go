@@ -59,6 +59,7 @@ func (s *server) funcs() template.FuncMap {
 		"now":      nowText,
 		"top":      topOf,
 		"easing":   easing,
+		"outside":  outside,
 		"calming":  allEasing,
 		"sub":      func(a, b int64) int64 { return a - b },
 		"add":      func(a, b int) int { return a + b },
@@ -299,4 +300,9 @@ func allEasing(inc *alerting.Incident) bool {
 		}
 	}
 	return inc.Open()
+}
+
+// outside reports whether a signal that is not in alarm has its present value outside the band.
+func outside(v *baseline.SignalView) bool {
+	return v.State == model.Normal && (v.Value > v.Band.Upper || v.Value < v.Band.Lower)
 }

@@ -171,7 +171,7 @@ func (n noise) SVG() template.HTML {
 		fmt.Fprintf(&d, `<rect class="%s" x="%.0f" y="%.1f" width="8" height="%.1f"/><rect class="urgent" x="%.0f" y="%.1f" width="8" height="%.1f"/></g>`,
 			class, x, h-sent, sent, x, h-sent-pages, pages)
 	}
-	if n.Budget > 0 {
+	if n.Budget > 0 && n.Budget <= n.Most {
 		fmt.Fprintf(&d, `<path class="budget" vector-effect="non-scaling-stroke" d="M0 %.1fH%.0f"/>`, h-y(n.Budget), w*float64(len(n.Days)))
 	}
 	d.WriteString(`</svg>`)
@@ -264,15 +264,17 @@ func noiseOf(st *Status, now int64) noise {
 	}
 	days := min(today-first/dayMs+1, daysShown)
 	total := 0
-	n.Most = max(st.NotificationsPerDay, 1)
+	most := 0
 	for d := today - days + 1; d <= today; d++ {
 		t := byDay[d]
 		t.Day = d
 		total += t.Sent + t.Pages
 		n.Withheld += t.Withheld
-		n.Most = max(n.Most, t.Sent+t.Pages)
+		most = max(most, t.Sent+t.Pages)
 		n.Days = append(n.Days, noiseDay{DayTally: t, Over: st.NotificationsPerDay > 0 && t.Sent > st.NotificationsPerDay})
 	}
+	// A budget far above what was said would flatten the bars: its line is left out then.
+	n.Most = max(most, min(n.Budget, max(3*most, 5)), 1)
 	n.Observed = max(float64(now-first)/dayMs, float64(1))
 	n.Observed = min(n.Observed, float64(daysShown))
 	n.Rate = float64(total) / n.Observed

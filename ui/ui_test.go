@@ -490,3 +490,18 @@ func TestSilentSignalsAreNoAlarm(t *testing.T) {
 		}
 	}
 }
+
+// TestAValueOutsideThatIsNoAlarmIsNotCalledWithin: a spike that has not lasted is neither an alarm nor inside the band.
+func TestAValueOutsideThatIsNoAlarmIsNotCalledWithin(t *testing.T) {
+	f := newFake()
+	v, _ := lookup(f.view, "api.latency_p99~cluster=prod-eu")
+	v.Value, v.Score = 3, 0.4
+	h := New(f, Options{})
+	got := body(t, h, "/signals/"+v.Signal.ID, http.StatusOK)
+	if strings.Contains(got, "Within its band") || !strings.Contains(got, "not long or far enough for an alarm: score 0.40 of 1") {
+		t.Error("the page calls a value within its band that is not")
+	}
+	if !strings.Contains(body(t, h, "/signals?q=api.latency", http.StatusOK), "outside") {
+		t.Error("the list does not show that the value is outside")
+	}
+}

@@ -68,6 +68,9 @@ func verdictSentence(v *baseline.SignalView, now int64) string {
 	case model.Learning:
 		return "Still learning what is normal: it has " + alerting.Quantity(v.Maturity, "ratio") + " of what it wants to see. Until then only gross, lasting deviations count."
 	}
+	if outside(v) {
+		return fmt.Sprintf("Outside its band just now (%s), but not long or far enough for an alarm: score %s of 1.", deviation(v.Value, v.Band, unit), scoreText(v.Score))
+	}
 	return "Within its band" + since + "."
 }
 

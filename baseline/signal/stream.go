@@ -59,7 +59,6 @@ type Stream struct {
 	// Keys, of this process only.
 	keys    []key
 	keyTab  index32
-	ignored int
 	unspelt int64 // keys forgotten
 
 	// Tracked series, in order of registration.
@@ -477,7 +476,6 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 		if len(s.keys) >= s.opts.MaxSeries {
 			return none, none, fmt.Errorf("%w: %d series are known and no rule needs this one (max_series)", errOverSeries, s.opts.MaxSeries)
 		}
-		s.ignored++
 	} else if len(s.keys) >= 2*s.opts.MaxSeries {
 		s.unkeyed = replica
 		return none, id, nil

@@ -135,7 +135,6 @@ func (s *Stream) relist() {
 // sweepKeys forgets the keys of forgotten series and those that no sender has used for an hour.
 func (s *Stream) sweepKeys(to []uint32) {
 	kept := s.keys[:0]
-	s.ignored = 0
 	epoch := byte(s.eventMs / sweepMs)
 	for _, k := range s.keys {
 		if k.series != none {
@@ -146,9 +145,6 @@ func (s *Stream) sweepKeys(to []uint32) {
 		if epoch-k.seen > idleMs/sweepMs {
 			s.unspelt++
 			continue
-		}
-		if k.series == none {
-			s.ignored++
 		}
 		kept = append(kept, k)
 		kept[len(kept)-1].next = uint32(len(kept))

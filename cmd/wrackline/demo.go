@@ -117,8 +117,6 @@ func runDemo(ctx context.Context, e env, args []string) error {
 	if cfg.Alerting.ExternalURL == "" {
 		cfg.Alerting.ExternalURL = pageURL(l.Addr())
 	}
-	// A replayed day must not be worth more than a real one: the demo tells what it finds, whatever the budget.
-	cfg.Alerting.NotificationsPerDay = max(cfg.Alerting.NotificationsPerDay, 100)
 	a, err := openApp(cfg, f.dir, log)
 	if err != nil {
 		return errors.Join(err, l.Close())
