@@ -10,11 +10,12 @@ import (
 
 // When windows close.
 const (
-	jumpMs      = 10 * windowMs // when samples are so far ahead of the open window, empty windows are looked for
-	reachMs     = 3 * windowMs  // the rings of a series hold so much beyond the open window
-	formMs      = 10 * windowMs // a metric has arrived when it was seen within this
-	missingMax  = 10            // a value with more than a tenth of its series missing is none
-	earlyWindow = 2             // so many windows of a new cluster close at grace only: not all of its series are known yet
+	jumpMs       = 10 * windowMs // when samples are so far ahead of the open window, empty windows are looked for
+	reachMs      = 3 * windowMs  // the rings of a series hold so much beyond the open window
+	formMs       = 10 * windowMs // a metric has arrived when it was seen within this
+	missingMax   = 10            // a value with more than a tenth of its series missing is none
+	youngWindows = 2             // so many windows of a new cluster wait a little although all known series are past them: others may
+	youngWaitMs  = 20_000        // only be on their way. Somebody who has just pasted the block wants to see bands, and they are provisional
 )
 
 // cluster is one cluster's windows, identity and rules.
@@ -196,7 +197,7 @@ func (s *Stream) closeDue(c *cluster) {
 // fixed offsets, so the last per cent are the same targets every minute, and they would be missing every minute. Only late in the
 // grace is a hundredth given up.
 func (s *Stream) due(c *cluster) (early, due bool) {
-	if c.live > 0 && c.past >= c.live && c.open >= c.born+earlyWindow*windowMs {
+	if c.live > 0 && c.past >= c.live && (c.open >= c.born+youngWindows*windowMs || min(c.newest, s.nowMs) >= c.open+youngWaitMs) {
 		return true, true
 	}
 	// A backlog's shards run minutes of event time apart, though seconds of ours: they are given time by the receive clock too, as

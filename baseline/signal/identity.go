@@ -694,6 +694,9 @@ func (c *cluster) nodeOf(d *cold, place series.Labels) (node string, held bool) 
 	if h == nil {
 		return inst, false
 	}
+	if h.uname != "" && len(c.nodes) == 0 {
+		return h.uname, false // no Kubernetes has shown itself; should it do so later, its name for the node replaces this one
+	}
 	if at := h.firstT + nodeWaitMs; c.open < at {
 		if c.hostsAt == 0 || at < c.hostsAt {
 			c.hostsAt = at
