@@ -138,7 +138,7 @@ func newLine(m *alerting.Member, msg *Message) Line {
 		l.Worst = alerting.Quantity(m.Worst, m.Unit)
 	}
 	if len(m.Top) > 0 {
-		l.Top = oneLine(m.Top[0].Name+" "+alerting.Quantity(m.Top[0].Value, m.Unit), 200)
+		l.Top = oneLine(m.Top[0].Name, 200)
 	}
 	if m.Rule != nil {
 		l.Question, l.Meaning = oneLine(m.Rule.Question, 300), oneLine(m.Rule.Meaning, wordsMax)

@@ -178,9 +178,18 @@ func checkSlack(t *testing.T, b []byte) {
 	for _, s := range texts {
 		s = strings.ReplaceAll(s, "<https://wrackline.example/incidents/k3m9x0qv7c|", "")
 		s = strings.ReplaceAll(s, ">*", "*")
-		for _, bad := range []string{"<", ">", "@h", "@e", "@c", "://", "\u202e", "\x1b", "\r"} {
-			if strings.Contains(s, bad) {
+		for _, bad := range []string{"<", ">", "@here", "@everyone", "@channel", "\u202e", "\x1b", "\r"} {
+			if strings.Contains(strings.ToLower(s), bad) {
 				t.Errorf("%q in %q", bad, s)
+			}
+		}
+		// Links are made of plain text only. Spans are not left by what is in them, so the text between them is every second part.
+		if strings.Count(s, "`")%2 != 0 {
+			t.Errorf("a code span is left in %q", s)
+		}
+		for i, part := range strings.Split(s, "`") {
+			if i%2 == 0 && strings.Contains(part, "://") {
+				t.Errorf("a link in %q", s)
 			}
 		}
 	}

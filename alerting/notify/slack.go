@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -53,6 +54,18 @@ func slackEscape(s string, max int) string {
 	s = oneLine(s, max)
 	return slackReplacer.Replace(s)
 }
+
+// slackCode makes s harmless inside a code span. Slack makes no links there, and what people copy from it into a shell must
+// hold no invisible character, so only the three words that call everybody get one. A backtick would end the span, and any
+// replacement that means something to a shell would end its quotes: a letter that looks like one means nothing to either.
+func slackCode(s string, max int) string {
+	return slackCall.ReplaceAllString(slackCodeReplacer.Replace(oneLine(s, max)), "@\u2060$1")
+}
+
+var (
+	slackCodeReplacer = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "`", "ˋ")
+	slackCall         = regexp.MustCompile(`(?i)@(here|channel|everyone)`)
+)
 
 var slackReplacer = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u2060", "://", ":\u2060//", "`", "'")
 
@@ -129,7 +142,7 @@ func slackRender(m *Message, channel string, lines int) []byte {
 		var b strings.Builder
 		b.WriteString("*Look next*")
 		for _, s := range m.Next {
-			b.WriteString("\n• `" + slackEscape(s, stepMax) + "`")
+			b.WriteString("\n• `" + slackCode(s, stepMax) + "`")
 		}
 		section(b.String())
 	}

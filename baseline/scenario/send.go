@@ -20,6 +20,8 @@ type SendOptions struct {
 	URL string
 	// Token is sent as a bearer token when not empty.
 	Token string
+	// NameSenders adds sender=NAME of the Prometheus to the URL's query, as two of a pair on one machine need it.
+	NameSenders bool
 	// Speed is how many simulated seconds pass in one; 0 = 1, negative = as fast as the receiver takes it.
 	Speed float64
 	// UntilMs ends the sending, simulated Unix milliseconds; 0 = when ctx ends.
@@ -63,6 +65,7 @@ type sendCounters struct {
 type outgoing struct {
 	body    []byte
 	samples int
+	sender  string
 }
 
 // Send plays g and sends what it yields to a remote-write 1.0 URL, each shard of each Prometheus from its own goroutine and in
@@ -165,7 +168,7 @@ play:
 		s.NowMs = r.ReceivedMs
 		s.Requests++
 		s.Samples += int64(len(r.Samples))
-		out := outgoing{buf, len(r.Samples)}
+		out := outgoing{buf, len(r.Samples), r.Sender}
 		select {
 		case queues[r.Replica*g.Config().Shards+r.Shard] <- out:
 		case <-ctx.Done():
@@ -196,7 +199,7 @@ func post(ctx context.Context, o *SendOptions, c *sendCounters, out outgoing) {
 	deadline := time.Now().Add(o.RetryFor)
 	for {
 		begun := time.Now()
-		status, wait, answer, err := try(ctx, o, out.body)
+		status, wait, answer, err := try(ctx, o, out)
 		switch {
 		case err == nil && status/100 == 2:
 			took := time.Since(begun).Nanoseconds()
@@ -237,12 +240,17 @@ func post(ctx context.Context, o *SendOptions, c *sendCounters, out outgoing) {
 func (c *sendCounters) note(s string) { c.first.CompareAndSwap(nil, &s) }
 
 // try sends a body once. wait is what Retry-After asked for.
-func try(ctx context.Context, o *SendOptions, body []byte) (status int, wait time.Duration, answer string, err error) {
+func try(ctx context.Context, o *SendOptions, out outgoing) (status int, wait time.Duration, answer string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.URL, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.URL, bytes.NewReader(out.body))
 	if err != nil {
 		return 0, 0, "", err
+	}
+	if o.NameSenders {
+		q := req.URL.Query()
+		q.Set("sender", out.sender)
+		req.URL.RawQuery = q.Encode()
 	}
 	req.Header.Set("Content-Encoding", "snappy")
 	req.Header.Set("Content-Type", "application/x-protobuf")

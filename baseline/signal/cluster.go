@@ -422,7 +422,10 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 			if l := c.table.labels(s.cold[t.ref].member); len(l) > 0 {
 				name = l[0].Value
 			}
-			s.tops = append(s.tops, Member{name, t.v})
+			// A pod's series by protocol or by type are one member.
+			if name != "" && !slices.ContainsFunc(s.tops[at:], func(m Member) bool { return m.Name == name }) {
+				s.tops = append(s.tops, Member{name, t.v})
+			}
 		}
 		o.Top = s.tops[at:len(s.tops):len(s.tops)]
 		m.members, m.at = e.members, end

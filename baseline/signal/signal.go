@@ -51,8 +51,8 @@ type Signal struct {
 
 // Member is one raw series' share in a signal's value, as evidence ("worst pod").
 type Member struct {
-	Name  string // pod, device or instance, whatever tells the members apart
-	Value float64
+	Name  string  // pod, device or instance, whatever tells the members apart
+	Value float64 // of the raw series (a rate for a counter), in its own unit, which need not be the signal's
 }
 
 // MakeID returns the id of a rule's name and an entity: name~label=value~label=value, labels sorted by name, with

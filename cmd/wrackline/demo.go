@@ -257,7 +257,7 @@ func (d *demo) schedule(live int64) error {
 
 // live plays the cluster on through the HTTP door until ctx ends.
 func (d *demo) live(ctx context.Context, url string, warn func(string, ...any)) {
-	stats, err := scenario.Send(ctx, d.gen, scenario.SendOptions{URL: url, Speed: d.speed})
+	stats, err := scenario.Send(ctx, d.gen, scenario.SendOptions{URL: url, NameSenders: true, Speed: d.speed})
 	if err != nil && ctx.Err() == nil {
 		warn("the simulated Prometheus lost samples", "refused", stats.Refused, "lost", stats.Lost, "err", err)
 	}

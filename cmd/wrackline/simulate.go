@@ -120,7 +120,7 @@ func runSimulate(ctx context.Context, e env, args []string) error {
 		if sp == 0 {
 			sp = -1
 		}
-		stats, sendErr := scenario.Send(ctx, g, scenario.SendOptions{URL: *url, Token: *token, Speed: sp, UntilMs: until, Recorder: rec,
+		stats, sendErr := scenario.Send(ctx, g, scenario.SendOptions{URL: *url, Token: *token, NameSenders: *replicas > 1, Speed: sp, UntilMs: until, Recorder: rec,
 			Progress: func(s scenario.SendStats) { printSend(e.stderr, s) }})
 		printSend(e.stderr, stats)
 		err = sendErr
