@@ -8,7 +8,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 BENCH ?= .
 COUNT ?= 1
 
-.PHONY: help build demo test race lint bench fuzz clean
+FUZZTIME ?= 60s
+
+.PHONY: help build demo test race lint bench fuzz screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -32,6 +34,18 @@ lint: ## vet, gofmt and the pinned linters of tools.mod
 
 bench: ## benchmarks with allocations: make bench BENCH=Decode COUNT=6 | benchstat
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+fuzz: ## every fuzz target, FUZZTIME each (60s)
+	@set -e; for pkg in $$($(GO) list -tags $(TAGS) ./...); do \
+	  for f in $$($(GO) test -tags $(TAGS) -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$f"; $(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
+	  done; done
+
+screenshot: ## docs/incident.png, as the demo's browser test sees it
+	mkdir -p docs
+	mkdir -p bin/shots
+	WRACKLINE_SHOTS=$(CURDIR)/bin/shots $(GO) test -tags $(TAGS) -count=1 -run TestDemoFindsTheFoundingStory ./cmd/wrackline
+	cp bin/shots/incident.png docs/incident.png
 
 clean: ## remove what was built
 	rm -rf bin

@@ -156,7 +156,8 @@ func (e *Engine) closed(w *signal.Window) {
 		first = w.End
 		e.first[w.Cluster] = first
 	}
-	old := w.ClosedMs-w.End > oldAfterMs || w.End-first < youngMs
+	late := w.ClosedMs-w.End > oldAfterMs
+	old := late || w.End-first < youngMs
 	e.verdicts = e.verdicts[:0]
 	for i := range w.Observations {
 		o := &w.Observations[i]
@@ -194,7 +195,7 @@ func (e *Engine) closed(w *signal.Window) {
 	}
 	// History closes hundreds of windows a second; nobody looks at each.
 	e.sinceView++
-	if !old || e.sinceView >= 240 {
+	if !late || e.sinceView >= 240 {
 		e.Publish()
 	}
 }
