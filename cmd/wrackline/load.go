@@ -63,7 +63,7 @@ func runLoad(ctx context.Context, e env, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeMax)
 	defer cancel()
 	span := time.Duration(*rounds+1) * time.Minute
-	cfg := scenario.Config{Seed: 1, StartMs: time.Now().Add(-span).UnixMilli(), Shards: *shards, Quiet: true, Deadline: time.Millisecond}
+	cfg := scenario.Config{Seed: 1, StartMs: time.Now().Add(-span).UnixMilli(), Shards: *shards, Quiet: true}
 	if cfg, err = scenario.ScaleTo(cfg, float64(*seriesN)/60); err != nil {
 		return err
 	}

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -123,7 +125,14 @@ func runInspect(ctx context.Context, e env, args []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(e.stdout, "%s: %+v: ok\n", file, r)
+		for _, p := range r.Problems {
+			fmt.Fprintf(e.stdout, "%s: %s\n", file, p)
+		}
+		fmt.Fprintf(e.stdout, "%s: %d pages, %d records, %d models, history of %d signals read in %s\n", file, r.Pages, r.Records, r.Models, r.Signals, r.Took.Round(time.Millisecond))
+		if !r.OK() {
+			return errFindings
+		}
+		fmt.Fprintf(e.stdout, "%s: ok\n", file)
 		return nil
 	case "backup":
 		return writeFile(fs.Arg(0), func(w io.Writer) error {
@@ -141,8 +150,8 @@ func runInspect(ctx context.Context, e env, args []string) error {
 		fmt.Fprintln(w, "checkpoint\tnone yet")
 	} else {
 		fmt.Fprintf(w, "checkpoint\t%s, journal position %d\n", time.UnixMilli(c.AtMs).UTC().Format(time.RFC3339), c.Pos)
-		for name, data := range c.Sections {
-			fmt.Fprintf(w, "section %s\t%d B\n", name, len(data))
+		for _, name := range slices.Sorted(maps.Keys(c.Sections)) {
+			fmt.Fprintf(w, "section %s\t%d B\n", name, len(c.Sections[name]))
 		}
 		n, total := 0, 0
 		for _, data := range c.Models {
@@ -150,7 +159,16 @@ func runInspect(ctx context.Context, e env, args []string) error {
 		}
 		fmt.Fprintf(w, "models\t%d, %d B\n", n, total)
 	}
-	fmt.Fprintf(w, "store\t%+v\n", s.Stats())
+	st := s.Stats()
+	fmt.Fprintf(w, "file\t%s, %s of it free, limit %s\n", size(st.FileBytes), size(st.FreeBytes), size(st.MaxBytes))
+	fmt.Fprintf(w, "bytes\tsections %d, models %d, history %d\n", st.SectionBytes, st.ModelBytes, st.HistoryBytes)
+	if st.HistoryToMs > 0 {
+		from := st.HistoryFromMs
+		if from == 0 {
+			from = st.HistoryFullMs
+		}
+		fmt.Fprintf(w, "history\t%d signals, %s to %s\n", st.HistorySignals, time.UnixMilli(from).UTC().Format(time.RFC3339), time.UnixMilli(st.HistoryToMs).UTC().Format(time.RFC3339))
+	}
 	return w.Flush()
 }
 
