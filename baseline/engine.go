@@ -3,6 +3,8 @@ package baseline
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,9 +64,10 @@ type Engine struct {
 	pos     uint64            // journal position of the last applied request
 	nowMs   int64             // receive stamp of the last applied request
 
-	verdicts  []Verdict    // reused for each window
-	params    model.Params // scratch of closed
-	sinceView int          // windows closed since a view was published
+	verdicts  []Verdict        // reused for each window
+	order     []*signal.Signal // sorted by id, for Publish
+	params    model.Params     // scratch of closed
+	sinceView int              // windows closed since a view was published
 
 	view atomic.Pointer[View]
 
@@ -223,12 +226,11 @@ type SignalView struct {
 type View struct {
 	AtMs    int64 // receive clock of the last request folded in, Unix milliseconds
 	Signals []SignalView
-	byID    map[string]int
 }
 
 // Signal returns the view of one signal by its id.
 func (v *View) Signal(id string) (SignalView, bool) {
-	i, ok := v.byID[id]
+	i, ok := slices.BinarySearchFunc(v.Signals, id, func(s SignalView, id string) int { return strings.Compare(s.Signal.ID, id) })
 	if !ok {
 		return SignalView{}, false
 	}
@@ -249,8 +251,13 @@ func (e *Engine) Stats() signal.Stats {
 // lock to make senders that have closed no window yet visible too.
 func (e *Engine) Publish() {
 	e.sinceView = 0
-	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.signals)), byID: make(map[string]int, len(e.signals))}
-	for _, s := range e.stream.Signals() {
+	// Signals are never taken away, so the order changes only when there are more.
+	if all := e.stream.Signals(); len(all) != len(e.order) {
+		e.order = append(e.order[:0], all...)
+		slices.SortFunc(e.order, func(a, b *signal.Signal) int { return strings.Compare(a.ID, b.ID) })
+	}
+	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.order))}
+	for _, s := range e.order {
 		if int(s.Index) >= len(e.last) || e.last[s.Index].v.Signal != s {
 			continue
 		}
@@ -263,10 +270,6 @@ func (e *Engine) Publish() {
 			sv.Since, sv.State = sv.T, model.Absent
 		}
 		v.Signals = append(v.Signals, sv)
-	}
-	sortViews(v.Signals)
-	for i := range v.Signals {
-		v.byID[v.Signals[i].Signal.ID] = i
 	}
 	e.view.Store(v)
 	st := e.stream.Stats()

@@ -6,16 +6,10 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"sort"
 
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
-
-// sortViews orders views by signal id, the order of every list that people page through.
-func sortViews(v []SignalView) {
-	sort.Slice(v, func(i, j int) bool { return v[i].Signal.ID < v[j].Signal.ID })
-}
 
 // The last verdict of every signal as bytes, so that a restarted process shows at once what it knew:
 //
