@@ -269,8 +269,8 @@ func (c *config) tokens() ([]ingest.Token, error) {
 // randomToken returns a token that nobody has.
 func randomToken() string { return rand.Text() + rand.Text() }
 
-// packs returns the embedded packs and those of the configuration, without the disabled rules.
-func (c *config) packs() ([]*signal.Pack, error) {
+// allPacks returns the embedded packs and those of the configuration, as their files have them.
+func (c *config) allPacks() ([]*signal.Pack, error) {
 	packs, err := signal.Embedded()
 	if err != nil {
 		return nil, err
@@ -285,6 +285,15 @@ func (c *config) packs() ([]*signal.Pack, error) {
 			return nil, err
 		}
 		packs = append(packs, p)
+	}
+	return packs, nil
+}
+
+// packs returns all packs without the disabled rules, and with what the configuration overrides.
+func (c *config) packs() ([]*signal.Pack, error) {
+	packs, err := c.allPacks()
+	if err != nil {
+		return nil, err
 	}
 	matched := make([]bool, len(c.Packs.Disable))
 	for _, p := range packs {
