@@ -92,7 +92,7 @@ func listPacks(e env, packs []*signal.Pack, asJSON bool) error {
 		for _, p := range packs {
 			for _, r := range p.Rules {
 				if err := enc.Encode(map[string]any{"pack": p.Name, "signal": r.Name, "question": r.Question, "unit": r.Unit,
-					"severity": r.Severity, "lesson": r.Lesson, "expr": r.Exprs, "metrics": r.Metrics()}); err != nil {
+					"severity": r.Severity, "lesson": r.Lesson, "expr": r.Exprs, "metrics": r.Metrics(), "overridden": r.Overridden}); err != nil {
 					return err
 				}
 			}
@@ -107,7 +107,11 @@ func listPacks(e env, packs []*signal.Pack, asJSON bool) error {
 		}
 		fmt.Fprintf(w, "%s\tversion %d\t\t%s\n", p.Name, p.Version, p.Title)
 		for _, r := range p.Rules {
-			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", r.Name, r.Severity, r.Unit, r.Question)
+			note := ""
+			if len(r.Overridden) > 0 {
+				note = "  [overridden: " + strings.Join(r.Overridden, "; ") + "]"
+			}
+			fmt.Fprintf(w, "  %s\t%s\t%s\t%s%s\n", r.Name, r.Severity, r.Unit, r.Question, note)
 			n++
 		}
 	}
@@ -249,6 +253,9 @@ func explainRule(ctx context.Context, e env, cfg config, packs []*signal.Pack, n
 		fmt.Fprintf(w, "; no value below %g events", rule.MinEvents)
 	}
 	fmt.Fprintln(w)
+	for _, o := range rule.Overridden {
+		fmt.Fprintf(w, "  overridden by the configuration: %s\n", o)
+	}
 	for i, x := range rule.Exprs {
 		if len(rule.Exprs) > 1 {
 			fmt.Fprintf(w, "  form %d:\n", i+1)
