@@ -581,7 +581,7 @@ func (s *server) signal(c *gin.Context) {
 	}
 	b.Related = related(v, sv)
 	for _, x := range s.src.Status().Rules {
-		if x.Rule == r && x.Cluster == sv.Signal.Entity.Get("cluster") && x.Form >= 0 && x.Form < len(r.Exprs) {
+		if x.Rule != nil && x.Rule.Name == r.Name && x.Cluster == sv.Signal.Entity.Get("cluster") && x.Form >= 0 && x.Form < len(r.Exprs) {
 			b.Expr = r.Exprs[x.Form]
 		}
 	}

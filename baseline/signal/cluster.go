@@ -405,6 +405,10 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 				continue
 			}
 		}
+		if idx == none {
+			s.stats.Disabled++
+			continue
+		}
 		m := &s.marks[idx]
 		o := Observation{Signal: s.signals[idx], Value: e.v, Members: int(e.members), Expected: int(e.members + e.missing)}
 		if e.events == e.events {
@@ -438,13 +442,18 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 func (s *Stream) newSignal(c *cluster, rule, ls uint32) (uint32, bool) {
 	r := s.rules[rule]
 	entity := slices.Clone(c.table.labels(ls))
+	asked := r.Of(entity)
+	if asked == nil { // an override switches it off for this entity
+		c.rules[rule].signals[ls] = none
+		return none, true
+	}
 	id := MakeID(r.Name, entity)
 	sig := s.signalAt[id]
 	if sig == nil {
 		if len(s.signals) >= s.opts.MaxSignals {
 			return 0, false
 		}
-		sig = s.addSignal(&Signal{ID: id, Rule: r.Rule, Entity: entity}, rule, s.clusterAt[c.name])
+		sig = s.addSignal(&Signal{ID: id, Rule: asked, Entity: entity}, rule, s.clusterAt[c.name])
 		c.order = append(c.order, sig.Index)
 		c.fresh++
 	}

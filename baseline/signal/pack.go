@@ -1,11 +1,9 @@
 package signal
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"path"
 	"regexp"
@@ -29,6 +27,7 @@ type Pack struct {
 	Version int    // counts up with every change of the pack's meaning
 	Origin  string // where it was read from, for messages
 	Rules   []*Rule
+	Tests   []*PackTest // what the file says its rules must do; nothing runs them but package packtest
 }
 
 // Bounds on a pack file. A file beyond them is refused.
@@ -70,6 +69,7 @@ type (
 	packFile struct {
 		Pack   packHead    `yaml:"pack"`
 		Groups []packGroup `yaml:"groups"`
+		Tests  []packTest  `yaml:"tests"`
 	}
 	packHead struct {
 		Name    string `yaml:"name"`
@@ -130,22 +130,21 @@ func LoadPack(data []byte, origin string) (*Pack, error) {
 		return nil, fmt.Errorf("%s: pack has %d bytes, at most %d are allowed", origin, len(data), PackBytesMax)
 	}
 	l := packLoader{origin: origin, data: data}
-	var f packFile
-	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	if err := dec.Decode(&f); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("%s:1:1: pack is empty", origin)
-		}
-		return nil, l.wrap(err)
-	}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return nil, l.wrap(err)
+	}
+	if len(file.Docs) == 0 || len(file.Docs) == 1 && file.Docs[0].Body == nil {
+		return nil, fmt.Errorf("%s:1:1: pack is empty", origin)
 	}
 	if len(file.Docs) != 1 {
 		return nil, fmt.Errorf("%s:1:1: a pack is one YAML document, this file has %d", origin, len(file.Docs))
 	}
 	l.file = file
+	var f packFile
+	if err := yaml.NodeToValue(file.Docs[0].Body, &f, yaml.Strict()); err != nil {
+		return nil, l.wrap(err)
+	}
 	p := &Pack{Name: f.Pack.Name, Title: f.Pack.Title, Version: f.Pack.Version, Origin: origin}
 	if p.Name == "" {
 		return nil, l.errorf("$.pack", "pack.name is missing")
@@ -183,6 +182,16 @@ func LoadPack(data []byte, origin string) (*Pack, error) {
 	if len(p.Rules) == 0 {
 		return nil, fmt.Errorf("%s:1:1: pack %q has no rules", origin, p.Name)
 	}
+	if len(f.Tests) > PackTestsMax {
+		return nil, l.errorf("$.tests", "a pack holds at most %d tests", PackTestsMax)
+	}
+	for i := range f.Tests {
+		t, err := l.test(p, &f.Tests[i], fmt.Sprintf("$.tests[%d]", i))
+		if err != nil {
+			return nil, err
+		}
+		p.Tests = append(p.Tests, t)
+	}
 	return p, nil
 }
 
@@ -206,18 +215,7 @@ func (l *packLoader) wrap(err error) error {
 
 // errorf reports a fault at the YAML path, or at the nearest parent that exists.
 func (l *packLoader) errorf(at, format string, args ...any) error {
-	line, col := 1, 1
-	for p := at; p != ""; {
-		if n := l.node(p); n != nil && n.GetToken() != nil && n.GetToken().Position != nil {
-			line, col = n.GetToken().Position.Line, n.GetToken().Position.Column
-			break
-		}
-		i := strings.LastIndexAny(p, ".[")
-		if i < 0 {
-			break
-		}
-		p = p[:i]
-	}
+	line, col := l.position(at)
 	return fmt.Errorf("%s:%d:%d: %w", l.origin, line, col, fmt.Errorf(format, args...))
 }
 

@@ -141,7 +141,7 @@ var (
 	braces    = regexp.MustCompile(`\{\{.*?\}\}`)
 	// labels that a summary or a command takes from the entity
 	labelRef = regexp.MustCompile(`\$labels\.([a-z_]+)`)
-	units    = []string{"ratio", "s", "B/s", "/s", "cores", "d", "×"}
+	units    = []string{"ratio", "s", "B", "B/s", "/s", "cores", "d", "×"}
 )
 
 func TestEveryRuleSaysWhatItMeans(t *testing.T) {

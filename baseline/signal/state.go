@@ -50,7 +50,8 @@ func (s *Stream) signature() print {
 func (s *Stats) counters() []*int64 {
 	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
 		&s.Unusable, &s.Histograms, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
-		&s.Evicted}
+		&s.Evicted,
+		&s.Disabled}
 }
 
 // AppendState appends the stream's complete state to dst. A stream with the same options that restores it gives the same
@@ -489,13 +490,17 @@ func (s *Stream) restoreSignals(r *stateReader) {
 		if !ok || !s.rules[ri].about(entity) {
 			continue
 		}
+		asked := s.rules[ri].Of(entity)
+		if asked == nil {
+			continue
+		}
 		c := s.clusters[ci]
 		id := MakeID(name, entity)
 		if s.signalAt[id] != nil {
 			r.fail()
 			return
 		}
-		sig := s.addSignal(&Signal{ID: id, Rule: s.rules[ri].Rule, Entity: entity}, ri, uint16(ci))
+		sig := s.addSignal(&Signal{ID: id, Rule: asked, Entity: entity}, ri, uint16(ci))
 		m := &s.marks[sig.Index]
 		m.members, m.at = int32(members), at
 		c.order = append(c.order, sig.Index)

@@ -40,6 +40,7 @@ type Stats struct {
 	Incomplete  int64 // values not given because too many of their series were missing
 	FewEvents   int64 // values not given because too few events were behind them
 	OverSignals int64 // values not given because the limit of signals was reached
+	Disabled    int64 // values not given because an override switches their signal off
 	Evicted     int64 // series forgotten after an hour without samples, with spellings of them
 
 	PerSeriesBytes int // memory of a tracked series, without label strings
@@ -264,7 +265,8 @@ func (s *Stream) publish() {
 var counted = func() (out []*metrics.Counter) {
 	for _, name := range []string{"samples", "samples_needed", "samples_ignored", "samples_duplicate", "samples_late", "samples_out_of_order",
 		"samples_replica", "samples_future", "samples_refused", "samples_stale", "samples_unusable", "histograms", "resets", "takeovers",
-		"series_bad", "samples_over_series", "values_incomplete", "values_few_events", "values_over_signals", "series_evicted"} {
+		"series_bad", "samples_over_series", "values_incomplete", "values_few_events", "values_over_signals", "series_evicted",
+		"values_disabled"} {
 		out = append(out, metrics.NewCounter("wrackline_signal_"+name+"_total"))
 	}
 	return out

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -63,6 +65,48 @@ type signalsConfig struct {
 type packsConfig struct {
 	Files   []string `yaml:"files"`   // further packs
 	Disable []string `yaml:"disable"` // signal names or globs
+	// Overrides change rules of packs; they apply in order.
+	Overrides []overrideConfig         `yaml:"overrides"`
+	place     func(path string) string // where a YAML path stands in the file, as file:line:column
+}
+
+type overrideConfig struct {
+	Match    string            `yaml:"match"` // a glob of signal names
+	Where    map[string]string `yaml:"where"` // label: regular expression; with severity and enabled only
+	Severity string            `yaml:"severity"`
+	Enabled  *bool             `yaml:"enabled"`
+	Effect   struct {
+		Abs    *float64 `yaml:"abs"`
+		Rel    *float64 `yaml:"rel"`
+		Events *float64 `yaml:"events"`
+	} `yaml:"effect"`
+	For duration `yaml:"for"`
+}
+
+// overrides returns the overrides in the engine's words.
+func (p *packsConfig) overrides() ([]signal.Override, error) {
+	out := make([]signal.Override, len(p.Overrides))
+	for i, o := range p.Overrides {
+		d := time.Duration(o.For)
+		if d%time.Minute != 0 || d > 2*time.Hour {
+			return nil, p.overrideError(&signal.OverrideError{Index: i, Field: "for", Msg: "want whole minutes up to 2h"})
+		}
+		out[i] = signal.Override{Match: o.Match, Where: o.Where, Severity: signal.Severity(o.Severity), Enabled: o.Enabled,
+			EffectAbs: o.Effect.Abs, EffectRel: o.Effect.Rel, EffectEvents: o.Effect.Events, Persist: int(d / time.Minute)}
+	}
+	return out, nil
+}
+
+// overrideError says where in the file the override stands.
+func (p *packsConfig) overrideError(err *signal.OverrideError) error {
+	at := fmt.Sprintf("packs.overrides[%d]", err.Index)
+	if err.Field != "" {
+		at += "." + err.Field
+	}
+	if p.place != nil {
+		return fmt.Errorf("%s: %s: %s", p.place("$."+at), at, err.Msg)
+	}
+	return fmt.Errorf("%s: %s", at, err.Msg)
 }
 
 type trackConfig struct {
@@ -122,6 +166,7 @@ func loadConfig(file string) (config, error) {
 	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
 		return c, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
 	}
+	c.Packs.place = func(path string) string { return placeInFile(file, data, path) }
 	dir := filepath.Dir(file)
 	for i, p := range c.Packs.Files {
 		if !filepath.IsAbs(p) {
@@ -132,6 +177,33 @@ func loadConfig(file string) (config, error) {
 		return c, fmt.Errorf("%s: %w", file, err)
 	}
 	return c, nil
+}
+
+// placeInFile returns file:line:column of a YAML path, or of its nearest parent.
+func placeInFile(file string, data []byte, path string) string {
+	f, err := parser.ParseBytes(data, 0)
+	for p := path; err == nil && p != ""; p = p[:max(strings.LastIndexAny(p, ".["), 0)] {
+		at, err := yaml.PathString(p)
+		if err != nil {
+			continue
+		}
+		n, err := at.FilterFile(f)
+		if err != nil || n == nil {
+			continue
+		}
+		switch m := n.(type) { // the parser gives a mapping's colon
+		case *ast.MappingNode:
+			if !m.IsFlowStyle && len(m.Values) > 0 {
+				n = m.Values[0].Key
+			}
+		case *ast.MappingValueNode:
+			n = m.Key
+		}
+		if t := n.GetToken(); t != nil && t.Position != nil {
+			return fmt.Sprintf("%s:%d:%d", file, t.Position.Line, t.Position.Column)
+		}
+	}
+	return file
 }
 
 var envRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
@@ -269,8 +341,8 @@ func (c *config) tokens() ([]ingest.Token, error) {
 // randomToken returns a token that nobody has.
 func randomToken() string { return rand.Text() + rand.Text() }
 
-// packs returns the embedded packs and those of the configuration, without the disabled rules.
-func (c *config) packs() ([]*signal.Pack, error) {
+// allPacks returns the embedded packs and those of the configuration, as their files have them.
+func (c *config) allPacks() ([]*signal.Pack, error) {
 	packs, err := signal.Embedded()
 	if err != nil {
 		return nil, err
@@ -285,6 +357,15 @@ func (c *config) packs() ([]*signal.Pack, error) {
 			return nil, err
 		}
 		packs = append(packs, p)
+	}
+	return packs, nil
+}
+
+// packs returns all packs without the disabled rules, and with what the configuration overrides.
+func (c *config) packs() ([]*signal.Pack, error) {
+	packs, err := c.allPacks()
+	if err != nil {
+		return nil, err
 	}
 	matched := make([]bool, len(c.Packs.Disable))
 	for _, p := range packs {
@@ -306,6 +387,16 @@ func (c *config) packs() ([]*signal.Pack, error) {
 		if !ok {
 			return nil, fmt.Errorf("packs.disable: no signal matches %q; wrackline packs list names them", c.Packs.Disable[i])
 		}
+	}
+	overrides, err := c.Packs.overrides()
+	if err != nil {
+		return nil, err
+	}
+	if err := signal.ApplyOverrides(packs, overrides); err != nil {
+		if oe, ok := errors.AsType[*signal.OverrideError](err); ok {
+			return nil, c.Packs.overrideError(oe)
+		}
+		return nil, err
 	}
 	return packs, nil
 }

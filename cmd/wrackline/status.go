@@ -59,6 +59,7 @@ func skips(st *signal.Stats) []skip {
 		{"series_over_limit", st.OverSeries, "samples", "of new series beyond signals.series_max; refused", true},
 		{"series_evicted", st.Evicted, "series", "forgotten after an hour of silence", false},
 		{"signals_over_limit", st.OverSignals, "windows", "of new signals beyond signals.signals_max; not learned", true},
+		{"signals_disabled", st.Disabled, "windows", "of signals that packs.overrides switches off for some entities", false},
 		{"windows_incomplete", st.Incomplete, "windows", "of signals of which more than a tenth of the series was missing; not judged", false},
 	}
 }
