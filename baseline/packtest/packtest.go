@@ -72,6 +72,9 @@ func RunTest(p *signal.Pack, t *signal.PackTest) ([]Result, error) {
 			}
 		}
 	}
+	// A cluster is only learned for its first hour. That of a test is older, even if what is tested appears with the fault.
+	pack.Rules = append(pack.Rules, &signal.Rule{Pack: p.Name, Name: "packtest.life", Exprs: []string{"max by (cluster) (" + life + ")"},
+		Severity: signal.Info, Params: model.Defaults()})
 	var err error
 	r.engine, err = baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*signal.Pack{&pack}}, Sink: &r})
 	if err != nil {
@@ -91,6 +94,9 @@ func RunTest(p *signal.Pack, t *signal.PackTest) ([]Result, error) {
 	return out, nil
 }
 
+// life is a series that every cluster of a test has, from the beginning to the end.
+const life = "wrackline_packtest_life"
+
 type run struct {
 	test    *signal.PackTest
 	engine  *baseline.Engine
@@ -105,6 +111,7 @@ type sender struct {
 	batch  series.Batch
 	labels []series.Labels
 	series []*signal.TestSeries
+	life   series.Labels
 }
 
 // AppendLabels implements series.LabelReader.
@@ -120,7 +127,10 @@ func (r *run) play() {
 		c := x.Labels.Get("cluster")
 		s := byCluster[c]
 		if s == nil {
-			s = &sender{}
+			s = &sender{life: series.Labels{{Name: series.NameLabel, Value: life}}}
+			if c != "" {
+				s.life = append(s.life, series.Label{Name: "cluster", Value: c})
+			}
 			s.batch.Sender, s.batch.Cluster, s.batch.Labels = "test "+c, c, s
 			byCluster[c] = s
 			names = append(names, c)
@@ -131,11 +141,11 @@ func (r *run) play() {
 	for _, c := range names {
 		r.senders = append(r.senders, byCluster[c])
 	}
-	steps, last := 0, 0
+	last := 0
 	for i := range r.test.Series {
-		x := &r.test.Series[i]
-		steps, last = max(steps, len(x.Warm)), max(last, len(x.Values))
+		last = max(last, len(r.test.Series[i].Values))
 	}
+	steps := int(r.test.WarmMs / r.test.WarmStepMs())
 	for i := range steps {
 		t := r.start - int64(steps-i)*r.test.WarmStepMs()
 		r.send(t, func(x *signal.TestSeries) float64 {
@@ -167,17 +177,20 @@ func (r *run) send(t int64, value func(*signal.TestSeries) float64) {
 		b := &s.batch
 		b.ReceivedMs = t + 1000
 		b.Entries, b.Samples, s.labels = b.Entries[:0], b.Samples[:0], s.labels[:0]
-		for _, x := range s.series {
+		add := func(l series.Labels, v float64) {
 			key++
-			v := value(x)
 			if math.IsNaN(v) && !series.IsStale(v) {
-				continue
+				return
 			}
 			n := uint32(len(b.Samples))
 			b.Entries = append(b.Entries, series.Entry{Key: key * 0x9e3779b97f4a7c15, SampleLo: n, SampleHi: n + 1})
 			b.Samples = append(b.Samples, series.Sample{T: t, V: v})
-			s.labels = append(s.labels, x.Labels)
+			s.labels = append(s.labels, l)
 		}
+		for _, x := range s.series {
+			add(x.Labels, value(x))
+		}
+		add(s.life, 1)
 		r.engine.Apply(b, 0)
 	}
 }
@@ -200,7 +213,7 @@ func (r *run) Observe(b baseline.Batch) {
 			}
 			m := moment{*v, t}
 			m.Top = nil
-			if t > 0 || len(r.test.Series[0].Warm) == 0 {
+			if t > 0 {
 				w.values++
 			}
 			if w.HasValue && t == w.AtMs {

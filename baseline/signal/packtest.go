@@ -313,6 +313,7 @@ var testTerm = regexp.MustCompile(`^(now(?:[+-](?:[0-9]+(?:ms|s|m|h|d|w))+)?|pre
 func parseValues(text string, t *PackTest, noise float64, salt string) (s TestSeries, first int, err error) {
 	start, step := math.NaN(), 0.0 // of the first term
 	last := math.NaN()             // slope of the last one
+	clock, counter := false, false // what the series seems to be
 	var prev float64
 	for n, term := range strings.Fields(text) {
 		if len(s.Values) > testValuesMax {
@@ -364,6 +365,7 @@ func parseValues(text string, t *PackTest, noise float64, salt string) (s TestSe
 					count = 0
 				}
 			case strings.HasPrefix(m[1], "now"):
+				clock = true
 				from = float64(PackTestStart.Unix())
 				if rest := strings.TrimPrefix(m[1], "now"); rest != "" {
 					d, err := duration(rest[1:])
@@ -389,6 +391,7 @@ func parseValues(text string, t *PackTest, noise float64, salt string) (s TestSe
 			last = slope
 			if n == 0 {
 				start, step = from, slope
+				counter = m[2] != ""
 			}
 		}
 		if n == 0 {
@@ -411,13 +414,16 @@ func parseValues(text string, t *PackTest, noise float64, salt string) (s TestSe
 	} else {
 		s.After = [3]float64{math.NaN(), math.NaN(), math.NaN()}
 	}
-	s.warm(t, start, step, noise, salt)
+	s.warm(t, start, step)
+	if noise > 0 && !clock {
+		s.wobble(noise, counter, salt)
+	}
 	return s, first, nil
 }
 
 // warm continues the first term into the past. A counter that would begin below zero is lifted as a whole: nobody sees how much a
 // counter is, only by how much it grows.
-func (s *TestSeries) warm(t *PackTest, start, step, noise float64, salt string) {
+func (s *TestSeries) warm(t *PackTest, start, step float64) {
 	n := int(t.WarmMs / t.WarmStepMs())
 	if n == 0 || math.IsNaN(start) {
 		return
@@ -434,21 +440,33 @@ func (s *TestSeries) warm(t *PackTest, start, step, noise float64, salt string) 
 			s.After[i] -= low
 		}
 	}
+	s.Warm = make([]float64, n)
+	for i := range s.Warm {
+		s.Warm[i] = start - per*float64(n-i)
+	}
+}
+
+// wobble makes values vary by a share of themselves, or of what a counter grows by. The same series varies the same way each time.
+func (s *TestSeries) wobble(noise float64, counter bool, salt string) {
 	h := uint64(14695981039346656037)
 	for i := range len(salt) {
 		h = (h ^ uint64(salt[i])) * 1099511628211
 	}
-	s.Warm = make([]float64, n)
-	for i := range s.Warm {
-		h += 0x9e3779b97f4a7c15
-		z := (h ^ h>>30) * 0xbf58476d1ce4e5b9
-		z = (z ^ z>>27) * 0x94d049bb133111eb
-		u := float64((z^z>>31)>>11)/(1<<52) - 1 // −1 to 1
-		switch {
-		case step != 0:
-			s.Warm[i] = start - per*(float64(n-i)-noise*u)
-		default:
-			s.Warm[i] = start * (1 + noise*u)
+	for _, values := range [][]float64{s.Warm, s.Values} {
+		before := math.NaN()
+		for i, v := range values {
+			h += 0x9e3779b97f4a7c15
+			z := (h ^ h>>30) * 0xbf58476d1ce4e5b9
+			z = (z ^ z>>27) * 0x94d049bb133111eb
+			u := float64((z^z>>31)>>11)/(1<<52) - 1 // −1 to 1
+			step := v
+			if counter {
+				step = v - before
+			}
+			if !math.IsNaN(step) && !math.IsNaN(v) && step > 0 {
+				values[i] = v + noise*u*step
+			}
+			before = v
 		}
 	}
 }
