@@ -605,6 +605,9 @@ func (c *cluster) project(s *Stream, id uint32) {
 	for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
 		b := &s.binds[i]
 		lp := s.leaves[b.leaf]
+		if b.static == none {
+			continue // its labels have not been seen since the rules have changed
+		}
 		if len(lp.dynamic) == 0 && !lp.workload && !lp.kind && !lp.node {
 			b.ls = b.static
 			continue
