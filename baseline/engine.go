@@ -250,7 +250,7 @@ func (e *Engine) Stats() signal.Stats {
 func (e *Engine) Publish() {
 	e.sinceView = 0
 	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.signals)), byID: make(map[string]int, len(e.signals))}
-	for _, s := range e.stream.Signals() {
+	for s := range e.stream.InOrder {
 		if int(s.Index) >= len(e.last) || e.last[s.Index].v.Signal != s {
 			continue
 		}
@@ -275,19 +275,79 @@ func (e *Engine) Publish() {
 	e.statsMu.Unlock()
 }
 
+// Reload prepares other options: another set of rules, limits or another time zone. What is learned of signals that are still asked
+// goes on, without losing a window; the rest is dropped, and new signals begin. After an error nothing has changed, and nothing has
+// before commit is called. Both belong to the fold, with nothing folded in between. Recorder and Sink stay what they are.
+func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit func() ReloadResult, err error) {
+	next := &Engine{opts: e.opts}
+	next.opts.Stream, next.opts.Location = stream, loc
+	if loc == nil {
+		next.opts.Location = time.UTC
+	}
+	if next.stream, err = signal.NewStream(stream, e.closed); err != nil {
+		return nil, err
+	}
+	if err := next.stream.RestoreState(e.stream.AppendState(nil)); err != nil {
+		return nil, fmt.Errorf("restore signals: %w", err)
+	}
+	return func() ReloadResult {
+		before := make(map[string]*signal.Signal, len(e.signals))
+		for s := range e.judged {
+			before[s.ID] = s
+		}
+		res := ReloadResult{Dropped: len(before)}
+		for s := range next.stream.InOrder {
+			m := next.model(s)
+			if was := before[s.ID]; was != nil {
+				*m = e.models[was.Index/chunkLen][was.Index%chunkLen]
+				l := e.last[was.Index]
+				if l.v.Signal != nil {
+					l.v.Signal = s
+				}
+				next.last[s.Index] = l
+				res.Kept++
+				res.Dropped--
+			}
+		}
+		modelsOrphaned.Add(res.Dropped)
+		e.opts, e.stream = next.opts, next.stream
+		e.models, e.signals, e.last = next.models, next.signals, next.last
+		e.Publish()
+		return res
+	}, nil
+}
+
+// ReloadResult says what became of the signals at a Reload.
+type ReloadResult struct{ Kept, Dropped int }
+
+// Explain returns what a rule makes of what arrives, and ExplainPod why a pod was folded into a workload. Both belong to the fold.
+func (e *Engine) Explain(rule string) signal.Explanation { return e.stream.Explain(rule) }
+
+// ExplainPod: see Explain.
+func (e *Engine) ExplainPod(cluster, namespace, pod string) (signal.PodExplanation, bool) {
+	return e.stream.ExplainPod(cluster, namespace, pod)
+}
+
 // ModelsMax bounds how many models Restore accepts, against a hostile or broken store.
 const ModelsMax = 4 << 20
 
 // AppendStream appends the fold's state without the models, for a checkpoint.
 func (e *Engine) AppendStream(dst []byte) []byte { return e.stream.AppendState(dst) }
 
+// judged calls yield for every signal that has a model, in an order that does not depend on their numbers.
+func (e *Engine) judged(yield func(*signal.Signal) bool) {
+	for s := range e.stream.InOrder {
+		if int(s.Index) < len(e.signals) && e.signals[s.Index] == s && !yield(s) {
+			return
+		}
+	}
+}
+
 // Models yields every model's id and bytes, in a stable order. The bytes are borrowed until the next yield.
 func (e *Engine) Models(yield func(id string, data []byte) bool) {
 	var buf []byte
-	for i, s := range e.signals {
-		if s == nil {
-			continue
-		}
+	for s := range e.judged {
+		i := s.Index
 		buf = e.models[i/chunkLen][i%chunkLen].AppendBinary(buf[:0])
 		if !yield(s.ID, buf) {
 			return
@@ -307,10 +367,8 @@ func (e *Engine) Restore(pos uint64, stream []byte, models func(yield func(id st
 		n++
 		return n < ModelsMax
 	})
-	for _, s := range e.stream.Signals() {
-		if s != nil {
-			e.model(s)
-		}
+	for s := range e.stream.InOrder {
+		e.model(s)
 	}
 	modelsOrphaned.Add(len(e.pending))
 	e.pending = map[string][]byte{}

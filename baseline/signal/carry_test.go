@@ -107,7 +107,9 @@ func TestChangedRulesLoseNoWindow(t *testing.T) {
 	t.Logf("seed %d: %d windows, %d values of new rules compared", seed, len(got.windows), fresh)
 }
 
-func within(a, b, rel float64) bool { return a == b || math.Abs(a-b) <= rel*max(math.Abs(a), math.Abs(b)) }
+func within(a, b, rel float64) bool {
+	return a == b || math.Abs(a-b) <= rel*max(math.Abs(a), math.Abs(b))
+}
 
 // TestOtherExpressionIsOtherSignal holds that a baseline goes on when a rule keeps an expression, and not when it asks something else.
 func TestOtherExpressionIsOtherSignal(t *testing.T) {

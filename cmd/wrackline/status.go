@@ -58,6 +58,7 @@ func skips(st *signal.Stats) []skip {
 		{"series_bad", st.BadSeries, "samples", "of series with invalid labels; refused", true},
 		{"series_over_limit", st.OverSeries, "samples", "of new series beyond signals.series_max; refused", true},
 		{"series_evicted", st.Evicted, "series", "forgotten after an hour of silence", false},
+		{"signals_retired", st.Retired, "signals", "dropped with their baselines after storage.retention without a value", false},
 		{"signals_over_limit", st.OverSignals, "windows", "of new signals beyond signals.signals_max; not learned", true},
 		{"windows_incomplete", st.Incomplete, "windows", "of signals of which more than a tenth of the series was missing; not judged", false},
 	}
@@ -95,7 +96,7 @@ func (s source) Status() ui.Status {
 		out.Store.Err = *e
 	}
 	titles := map[string]string{}
-	for _, p := range a.packs {
+	for _, p := range *a.packs.Load() {
 		titles[p.Name] = p.Title
 	}
 	for i := range st.Rules {
