@@ -320,12 +320,12 @@ func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit
 // ReloadResult says what became of the signals at a Reload.
 type ReloadResult struct{ Kept, Dropped int }
 
-// Explain returns what a rule makes of what arrives, and ExplainPod why a pod was folded into a workload. Both belong to the fold.
+// Explain returns what a rule makes of what arrives. It belongs to the fold.
 func (e *Engine) Explain(rule string) signal.Explanation { return e.stream.Explain(rule) }
 
-// ExplainPod: see Explain.
-func (e *Engine) ExplainPod(cluster, namespace, pod string) (signal.PodExplanation, bool) {
-	return e.stream.ExplainPod(cluster, namespace, pod)
+// FindPods returns why the pods of a name were folded into their workloads; an empty cluster or namespace is any. It belongs to the fold.
+func (e *Engine) FindPods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
+	return e.stream.FindPods(cluster, namespace, pod, limit)
 }
 
 // ModelsMax bounds how many models Restore accepts, against a hostile or broken store.

@@ -31,6 +31,20 @@ func (s source) Range(id string, from, to int64, points int) ([]ui.Point, int64,
 	return out, step, err
 }
 
+// Pods and Explain look at the fold itself, so they wait for the request that is being folded.
+func (s source) Pods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
+	s.a.fold.Lock()
+	defer s.a.fold.Unlock()
+	return s.a.engine.FindPods(cluster, namespace, pod, limit)
+}
+
+// Explain: see Pods.
+func (s source) Explain(rule string) signal.Explanation {
+	s.a.fold.Lock()
+	defer s.a.fold.Unlock()
+	return s.a.engine.Explain(rule)
+}
+
 // skip is one of the stream's counters of samples that were not used as they came.
 type skip struct {
 	Name    string
