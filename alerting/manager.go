@@ -168,6 +168,29 @@ func (m *Manager) SetNotificationsPerDay(n int) {
 	orInt(&m.opts.NotificationsPerDay, 5)
 }
 
+// SetRules changes Options.Rule. Alarms whose rule is gone end as gone, since nobody judges them any more. It belongs to the fold.
+func (m *Manager) SetRules(rule func(name string) *signal.Rule) {
+	m.opts.Rule = rule
+	for _, inc := range m.open {
+		for _, s := range inc.slots {
+			if r := rule(s.m.Name); r != nil {
+				s.m.Rule = r
+			} else if s.m.Ended == 0 {
+				s.m.end(inc, inc.seen, "gone")
+			}
+		}
+		inc.dirty = true
+	}
+	for _, s := range slices.Clone(m.loose) {
+		if r := rule(s.m.Name); r != nil {
+			s.m.Rule = r
+		} else {
+			m.dropLoose(s)
+		}
+	}
+	m.publish(m.snap.Load().T)
+}
+
 // Snapshot returns the present picture. It is immutable and never nil.
 func (m *Manager) Snapshot() *Snapshot { return m.snap.Load() }
 

@@ -702,3 +702,41 @@ func TestSentencesAreOneSafeLine(t *testing.T) {
 		t.Errorf("Cut = %q", got)
 	}
 }
+
+func TestAlarmsOfVanishedRulesEndAsGone(t *testing.T) {
+	b := newBench(Options{})
+	dns, cpu := sig(servfail), sig(wlCPU, "namespace", "shop", "workload", "cart")
+	b.minutes(5)
+	b.alarm(dns, model.High, 0.31, 3)
+	b.alarm(cpu, model.High, 3, 1)
+	b.minutes(3)
+	if n := len(b.m.Snapshot().Open); n != 1 {
+		t.Fatalf("open incidents = %d, want 1", n)
+	}
+	renamed := *wlCPU
+	renamed.Question = "Is it another?"
+	delete(b.on, dns)
+	b.m.SetRules(func(name string) *signal.Rule {
+		if name == wlCPU.Name {
+			return &renamed
+		}
+		return nil
+	})
+	inc := b.m.Snapshot().Open[0]
+	for i := range inc.Members {
+		m := &inc.Members[i]
+		if gone := m.Ending == "gone"; gone != (m.Name == servfail.Name) || m.Name == wlCPU.Name && m.Rule != &renamed {
+			t.Errorf("%s: ending %q, rule %v", m.Name, m.Ending, m.Rule)
+		}
+	}
+	delete(b.on, cpu)
+	b.m.SetRules(func(string) *signal.Rule { return nil })
+	b.minutes(30)
+	s := b.m.Snapshot()
+	if len(s.Open) != 0 || len(s.Closed) != 1 || s.Closed[0].Resolution != "gone" {
+		t.Errorf("open %d, closed %+v", len(s.Open), s.Closed)
+	}
+	if got := b.reasons(); !strings.HasSuffix(got, "resolved") {
+		t.Errorf("told %q; the closing word is missing", got)
+	}
+}

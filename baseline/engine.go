@@ -65,7 +65,6 @@ type Engine struct {
 	nowMs   int64             // receive stamp of the last applied request
 
 	verdicts  []Verdict        // reused for each window
-	order     []*signal.Signal // sorted by id, for Publish
 	params    model.Params     // scratch of closed
 	sinceView int              // windows closed since a view was published
 
@@ -251,13 +250,8 @@ func (e *Engine) Stats() signal.Stats {
 // lock to make senders that have closed no window yet visible too.
 func (e *Engine) Publish() {
 	e.sinceView = 0
-	// Signals are never taken away, so the order changes only when there are more.
-	if all := e.stream.Signals(); len(all) != len(e.order) {
-		e.order = append(e.order[:0], all...)
-		slices.SortFunc(e.order, func(a, b *signal.Signal) int { return strings.Compare(a.ID, b.ID) })
-	}
-	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.order))}
-	for _, s := range e.order {
+	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.signals))}
+	for s := range e.stream.InOrder {
 		if int(s.Index) >= len(e.last) || e.last[s.Index].v.Signal != s {
 			continue
 		}
@@ -271,11 +265,69 @@ func (e *Engine) Publish() {
 		}
 		v.Signals = append(v.Signals, sv)
 	}
+	// The stream keeps each cluster's signals in order; only several clusters have to be merged.
+	byID := func(a, b SignalView) int { return strings.Compare(a.Signal.ID, b.Signal.ID) }
+	if !slices.IsSortedFunc(v.Signals, byID) {
+		slices.SortFunc(v.Signals, byID)
+	}
 	e.view.Store(v)
 	st := e.stream.Stats()
 	e.statsMu.Lock()
 	e.stats = st
 	e.statsMu.Unlock()
+}
+
+// Reload prepares other options: another set of rules, limits or another time zone. What is learned of signals that are still asked
+// goes on, without losing a window; the rest is dropped, and new signals begin. After an error nothing has changed, and nothing has
+// before commit is called. Both belong to the fold, with nothing folded in between. Recorder and Sink stay what they are.
+func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit func() ReloadResult, err error) {
+	next := &Engine{opts: e.opts}
+	next.opts.Stream, next.opts.Location = stream, loc
+	if loc == nil {
+		next.opts.Location = time.UTC
+	}
+	if next.stream, err = signal.NewStream(stream, e.closed); err != nil {
+		return nil, err
+	}
+	if err := next.stream.RestoreState(e.stream.AppendState(nil)); err != nil {
+		return nil, fmt.Errorf("restore signals: %w", err)
+	}
+	return func() ReloadResult {
+		before := make(map[string]*signal.Signal, len(e.signals))
+		for s := range e.judged {
+			before[s.ID] = s
+		}
+		res := ReloadResult{Dropped: len(before)}
+		for s := range next.stream.InOrder {
+			m := next.model(s)
+			if was := before[s.ID]; was != nil {
+				*m = e.models[was.Index/chunkLen][was.Index%chunkLen]
+				l := e.last[was.Index]
+				if l.v.Signal != nil {
+					l.v.Signal = s
+				}
+				next.last[s.Index] = l
+				res.Kept++
+				res.Dropped--
+			}
+		}
+		modelsOrphaned.Add(res.Dropped)
+		e.opts, e.stream = next.opts, next.stream
+		e.models, e.signals, e.last = next.models, next.signals, next.last
+		e.Publish()
+		return res
+	}, nil
+}
+
+// ReloadResult says what became of the signals at a Reload.
+type ReloadResult struct{ Kept, Dropped int }
+
+// Explain returns what a rule makes of what arrives. It belongs to the fold.
+func (e *Engine) Explain(rule string) signal.Explanation { return e.stream.Explain(rule) }
+
+// FindPods returns why the pods of a name were folded into their workloads; an empty cluster or namespace is any. It belongs to the fold.
+func (e *Engine) FindPods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
+	return e.stream.FindPods(cluster, namespace, pod, limit)
 }
 
 // ModelsMax bounds how many models Restore accepts, against a hostile or broken store.
@@ -284,13 +336,20 @@ const ModelsMax = 4 << 20
 // AppendStream appends the fold's state without the models, for a checkpoint.
 func (e *Engine) AppendStream(dst []byte) []byte { return e.stream.AppendState(dst) }
 
+// judged calls yield for every signal that has a model, in an order that does not depend on their numbers.
+func (e *Engine) judged(yield func(*signal.Signal) bool) {
+	for s := range e.stream.InOrder {
+		if int(s.Index) < len(e.signals) && e.signals[s.Index] == s && !yield(s) {
+			return
+		}
+	}
+}
+
 // Models yields every model's id and bytes, in a stable order. The bytes are borrowed until the next yield.
 func (e *Engine) Models(yield func(id string, data []byte) bool) {
 	var buf []byte
-	for i, s := range e.signals {
-		if s == nil {
-			continue
-		}
+	for s := range e.judged {
+		i := s.Index
 		buf = e.models[i/chunkLen][i%chunkLen].AppendBinary(buf[:0])
 		if !yield(s.ID, buf) {
 			return
@@ -310,10 +369,8 @@ func (e *Engine) Restore(pos uint64, stream []byte, models func(yield func(id st
 		n++
 		return n < ModelsMax
 	})
-	for _, s := range e.stream.Signals() {
-		if s != nil {
-			e.model(s)
-		}
+	for s := range e.stream.InOrder {
+		e.model(s)
 	}
 	modelsOrphaned.Add(len(e.pending))
 	e.pending = map[string][]byte{}

@@ -35,17 +35,17 @@ func (e *Engine) AppendView(dst []byte) []byte {
 		c.i64(&first)
 	}
 	n := int64(0)
-	for i, s := range e.signals {
-		if s != nil && e.last[i].v.Signal == s {
+	for s := range e.judged {
+		if e.last[s.Index].v.Signal == s {
 			n++
 		}
 	}
 	c.i64(&n)
-	for i, s := range e.signals {
-		if s != nil && e.last[i].v.Signal == s {
+	for s := range e.judged {
+		if e.last[s.Index].v.Signal == s {
 			id := s.ID
 			c.str(&id)
-			c.verdict(&e.last[i])
+			c.verdict(&e.last[s.Index])
 		}
 	}
 	return c.b

@@ -5,7 +5,8 @@
 //	GET /api/v1/signals/{id}?range=|from=&to=&points=
 //	GET /api/v1/incidents?state=open|closed&limit=
 //	GET /api/v1/incidents/{id}
-//	GET /api/v1/packs
+//	GET /api/v1/packs, /api/v1/packs/{signal}
+//	GET /api/v1/pods?pod=&namespace=&cluster=
 //	GET /api/v1/status, /api/v1/status/{build|senders|clusters|limits|counters|journal|store|receivers|problems|noise|config}
 
 package ui

@@ -46,6 +46,48 @@ func (f *fake) Incidents() *alerting.Snapshot { return f.snap }
 func (f *fake) Status() Status                { return f.status }
 func (f *fake) Ready() (bool, string)         { return f.ready == "", f.ready }
 
+// Pods knows the pods that weigh in signals.
+func (f *fake) Pods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
+	var out []signal.PodExplanation
+	if f.view == nil || pod == "" {
+		return nil
+	}
+	for i := range f.view.Signals {
+		s := &f.view.Signals[i]
+		for _, m := range s.Top {
+			if m.Name == pod && len(out) < min(limit, 1) && (cluster == "" || cluster == s.Signal.Entity.Get("cluster")) {
+				out = append(out, signal.PodExplanation{Cluster: s.Signal.Entity.Get("cluster"), Namespace: cmp.Or(namespace, "kube-system"), Pod: pod, Workload: "coredns", Kind: "deployment",
+					Why: "kube_pod_owner names a ReplicaSet, and its name ends in a template hash", Sure: true, OwnerKind: "ReplicaSet", OwnerName: "coredns-5d78c9869d", Node: "worker-1", Series: 41})
+			}
+		}
+	}
+	return out
+}
+
+func (f *fake) Explain(rule string) signal.Explanation {
+	if f.view == nil {
+		return signal.Explanation{}
+	}
+	x := signal.RuleExplanation{Cluster: "prod-eu", Expr: "sum(x)", Leaves: []signal.LeafExplanation{{Metric: "x_total", Selector: `x_total{rcode="SERVFAIL"}`, Series: 12, Active: 11, Live: 10, LastT: fakeNow}}}
+	var r *signal.Rule
+	for i := range f.view.Signals {
+		if s := f.view.Signals[i].Signal; s.Rule.Name == rule {
+			r = s.Rule
+			x.Groups = append(x.Groups, s.ID)
+		}
+	}
+	for i := range f.status.Rules { // dormant ones have no signals
+		if u := &f.status.Rules[i]; r == nil && u.Rule != nil && u.Rule.Name == rule {
+			r = u.Rule
+			x.Form, x.Expr, x.Missing = -1, "", u.Missing
+		}
+	}
+	if r == nil {
+		return signal.Explanation{}
+	}
+	return signal.Explanation{Rule: r, Clusters: []signal.RuleExplanation{x}}
+}
+
 func (f *fake) Range(id string, from, to int64, points int) ([]Point, int64, error) {
 	if f.fails {
 		return nil, 0, errors.New("disk on fire")

@@ -28,6 +28,8 @@ func (s *server) funcs() template.FuncMap {
 		"asset":    s.assetURL,
 		"signal":   s.signalURL,
 		"incident": s.incidentURL,
+		"podurl":   s.podURL,
+		"rule":     s.ruleURL,
 		"filter":   s.filterURL,
 		"quantity": alerting.Quantity,
 		"band":     alerting.Range,

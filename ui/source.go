@@ -22,6 +22,10 @@ type Source interface {
 	Range(id string, fromMs, toMs int64, points int) ([]Point, int64, error)
 	// Status returns the rest: who sends, what is matched, limits, counters, receivers.
 	Status() Status
+	// Pods returns into which workloads the pods of a name were folded, and why; an empty cluster or namespace is any.
+	Pods(cluster, namespace, pod string, limit int) []signal.PodExplanation
+	// Explain returns what a rule makes of what arrives; its Rule is nil when there is none of the name.
+	Explain(rule string) signal.Explanation
 	// Ready reports whether requests are accepted, and otherwise what start-up is doing.
 	Ready() (ok bool, doing string)
 }

@@ -61,6 +61,7 @@ type server struct {
 // The handler may be called from any goroutine. It answers:
 //
 //	/ /signals /signals/{id} /incidents /incidents/{id} /receivers /status   pages
+//	/pods /packs/{signal}                                                    why a pod counts where, what a rule makes of what arrives
 //	/chart/{id}.svg                                                          one chart as a picture
 //	/api/v1/…                                                                JSON, see api.go
 //	/static/…                                                                style, script, icon
@@ -93,6 +94,8 @@ func New(src Source, o Options) http.Handler {
 	get("/incidents/:id", s.incident)
 	get("/receivers", s.receivers)
 	get("/status", s.status)
+	get("/pods", s.podsPage)
+	get("/packs/:signal", s.explainPage)
 	get("/chart/:file", s.chartFile)
 	get("/static/:file", s.static)
 	get("/-/healthy", func(c *gin.Context) { c.String(http.StatusOK, "Wrackline is alive.\n") })
@@ -102,6 +105,8 @@ func New(src Source, o Options) http.Handler {
 	get("/api/v1/incidents", s.apiIncidents)
 	get("/api/v1/incidents/:id", s.apiIncident)
 	get("/api/v1/packs", s.apiPacks)
+	get("/api/v1/packs/:signal", s.apiExplain)
+	get("/api/v1/pods", s.apiPods)
 	get("/api/v1/status", s.apiStatus)
 	get("/api/v1/status/:part", s.apiStatus)
 	r.NoRoute(func(c *gin.Context) { s.fail(c, http.StatusNotFound, "There is nothing at this address.") })
@@ -182,7 +187,7 @@ func (s *server) assetURL(name string) string {
 
 func (s *server) loadPages() {
 	layout := template.Must(template.New("layout.html").Funcs(s.funcs()).ParseFS(webFiles, "web/layout.html", "web/parts.html"))
-	for _, name := range []string{"overview", "signals", "signal", "incidents", "incident", "receivers", "status", "error"} {
+	for _, name := range []string{"overview", "signals", "signal", "incidents", "incident", "receivers", "status", "pods", "explain", "error"} {
 		s.pages[name] = template.Must(template.Must(layout.Clone()).ParseFS(webFiles, "web/"+name+".html"))
 	}
 }

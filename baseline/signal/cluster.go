@@ -37,6 +37,8 @@ type cluster struct {
 	live, past int              // series with flagLive, and those of them with flagPast
 	sweepAt    int64
 	arrived    []int64 // by metric: newest sample of a tracked series, when the last window closed
+	asked      []int64 // by leaf: end of the window that was open when a change of rules brought it; 0 = it was always there
+	mixed      bool    // lists are not in order
 	windows    int64
 	early      int64
 	grace      int64
@@ -99,7 +101,7 @@ func (s *Stream) cluster(name string) (uint16, error) {
 func (s *Stream) makeCluster(name string) uint16 {
 	c := &cluster{
 		name: name, table: newLabelTable(), lists: make([][]uint32, len(s.leaves)), rules: make([]ruleState, len(s.rules)),
-		arrived: make([]int64, len(s.metrics)), podAt: map[name2]uint32{}, workloads: map[name2]*workload{}, sets: map[name2]owner{},
+		arrived: make([]int64, len(s.metrics)), asked: make([]int64, len(s.leaves)), podAt: map[name2]uint32{}, workloads: map[name2]*workload{}, sets: map[name2]owner{},
 		jobs: map[name2]owner{}, nodes: map[string]kubeNode{}, ips: map[string]string{}, hosts: map[string]*host{},
 	}
 	for i, r := range s.rules {
@@ -266,6 +268,7 @@ func (s *Stream) covered(h *tracked, w uint32) bool {
 // close evaluates the open window and opens the next.
 func (s *Stream) close(c *cluster, early bool) {
 	c.settle(s)
+	c.tidyLists()
 	end := c.open
 	c.windows++
 	if early {
@@ -314,12 +317,25 @@ func (s *Stream) close(c *cluster, early bool) {
 	s.emit(c, end)
 }
 
+// tidyLists puts the binds of leaves in order of series again, so that sums do not depend on who came first.
+func (c *cluster) tidyLists() {
+	if !c.mixed {
+		return
+	}
+	c.mixed = false
+	for _, l := range c.lists {
+		if !slices.IsSorted(l) {
+			slices.Sort(l)
+		}
+	}
+}
+
 // formOf returns the first form of a rule whose metrics have all arrived, −1 when there is none.
 func (s *Stream) formOf(c *cluster, r *ruleForms, end int64) int {
 next:
 	for i := range r.forms {
 		for _, l := range r.forms[i].leaves {
-			if c.arrived[s.leaves[l].metric] <= end-formMs {
+			if c.arrived[s.leaves[l].metric] <= end-formMs || c.asked[l] != 0 && end <= c.asked[l]+askedWaitMs {
 				continue next
 			}
 		}
@@ -450,7 +466,7 @@ func (s *Stream) newSignal(c *cluster, rule, ls uint32) (uint32, bool) {
 	id := MakeID(r.Name, entity)
 	sig := s.signalAt[id]
 	if sig == nil {
-		if len(s.signals) >= s.opts.MaxSignals {
+		if len(s.signalAt) >= s.opts.MaxSignals {
 			return 0, false
 		}
 		sig = s.addSignal(&Signal{ID: id, Rule: asked, Entity: entity}, rule, s.clusterAt[c.name])
@@ -462,21 +478,22 @@ func (s *Stream) newSignal(c *cluster, rule, ls uint32) (uint32, bool) {
 }
 
 func (s *Stream) addSignal(sig *Signal, rule uint32, ci uint16) *Signal {
-	sig.Index = uint32(len(s.signals))
-	s.signals = append(s.signals, sig)
+	if n := len(s.signalNo); n > 0 {
+		sig.Index = s.signalNo[n-1]
+		s.signalNo = s.signalNo[:n-1]
+	} else {
+		sig.Index = uint32(len(s.signals))
+		s.signals, s.marks = append(s.signals, nil), append(s.marks, mark{})
+	}
+	s.signals[sig.Index], s.marks[sig.Index] = sig, mark{rule: rule, cluster: ci}
 	s.signalAt[sig.ID] = sig
-	s.marks = append(s.marks, mark{rule: rule, cluster: ci})
 	return sig
 }
 
 // emit hands the window on, its observations sorted by id.
 func (s *Stream) emit(c *cluster, end int64) {
-	if c.fresh > 0 {
-		slices.SortFunc(c.order, func(a, b uint32) int { return strings.Compare(s.signals[a].ID, s.signals[b].ID) })
-		c.fresh = 0
-	}
 	s.out = s.out[:0]
-	for _, i := range c.order {
+	for _, i := range s.sorted(c) {
 		if m := &s.marks[i]; m.stamp == end {
 			s.out = append(s.out, s.raw[m.pos])
 		}

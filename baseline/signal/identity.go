@@ -605,6 +605,9 @@ func (c *cluster) project(s *Stream, id uint32) {
 	for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
 		b := &s.binds[i]
 		lp := s.leaves[b.leaf]
+		if b.static == none {
+			continue // its labels have not been seen since the rules have changed
+		}
 		if len(lp.dynamic) == 0 && !lp.workload && !lp.kind && !lp.node {
 			b.ls = b.static
 			continue
@@ -733,6 +736,8 @@ func (c *cluster) settle(s *Stream) {
 
 // PodExplanation says into which workload a pod was folded, and why.
 type PodExplanation struct {
+	Cluster, Namespace   string
+	Pod                  string
 	Workload, Kind       string
 	Sure                 bool   // from owner data or a node's name, not only from the pod's name
 	Held                 bool   // kept out of signals until its owner is known
@@ -753,11 +758,40 @@ func (s *Stream) ExplainPod(cluster, namespace, pod string) (x PodExplanation, o
 	if !ok {
 		return x, false
 	}
+	return s.explainPod(c, i), true
+}
+
+// FindPods explains the pods of a name, at most limit of them. An empty cluster or namespace is any, which costs a look at every pod.
+func (s *Stream) FindPods(cluster, namespace, pod string, limit int) []PodExplanation {
+	var out []PodExplanation
+	if pod == "" {
+		return nil
+	}
+	for _, c := range s.clusters {
+		if cluster != "" && c.name != cluster {
+			continue
+		}
+		if namespace != "" {
+			if i, ok := c.podAt[name2{namespace, pod}]; ok && len(out) < limit {
+				out = append(out, s.explainPod(c, i))
+			}
+			continue
+		}
+		for i := range c.pods {
+			if c.pods[i].name == pod && len(out) < limit {
+				out = append(out, s.explainPod(c, uint32(i)))
+			}
+		}
+	}
+	return out
+}
+
+func (s *Stream) explainPod(c *cluster, i uint32) PodExplanation {
 	p := &c.pods[i]
-	x = PodExplanation{Workload: p.work, Kind: p.kind, Sure: p.sure, Held: p.held, Why: p.why.String(),
+	x := PodExplanation{Cluster: c.name, Namespace: p.ns, Pod: p.name, Workload: p.work, Kind: p.kind, Sure: p.sure, Held: p.held, Why: p.why.String(),
 		OwnerKind: p.ownerKind, OwnerName: p.ownerName, Node: p.node}
 	for id := p.first; id != none; id = s.cold[id].podNext {
 		x.Series++
 	}
-	return x, true
+	return x
 }

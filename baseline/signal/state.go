@@ -17,19 +17,20 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 1
+	stateVersion = 2
 	timeMax      = int64(1) << 45 // Unix milliseconds of the year 3084; nothing later is believed
 )
 
 // The state is a sequence of varints, floats (8 bytes, little endian) and strings (length, bytes). Words and label sets are written
 // where they first occur and referred to by number afterwards. In order:
 //
-//	"wlst", version, signature of the rules (16 bytes)
+//	"wlst", version, signature of the rules (16 bytes), their metrics, leaves and expressions
 //	clocks, counters, replica names, senders, clusters with their identity, signals
-//	only read when the signature is that of the present rules: what has arrived, tracked series with their rings
+//	what has arrived, tracked series with their rings
 //
-// With other rules everything before that is kept: identities, names, and the signals of rules that still ask the same. Series are
-// learned anew with their next samples then, which costs a window or two.
+// With other rules everything is kept that they still need: identities, names, the signals of rules that have an expression in common
+// with what they were, and the rings of series in leaves that are still asked. So an unchanged signal loses no window. Leaves that
+// are new take a series once it has shown its labels again, with its next sample.
 
 // signature names the rules of a stream: two streams with the same one keep the same series in the same leaves.
 func (s *Stream) signature() print {
@@ -50,8 +51,7 @@ func (s *Stream) signature() print {
 func (s *Stats) counters() []*int64 {
 	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
 		&s.Unusable, &s.Histograms, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
-		&s.Evicted,
-		&s.Disabled}
+		&s.Evicted, &s.Disabled, &s.Retired}
 }
 
 // AppendState appends the stream's complete state to dst. A stream with the same options that restores it gives the same
@@ -62,6 +62,7 @@ func (s *Stream) AppendState(dst []byte) []byte {
 	w.num(stateVersion)
 	sig := s.signature()
 	w.b = append(w.b, sig[:]...)
+	s.appendRules(&w)
 	w.int(s.nowMs)
 	w.int(s.eventMs)
 	counters := s.stats.counters()
@@ -81,9 +82,9 @@ func (s *Stream) AppendState(dst []byte) []byte {
 	for _, c := range s.clusters {
 		c.append(&w)
 	}
-	w.num(len(s.signals))
-	for i, sig := range s.signals {
-		m := &s.marks[i]
+	w.num(len(s.signalAt))
+	for sig := range s.InOrder {
+		m := &s.marks[sig.Index]
 		w.word(sig.Rule.Name)
 		w.num(int(m.cluster))
 		w.labels(sig.Entity)
@@ -97,6 +98,9 @@ func (s *Stream) AppendState(dst []byte) []byte {
 			w.num(c.rules[i].series)
 		}
 		for _, t := range c.arrived {
+			w.int(t)
+		}
+		for _, t := range c.asked {
 			w.int(t)
 		}
 	}
@@ -288,6 +292,12 @@ func (s *Stream) RestoreState(b []byte) error {
 
 func (s *Stream) restore(r *stateReader) {
 	same := r.print() == s.signature()
+	was := s.readRules(r)
+	if r.err != nil || same && !was.all(s) {
+		r.fail()
+		return
+	}
+	was.same = same
 	s.nowMs, s.eventMs = r.time(), r.time()
 	counters := s.stats.counters()
 	for i := range r.count(1) {
@@ -321,75 +331,78 @@ func (s *Stream) restore(r *stateReader) {
 			return
 		}
 	}
-	s.restoreSignals(r)
+	s.restoreSignals(r, was)
 	if r.err != nil {
 		return
 	}
-	if !same {
-		for _, c := range s.clusters {
-			c.restart()
-		}
-		return
-	}
 	for _, c := range s.clusters {
-		for i := range c.rules {
-			form := r.int()
-			c.rules[i].form, c.rules[i].series = int(form), r.num(math.MaxInt32)
+		for _, i := range was.rules {
+			form, n := r.int(), r.num(math.MaxInt32)
+			if i == none {
+				continue
+			}
+			c.rules[i].form, c.rules[i].series = int(form), n
 			if form < -1 || form >= int64(len(s.rules[i].forms)) {
-				r.fail()
-				return
+				if was.same {
+					r.fail()
+					return
+				}
+				c.rules[i].form = -1 // decided anew when the next window closes
 			}
 		}
-		for i := range c.arrived {
-			c.arrived[i] = r.time()
+		for _, i := range was.metrics {
+			if t := r.time(); i != none {
+				c.arrived[i] = t
+			}
+		}
+		for _, i := range was.leaves {
+			if t := r.time(); i != none {
+				c.asked[i] = t
+			}
+		}
+		for _, leaves := range was.fresh {
+			for _, i := range leaves {
+				c.asked[i] = c.open
+			}
 		}
 	}
-	s.restoreSeries(r)
-	if r.err == nil && (len(r.b) > 0 || !s.ownersKnown()) {
+	to := s.restoreSeries(r, was)
+	if r.err == nil && (len(r.b) > 0 || !s.renumberOwners(to)) {
 		r.fail()
 	}
 	if r.err != nil {
 		return
 	}
+	if !was.same {
+		s.recount()
+	}
 	s.relist()
 }
 
-// ownersKnown reports whether every owner and node names a series that exists.
-func (s *Stream) ownersKnown() bool {
-	known := func(series uint32) bool { return series == none || int(series) < len(s.hot) }
+// renumberOwners gives owners and nodes the present numbers of their series, and reports whether each has one.
+func (s *Stream) renumberOwners(to []uint32) bool {
+	ok := true
+	renumber := func(series *uint32) {
+		if *series == none {
+			return
+		}
+		if ok = ok && int(*series) < len(to); ok {
+			*series = to[*series]
+		}
+	}
 	for _, c := range s.clusters {
 		for _, m := range []map[name2]owner{c.sets, c.jobs} {
-			for _, o := range m {
-				if !known(o.series) {
-					return false
-				}
+			for k, o := range m {
+				renumber(&o.series)
+				m[k] = o
 			}
 		}
-		for _, n := range c.nodes {
-			if !known(n.series) {
-				return false
-			}
+		for k, n := range c.nodes {
+			renumber(&n.series)
+			c.nodes[k] = n
 		}
 	}
-	return true
-}
-
-// restart makes a cluster that has lost its series wait for them as a new one does.
-func (c *cluster) restart() {
-	c.born = c.open
-	c.sweepAt = c.open + sweepMs
-	for k, o := range c.sets {
-		o.series = none
-		c.sets[k] = o
-	}
-	for k, o := range c.jobs {
-		o.series = none
-		c.jobs[k] = o
-	}
-	for k, n := range c.nodes {
-		n.series = none
-		c.nodes[k] = n
-	}
+	return ok
 }
 
 func (s *Stream) restoreSender(r *stateReader) {
@@ -473,8 +486,8 @@ func (s *Stream) restoreCluster(r *stateReader) {
 }
 
 // restoreSignals puts back the signals whose rules still ask the same of the same kind of entity. The others are dropped: they
-// would be absent for ever.
-func (s *Stream) restoreSignals(r *stateReader) {
+// would be absent for ever, or their baseline would be of something else.
+func (s *Stream) restoreSignals(r *stateReader, was *ruleBook) {
 	rules := map[string]uint32{}
 	for i, x := range s.rules {
 		rules[x.Name] = uint32(i)
@@ -487,7 +500,7 @@ func (s *Stream) restoreSignals(r *stateReader) {
 			return
 		}
 		ri, ok := rules[name]
-		if !ok || !s.rules[ri].about(entity) {
+		if !ok || !was.keeps(ri) || !s.rules[ri].about(entity) {
 			continue
 		}
 		asked := s.rules[ri].Of(entity)
@@ -523,25 +536,28 @@ func (r *ruleForms) about(entity series.Labels) bool {
 	return false
 }
 
-func (s *Stream) restoreSeries(r *stateReader) {
+// restoreSeries returns the present number of each series of the state, none for those that no rule needs any more.
+func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 	n := r.count(40)
+	to = make([]uint32, 0, n)
 	sets := make([][]uint32, len(s.clusters))
 	var groups, targets []uint32
 	s.hot, s.cold = make([]tracked, 0, n), make([]cold, 0, n)
-	for id := range uint32(n) {
+	for range n {
+		id := uint32(len(s.hot))
 		var h tracked
-		d := cold{print: r.print(), metric: uint32(r.num(len(s.metrics) - 1))}
+		d := cold{print: r.print(), metric: r.present(was.metrics)}
 		h.cluster, d.sender = uint16(r.num(len(s.clusters)-1)), uint16(r.num(len(s.senders)-1))
 		if r.err != nil || s.withPrint(d.print) != none {
 			r.fail()
-			return
+			return nil
 		}
 		c := s.clusters[h.cluster]
 		set := &sets[h.cluster]
 		d.own, d.member, d.place = r.set(set, c.table), r.set(set, c.table), r.set(set, c.table)
 		if d.pod = r.number(); d.pod != none && int(d.pod) >= len(c.pods) || d.own == none || d.member == none || d.place == none {
 			r.fail()
-			return
+			return nil
 		}
 		d.podNext = none
 		h.replica = uint16(r.num(replicasMax))
@@ -551,21 +567,24 @@ func (s *Stream) restoreSeries(r *stateReader) {
 		h.anchor = uint32(r.num(math.MaxUint32))
 		if h.kinds >= 1<<kinds || h.kinds != 0 && h.ring != shortRing && h.ring != longRing || (h.kinds == 0) != (h.flags&flagQuiet != 0) {
 			r.fail()
-			return
+			return nil
 		}
 		h.group = s.restoreGroup(r, &groups)
 		d.target = s.restoreTarget(r, &targets)
 		d.binds = uint32(len(s.binds))
 		for range r.count(3) {
-			b := bind{series: id, leaf: uint32(r.num(len(s.leaves) - 1)), static: r.set(set, c.table), ls: r.set(set, c.table)}
-			if r.err != nil || b.static == none {
+			b := bind{series: id, leaf: r.present(was.leaves), static: r.set(set, c.table), ls: r.set(set, c.table)}
+			if r.err != nil || b.static == none && b.ls != none {
 				r.fail()
-				return
+				return nil
+			}
+			if b.leaf == none {
+				continue
 			}
 			lp := s.leaves[b.leaf]
 			if lp.metric != d.metric || lp.kinds&^h.kinds != 0 || lp.ring > h.ring || d.nbinds == math.MaxUint16 {
 				r.fail()
-				return
+				return nil
 			}
 			s.binds = append(s.binds, b)
 			d.nbinds++
@@ -575,12 +594,20 @@ func (s *Stream) restoreSeries(r *stateReader) {
 			s.cells = r.ring(s.cells, int(h.ring))
 		}
 		if r.err != nil {
-			return
+			return nil
 		}
+		if !was.same && !s.refit(&h, &d, was) {
+			s.cells, s.binds = s.cells[:h.cells], s.binds[:d.binds]
+			s.senders[d.sender].forget(c.own(&d))
+			to = append(to, none)
+			continue
+		}
+		to = append(to, id)
 		s.hot = append(s.hot, h)
 		s.cold = append(s.cold, d)
 		s.index(id)
 	}
+	return to
 }
 
 func (s *Stream) restoreGroup(r *stateReader, known *[]uint32) uint32 {

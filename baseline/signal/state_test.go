@@ -187,6 +187,8 @@ func FuzzRestoreState(f *testing.F) {
 func TestFlippedStateNeverPanics(t *testing.T) {
 	rules := packOf(rule("a.rate", `sum by (cluster, workload) (rate(x_total[1m]))`), rule("a.long", `sum by (cluster, node) (changes(x_total[15m]))`),
 		rule("a.p99", `histogram_quantile(0.9, sum by (cluster, le) (rate(h_bucket[5m])))`), rule("a.g", `max by (cluster, node) (g)`))
+	other := packOf(rule("a.rate", `sum by (cluster, workload) (rate(x_total[1m]))`), rule("a.node", `sum by (cluster, node) (changes(x_total[5m]))`),
+		rule("a.p50", `histogram_quantile(0.5, sum by (cluster, le) (rate(h_bucket[15m])))`), rule("a.i", `count by (cluster) (kube_node_info)`))
 	names := []string{`x_total{namespace="n",pod="web-5d78c9869d-x7k2p"}`, `h_bucket{le="1",instance="a:1"}`, `h_bucket{le="+Inf",instance="a:1"}`,
 		`g{instance="10.0.0.1:9100"}`, `kube_node_info{node="n1",internal_ip="10.0.0.1"}`, `x_total{instance="b:1",cluster="c"}`,
 		podOwner("n", "web-5d78c9869d-x7k2p", "ReplicaSet", "web-5d78c9869d"), `kube_job_owner{namespace="n",job_name="j",owner_kind="CronJob",owner_name="c"}`}
@@ -210,7 +212,11 @@ func TestFlippedStateNeverPanics(t *testing.T) {
 				copy(b[at:], state[21+r.IntN(len(state)-21-n):][:n])
 			}
 		}
-		n, _ := newTestStream(t, StreamOptions{Packs: rules})
+		asked := rules
+		if i%2 == 1 {
+			asked = other
+		}
+		n, _ := newTestStream(t, StreamOptions{Packs: asked})
 		if err := n.RestoreState(b); err != nil {
 			if !errors.Is(err, ErrState) {
 				t.Fatalf("seed %d, %d: %v", seed, i, err)

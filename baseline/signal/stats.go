@@ -42,6 +42,7 @@ type Stats struct {
 	OverSignals int64 // values not given because the limit of signals was reached
 	Disabled    int64 // values not given because an override switches their signal off
 	Evicted     int64 // series forgotten after an hour without samples, with spellings of them
+	Retired     int64 // signals dropped after StreamOptions.RetireMs without a value
 
 	PerSeriesBytes int // memory of a tracked series, without label strings
 }
@@ -97,7 +98,7 @@ func (s *Stream) Stats() Stats {
 	st.Series, st.SeriesMax = len(s.keys), s.opts.MaxSeries
 	st.Tracked = len(s.hot)
 	st.Evicted += s.unspelt
-	st.Signals, st.SignalsMax = len(s.signals), s.opts.MaxSignals
+	st.Signals, st.SignalsMax = len(s.signalAt), s.opts.MaxSignals
 	st.PerSeriesBytes = perSeries
 	byRule := make([]int, len(s.clusters)*len(s.rules))
 	for _, m := range s.marks {
@@ -266,7 +267,7 @@ var counted = func() (out []*metrics.Counter) {
 	for _, name := range []string{"samples", "samples_needed", "samples_ignored", "samples_duplicate", "samples_late", "samples_out_of_order",
 		"samples_replica", "samples_future", "samples_refused", "samples_stale", "samples_unusable", "histograms", "resets", "takeovers",
 		"series_bad", "samples_over_series", "values_incomplete", "values_few_events", "values_over_signals", "series_evicted",
-		"values_disabled"} {
+		"values_disabled", "signals_retired"} {
 		out = append(out, metrics.NewCounter("wrackline_signal_"+name+"_total"))
 	}
 	return out

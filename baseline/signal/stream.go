@@ -15,11 +15,12 @@ import (
 const (
 	SeriesDefault  = 1_000_000
 	SignalsDefault = 200_000
-	GraceDefault   = int64(90_000)  // ms
-	GraceMax       = int64(150_000) // ms: the rings hold three windows beyond the open one
-	ClustersMax    = 1000           // clusters in a stream; series of further ones are refused
-	sendersMax     = 1000           // senders told apart in Stats; further ones are counted as one
-	replicasMax    = 4096           // replica names told apart; further ones are one
+	GraceDefault   = int64(90_000)              // ms
+	GraceMax       = int64(150_000)             // ms: the rings hold three windows beyond the open one
+	RetireDefault  = int64(15 * 24 * 3_600_000) // ms
+	ClustersMax    = 1000                       // clusters in a stream; series of further ones are refused
+	sendersMax     = 1000                       // senders told apart in Stats; further ones are counted as one
+	replicasMax    = 4096                       // replica names told apart; further ones are one
 	defaultCluster = "default"
 )
 
@@ -35,6 +36,8 @@ type StreamOptions struct {
 	MaxSignals int
 	// GraceMs is how long a window waits for slow senders, in event time and by the receive clock; 0 = GraceDefault, at most GraceMax.
 	GraceMs int64
+	// RetireMs is for how long a signal without a value is kept, in event time; 0 = RetireDefault.
+	RetireMs int64
 	// ClusterLabels name the labels that hold a cluster's name, best first; nil = cluster, k8s_cluster, cluster_name, k8s.cluster.name.
 	ClusterLabels []string
 	// ReplicaLabels name the labels by which HA replicas differ, best first; nil = __replica__, prometheus_replica.
@@ -81,7 +84,8 @@ type Stream struct {
 	replicas  []string // id → name; 0 is no replica label
 	replicaAt map[string]uint16
 
-	signals  []*Signal
+	signals  []*Signal // by Signal.Index; nil = free
+	signalNo []uint32  // free numbers
 	signalAt map[string]*Signal
 	marks    []mark // by Signal.Index
 
@@ -165,6 +169,9 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 		o.GraceMs = GraceDefault
 	}
 	o.GraceMs = min(o.GraceMs, GraceMax)
+	if o.RetireMs <= 0 {
+		o.RetireMs = RetireDefault
+	}
 	if o.ClusterLabels == nil {
 		o.ClusterLabels = []string{"cluster", "k8s_cluster", "cluster_name", "k8s.cluster.name"}
 	}
@@ -309,7 +316,7 @@ func (s *Stream) leaf(l *leaf, specs map[string]uint32) uint32 {
 	return i
 }
 
-// Signals returns all signals by their Index. The slice is borrowed and must not be changed.
+// Signals returns all signals by their Index; nil is a number that is free. The slice is borrowed and must not be changed.
 func (s *Stream) Signals() []*Signal { return s.signals }
 
 // Apply folds one request and closes the windows that are complete with it. Every sample counts once in the result.
@@ -526,6 +533,9 @@ func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
 		return none, nil
 	}
 	if id := s.withPrint(p); id != none {
+		if s.unresolved(&s.cold[id]) {
+			s.resolve(id, l)
+		}
 		return id, nil
 	}
 	return s.register(l, p, mi, from, own)
@@ -724,7 +734,10 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 	var base int64
 	if h.lastT == 0 {
 		base = s.begin(c, id, x.T)
-		if base == 0 && x.T <= c.born+windowMs {
+		if t := s.asked(c, &s.cold[id]); t != 0 && x.T <= t+askedYoungMs {
+			base = 0
+			h.anchor = uint32(x.T / 1000)
+		} else if base == 0 && x.T <= c.born+windowMs {
 			h.anchor = uint32(x.T / 1000) // it is only we who are new
 		}
 	} else if d := x.T - h.lastT; d < stepMax {

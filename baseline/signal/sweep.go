@@ -22,7 +22,8 @@ func (s *Stream) sweep() {
 	for id := range s.hot {
 		h, d := &s.hot[id], &s.cold[id]
 		c := s.clusters[h.cluster]
-		dead := h.lastT <= due[h.cluster] && due[h.cluster] != 0
+		dead := h.lastT <= due[h.cluster] && due[h.cluster] != 0 ||
+			d.nbinds == 0 && s.metrics[d.metric].identity == notIdentity // no rule needs it any more
 		if snd := s.senders[d.sender]; !dead && moved[d.sender] {
 			dead = snd.home(s, c.own(d)) != c.name
 		}
@@ -57,6 +58,7 @@ func (s *Stream) sweep() {
 		s.closeRanks(to, kept)
 	}
 	s.sweepKeys(to)
+	s.retire()
 	for i, c := range s.clusters {
 		if due[i] != 0 || int(kept) < len(to) {
 			c.sweep(s, to)
@@ -107,7 +109,7 @@ func (s *Stream) relist() {
 		for i := range c.lists {
 			c.lists[i] = c.lists[i][:0]
 		}
-		c.live, c.past = 0, 0
+		c.live, c.past, c.mixed = 0, 0, false
 		for i := range c.pods {
 			c.pods[i].first = none
 		}
@@ -117,7 +119,9 @@ func (s *Stream) relist() {
 		c := s.clusters[h.cluster]
 		c.series = append(c.series, uint32(id))
 		for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
-			c.lists[s.binds[i].leaf] = append(c.lists[s.binds[i].leaf], i)
+			if b := &s.binds[i]; b.static != none {
+				c.lists[b.leaf] = append(c.lists[b.leaf], i)
+			}
 		}
 		if h.flags&flagLive != 0 {
 			c.live++

@@ -305,6 +305,31 @@ func (c *config) trackRules() []signal.TrackRule {
 	return out
 }
 
+// streamOptions returns what the configuration asks of the stream.
+func (c *config) streamOptions(packs []*signal.Pack) signal.StreamOptions {
+	return signal.StreamOptions{Packs: packs, Track: c.trackRules(), MaxSeries: c.Signals.SeriesMax, MaxSignals: c.Signals.SignalsMax,
+		GraceMs: time.Duration(c.Signals.Grace).Milliseconds(), RetireMs: time.Duration(c.Storage.Retention).Milliseconds(),
+		DefaultCluster: c.Signals.DefaultCluster}
+}
+
+// rules returns a look-up of all rules by name.
+func (c *config) rules(packs []*signal.Pack) (func(name string) *signal.Rule, error) {
+	rules := map[string]*signal.Rule{}
+	for _, p := range packs {
+		for _, r := range p.Rules {
+			rules[r.Name] = r
+		}
+	}
+	for i := range c.Track {
+		r, err := c.Track[i].rule().Rule()
+		if err != nil {
+			return nil, fmt.Errorf("track %q: %w", c.Track[i].Name, err)
+		}
+		rules[r.Name] = r
+	}
+	return func(name string) *signal.Rule { return rules[name] }, nil
+}
+
 func (c *config) limits() ingest.Limits {
 	return ingest.Limits{BodyMax: int64(c.Ingest.BodyMax), DecodedMax: int64(c.Ingest.DecodedMax)}
 }
@@ -354,6 +379,9 @@ func (c *config) allPacks() ([]*signal.Pack, error) {
 		}
 		p, err := signal.LoadPack(data, file)
 		if err != nil {
+			return nil, err
+		}
+		if err := checkSummaries(p); err != nil {
 			return nil, err
 		}
 		packs = append(packs, p)

@@ -174,8 +174,8 @@ func TestReloadKeepsTheOldConfiguration(t *testing.T) {
 	if v := p.metric("wrackline_config_last_reload_successful"); v != 0 {
 		t.Errorf("last reload successful: %g", v)
 	}
-	replace("ingest: {tokens: [{token: other-token}]}\nsignals: {grace: 30s}\n")
-	if status, text := reload(); status != http.StatusOK || !strings.Contains(text, "signals take effect at the next start") {
+	replace("ingest: {tokens: [{token: other-token}]}\nsignals: {grace: 30s}\nstorage: {retention: 20d}\n")
+	if status, text := reload(); status != http.StatusOK || !strings.Contains(text, "storage take effect at the next start") {
 		t.Errorf("a right file: %d, %q", status, text)
 	}
 	if a, b := with("first-token"), with("other-token"); a != http.StatusUnauthorized || b != http.StatusBadRequest {

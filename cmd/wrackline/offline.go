@@ -9,7 +9,6 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/scenario"
-	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 // offline is the engine and its incidents without store, journal and receivers, for replay and eval.
@@ -32,9 +31,7 @@ func newOffline(cfg config, watch func(baseline.Batch)) (*offline, error) {
 	o := &offline{watch: watch}
 	o.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
 		Emit: func(n alerting.Notification) { o.told = append(o.told, n) }})
-	o.engine, err = baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: packs, Track: cfg.trackRules(),
-		MaxSeries: cfg.Signals.SeriesMax, MaxSignals: cfg.Signals.SignalsMax, GraceMs: time.Duration(cfg.Signals.Grace).Milliseconds(),
-		DefaultCluster: cfg.Signals.DefaultCluster}, Location: loc, Sink: o})
+	o.engine, err = baseline.New(baseline.Options{Stream: cfg.streamOptions(packs), Location: loc, Sink: o})
 	return o, err
 }
 

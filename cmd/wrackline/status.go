@@ -31,6 +31,20 @@ func (s source) Range(id string, from, to int64, points int) ([]ui.Point, int64,
 	return out, step, err
 }
 
+// Pods and Explain look at the fold itself, so they wait for the request that is being folded.
+func (s source) Pods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
+	s.a.fold.Lock()
+	defer s.a.fold.Unlock()
+	return s.a.engine.FindPods(cluster, namespace, pod, limit)
+}
+
+// Explain: see Pods.
+func (s source) Explain(rule string) signal.Explanation {
+	s.a.fold.Lock()
+	defer s.a.fold.Unlock()
+	return s.a.engine.Explain(rule)
+}
+
 // skip is one of the stream's counters of samples that were not used as they came.
 type skip struct {
 	Name    string
@@ -58,6 +72,7 @@ func skips(st *signal.Stats) []skip {
 		{"series_bad", st.BadSeries, "samples", "of series with invalid labels; refused", true},
 		{"series_over_limit", st.OverSeries, "samples", "of new series beyond signals.series_max; refused", true},
 		{"series_evicted", st.Evicted, "series", "forgotten after an hour of silence", false},
+		{"signals_retired", st.Retired, "signals", "dropped with their baselines after storage.retention without a value", false},
 		{"signals_over_limit", st.OverSignals, "windows", "of new signals beyond signals.signals_max; not learned", true},
 		{"signals_disabled", st.Disabled, "windows", "of signals that packs.overrides switches off for some entities", false},
 		{"windows_incomplete", st.Incomplete, "windows", "of signals of which more than a tenth of the series was missing; not judged", false},
@@ -96,7 +111,7 @@ func (s source) Status() ui.Status {
 		out.Store.Err = *e
 	}
 	titles := map[string]string{}
-	for _, p := range a.packs {
+	for _, p := range *a.packs.Load() {
 		titles[p.Name] = p.Title
 	}
 	for i := range st.Rules {
