@@ -64,9 +64,9 @@ type Engine struct {
 	pos     uint64            // journal position of the last applied request
 	nowMs   int64             // receive stamp of the last applied request
 
-	verdicts  []Verdict        // reused for each window
-	params    model.Params     // scratch of closed
-	sinceView int              // windows closed since a view was published
+	verdicts  []Verdict    // reused for each window
+	params    model.Params // scratch of closed
+	sinceView int          // windows closed since a view was published
 
 	view atomic.Pointer[View]
 
