@@ -10,10 +10,11 @@ import (
 )
 
 const (
-	causeBeforeMs = 60 * minuteMs // a change may be this much older than the onset
+	causeBeforeMs = 60 * minuteMs // a change may be this much older than the onset; see reach
 	causeAfterMs  = 5 * minuteMs  // … or younger: the onset of a slow move is known by a few minutes
-	causesMax     = 10            // kept with an incident
-	causesMemberN = 64            // members that are compared
+	causeReachMax = 12 * 60 * minuteMs
+	causesMax     = 10 // kept with an incident
+	causesMemberN = 64 // members that are compared
 )
 
 // causesAt tells whether there is anything new to look for.
@@ -37,11 +38,11 @@ func (m *Manager) findCauses(cluster string, changes []signal.Change, seq int64)
 		inc.searched = now
 		found := make([]Cause, 0, causesMax)
 		add := func(c *signal.Change) {
-			if c.T < inc.minOnset-causeBeforeMs || c.T > inc.minOnset+causeAfterMs || Cut(c.Cluster, textMax) != cluster {
+			if c.T < inc.minOnset-inc.reach() || c.T > inc.minOnset+causeAfterMs || Cut(c.Cluster, textMax) != cluster {
 				return
 			}
 			near := inc.nearness(c)
-			if near == Apart || slices.ContainsFunc(found, func(x Cause) bool { return x.T == c.T && x.Kind == c.Kind && x.Object == c.Object && x.To == c.To }) {
+			if near == Apart || c.T < inc.minOnset-causeBeforeMs && (near < SameThing || weight(c.Kind) > 0) || slices.ContainsFunc(found, func(x Cause) bool { return x.T == c.T && x.Kind == c.Kind && x.Object == c.Object && x.To == c.To }) {
 				return
 			}
 			kept := *c
@@ -52,7 +53,7 @@ func (m *Manager) findCauses(cluster string, changes []signal.Change, seq int64)
 			add(&changes[i])
 		}
 		for _, x := range inc.Changes {
-			if x.T < inc.minOnset-causeBeforeMs || x.T > inc.minOnset+causeAfterMs ||
+			if x.T < inc.minOnset-inc.reach() || x.T > inc.minOnset+causeAfterMs ||
 				slices.ContainsFunc(found, func(f Cause) bool { return f.T == x.T && f.Kind == x.Kind && f.Object == x.Object && f.To == x.To }) {
 				continue
 			}
@@ -65,6 +66,13 @@ func (m *Manager) findCauses(cluster string, changes []signal.Change, seq int64)
 		inc.Changes = slices.Clone(found[:min(len(found), causesMax)])
 		inc.dirty = true
 	}
+}
+
+// reach is how much older than the onset a change to the very thing may be. An onset that took long to find is known the less
+// exactly: twice that time is allowed on top. A leak that a deploy began an hour and a half ago shows as a slow growth whose onset
+// the model sees 90 min after the deploy and finds another 45 min later (memory_leak of the scenarios).
+func (i *incident) reach() int64 {
+	return min(causeBeforeMs+2*max(i.Opened-i.minOnset, 0), causeReachMax)
 }
 
 // weight puts what follows from trouble (a restart, an autoscaler's wish) behind what somebody did, where both are as near.
