@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -94,23 +95,41 @@ func distance(a, b int64) int64 {
 // nearness relates a change to the closest member.
 func (i *incident) nearness(c *signal.Change) Nearness {
 	best := Apart
-	namespace, workload, node := c.Entity.Get("namespace"), c.Entity.Get("workload"), c.Entity.Get("node")
-	if namespace == "" && node == "" || i.wide && weight(c.Kind) == 0 {
+	if len(c.Entity) == 0 || i.wide && weight(c.Kind) == 0 {
 		best = WholeCluster
 	}
 	for _, s := range i.slots[:min(len(i.slots), causesMemberN)] {
-		e := s.m.Entity
-		ns, w := e.Get("namespace"), e.Get("workload")
-		switch {
-		case workload != "" && workload == w && namespace == ns, node != "" && node == e.Get("node"):
-			return SameThing
-		case node != "" && w != "" && slices.Contains(c.Works, ns+"/"+w):
-			best = max(best, ItsNode)
-		case namespace != "" && namespace == ns && (workload == "" || w == "" || weight(c.Kind) == 0):
-			best = max(best, SameNamespace)
+		if n := relation(s.m.Entity, c); n > best {
+			best = n
+		}
+		if best == SameThing {
+			break
 		}
 	}
 	return best
+}
+
+// Near relates a change to an entity of the same cluster: of a signal, say.
+func Near(entity series.Labels, c *signal.Change) Nearness {
+	if len(c.Entity) == 0 || len(entity) <= 1 && weight(c.Kind) == 0 {
+		return WholeCluster
+	}
+	return relation(entity, c)
+}
+
+// relation relates a change to an entity that both have labels.
+func relation(e series.Labels, c *signal.Change) Nearness {
+	namespace, workload, node := c.Entity.Get("namespace"), c.Entity.Get("workload"), c.Entity.Get("node")
+	ns, w := e.Get("namespace"), e.Get("workload")
+	switch {
+	case workload != "" && workload == w && namespace == ns, node != "" && node == e.Get("node"):
+		return SameThing
+	case node != "" && w != "" && slices.Contains(c.Works, ns+"/"+w):
+		return ItsNode
+	case namespace != "" && namespace == ns && (workload == "" || w == "" || weight(c.Kind) == 0):
+		return SameNamespace
+	}
+	return Apart
 }
 
 // When says when a change was in relation to an onset: "12 min before", "just then", "3 min after".
