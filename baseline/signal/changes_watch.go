@@ -725,7 +725,7 @@ func (c *cluster) lookForDrains(s *Stream, end int64) {
 			continue
 		}
 		if left := c.podsOn(s, o.name, end-liveMs, false); left*5 <= o.pods {
-			c.tell(s, o, ChangeDrain, end, amount("", float64(o.pods))+" pods", amount("", float64(left)), 0)
+			c.tell(s, o, ChangeDrain, end, amount("", float64(o.pods)), amount("", float64(left))+" pods", 0)
 			o.pods, o.until = 0, 0
 			continue
 		}

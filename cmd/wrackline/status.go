@@ -59,6 +59,8 @@ func skips(st *signal.Stats) []skip {
 		{"series_over_limit", st.OverSeries, "samples", "of new series beyond signals.series_max; refused", true},
 		{"series_evicted", st.Evicted, "series", "forgotten after an hour of silence", false},
 		{"signals_over_limit", st.OverSignals, "windows", "of new signals beyond signals.signals_max; not learned", true},
+		{"changes_held", st.ChangesHeld, "changes", "part of a rollout that was told, or of an object that changes all the time", false},
+		{"changes_unwatched", st.OverObjects, "series", "of objects beyond the 200,000 that are watched for changes", true},
 		{"windows_incomplete", st.Incomplete, "windows", "of signals of which more than a tenth of the series was missing; not judged", false},
 	}
 }
