@@ -62,7 +62,7 @@ func (m *Manager) findCauses(cluster string, changes []signal.Change, seq int64)
 		}
 		slices.SortStableFunc(found, func(a, b Cause) int {
 			return cmp.Or(-cmp.Compare(a.Nearness, b.Nearness), cmp.Compare(weight(a.Kind), weight(b.Kind)),
-				cmp.Compare(distance(a.T, inc.minOnset), distance(b.T, inc.minOnset)), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Kind, b.Kind))
+				cmp.Compare(distance(a.T, inc.minOnset), distance(b.T, inc.minOnset)), cmp.Compare(a.T, b.T), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Kind, b.Kind))
 		})
 		inc.Changes = slices.Clone(found[:min(len(found), causesMax)])
 		inc.dirty = true
