@@ -53,6 +53,31 @@ type Incident struct {
 	Told       int           // notifications emitted
 	Withheld   int           // notifications kept back by the daily cap
 	Timeline   []Event       // oldest first, bounded
+	Changes    []Cause       // what changed just before and bears on it: closest first, bounded
+}
+
+// Cause is a change that may be behind an incident: it happened from an hour before the onset to five minutes after, and is about
+// something that the incident is about.
+type Cause struct {
+	signal.Change
+	Nearness Nearness
+}
+
+// Nearness says how closely a change and an incident are related, larger is closer.
+type Nearness int
+
+// The kinds of nearness.
+const (
+	Apart         Nearness = iota
+	WholeCluster           // either concerns the whole cluster
+	SameNamespace          //
+	ItsNode                // the workload had pods on the node that changed
+	SameThing              // the same workload or node
+)
+
+// String says it in words.
+func (n Nearness) String() string {
+	return [...]string{"apart", "same cluster", "same namespace", "its node", "same place"}[min(max(n, Apart), SameThing)]
 }
 
 // Open reports whether the incident still lasts.

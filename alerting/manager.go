@@ -121,6 +121,7 @@ type incident struct {
 	crowd    int  // alarms without room in this batch
 	wide     bool // has a member that concerns the whole cluster
 	dirty    bool
+	searched causesAt // what Changes were last looked for with
 	pub      *Incident
 	enc      []byte // encoded, once closed
 }
@@ -250,6 +251,7 @@ func (m *Manager) Observe(b baseline.Batch) {
 	}
 	m.retryLoose(cluster, b.T)
 	m.age(cluster, b.T)
+	m.findCauses(cluster, b.Changes, b.ChangeSeq)
 	if !b.Old {
 		m.tell(cluster, b.T)
 	}
@@ -643,6 +645,7 @@ func (i *incident) build() *Incident {
 		i.Title = p.Title
 	}
 	p.Timeline = slices.Clone(i.Timeline)
+	p.Changes = slices.Clone(i.Changes)
 	i.pub = &p
 	i.dirty = false
 	return i.pub

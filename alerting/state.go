@@ -1,9 +1,11 @@
 // A Manager's state as bytes, for the checkpoint. One function describes each record for both directions, so that
 // writing and reading cannot disagree.
 //
-//	state    = "WLA1" refused days loose open closed
+//	state    = "WLA2" refused days loose open closed
 //	list     = count, records
 //	integers = zig-zag varint · floats = 8 bytes little-endian · strings = length, bytes
+//
+// "WLA1" had no changes with incidents; it is still read.
 //
 // The store guards the bytes with a checksum; RestoreState still refuses what it cannot have written.
 
@@ -21,7 +23,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
-const stateMagic = "WLA1"
+const stateMagic, stateMagic1 = "WLA2", "WLA1"
 
 // ErrState is returned by RestoreState for bytes that AppendState cannot have written.
 var ErrState = errors.New("alerting state is damaged")
@@ -36,11 +38,15 @@ func (m *Manager) AppendState(dst []byte) []byte {
 // RestoreState replaces the state by one that AppendState wrote. On error (ErrState) the Manager is unchanged.
 func (m *Manager) RestoreState(b []byte) error {
 	rest, ok := bytes.CutPrefix(b, []byte(stateMagic))
+	first := false
 	if !ok {
+		rest, first = bytes.CutPrefix(b, []byte(stateMagic1))
+	}
+	if !ok && !first {
 		return fmt.Errorf("%w: unknown format", ErrState)
 	}
 	n := NewManager(m.opts)
-	c := &codec{b: rest, rule: m.opts.Rule}
+	c := &codec{b: rest, rule: m.opts.Rule, first: first}
 	c.manager(n)
 	if c.err == nil && len(c.b) > 0 {
 		c.fail()
@@ -61,6 +67,7 @@ type codec struct {
 	err    error
 	rule   func(string) *signal.Rule
 	newest int64
+	first  bool // reads the first version
 }
 
 func (c *codec) fail() {
@@ -234,6 +241,12 @@ func (c *codec) incident(m *Manager, p **incident) {
 		c.str(&e.Kind)
 		c.str(&e.Signal)
 	})
+	if !c.first {
+		list(c, &i.Changes, c.cause)
+		c.i64(&i.searched.onset)
+		c.num(&i.searched.members)
+		c.i64(&i.searched.seq)
+	}
 	c.i64(&i.minOnset)
 	c.i64(&i.maxOnset)
 	c.i64(&i.active)
@@ -274,6 +287,23 @@ func (c *codec) incident(m *Manager, p **incident) {
 	}
 	pub := i.Incident
 	i.pub = &pub
+}
+
+func (c *codec) cause(x *Cause) {
+	near := int64(x.Nearness)
+	c.i64(&near)
+	if near < int64(WholeCluster) || near > int64(SameThing) {
+		c.fail()
+		return
+	}
+	x.Nearness = Nearness(near)
+	c.i64(&x.T)
+	c.str((*string)(&x.Kind))
+	c.str(&x.Cluster)
+	list(c, (*[]series.Label)(&x.Entity), c.label)
+	c.str(&x.Object)
+	c.str(&x.From)
+	c.str(&x.To)
 }
 
 func (c *codec) label(l *series.Label) {

@@ -31,6 +31,9 @@ const absentAfterMs = 10 * 60_000
 // clustersMax bounds the clusters whose beginning is remembered; hostile names cannot fill the memory.
 const clustersMax = 10_000
 
+// ChangesMax is how many changes are remembered, the newest.
+const ChangesMax = 5_000
+
 // chunkLen is how many models lie together. Chunks are never moved, so growing costs no copy of what is there.
 const chunkLen = 256
 
@@ -63,6 +66,9 @@ type Engine struct {
 	first   map[string]int64  // end of the first window of each cluster, Unix ms
 	pos     uint64            // journal position of the last applied request
 	nowMs   int64             // receive stamp of the last applied request
+
+	changes   []signal.Change // the newest are kept, see remember; what is in it never changes
+	changeSeq int64           // changes ever told
 
 	verdicts  []Verdict    // reused for each window
 	params    model.Params // scratch of closed
@@ -160,6 +166,7 @@ func (e *Engine) closed(w *signal.Window) {
 	}
 	late := w.ClosedMs-w.End > oldAfterMs
 	old := late || w.End-first < youngMs
+	e.remember(w.Changes)
 	e.verdicts = e.verdicts[:0]
 	for i := range w.Observations {
 		o := &w.Observations[i]
@@ -193,13 +200,27 @@ func (e *Engine) closed(w *signal.Window) {
 	windowsClosed.Inc()
 	verdictsMade.Add(len(e.verdicts))
 	if e.opts.Sink != nil {
-		e.opts.Sink.Observe(Batch{Cluster: w.Cluster, T: w.End, Old: old, Verdicts: e.verdicts})
+		e.opts.Sink.Observe(Batch{Cluster: w.Cluster, T: w.End, Old: old, Verdicts: e.verdicts, Changes: e.changes[:len(e.changes):len(e.changes)], ChangeSeq: e.changeSeq})
 	}
 	// History closes hundreds of windows a second; nobody looks at each.
 	e.sinceView++
 	if !late || e.sinceView >= 240 {
 		e.Publish()
 	}
+}
+
+// remember keeps the newest changes. Views and incidents hold on to the slice, so nothing in it is ever overwritten: append puts what is
+// new behind it, or copies it when there is no room.
+func (e *Engine) remember(list []signal.Change) {
+	if len(list) == 0 {
+		return
+	}
+	e.changes = append(e.changes, list...)
+	e.changeSeq += int64(len(list))
+	if n := len(e.changes); n > ChangesMax {
+		e.changes = e.changes[n-ChangesMax:] // append copies it when the array behind it is full
+	}
+	changesTold.Add(len(list))
 }
 
 // leastEffect returns the deviation, in the signal's unit, that Rule.EffectEvents bad events make in this window: a share of the
@@ -225,6 +246,7 @@ type SignalView struct {
 type View struct {
 	AtMs    int64 // receive clock of the last request folded in, Unix milliseconds
 	Signals []SignalView
+	Changes []signal.Change // the newest ChangesMax, in the order in which they were learned of
 }
 
 // Signal returns the view of one signal by its id.
@@ -250,7 +272,7 @@ func (e *Engine) Stats() signal.Stats {
 // lock to make senders that have closed no window yet visible too.
 func (e *Engine) Publish() {
 	e.sinceView = 0
-	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.signals))}
+	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.signals)), Changes: e.changes[:len(e.changes):len(e.changes)]}
 	for s := range e.stream.InOrder {
 		if int(s.Index) >= len(e.last) || e.last[s.Index].v.Signal != s {
 			continue
@@ -382,6 +404,7 @@ func (e *Engine) Restore(pos uint64, stream []byte, models func(yield func(id st
 var (
 	windowsClosed  = metrics.NewCounter("wrackline_baseline_windows_closed_total")
 	verdictsMade   = metrics.NewCounter("wrackline_baseline_verdicts_total")
+	changesTold    = metrics.NewCounter("wrackline_baseline_changes_total")
 	modelsRefused  = metrics.NewCounter("wrackline_baseline_models_refused_total")
 	modelsOrphaned = metrics.NewCounter("wrackline_baseline_models_orphaned_total")
 )

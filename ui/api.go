@@ -5,6 +5,7 @@
 //	GET /api/v1/signals/{id}?range=|from=&to=&points=
 //	GET /api/v1/incidents?state=open|closed&limit=
 //	GET /api/v1/incidents/{id}
+//	GET /api/v1/changes?cluster=&namespace=&kind=&from=&to=&limit=
 //	GET /api/v1/packs, /api/v1/packs/{signal}
 //	GET /api/v1/pods?pod=&namespace=&cluster=
 //	GET /api/v1/status, /api/v1/status/{build|senders|clusters|limits|counters|journal|store|receivers|problems|noise|config}
@@ -323,6 +324,7 @@ type apiIncident struct {
 	Notes      []string            `json:"notes,omitempty"`
 	Members    []apiIncidentMember `json:"members,omitempty"`
 	Timeline   []apiEvent          `json:"timeline,omitempty"`
+	Changes    []apiChange         `json:"changes,omitempty"` // just before, closest first
 	URL        string              `json:"url"`
 }
 
@@ -343,6 +345,11 @@ func (s *server) apiIncidentOf(inc *alerting.Incident, whole bool) apiIncident {
 	}
 	for _, e := range inc.Timeline {
 		out.Timeline = append(out.Timeline, apiEvent{T: e.T, Kind: e.Kind, Of: e.Signal})
+	}
+	for i := range inc.Changes {
+		x := apiChangeOf(&inc.Changes[i].Change)
+		x.Nearness = inc.Changes[i].Nearness.String()
+		out.Changes = append(out.Changes, x)
 	}
 	return out
 }

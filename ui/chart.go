@@ -32,6 +32,7 @@ type chart struct {
 	Compact  bool          // no score strip, fewer labels
 	Params   *model.Params // bounds and fixed marks; nil = none
 	Marks    []mark        // vertical lines
+	Ticks    []tick        // changes, by time
 	Shade    []shade       // spans that are tinted, besides those in alarm
 }
 
@@ -412,6 +413,7 @@ var paint = map[string]string{
 	"bg": `fill="#fff"`, "gl": `stroke="#e3e6ea"`, "band": `fill="#2f6fdb" fill-opacity="0.13"`, "exp": `stroke="#2f6fdb" stroke-opacity="0.6" stroke-dasharray="4 4" fill="none"`,
 	"env": `fill="#1f4fa8" fill-opacity="0.28"`, "val": `stroke="#1f4fa8" stroke-width="1.6" fill="none"`, "bad": `stroke="#c81e1e" stroke-width="2.2" fill="none"`,
 	"shade": `fill="#c81e1e" fill-opacity="0.07"`, "ceil": `stroke="#b45309" stroke-dasharray="2 3"`, "mark": `stroke="#57606a" stroke-dasharray="3 3"`,
+	"chg":  `stroke="#0f766e" stroke-width="3"`,
 	"head": `fill="#1b2330" font-family="system-ui,sans-serif" font-size="13" font-weight="600"`,
 	"lab":  `fill="#57606a" font-family="system-ui,sans-serif" font-size="11"`, "sc": `fill="#57606a" fill-opacity="0.45"`, "one": `stroke="#c81e1e" stroke-opacity="0.6" stroke-dasharray="3 3"`,
 	"st-learning": `fill="#a9b7c9"`, "st-normal": `fill="#7fbf8e"`, "st-high": `fill="#c81e1e"`, "st-low": `fill="#7a3fc4"`, "st-drifting": `fill="#d97706"`, "st-absent": `fill="#8b949e"`,
@@ -532,6 +534,7 @@ func (c *chart) svg(alone bool) template.HTML {
 			d.path("mark", fmt.Sprintf("M%.1f 0V%.0f", g.x(m.T), h))
 		}
 	}
+	c.drawTicks(d, &g)
 	d.WriteString(`</svg>`)
 
 	// Verdict strip: what each window was called.
@@ -620,7 +623,49 @@ func (c *chart) say(points []Point) string {
 	if alarm > 0 {
 		fmt.Fprintf(&b, " In alarm for about %s.", alerting.Span(alarm))
 	}
+	if n := len(c.Ticks); n > 0 {
+		b.WriteString(" Changes: ")
+		for i, t := range c.Ticks[max(0, n-ticksNamed):] {
+			if i > 0 {
+				b.WriteString("; ")
+			}
+			b.WriteString(alerting.Clock(t.T) + " " + alerting.Clean(t.Text, 100))
+		}
+		if n > ticksNamed {
+			fmt.Fprintf(&b, "; and %d before", n-ticksNamed)
+		}
+		b.WriteString(".")
+	}
 	return b.String()
+}
+
+// drawTicks draws the changes as small marks that stand on the plot's floor. Those too close to tell apart share one, which
+// says them all.
+func (c *chart) drawTicks(d *drawing, g *geometry) {
+	const apart, height = 4., 12.
+	for i := 0; i < len(c.Ticks); {
+		x := g.x(c.Ticks[i].T)
+		var words []string
+		far, more := "far", 0
+		for ; i < len(c.Ticks) && g.x(c.Ticks[i].T)-x < apart; i++ {
+			if c.Ticks[i].Near {
+				far = ""
+			}
+			if len(words) == ticksNamed {
+				more++
+				continue
+			}
+			words = append(words, alerting.Clock(c.Ticks[i].T)+" "+alerting.Clean(c.Ticks[i].Text, textMax))
+		}
+		if x < 0 || x > plotW {
+			continue
+		}
+		if more > 0 {
+			words = append(words, fmt.Sprintf("and %d more", more))
+		}
+		fmt.Fprintf(d, `<path%s vector-effect="non-scaling-stroke" d="M%.1f %.0fV%.0f"><title>%s</title></path>`, d.class("chg", far), x, g.h, max(g.h-height, 0),
+			html.EscapeString(strings.Join(words, "; ")))
+	}
 }
 
 // readout words one cell: value, what was expected, and the verdict.

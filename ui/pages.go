@@ -62,6 +62,7 @@ type figure struct {
 	Readout string // shown while there is no cursor
 	Problem string
 	Table   []tableRow // the same as text; may be empty
+	Changes []tick     // the marks as text, newest first
 	Unit    string
 }
 
@@ -72,7 +73,7 @@ type tableRow struct {
 }
 
 // figure draws one signal's chart. A failure to read history is shown in its place.
-func (s *server) figure(elem, id, title, unit string, p *model.Params, sp span, height, cells int, compact bool, marks []mark) figure {
+func (s *server) figure(elem, id, title, unit string, p *model.Params, sp span, height, cells int, compact bool, marks []mark, ticks []tick) figure {
 	f := figure{ID: elem, Title: title, From: sp.From, To: sp.To, Unit: unit}
 	points, step, err := s.src.Range(id, sp.From, sp.To, cells)
 	if err != nil {
@@ -83,11 +84,13 @@ func (s *server) figure(elem, id, title, unit string, p *model.Params, sp span, 
 	if len(points) == 0 {
 		f.Problem = "No history in this range."
 	}
-	c := chart{Title: title, Unit: unit, From: sp.From, To: sp.To, Points: points, StepMs: step, Height: height, Compact: compact, Params: p, Marks: marks}
+	c := chart{Title: title, Unit: unit, From: sp.From, To: sp.To, Points: points, StepMs: step, Height: height, Compact: compact, Params: p, Marks: marks, Ticks: ticks}
 	f.SVG, f.Cursor = c.svg(false), c.cursor()
 	if n := len(points); n > 0 {
 		f.Readout = readout(&points[n-1], unit)
 	}
+	f.Changes = slices.Clone(ticks)
+	slices.Reverse(f.Changes)
 	if !compact {
 		few, _ := thin(points, step, tableRows)
 		for i := range few {
@@ -331,7 +334,7 @@ func (s *server) overview(c *gin.Context) {
 		card := incidentCard{Incident: inc}
 		if i < overviewCharts {
 			h := inc.Headline()
-			fig := s.figure(fmt.Sprintf("c%d", i), h.SignalID, h.Name, h.Unit, paramsOf(h.Rule), incidentSpan(inc, f.Now), 72, compactCells, true, []mark{{T: h.Onset, Label: "began"}})
+			fig := s.figure(fmt.Sprintf("c%d", i), h.SignalID, h.Name, h.Unit, paramsOf(h.Rule), incidentSpan(inc, f.Now), 72, compactCells, true, []mark{{T: h.Onset, Label: "began"}}, s.ticks(h.Entity, incidentSpan(inc, f.Now)))
 			card.Figure = &fig
 		}
 		if i < 20 {
@@ -571,7 +574,7 @@ func (s *server) signal(c *gin.Context) {
 			}
 		}
 	}
-	b.Figure = s.figure("chart", sv.Signal.ID, r.Name+", "+place(sv.Signal.Entity), r.Unit, &r.Params, sp, 240, mainCells, false, marks)
+	b.Figure = s.figure("chart", sv.Signal.ID, r.Name+", "+place(sv.Signal.Entity), r.Unit, &r.Params, sp, 240, mainCells, false, marks, s.ticks(sv.Signal.Entity, sp))
 	b.Figure.Zoom = true
 	b.Presets, b.Back, b.Forward, b.Out = spanLinks(s.signalURL(sv.Signal.ID), sp, f.Now)
 	b.PNG = fmt.Sprintf("%s/chart/%s.svg?from=%d&to=%d", s.base, sv.Signal.ID, sp.From, sp.To)
@@ -673,9 +676,18 @@ type incidentBody struct {
 	Notes       []string
 	Next        []string
 	Timeline    []timelineRow
+	Causes      []causeRow
+	AllChanges  string // the list of changes of that time
 	Now         int64
 	End         int64 // when it ended, or now
 	EndWord     string
+}
+
+// causeRow is a change that may be behind an incident.
+type causeRow struct {
+	changeRow
+	When string // in relation to the onset
+	Near string
 }
 
 type memberFigure struct {
@@ -746,7 +758,7 @@ func (s *server) incident(c *gin.Context) {
 		if m.Ended > 0 {
 			marks = append(marks, mark{T: m.Ended, Label: "ended"})
 		}
-		fig := s.figure(fmt.Sprintf("c%d", i), m.SignalID, m.Name+", "+place(m.Entity), m.Unit, paramsOf(m.Rule), sp, 84, compactCells, true, marks)
+		fig := s.figure(fmt.Sprintf("c%d", i), m.SignalID, m.Name+", "+place(m.Entity), m.Unit, paramsOf(m.Rule), sp, 84, compactCells, true, marks, s.ticks(m.Entity, sp))
 		fig.Zoom = true
 		b.Figures = append(b.Figures, memberFigure{Member: m, Figure: fig, First: i == 0})
 	}
@@ -756,6 +768,12 @@ func (s *server) incident(c *gin.Context) {
 		}
 	}
 	b.Timeline = timeline(inc)
+	for i := range inc.Changes {
+		x := &inc.Changes[i]
+		b.Causes = append(b.Causes, causeRow{changeRow: s.changeRow(&x.Change), When: alerting.When(x.T, inc.Onset), Near: x.Nearness.String()})
+	}
+	around := changeQuery{Cluster: inc.Cluster, From: max(inc.Onset-2*3_600_000, 1), To: inc.Onset + 3_600_000}
+	b.AllChanges = around.with(s.base, func(*changeQuery) {})
 	f.Body, f.JSON = b, s.base+"/api/v1/incidents/"+inc.ID
 	s.page(c, http.StatusOK, "incident", f)
 }
@@ -872,7 +890,7 @@ func (s *server) chartFile(c *gin.Context) {
 		c.String(http.StatusInternalServerError, "The history of this signal cannot be read; the log says why.\n")
 		return
 	}
-	ch := chart{Title: r.Name + ", " + place(sv.Signal.Entity), Unit: r.Unit, From: sp.From, To: sp.To, Points: points, StepMs: step, Height: 240, Params: &r.Params}
+	ch := chart{Title: r.Name + ", " + place(sv.Signal.Entity), Unit: r.Unit, From: sp.From, To: sp.To, Points: points, StepMs: step, Height: 240, Params: &r.Params, Ticks: s.ticks(sv.Signal.Entity, sp)}
 	c.Header("Cache-Control", "no-cache")
 	c.Data(http.StatusOK, "image/svg+xml; charset=utf-8", []byte(ch.svg(true)))
 }

@@ -60,7 +60,7 @@ type server struct {
 // New returns the handler of pages and API. It panics only when the embedded templates are broken, which tests find.
 // The handler may be called from any goroutine. It answers:
 //
-//	/ /signals /signals/{id} /incidents /incidents/{id} /receivers /status   pages
+//	/ /signals /signals/{id} /incidents /incidents/{id} /changes /receivers /status   pages
 //	/pods /packs/{signal}                                                    why a pod counts where, what a rule makes of what arrives
 //	/chart/{id}.svg                                                          one chart as a picture
 //	/api/v1/…                                                                JSON, see api.go
@@ -92,6 +92,7 @@ func New(src Source, o Options) http.Handler {
 	get("/signals/:id", s.signal)
 	get("/incidents", s.incidents)
 	get("/incidents/:id", s.incident)
+	get("/changes", s.changes)
 	get("/receivers", s.receivers)
 	get("/status", s.status)
 	get("/pods", s.podsPage)
@@ -104,6 +105,7 @@ func New(src Source, o Options) http.Handler {
 	get("/api/v1/signals/:id", s.apiSignal)
 	get("/api/v1/incidents", s.apiIncidents)
 	get("/api/v1/incidents/:id", s.apiIncident)
+	get("/api/v1/changes", s.apiChanges)
 	get("/api/v1/packs", s.apiPacks)
 	get("/api/v1/packs/:signal", s.apiExplain)
 	get("/api/v1/pods", s.apiPods)
@@ -187,7 +189,7 @@ func (s *server) assetURL(name string) string {
 
 func (s *server) loadPages() {
 	layout := template.Must(template.New("layout.html").Funcs(s.funcs()).ParseFS(webFiles, "web/layout.html", "web/parts.html"))
-	for _, name := range []string{"overview", "signals", "signal", "incidents", "incident", "receivers", "status", "pods", "explain", "error"} {
+	for _, name := range []string{"overview", "signals", "signal", "incidents", "incident", "changes", "receivers", "status", "pods", "explain", "error"} {
 		s.pages[name] = template.Must(template.Must(layout.Clone()).ParseFS(webFiles, "web/"+name+".html"))
 	}
 }

@@ -31,7 +31,8 @@ type Message struct {
 	Meaning  string          `json:"meaning,omitempty"`
 	Next     []string        `json:"next,omitempty"`
 	Notes    []string        `json:"notes,omitempty"`
-	Lines    []Line          `json:"lines"` // one for each member, by onset
+	Changes  []string        `json:"changes,omitempty"` // what changed just before, closest first
+	Lines    []Line          `json:"lines"`             // one for each member, by onset
 	More     int             `json:"more,omitempty"`
 	Base     string          `json:"base,omitempty"` // external URL without a trailing slash
 	Link     string          `json:"link,omitempty"`
@@ -73,6 +74,9 @@ const (
 	wordsMax = 600 // bytes of a meaning
 	stepMax  = 200 // bytes of a next step
 	stepsMax = 3
+
+	changesMax = 3
+	changeMax  = 300 // bytes of a change
 )
 
 // NewMessage words a notification. externalURL is where people reach the UI; "" leaves links out.
@@ -100,6 +104,14 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 			}
 			m.Next = append(m.Next, oneLine(head.Command(s), stepMax))
 		}
+	}
+	for i := range inc.Changes {
+		c := &inc.Changes[i]
+		// What merely happened in the same cluster is worth a line when nothing closer is known.
+		if len(m.Changes) == changesMax || len(m.Changes) > 0 && c.Nearness == alerting.WholeCluster {
+			break
+		}
+		m.Changes = append(m.Changes, oneLine(stamp(c.T, n.T)+", "+alerting.When(c.T, inc.Onset)+": "+c.Text(), changeMax))
 	}
 	if head.LimitEta > 0 && head.State == model.Drifting {
 		m.Notes = append(m.Notes, "reaches its limit in "+alerting.Span(head.LimitEta)+" at this pace")

@@ -135,6 +135,14 @@ func slackRender(m *Message, channel string, lines int) []byte {
 		}
 		section(b.String())
 	}
+	if len(m.Changes) > 0 && m.Firing() && lines > 0 {
+		var b strings.Builder
+		b.WriteString("*Changed just before*")
+		for _, s := range m.Changes {
+			b.WriteString("\n• " + slackEscape(s, changeMax))
+		}
+		section(b.String())
+	}
 	if m.Meaning != "" && lines > 0 {
 		section(slackEscape(m.Meaning, wordsMax))
 	}

@@ -91,7 +91,8 @@ func newAlert(l *Line, m *Message) webhookAlert {
 		"summary": l.Sentence, "value": l.Value, "value_raw": l.Raw, "unit": l.Unit, "normal": l.Band, "state": l.State,
 		"incident": m.Incident, "incident_title": m.Title, "moved_first": m.First,
 	}
-	for k, v := range map[string]string{"description": l.Meaning, "question": l.Question, "worst": l.Worst, "top": l.Top, "incident_url": m.Link} {
+	for k, v := range map[string]string{"description": l.Meaning, "question": l.Question, "worst": l.Worst, "top": l.Top, "incident_url": m.Link,
+		"changes": strings.Join(m.Changes, "\n")} {
 		if v != "" {
 			a.Annotations[k] = v
 		}

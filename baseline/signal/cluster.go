@@ -57,6 +57,7 @@ type cluster struct {
 	nodesNew  bool  // series must be looked at again
 	hostsAt   int64 // when the next host has waited long enough for its node; 0 = none waits
 
+	changes tracker
 	scratch series.Labels
 }
 
@@ -103,6 +104,7 @@ func (s *Stream) makeCluster(name string) uint16 {
 		name: name, table: newLabelTable(), lists: make([][]uint32, len(s.leaves)), rules: make([]ruleState, len(s.rules)),
 		arrived: make([]int64, len(s.metrics)), asked: make([]int64, len(s.leaves)), podAt: map[name2]uint32{}, workloads: map[name2]*workload{}, sets: map[name2]owner{},
 		jobs: map[name2]owner{}, nodes: map[string]kubeNode{}, ips: map[string]string{}, hosts: map[string]*host{},
+		changes: newTracker(),
 	}
 	for i, r := range s.rules {
 		c.rules[i] = ruleState{form: -1, plans: make([]*planState, len(r.forms)), signals: map[uint32]uint32{}}
@@ -117,6 +119,9 @@ func (s *Stream) makeCluster(name string) uint16 {
 func (c *cluster) begin(t int64) {
 	c.open = int64(minute(t)) * windowMs
 	c.born = c.open
+	if c.changes.began == 0 {
+		c.changes.began = c.open
+	}
 	c.sweepAt = c.open + sweepMs
 }
 
@@ -270,6 +275,7 @@ func (s *Stream) close(c *cluster, early bool) {
 	c.settle(s)
 	c.tidyLists()
 	end := c.open
+	s.settleChanges(c, end)
 	c.windows++
 	if early {
 		c.early++
@@ -498,7 +504,7 @@ func (s *Stream) emit(c *cluster, end int64) {
 			s.out = append(s.out, s.raw[m.pos])
 		}
 	}
-	s.window = Window{Cluster: c.name, End: end, ClosedMs: s.nowMs, Observations: s.out}
+	s.window = Window{Cluster: c.name, End: end, ClosedMs: s.nowMs, Observations: s.out, Changes: s.changes}
 	s.closed(&s.window)
 }
 

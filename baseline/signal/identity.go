@@ -47,15 +47,16 @@ var identityMetrics = map[string]identityKind{
 	"kubelet_node_name":     identityHost,
 }
 
-// IdentityMetrics returns the metrics that tell whose a series is, sorted. A sender that keeps only what rules need must keep
-// these too.
+// IdentityMetrics returns the metrics that tell whose a series is, and those that show changes, sorted. A sender that keeps only
+// what rules need must keep these too.
 func IdentityMetrics() []string {
 	var names []string
 	for n := range identityMetrics {
 		names = append(names, n)
 	}
+	names = append(names, ChangeMetrics()...)
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // Waiting times of identity, milliseconds of event time.
@@ -251,6 +252,9 @@ func (c *cluster) identify(s *Stream, id uint32, m *metric, v *labelView) {
 		c.pods[d.pod].first = id
 	}
 	c.placeOf(s, id, m, v)
+	if m.watch != notWatched {
+		c.watch(s, id, m, v)
+	}
 	if m.identity != notIdentity {
 		c.learn(s, id, m, v)
 	}
@@ -577,6 +581,7 @@ func (c *cluster) workload(ns, name, kind string) *workload {
 // reproject gives all series of a pod their labels anew.
 func (c *cluster) reproject(s *Stream, i uint32) {
 	for id := c.pods[i].first; id != none; id = s.cold[id].podNext {
+		s.unbind(&s.cold[id])
 		c.project(s, id)
 	}
 }

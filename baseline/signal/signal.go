@@ -104,4 +104,7 @@ type Window struct {
 	End          int64         // Unix milliseconds
 	ClosedMs     int64         // receive clock at which it closed, Unix milliseconds
 	Observations []Observation // sorted by signal id; borrowed, valid only during the call
+	// Changes are what has become certain to have changed since the window before, by time. The slice is borrowed; what is in it
+	// stays as it is.
+	Changes []Change
 }

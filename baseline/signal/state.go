@@ -17,7 +17,7 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 2
+	stateVersion = 3              // 1 had no tracker of changes, 2 no carrying over of rules
 	timeMax      = int64(1) << 45 // Unix milliseconds of the year 3084; nothing later is believed
 )
 
@@ -51,7 +51,7 @@ func (s *Stream) signature() print {
 func (s *Stats) counters() []*int64 {
 	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
 		&s.Unusable, &s.Histograms, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
-		&s.Evicted, &s.Disabled, &s.Retired}
+		&s.Evicted, &s.Disabled, &s.Retired, &s.Changes, &s.ChangesHeld, &s.OverObjects}
 }
 
 // AppendState appends the stream's complete state to dst. A stream with the same options that restores it gives the same
@@ -144,6 +144,12 @@ func (s *Stream) AppendState(dst []byte) []byte {
 			w.num(int(b.leaf))
 			w.set(set, c.table, b.static)
 			w.set(set, c.table, b.ls)
+		}
+		if d.watch != none {
+			x := &s.watchers[d.watch]
+			w.num(int(x.object + 1))
+			w.word(x.sub)
+			w.word(x.fact)
 		}
 		for k := h.kinds; k != 0; k &= k - 1 {
 			w.ring(s.ring(h, k&-k))
@@ -239,6 +245,7 @@ func (c *cluster) append(w *stateWriter) {
 		w.word(c.hosts[k].uname)
 		w.int(c.hosts[k].firstT)
 	}
+	c.changes.append(w)
 }
 
 func sortedNames[V any](m map[name2]V) []name2 {
@@ -273,8 +280,8 @@ func (s *Stream) RestoreState(b []byte) error {
 	fresh := &Stream{opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName}
 	fresh.clear()
 	r := &stateReader{b: b[len(stateMagic):]}
-	if v := r.num(math.MaxInt32); r.err == nil && v != stateVersion {
-		return fmt.Errorf("%w: version %d is not known, this program writes %d", ErrState, v, stateVersion)
+	if r.version = r.num(math.MaxInt32); r.err == nil && (r.version < 1 || r.version > stateVersion) {
+		return fmt.Errorf("%w: version %d is not known, this program writes %d", ErrState, r.version, stateVersion)
 	}
 	fresh.restore(r)
 	if r.err != nil {
@@ -483,6 +490,11 @@ func (s *Stream) restoreCluster(r *stateReader) {
 		k := r.word()
 		c.hosts[k] = &host{uname: r.word(), firstT: r.time()}
 	}
+	if r.version >= 2 {
+		s.restoreChanges(r, c)
+	} else {
+		c.changes.began = c.open // an hour to learn in
+	}
 }
 
 // restoreSignals puts back the signals whose rules still ask the same of the same kind of entity. The others are dropped: they
@@ -559,7 +571,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 			r.fail()
 			return nil
 		}
-		d.podNext = none
+		d.podNext, d.watch = none, none
 		h.replica = uint16(r.num(replicasMax))
 		h.flags, h.kinds, h.ring = r.byte(), r.byte(), r.byte()
 		h.lastT, h.lastV = r.time(), r.float()
@@ -588,6 +600,9 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 			}
 			s.binds = append(s.binds, b)
 			d.nbinds++
+		}
+		if h.flags&flagWatch != 0 && !s.restoreWatcher(r, c, &d) {
+			return
 		}
 		h.cells = uint32(len(s.cells))
 		for range kindsOf(h.kinds) {
@@ -750,9 +765,10 @@ func (w *stateWriter) ring(cells []float64) {
 
 // stateReader reads the parts of a state. After the first fault it gives zeros and keeps the error.
 type stateReader struct {
-	b     []byte
-	words []string
-	err   error
+	b       []byte
+	words   []string
+	version int
+	err     error
 }
 
 func (r *stateReader) fail() {

@@ -44,6 +44,10 @@ type Stats struct {
 	Evicted     int64 // series forgotten after an hour without samples, with spellings of them
 	Retired     int64 // signals dropped after StreamOptions.RetireMs without a value
 
+	Changes     int64 // changes told: events, not samples
+	ChangesHeld int64 // changes not told: part of a rollout that was told, or of an object that changes all the time
+	OverObjects int64 // series whose object is not watched for changes because there are too many
+
 	PerSeriesBytes int // memory of a tracked series, without label strings
 }
 
@@ -267,7 +271,7 @@ var counted = func() (out []*metrics.Counter) {
 	for _, name := range []string{"samples", "samples_needed", "samples_ignored", "samples_duplicate", "samples_late", "samples_out_of_order",
 		"samples_replica", "samples_future", "samples_refused", "samples_stale", "samples_unusable", "histograms", "resets", "takeovers",
 		"series_bad", "samples_over_series", "values_incomplete", "values_few_events", "values_over_signals", "series_evicted",
-		"values_disabled", "signals_retired"} {
+		"values_disabled", "signals_retired", "changes", "changes_held", "objects_over"} {
 		out = append(out, metrics.NewCounter("wrackline_signal_"+name+"_total"))
 	}
 	return out

@@ -77,6 +77,9 @@ type Stream struct {
 	targAt  map[uint64]uint32
 	targNo  []uint32
 
+	watchers []watcher // what watched series say, in order of registration
+	objects  int       // watched in all clusters
+
 	clusters  []*cluster
 	clusterAt map[string]uint16
 	senders   []*sender
@@ -108,6 +111,7 @@ type Stream struct {
 	raw      []Observation
 	out      []Observation
 	tops     []Member
+	changes  []Change
 	result   []element
 	current  evaluation
 	input    evalInput
@@ -154,6 +158,8 @@ type metric struct {
 	name     string
 	leaves   []uint32
 	identity identityKind
+	watch    watchKind
+	family   uint8 // of the watched metrics
 }
 
 // NewStream returns a stream that has seen nothing. closed is called for every closed window, within Apply, in order of time for
@@ -188,6 +194,10 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 	s.clear()
 	for name, kind := range identityMetrics {
 		s.metric(name).identity = kind
+	}
+	for name, kind := range watchedMetrics {
+		m := s.metric(name)
+		m.watch, m.family = kind, families[name]
 	}
 	slices.SortFunc(s.metrics, func(a, b *metric) int { return strings.Compare(a.name, b.name) })
 	for i, m := range s.metrics {
@@ -559,7 +569,7 @@ func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own 
 		ring = max(ring, lp.ring)
 		buckets = buckets || lp.bucket
 	}
-	if kinds == 0 && m.identity == notIdentity {
+	if kinds == 0 && m.identity == notIdentity && m.watch == notWatched {
 		s.binds = s.binds[:first]
 		return none, nil
 	}
@@ -588,7 +598,7 @@ func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own 
 	if buckets {
 		h.group = s.bucketSet(s.printOf(snd.fixed, l, "le"))
 	}
-	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none}
+	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none, watch: none}
 	if kinds&kindIncrease != 0 {
 		d.target = s.target(c, m, &view)
 	}
@@ -722,7 +732,7 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 		s.newest(c, x.T)
 	}
 	if x.V-x.V != 0 { // NaN or ±Inf
-		s.odd(c, h, x)
+		s.odd(c, id, h, x)
 		return
 	}
 	if x.T <= c.open-windowMs {
@@ -756,6 +766,9 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 	}
 	if h.kinds != 0 {
 		s.record(h, x, base)
+	}
+	if h.flags&flagWatch != 0 {
+		s.heard(c, id, h, x)
 	}
 	h.lastT, h.lastV = x.T, x.V
 	if h.group != none {
@@ -793,7 +806,7 @@ func (s *Stream) begin(c *cluster, id uint32, t int64) int64 {
 }
 
 // odd handles a value that is no number: a stale marker ends the series, anything else is written and not used.
-func (s *Stream) odd(c *cluster, h *tracked, x *series.Sample) {
+func (s *Stream) odd(c *cluster, id uint32, h *tracked, x *series.Sample) {
 	if !series.IsStale(x.V) {
 		s.stats.Unusable++
 		if x.T >= c.open && h.flags&(flagLive|flagPast) == flagLive {
@@ -805,6 +818,9 @@ func (s *Stream) odd(c *cluster, h *tracked, x *series.Sample) {
 	s.stats.Stale++
 	if h.lastT == 0 || h.flags&flagStale != 0 {
 		return
+	}
+	if h.flags&flagWatch != 0 {
+		s.unheard(c, id, x.T)
 	}
 	s.end(h, x.T)
 	h.flags |= flagStale

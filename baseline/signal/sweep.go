@@ -76,7 +76,7 @@ func (c *cluster) own(d *cold) string {
 
 // closeRanks moves the series that stay to their new numbers.
 func (s *Stream) closeRanks(to []uint32, kept uint32) {
-	var cells, binds uint32
+	var cells, binds, watchers uint32
 	for id := range s.hot {
 		if to[id] == none {
 			continue
@@ -92,9 +92,16 @@ func (s *Stream) closeRanks(to []uint32, kept uint32) {
 			s.binds[binds].series = to[id]
 			binds++
 		}
+		if d.watch != none { // in the order of series, so that nothing is overwritten before it has moved
+			s.watchers[watchers] = s.watchers[d.watch]
+			d.watch = watchers
+			watchers++
+		}
 		s.hot[to[id]], s.cold[to[id]] = h, d
 	}
 	s.hot, s.cold, s.cells, s.binds = s.hot[:kept], s.cold[:kept], s.cells[:cells], s.binds[:binds]
+	clear(s.watchers[watchers:])
+	s.watchers = s.watchers[:watchers]
 	s.relist()
 	s.prints.reset(len(s.cold))
 	for i := range s.cold {
@@ -194,6 +201,7 @@ func (c *cluster) sweep(s *Stream, to []uint32) {
 		}
 	}
 	c.sweepPods(s)
+	c.sweepChanges(s)
 	for k, w := range c.workloads {
 		if w.pods == 0 && w.lastT <= c.open-workloadKeepMs {
 			delete(c.workloads, k)

@@ -44,6 +44,7 @@ const (
 	flagQuiet                    // has no ring: kept for identity only, and never waited for
 	flagPlaced                   // its node follows from its instance, so it must be looked at when nodes become known
 	flagSecond                   // has sent two samples
+	flagWatch                    // speaks of a watched object
 )
 
 // tracked is what a sample touches of a series that a rule needs: 48 bytes, in order of registration.
@@ -75,6 +76,7 @@ type cold struct {
 	pod     uint32 // in cluster.pods, none
 	podNext uint32 // next series of the pod, none
 	target  uint32 // in Stream.targets, none
+	watch   uint32 // in Stream.watchers, none
 }
 
 // bind is a series' part in a leaf.

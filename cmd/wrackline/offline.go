@@ -60,6 +60,39 @@ func (o *offline) alarms() []scenario.Alarm {
 	return out
 }
 
+// namedChange is what an incident said of the change that caused a fault.
+type namedChange struct {
+	ID    string `json:"id"`     // of the fault
+	Want  string `json:"change"` // kind and object
+	Place int    `json:"place"`  // among the changes of the incident, from 1; 0 = not named
+	Said  string `json:"said,omitempty"`
+}
+
+// namedChanges looks up, for every fault that somebody's change caused, where the incidents that began with it name that change.
+func (o *offline) namedChanges(truth []scenario.Truth) []namedChange {
+	var out []namedChange
+	for _, t := range truth {
+		if t.Change == "" {
+			continue
+		}
+		n := namedChange{ID: t.ID, Want: t.Change}
+		for _, inc := range o.manager.Incidents() {
+			if inc.Opened < t.Start || inc.Opened > t.End {
+				continue
+			}
+			for k := range inc.Changes {
+				c := &inc.Changes[k]
+				near := c.T >= t.Start-2*60_000 && c.T <= t.Start+5*60_000
+				if string(c.Kind)+" "+c.Object == t.Change && near && (n.Place == 0 || k+1 < n.Place) {
+					n.Place, n.Said = k+1, c.Text()+", "+alerting.When(c.T, inc.Onset)
+				}
+			}
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
 // outsideLow reports whether the alarm of m was about a value below its band, or one on its way down.
 func outsideLow(m *alerting.Member) bool {
 	if m.SlopePerDay != 0 {
@@ -79,6 +112,7 @@ type incidentLine struct {
 	Resolved   int64    `json:"resolved,omitempty"`
 	FirstMover string   `json:"first_mover"`
 	Members    []string `json:"members"`
+	Changes    []string `json:"changes,omitempty"` // what changed just before, closest first
 	Told       int      `json:"told"`
 }
 
@@ -95,6 +129,9 @@ func writeIncidents(w io.Writer, m *alerting.Manager) error {
 			Resolved: i.Resolved, FirstMover: i.FirstMover().SignalID, Told: i.Told}
 		for k := range i.Members {
 			l.Members = append(l.Members, i.Members[k].SignalID)
+		}
+		for k := range i.Changes {
+			l.Changes = append(l.Changes, i.Changes[k].Text()+", "+alerting.When(i.Changes[k].T, i.Onset))
 		}
 		if err := e.Encode(l); err != nil {
 			return err

@@ -75,6 +75,8 @@ func skips(st *signal.Stats) []skip {
 		{"signals_retired", st.Retired, "signals", "dropped with their baselines after storage.retention without a value", false},
 		{"signals_over_limit", st.OverSignals, "windows", "of new signals beyond signals.signals_max; not learned", true},
 		{"signals_disabled", st.Disabled, "windows", "of signals that packs.overrides switches off for some entities", false},
+		{"changes_held", st.ChangesHeld, "changes", "part of a rollout that was told, or of an object that changes all the time", false},
+		{"changes_unwatched", st.OverObjects, "series", "of objects beyond the 200,000 that are watched for changes", true},
 		{"windows_incomplete", st.Incomplete, "windows", "of signals of which more than a tenth of the series was missing; not judged", false},
 	}
 }

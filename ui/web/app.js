@@ -267,7 +267,7 @@ function chartKey(ev, c) {
 
 // ---- keys and buttons ------------------------------------------------------------------------------------------
 
-const places = new Map([["o", "/"], ["s", "/signals"], ["i", "/incidents"], ["r", "/receivers"], ["t", "/status"]]);
+const places = new Map([["o", "/"], ["s", "/signals"], ["i", "/incidents"], ["c", "/changes"], ["r", "/receivers"], ["t", "/status"]]);
 let afterG = 0;
 
 document.addEventListener("keydown", (ev) => {
