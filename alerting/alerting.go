@@ -134,6 +134,18 @@ type Member struct {
 	LastSeen int64 // end of the last window in which the signal had a verdict
 }
 
+// Outside reports whether the member is a reason to be told of now: its value is outside its band, it drifts, or it is gone.
+// An alarm outlasts that by a while.
+func (m *Member) Outside() bool {
+	if m.State == model.Drifting || m.State == model.Absent {
+		return true
+	}
+	if m.Test == model.CeilingTest || m.Test == model.FlatTest {
+		return true // what is wrong about it has nothing to do with its band
+	}
+	return !(m.Value >= m.Band.Lower && m.Value <= m.Band.Upper)
+}
+
 // Event is one entry of an incident's timeline.
 type Event struct {
 	T      int64  // Unix milliseconds

@@ -103,15 +103,3 @@ func TestIncidentNamesWhatChangedJustBefore(t *testing.T) {
 		t.Errorf("of nothing: %s", got)
 	}
 }
-
-// TestFirstVersionsStateIsRead holds that an upgrade keeps its incidents: the first version had none of what follows Timeline.
-func TestFirstVersionsStateIsRead(t *testing.T) {
-	m := NewManager(Options{Rule: ruleByName})
-	old := append([]byte("WLA1"), m.AppendState(nil)[4:]...) // without incidents both are alike
-	if err := m.RestoreState(old); err != nil {
-		t.Error(err)
-	}
-	if err := m.RestoreState(append([]byte("WLA3"), old[4:]...)); err == nil {
-		t.Error("a version of the future was read")
-	}
-}

@@ -121,6 +121,8 @@ type incident struct {
 	crowd    int  // alarms without room in this batch
 	wide     bool // has a member that concerns the whole cluster
 	dirty    bool
+	first    string   // signal id of the first mover, once told
+	lead     string   // … and of the headline
 	searched causesAt // what Changes were last looked for with
 	pub      *Incident
 	enc      []byte // encoded, once closed
@@ -625,15 +627,21 @@ func (i *incident) build() *Incident {
 		p.Members[k] = *s.m
 		p.Members[k].Top = slices.Clone(s.m.Top)
 	}
+	// Of members that moved in the same minute the one that names somebody goes first: "who is refused" before "something is".
 	slices.SortFunc(p.Members, func(a, b Member) int {
-		return cmp.Or(cmp.Compare(a.Onset, b.Onset), -cmp.Compare(a.Peak, b.Peak), cmp.Compare(a.SignalID, b.SignalID))
+		return cmp.Or(-compareBool(a.SignalID == i.first, b.SignalID == i.first), cmp.Compare(a.Onset, b.Onset), -cmp.Compare(len(a.Entity), len(b.Entity)),
+			-cmp.Compare(a.Peak, b.Peak), cmp.Compare(a.SignalID, b.SignalID))
 	})
+	p.Lead = max(0, slices.IndexFunc(p.Members, func(m Member) bool { return m.SignalID == i.lead }))
 	for k := range p.Members {
 		if SeverityRank(p.Members[k].Severity) > SeverityRank(p.Members[p.Lead].Severity) {
 			p.Lead = k
 		}
 	}
 	p.Onset = p.Members[0].Onset
+	for k := range p.Members {
+		p.Onset = min(p.Onset, p.Members[k].Onset)
+	}
 	p.Scope = nil
 	for _, l := range p.Members[0].Entity {
 		if !slices.ContainsFunc(p.Members[1:], func(m Member) bool { return m.Entity.Get(l.Name) != l.Value }) {
@@ -691,4 +699,15 @@ var (
 
 func emittedTotal(r Reason) *metrics.Counter {
 	return metrics.GetOrCreateCounter(`wrackline_alerting_notifications_emitted_total{reason="` + string(r) + `"}`)
+}
+
+// compareBool orders false before true.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }

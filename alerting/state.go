@@ -1,11 +1,10 @@
 // A Manager's state as bytes, for the checkpoint. One function describes each record for both directions, so that
 // writing and reading cannot disagree.
 //
-//	state    = "WLA2" refused days loose open closed
+//	state    = "WLA1" refused days loose open closed
 //	list     = count, records
 //	integers = zig-zag varint · floats = 8 bytes little-endian · strings = length, bytes
 //
-// "WLA1" had no changes with incidents; it is still read.
 //
 // The store guards the bytes with a checksum; RestoreState still refuses what it cannot have written.
 
@@ -23,7 +22,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
-const stateMagic, stateMagic1 = "WLA2", "WLA1"
+const stateMagic = "WLA1"
 
 // ErrState is returned by RestoreState for bytes that AppendState cannot have written.
 var ErrState = errors.New("alerting state is damaged")
@@ -38,15 +37,11 @@ func (m *Manager) AppendState(dst []byte) []byte {
 // RestoreState replaces the state by one that AppendState wrote. On error (ErrState) the Manager is unchanged.
 func (m *Manager) RestoreState(b []byte) error {
 	rest, ok := bytes.CutPrefix(b, []byte(stateMagic))
-	first := false
 	if !ok {
-		rest, first = bytes.CutPrefix(b, []byte(stateMagic1))
-	}
-	if !ok && !first {
 		return fmt.Errorf("%w: unknown format", ErrState)
 	}
 	n := NewManager(m.opts)
-	c := &codec{b: rest, rule: m.opts.Rule, first: first}
+	c := &codec{b: rest, rule: m.opts.Rule}
 	c.manager(n)
 	if c.err == nil && len(c.b) > 0 {
 		c.fail()
@@ -67,7 +62,6 @@ type codec struct {
 	err    error
 	rule   func(string) *signal.Rule
 	newest int64
-	first  bool // reads the first version
 }
 
 func (c *codec) fail() {
@@ -241,12 +235,10 @@ func (c *codec) incident(m *Manager, p **incident) {
 		c.str(&e.Kind)
 		c.str(&e.Signal)
 	})
-	if !c.first {
-		list(c, &i.Changes, c.cause)
-		c.i64(&i.searched.onset)
-		c.num(&i.searched.members)
-		c.i64(&i.searched.seq)
-	}
+	list(c, &i.Changes, c.cause)
+	c.i64(&i.searched.onset)
+	c.num(&i.searched.members)
+	c.i64(&i.searched.seq)
 	c.i64(&i.minOnset)
 	c.i64(&i.maxOnset)
 	c.i64(&i.active)
@@ -254,6 +246,8 @@ func (c *codec) incident(m *Manager, p **incident) {
 	c.i64(&i.lastTold)
 	c.num(&i.toldSize)
 	c.num(&i.toldRank)
+	c.str(&i.first)
+	c.str(&i.lead)
 	seq, state := int64(i.seq), int64(i.state)
 	c.i64(&seq)
 	c.i64(&state)

@@ -99,6 +99,9 @@ func newAlert(l *Line, m *Message) webhookAlert {
 	}
 	if len(m.Next) > 0 && l == &m.Lines[0] || len(m.Lines) == 1 && len(m.Next) > 0 {
 		a.Annotations["next"] = strings.Join(m.Next, "\n")
+		if len(m.Causes) > 0 {
+			a.Annotations["causes"] = strings.Join(m.Causes, "\n")
+		}
 	}
 	a.Fingerprint = fingerprint(a.Labels)
 	return a
