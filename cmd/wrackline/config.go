@@ -162,9 +162,32 @@ func loadConfig(file string) (config, error) {
 	if data, err = expandEnv(data); err != nil {
 		return c, fmt.Errorf("%s: %w", file, err)
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict(), yaml.DisallowUnknownField())
-	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+	// A file of comments, or a section without a key, means the defaults; to the decoder it is null, which would empty them.
+	var sections map[string]any
+	if err := yaml.Unmarshal(data, &sections); err != nil {
 		return c, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
+	}
+	if len(sections) > 0 {
+		dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict(), yaml.DisallowUnknownField())
+		if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+			return c, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
+		}
+		d := defaultConfig()
+		for name, v := range sections {
+			if v != nil {
+				continue
+			}
+			switch name {
+			case "ingest":
+				c.Ingest = d.Ingest
+			case "signals":
+				c.Signals = d.Signals
+			case "alerting":
+				c.Alerting = d.Alerting
+			case "storage":
+				c.Storage = d.Storage
+			}
+		}
 	}
 	c.Packs.place = func(path string) string { return placeInFile(file, data, path) }
 	dir := filepath.Dir(file)
@@ -244,6 +267,12 @@ func (c *config) validate() error {
 	}
 	if c.Storage.CheckpointInterval < duration(time.Second) {
 		return errors.New("storage.checkpoint_interval must be at least 1s")
+	}
+	if c.Storage.MaxSize < 64<<20 {
+		return errors.New("storage.max_size must be at least 64MiB: checkpoints fail beyond it")
+	}
+	if c.Ingest.JournalMax < 16<<20 {
+		return errors.New("ingest.journal_max must be at least 16MiB: requests are answered 503 beyond it")
 	}
 	if c.Storage.Retention < duration(48*time.Hour) {
 		return errors.New("storage.retention must be at least 2d")
@@ -432,6 +461,20 @@ func (c *config) packs() ([]*signal.Pack, error) {
 // duration is a time.Duration that also reads days: 15d.
 type duration time.Duration
 
+// MarshalYAML writes d as a person would: 90s, 5m, 36h or 15d.
+func (d duration) MarshalYAML() (any, error) {
+	t := time.Duration(d)
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
+		if t >= u.unit && t%u.unit == 0 {
+			return strconv.FormatInt(int64(t/u.unit), 10) + u.name, nil
+		}
+	}
+	return t.String(), nil
+}
+
 // UnmarshalYAML reads 90s, 5m, 36h or 15d.
 func (d *duration) UnmarshalYAML(data []byte) error {
 	s := strings.Trim(strings.TrimSpace(string(data)), `"'`)
@@ -453,6 +496,9 @@ func (d *duration) UnmarshalYAML(data []byte) error {
 
 // size is a number of bytes that reads 8MiB, 2GiB, 512KiB or a plain number.
 type size int64
+
+// MarshalYAML writes z with its unit.
+func (z size) MarshalYAML() (any, error) { return z.String(), nil }
 
 // UnmarshalYAML reads a number of bytes with an optional unit.
 func (z *size) UnmarshalYAML(data []byte) error {

@@ -164,6 +164,9 @@ func TestReloadKeepsTheOldConfiguration(t *testing.T) {
 	if a, b := with("first-token"), with("other-token"); a != http.StatusBadRequest || b != http.StatusUnauthorized {
 		t.Fatalf("before: %d, %d", a, b)
 	}
+	if page := p.get("/status"); !strings.Contains(page, "without a valid token") {
+		t.Error("the status page does not say that a sender was refused")
+	}
 	replace("ingest: {tokens: [{token: short}]}\n")
 	if status, text := reload(); status != http.StatusInternalServerError || !strings.Contains(text, "tokens[0]") {
 		t.Errorf("a wrong file: %d, %q", status, text)

@@ -316,7 +316,8 @@ func remoteWriteConfig(e env, cfg *config, packs []*signal.Pack, target string) 
 	}
 	w := e.stdout
 	fmt.Fprintf(w, "# Add to prometheus.yml and reload Prometheus. It needs no rights: Wrackline never queries anything.\n")
-	fmt.Fprintf(w, "remote_write:\n  - url: %s\n", u)
+	fmt.Fprintf(w, "# Print it again when packs or track rules change: the list at its end names the metrics that they need.\n")
+	fmt.Fprintf(w, "remote_write:\n  - name: wrackline\n    url: %s\n", u)
 	if len(cfg.Ingest.Tokens) > 0 {
 		fmt.Fprintf(w, "    authorization:\n      credentials_file: /etc/prometheus/wrackline-token   # one of ingest.tokens\n")
 	}

@@ -192,6 +192,10 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 	if st.Store.Quarantined != "" {
 		bad("The store was damaged and has been set aside as "+st.Store.Quarantined+". Models are learned anew.", "Restore a backup of wrackline.db if you have one.")
 	}
+	if d := a.door.Load().Denied(); d.Requests > 0 && now-d.LastMs < 15*60_000 {
+		bad(fmt.Sprintf("%d requests without a valid token were refused, the last %s ago from %s. Prometheus gives such samples up.", d.Requests, alerting.Span(now-d.LastMs), d.From),
+			"Give the sender one of ingest.tokens (authorization: credentials_file in its remote_write block).")
+	}
 	if waiting, lost := a.outbox.Load().Held(); waiting > 0 || lost > 0 {
 		bad(fmt.Sprintf("%d notifications wait in memory because the disk refuses them; %d were lost.", waiting, lost), "Free disk space.")
 	}
