@@ -338,6 +338,14 @@ func newFake() *fake {
 	oom := &alerting.Incident{ID: "inc_5d1nq8y2jkta", Severity: signal.Page, Cluster: "prod-eu", Scope: memWas.Signal.Entity, Onset: memWas.Onset, Opened: memWas.Onset + 3*fakeMinute, Updated: was.Ended, Resolved: was.Ended, Resolution: "recovered",
 		Members: []alerting.Member{was}, Told: 2, Title: "catalog uses 97 % of its memory limit (normal 52–71 %)", Refires: 1}
 	oom.Timeline = []alerting.Event{{T: oom.Opened, Kind: "opened", Signal: was.SignalID}, {T: oom.Opened, Kind: "notified", Signal: "first"}, {T: was.Ended, Kind: "recovered", Signal: was.SignalID}, {T: was.Ended, Kind: "resolved"}, {T: was.Ended + 5*fakeMinute, Kind: "notified", Signal: "resolved"}}
+	f.view.Changes = []signal.Change{
+		{T: fakeNow - 300*fakeMinute, Kind: signal.ChangeNodeNew, Cluster: "prod-eu", Entity: series.Labels{{Name: "node", Value: "worker-4"}}, Object: "node worker-4"},
+		{T: fakeNow - 90*fakeMinute, Kind: signal.ChangeScale, Cluster: "prod-eu", Entity: series.Labels{{Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Object: "deployment shop/cart", From: "3", To: "4 by its autoscaler"},
+		{T: onset - 5*fakeMinute, Kind: signal.ChangeRBAC, Cluster: "prod-eu", Object: "clusterrolebinding coredns"},
+		{T: onset - 3*fakeMinute, Kind: signal.ChangeRollout, Cluster: "prod-eu", Entity: series.Labels{{Name: "namespace", Value: "kube-system"}, {Name: "workload", Value: "coredns"}, {Name: "workload_type", Value: "deployment"}}, Object: "deployment kube-system/coredns", From: "coredns:1.14.0", To: "coredns:1.14.1"},
+		{T: onset - 4*fakeMinute, Kind: signal.ChangeRollout, Cluster: "staging", Entity: series.Labels{{Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Object: "deployment shop/cart", To: "cart-84557f7547"},
+	}
+	dns.Changes = []alerting.Cause{{Change: f.view.Changes[3], Nearness: alerting.SameThing}, {Change: f.view.Changes[2], Nearness: alerting.WholeCluster}}
 	f.snap.Open, f.snap.Closed, f.snap.Loose = []*alerting.Incident{disk, dns}, []*alerting.Incident{oom}, []alerting.Member{loose}
 	today := fakeNow / 86_400_000
 	f.snap.Days = []alerting.DayTally{{Day: today, Sent: 1, Pages: 2, Resolved: 1}, {Day: today - 1, Sent: 2}, {Day: today - 3, Sent: 6, Withheld: 2, Resolved: 6}, {Day: today - 6, Pages: 1, Resolved: 1}}
