@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -200,6 +201,7 @@ type packLoader struct {
 	origin string
 	data   []byte
 	file   *ast.File
+	values int // of the tests so far
 }
 
 // wrap gives an error of the YAML library the form origin:line:column: message, without the source excerpt.
@@ -394,6 +396,31 @@ func (l *packLoader) params(r *Rule, y *packRule, at string) error {
 			return l.errorf(at+".eta", "eta needs limit: time to what?")
 		}
 		p.EtaMs = d.Milliseconds()
+	}
+	if !math.IsNaN(p.Limit) && p.Mode != model.Trend {
+		return l.errorf(at+".limit", "limit is where a trend leads to: write mode: trend, or use ceiling for a fixed mark")
+	}
+	for _, x := range []struct {
+		field string
+		v     float64
+	}{{"ceiling", p.Ceiling}, {"limit", p.Limit}} {
+		if x.v < p.Min || x.v > p.Max {
+			hint := ""
+			if p.Max == 1 && x.v > 1 && x.v <= 100 {
+				hint = fmt.Sprintf("; a share is written as %g", x.v/100)
+			}
+			return l.errorf(at+"."+x.field, "%s %g is outside the bounds %g to %g and can never be reached%s", x.field, x.v, p.Min, p.Max, hint)
+		}
+	}
+	switch strings.ToLower(b.Unit) {
+	case "%", "percent", "percentage", "pct":
+		return l.errorf(at+".unit", "unit %q: write unit: ratio and let the expression give 0 to 1; it is shown in percent", b.Unit)
+	}
+	if len(b.Unit) > 16 || strings.ContainsFunc(b.Unit, unicode.IsControl) {
+		return l.errorf(at+".unit", "unit %q: want a short word, like s, B/s, /s, ratio or pods", b.Unit)
+	}
+	if p.Mode == model.Event && p.Season > model.NoSeason {
+		return l.errorf(at+".season", "an event has no season: write season: none, or mode: level for what comes and goes with the day")
 	}
 	if b.Persist < 0 || b.Persist > 120 {
 		return l.errorf(at+".persist", "persist: want 1 to 120 windows")

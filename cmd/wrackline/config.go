@@ -369,6 +369,7 @@ func (c *config) packs() ([]*signal.Pack, error) {
 	}
 	matched := make([]bool, len(c.Packs.Disable))
 	for _, p := range packs {
+		p.Tests = nil // they belong to packs test
 		kept := p.Rules[:0:0]
 		for _, r := range p.Rules {
 			off := false
