@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/series"
 )
 
 // A fault in a pack is reported at its line and column, with what is wrong and what to write. Faults inside expressions have a table of
 // their own, in expr_test.go.
 func TestBadPacks(t *testing.T) {
 	const good = "  - signal: a.b\n    expr: max by (cluster, node) (x)\n" // lines 5 and 6
-	const rule = packStart + good                                           // the next line is 7
-	const tests = rule + "tests:\n"                                         // the next line is 8
+	const rule = packStart + good                                          // the next line is 7
+	const tests = rule + "tests:\n"                                        // the next line is 8
 	in := func(series, expect string) string {
 		return tests + "- input:\n    " + series + "\n  expect:\n  - " + expect + "\n" // 8, 9, 10, 11
 	}
@@ -105,4 +107,68 @@ func TestBadPacks(t *testing.T) {
 			t.Errorf("%s: got %q, want %s… %s … %s", c.name, got, at, c.says, c.advice)
 		}
 	}
+}
+
+// The notation of values is promtool's, with prev and now.
+func TestTestValues(t *testing.T) {
+	now := float64(PackTestStart.Unix())
+	const nan = "NaN"
+	for _, c := range []struct {
+		text string
+		want string
+		from int64 // minutes
+		warm string
+	}{
+		{"5", "5", 0, "5 5"},
+		{"5x2", "5 5 5", 0, "5 5"},
+		{"0x2", "0 0 0", 0, "0 0"},
+		{"-2x1 4", "-2 -2 4", 1, "-2 -2"},
+		{"9-1x3", "9 8 7 6", 0, "11 10"},
+		{"100+10x2", "100 110 120", 0, "80 90"},
+		{"0+10x2 prev+20x2 prevx1 prev", "30 40 50 70 90 90 90", 2, "10 20"}, // lifted
+		{"1.5e1+.5x1", "15 15.5", 0, "14 14.5"},
+		{"_x2 3 _ stale", "NaN NaN 3 NaN stale", 1, ""},
+		{"now+1m+60x1 now-1h", fmt.Sprintf("%g %g %g", now+60, now+120, now-3600), 1, fmt.Sprintf("%g %g", now-60, now)},
+	} {
+		p, err := LoadPack([]byte(packStart+"  - signal: a.b\n    expr: max by (cluster, node) (x)\ntests:\n- warm: 2m\n  input:\n    x: "+c.text+
+			"\n    'x{node=\"b\"}': 0x30\n  expect: [{signal: a.b, never_fires: true}]\n"), "f.yaml")
+		if err != nil {
+			t.Errorf("%q: %v", c.text, err)
+			continue
+		}
+		x := p.Tests[0]
+		var got []string
+		for _, v := range x.Series[0].Values {
+			switch {
+			case series.IsStale(v):
+				got = append(got, "stale")
+			case v != v:
+				got = append(got, nan)
+			default:
+				got = append(got, fmt.Sprintf("%g", v))
+			}
+		}
+		var warm []string
+		for _, v := range x.Series[0].Warm(x) {
+			warm = append(warm, fmt.Sprintf("%g", v))
+		}
+		if strings.Join(got, " ") != c.want || x.FromMs != c.from*60_000 || strings.Join(warm, " ") != c.warm {
+			t.Errorf("%q: values %v, warm %v, fault at %d ms; want %s, %s, %d min", c.text, got, warm, x.FromMs, c.want, c.warm, c.from)
+		}
+	}
+}
+
+// Whatever a pack file holds, it is loaded or refused with a place.
+func FuzzLoadPack(f *testing.F) {
+	f.Add(packStart + "  - signal: a.b\n    expr: max by (cluster, node) (x)\ntests:\n- warm: 2m\n  noise: 0.1\n  input:\n    x: 0+1x3 prev+2x3 now+1d stale _x2\n  expect: [{signal: a.b, never_fires: true}]\n")
+	f.Add(packStart + "  - signal: a.b\n    expr:\n    - max(x)\n    - |\n      min(y)\n    baseline: {mode: trend, limit: 1, eta: 2h, bounds: [0, null]}\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := LoadPack([]byte(s), "f.yaml")
+		if err != nil && !strings.HasPrefix(err.Error(), "f.yaml:") {
+			t.Errorf("%q: no place: %v", s, err)
+		}
+		if err == nil && len(p.Rules) == 0 {
+			t.Errorf("%q: a pack without rules", s)
+		}
+	})
 }
