@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -249,19 +250,59 @@ func (l *packLoader) exprError(at, name string, err error) error {
 	return l.errorf(at, "signal %s: %w", name, err)
 }
 
+// node returns the node at a path like $.groups[0].rules[2].for, nil when there is none. The library's own way walks through the
+// whole file each time.
 func (l *packLoader) node(at string) ast.Node {
-	if l.file == nil {
+	if l.file == nil || len(l.file.Docs) == 0 {
 		return nil
 	}
-	p, err := yaml.PathString(at)
-	if err != nil {
-		return nil
-	}
-	n, err := p.FilterFile(l.file)
-	if err != nil {
-		return nil
+	n := l.file.Docs[0].Body
+	for rest := strings.TrimPrefix(at, "$"); rest != "" && n != nil; {
+		switch m := n.(type) {
+		case *ast.AnchorNode:
+			n = m.Value
+			continue
+		case *ast.TagNode:
+			n = m.Value
+			continue
+		}
+		end := 1 + strings.IndexAny(rest[1:]+".", ".[")
+		step := rest[1:end]
+		index := rest[0] == '['
+		rest = rest[end:]
+		if index {
+			i, err := strconv.Atoi(strings.TrimSuffix(step, "]"))
+			seq, ok := n.(*ast.SequenceNode)
+			if err != nil || !ok || i >= len(seq.Values) {
+				return nil
+			}
+			n = seq.Values[i]
+			continue
+		}
+		n = value(n, step)
 	}
 	return n
+}
+
+// value returns the value of a key of a mapping, nil when n is none or has none.
+func value(n ast.Node, key string) ast.Node {
+	for _, v := range entries(n) {
+		if t := v.Key.GetToken(); t != nil && t.Value == key {
+			return v.Value
+		}
+	}
+	return nil
+}
+
+// entries returns the keys and values of a mapping; the parser makes a lone one no mapping.
+func entries(n ast.Node) []*ast.MappingValueNode {
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		return m.Values
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{m}
+	}
+	return nil
 }
 
 func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {

@@ -94,13 +94,14 @@ type (
 	rawValue string
 )
 
-// UnmarshalYAML keeps the text, without quotes.
-func (v *rawValue) UnmarshalYAML(data []byte) error {
-	s := strings.TrimSpace(string(data))
-	if n := len(s); n >= 2 && (s[0] == '\'' || s[0] == '"') && s[n-1] == s[0] {
-		s = s[1 : n-1]
+// UnmarshalYAML keeps the text, without quotes. What is no scalar gives none, which is no list of values.
+func (v *rawValue) UnmarshalYAML(n ast.Node) error {
+	switch n.(type) {
+	case *ast.LiteralNode:
+		*v = rawValue(n.(*ast.LiteralNode).Value.Value)
+	case ast.ScalarNode:
+		*v = rawValue(n.GetToken().Value)
 	}
-	*v = rawValue(s)
 	return nil
 }
 
@@ -513,14 +514,7 @@ func (l *packLoader) position(at string) (line, col int) {
 // entry returns the place of a key of the mapping at the YAML path. Series are keys that no YAML path can name.
 func (l *packLoader) entry(at, key string) [2]int {
 	if n := l.node(at); n != nil {
-		var values []*ast.MappingValueNode
-		switch m := n.(type) {
-		case *ast.MappingNode:
-			values = m.Values
-		case *ast.MappingValueNode:
-			values = []*ast.MappingValueNode{m}
-		}
-		for _, v := range values {
+		for _, v := range entries(n) {
 			if t := v.Key.GetToken(); t != nil && t.Position != nil && t.Value == key {
 				return [2]int{t.Position.Line, t.Position.Column}
 			}
