@@ -258,7 +258,7 @@ func (r *run) result(w *watch, p *signal.Pack) (x Result) {
 	}
 	of := ""
 	if len(w.Entity) > 0 {
-		of = " of " + strings.Trim(w.Entity.String(), "{}")
+		of = " for " + strings.Trim(w.Entity.String(), "{}")
 	}
 	switch {
 	case w.Fires:
