@@ -96,6 +96,10 @@ func (a *app) reload() (note string, err error) {
 	if err != nil {
 		return "", err
 	}
+	// Packs are read at the next start only; a fault in them should not wait until then.
+	if _, err := next.packs(); err != nil {
+		return "", err
+	}
 	old := a.cfg.Load()
 	var fixed []string
 	for _, part := range []struct {
