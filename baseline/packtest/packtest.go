@@ -111,6 +111,7 @@ type sender struct {
 	batch  series.Batch
 	labels []series.Labels
 	series []*signal.TestSeries
+	warm   [][]float64 // of series
 	life   series.Labels
 }
 
@@ -136,6 +137,7 @@ func (r *run) play() {
 			names = append(names, c)
 		}
 		s.series = append(s.series, x)
+		s.warm = append(s.warm, x.Warm(r.test))
 	}
 	sort.Strings(names)
 	for _, c := range names {
@@ -148,17 +150,17 @@ func (r *run) play() {
 	steps := int(r.test.WarmMs / r.test.WarmStepMs())
 	for i := range steps {
 		t := r.start - int64(steps-i)*r.test.WarmStepMs()
-		r.send(t, func(x *signal.TestSeries) float64 {
-			if len(x.Warm) == 0 {
+		r.send(t, func(_ *signal.TestSeries, warm []float64) float64 {
+			if warm == nil {
 				return math.NaN()
 			}
-			return x.Warm[i]
+			return warm[i]
 		})
 	}
 	// What comes after the last value only closes the windows before it.
 	for i := range last + len(r.test.Series[0].After) {
 		t := r.start + int64(i)*r.test.IntervalMs
-		r.send(t, func(x *signal.TestSeries) float64 {
+		r.send(t, func(x *signal.TestSeries, _ []float64) float64 {
 			switch {
 			case i < len(x.Values):
 				return x.Values[i]
@@ -171,7 +173,7 @@ func (r *run) play() {
 }
 
 // send sends the samples of one instant. A plain NaN is a sample that does not come.
-func (r *run) send(t int64, value func(*signal.TestSeries) float64) {
+func (r *run) send(t int64, value func(x *signal.TestSeries, warm []float64) float64) {
 	key := uint64(0)
 	for _, s := range r.senders {
 		b := &s.batch
@@ -187,8 +189,8 @@ func (r *run) send(t int64, value func(*signal.TestSeries) float64) {
 			b.Samples = append(b.Samples, series.Sample{T: t, V: v})
 			s.labels = append(s.labels, l)
 		}
-		for _, x := range s.series {
-			add(x.Labels, value(x))
+		for i, x := range s.series {
+			add(x.Labels, value(x, s.warm[i]))
 		}
 		add(s.life, 1)
 		r.engine.Apply(b, 0)
@@ -256,7 +258,7 @@ func (r *run) result(w *watch, p *signal.Pack) (x Result) {
 	}
 	of := ""
 	if len(w.Entity) > 0 {
-		of = " of " + strings.Trim(w.Entity.String(), "{}")
+		of = " for " + strings.Trim(w.Entity.String(), "{}")
 	}
 	switch {
 	case w.Fires:

@@ -95,7 +95,7 @@ func TestEverySignalOfTheGroundTruthExists(t *testing.T) {
 		}
 		return false
 	}
-	outside := []string{"recv.*", "roll.*", "svc.edge_fail_share"}
+	outside := []string{"roll.*"}
 	for _, k := range scenario.Kinds() {
 		g, err := scenario.New(scenario.Config{Faults: []scenario.Fault{{Kind: k, StartMs: scenario.Epoch}}})
 		if err != nil {

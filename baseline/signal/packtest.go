@@ -18,10 +18,11 @@ import (
 
 // Bounds on the tests of a pack.
 const (
-	PackTestsMax   = 2000   // tests in a file
-	testSeriesMax  = 200    // series of a test
-	testValuesMax  = 20_000 // values of a series
-	testExpectsMax = 200    // expectations of a test
+	PackTestsMax   = 2000    // tests in a file
+	testSeriesMax  = 200     // series of a test
+	testValuesMax  = 20_000  // values of a series
+	testTotalMax   = 1 << 20 // values of a file
+	testExpectsMax = 200     // expectations of a test
 	testWarmMax    = 28 * 24 * time.Hour
 	testWarm       = 2 * 24 * time.Hour // when the test does not say
 	warmStepMs     = int64(60_000)
@@ -46,10 +47,12 @@ type TestSeries struct {
 	Labels series.Labels
 	// Values come every interval from minute 0 on. A stale marker ends the series, any other NaN is a sample that does not come.
 	Values []float64
-	// Warm are the values before minute 0, oldest first, every WarmStepMs; the last is one step before minute 0.
-	Warm []float64
 	// After is what would come next if the last term went on: a window closes only when later samples have come.
 	After [3]float64
+
+	start, step float64 // of the first term; a NaN when it holds no value
+	noise       float64
+	counter     bool // noise is of what it grows by
 }
 
 // WarmStepMs is how far apart the values before minute 0 are.
@@ -91,13 +94,14 @@ type (
 	rawValue string
 )
 
-// UnmarshalYAML keeps the text, without quotes.
-func (v *rawValue) UnmarshalYAML(data []byte) error {
-	s := strings.TrimSpace(string(data))
-	if n := len(s); n >= 2 && (s[0] == '\'' || s[0] == '"') && s[n-1] == s[0] {
-		s = s[1 : n-1]
+// UnmarshalYAML keeps the text, without quotes. What is no scalar gives none, which is no list of values.
+func (v *rawValue) UnmarshalYAML(n ast.Node) error {
+	switch n.(type) {
+	case *ast.LiteralNode:
+		*v = rawValue(n.(*ast.LiteralNode).Value.Value)
+	case ast.ScalarNode:
+		*v = rawValue(n.GetToken().Value)
 	}
-	*v = rawValue(s)
 	return nil
 }
 
@@ -158,14 +162,14 @@ func (l *packLoader) test(p *Pack, y *packTest, at string) (*PackTest, error) {
 		where := l.entry(at+".input", text)
 		parsed, err := exprParser.ParseMetric(text)
 		if err != nil {
-			return nil, l.errorAt(where, "series %q: want a metric's name with labels, like x_total{code=\"500\"}: %v", text, err)
+			return nil, l.errorAt(where, "series %q: want a metric's name with labels, like x_total{code=\"500\"}: %v", text, oneLine(err))
 		}
 		var ls series.Labels
 		for name, value := range parsed.Map() {
 			ls = append(ls, series.Label{Name: name, Value: value})
 		}
 		if ls, err = series.Canonical(ls); err != nil {
-			return nil, l.errorAt(where, "series %q: %v", text, err)
+			return nil, l.errorAt(where, "series %s: %v; write a metric's name before the labels, like x_total{code=\"500\"}", text, err)
 		}
 		if other, ok := seen[ls.String()]; ok {
 			return nil, l.errorAt(where, "series %q is the same as %q", text, other)
@@ -174,11 +178,13 @@ func (l *packLoader) test(p *Pack, y *packTest, at string) (*PackTest, error) {
 		if _, ok := identityMetrics[ls.Get(series.NameLabel)]; !ok && !slices.Contains(used, ls.Get(series.NameLabel)) {
 			return nil, l.errorAt(where, "series %q: no signal of this test reads %s; they read %s", text, ls.Get(series.NameLabel), strings.Join(used, ", "))
 		}
-		s, first, err := parseValues(string(y.Input[text]), t, y.Noise, ls.String())
+		s, first, err := parseValues(string(y.Input[text]), t, y.Noise, ls)
 		if err != nil {
 			return nil, l.errorAt(where, "series %q: %v", text, err)
 		}
-		s.Labels = ls
+		if l.values += len(s.Values); l.values > testTotalMax {
+			return nil, l.errorAt(where, "series %q: the tests of a pack may have %d values together", text, testTotalMax)
+		}
 		if first < len(s.Values) {
 			from = min(from, int64(first-1)*t.IntervalMs)
 		}
@@ -201,7 +207,7 @@ func (l *packLoader) test(p *Pack, y *packTest, at string) (*PackTest, error) {
 	for i, e := range t.Expect {
 		where := fmt.Sprintf("%s.expect[%d]", at, i)
 		switch {
-		case e.Fires && t.FromMs >= end:
+		case e.Fires && (t.FromMs >= end || from == math.MaxInt64 && y.From == ""):
 			return nil, l.errorf(where+".fires_within", "no fault: every series has one term only; add a second, like 0+60x10 prev+600x20, or say from: when it begins")
 		case e.Fires && t.FromMs+e.WithinMs > end:
 			return nil, l.errorf(where+".fires_within", "fires_within ends %s after the last value; add values to the input", time.Duration(t.FromMs+e.WithinMs-end)*time.Millisecond)
@@ -267,6 +273,9 @@ func (l *packLoader) expect(rules map[string]*Rule, y *packExpect, at string) (T
 	return e, nil
 }
 
+// oneLine is an error's text without line breaks.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
 // nearest proposes a name for one that does not exist.
 func nearest(name string, rules map[string]*Rule) string {
 	best, least := "", 4
@@ -310,7 +319,7 @@ var testTerm = regexp.MustCompile(`^(now(?:[+-](?:[0-9]+(?:ms|s|m|h|d|w))+)?|pre
 
 // parseValues reads promtool's notation, with two words more: now, which may be followed by a duration, is the Unix time of minute 0,
 // and prev is the value before. The length of the first term tells where normal life ends.
-func parseValues(text string, t *PackTest, noise float64, salt string) (s TestSeries, first int, err error) {
+func parseValues(text string, t *PackTest, noise float64, ls series.Labels) (s TestSeries, first int, err error) {
 	start, step := math.NaN(), 0.0 // of the first term
 	last := math.NaN()             // slope of the last one
 	clock, counter := false, false // what the series seems to be
@@ -414,60 +423,74 @@ func parseValues(text string, t *PackTest, noise float64, salt string) (s TestSe
 	} else {
 		s.After = [3]float64{math.NaN(), math.NaN(), math.NaN()}
 	}
-	s.warm(t, start, step)
-	if noise > 0 && !clock {
-		s.wobble(noise, counter, salt)
+	s.Labels, s.start, s.step, s.counter = ls, start, step, counter
+	if !clock {
+		s.noise = noise
 	}
+	s.lift(t)
+	s.wobble(s.Values, "input")
 	return s, first, nil
 }
 
-// warm continues the first term into the past. A counter that would begin below zero is lifted as a whole: nobody sees how much a
-// counter is, only by how much it grows.
-func (s *TestSeries) warm(t *PackTest, start, step float64) {
-	n := int(t.WarmMs / t.WarmStepMs())
-	if n == 0 || math.IsNaN(start) {
+// lift raises a counter that would begin below zero before minute 0: nobody sees how much a counter is, only by how much it grows.
+func (s *TestSeries) lift(t *PackTest) {
+	per := s.step * float64(t.WarmStepMs()) / float64(t.IntervalMs)
+	low := s.start - float64(t.WarmMs/t.WarmStepMs()+1)*per
+	if !(s.step > 0 && low < 0) {
 		return
 	}
-	per := step * float64(t.WarmStepMs()) / float64(t.IntervalMs)
-	if low := start - float64(n+1)*per; step > 0 && low < 0 {
-		start -= low
-		for i, v := range s.Values {
-			if !math.IsNaN(v) { // a stale marker must stay itself
-				s.Values[i] = v - low
-			}
-		}
-		for i := range s.After {
-			s.After[i] -= low
+	s.start -= low
+	for i, v := range s.Values {
+		if !math.IsNaN(v) { // a stale marker must stay itself
+			s.Values[i] = v - low
 		}
 	}
-	s.Warm = make([]float64, n)
-	for i := range s.Warm {
-		s.Warm[i] = start - per*float64(n-i)
+	for i := range s.After {
+		s.After[i] -= low
 	}
 }
 
-// wobble makes values vary by a share of themselves, or of what a counter grows by. The same series varies the same way each time.
-func (s *TestSeries) wobble(noise float64, counter bool, salt string) {
-	h := uint64(14695981039346656037)
-	for i := range len(salt) {
-		h = (h ^ uint64(salt[i])) * 1099511628211
+// Warm returns the values before minute 0, which continue the first term into the past: oldest first, one every WarmStepMs, the last
+// one step before minute 0. It is nil when the series does not begin with a value.
+func (s *TestSeries) Warm(t *PackTest) []float64 {
+	n := int(t.WarmMs / t.WarmStepMs())
+	if n == 0 || math.IsNaN(s.start) {
+		return nil
 	}
-	for _, values := range [][]float64{s.Warm, s.Values} {
-		before := math.NaN()
-		for i, v := range values {
-			h += 0x9e3779b97f4a7c15
-			z := (h ^ h>>30) * 0xbf58476d1ce4e5b9
-			z = (z ^ z>>27) * 0x94d049bb133111eb
-			u := float64((z^z>>31)>>11)/(1<<52) - 1 // −1 to 1
-			step := v
-			if counter {
-				step = v - before
-			}
-			if !math.IsNaN(step) && !math.IsNaN(v) && step > 0 {
-				values[i] = v + noise*u*step
-			}
-			before = v
+	per := s.step * float64(t.WarmStepMs()) / float64(t.IntervalMs)
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = s.start - per*float64(n-i)
+	}
+	s.wobble(out, "warm")
+	return out
+}
+
+// wobble makes values vary by a share of themselves, or of what a counter grows by. The same series varies the same way each time.
+func (s *TestSeries) wobble(values []float64, salt string) {
+	if s.noise == 0 {
+		return
+	}
+	h := uint64(14695981039346656037)
+	for _, text := range []string{s.Labels.String(), salt} {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * 1099511628211
 		}
+	}
+	before := math.NaN()
+	for i, v := range values {
+		h += 0x9e3779b97f4a7c15
+		z := (h ^ h>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		u := float64((z^z>>31)>>11)/(1<<52) - 1 // −1 to 1
+		step := v
+		if s.counter {
+			step = v - before
+		}
+		if step > 0 { // not for a NaN
+			values[i] = v + s.noise*u*step
+		}
+		before = v
 	}
 }
 
@@ -491,14 +514,7 @@ func (l *packLoader) position(at string) (line, col int) {
 // entry returns the place of a key of the mapping at the YAML path. Series are keys that no YAML path can name.
 func (l *packLoader) entry(at, key string) [2]int {
 	if n := l.node(at); n != nil {
-		var values []*ast.MappingValueNode
-		switch m := n.(type) {
-		case *ast.MappingNode:
-			values = m.Values
-		case *ast.MappingValueNode:
-			values = []*ast.MappingValueNode{m}
-		}
-		for _, v := range values {
+		for _, v := range entries(n) {
 			if t := v.Key.GetToken(); t != nil && t.Position != nil && t.Value == key {
 				return [2]int{t.Position.Line, t.Position.Column}
 			}

@@ -36,6 +36,8 @@ type config struct {
 	Alerting  alertingConfig    `yaml:"alerting"`
 	Receivers []notify.Receiver `yaml:"receivers"`
 	Storage   storageConfig     `yaml:"storage"`
+
+	place func(path string) string // where a YAML path stands in the file, as file:line:column; nil = there is none
 }
 
 type ingestConfig struct {
@@ -66,8 +68,7 @@ type packsConfig struct {
 	Files   []string `yaml:"files"`   // further packs
 	Disable []string `yaml:"disable"` // signal names or globs
 	// Overrides change rules of packs; they apply in order.
-	Overrides []overrideConfig         `yaml:"overrides"`
-	place     func(path string) string // where a YAML path stands in the file, as file:line:column
+	Overrides []overrideConfig `yaml:"overrides"`
 }
 
 type overrideConfig struct {
@@ -84,12 +85,12 @@ type overrideConfig struct {
 }
 
 // overrides returns the overrides in the engine's words.
-func (p *packsConfig) overrides() ([]signal.Override, error) {
-	out := make([]signal.Override, len(p.Overrides))
-	for i, o := range p.Overrides {
+func (c *config) overrides() ([]signal.Override, error) {
+	out := make([]signal.Override, len(c.Packs.Overrides))
+	for i, o := range c.Packs.Overrides {
 		d := time.Duration(o.For)
 		if d%time.Minute != 0 || d > 2*time.Hour {
-			return nil, p.overrideError(&signal.OverrideError{Index: i, Field: "for", Msg: "want whole minutes up to 2h"})
+			return nil, c.overrideError(&signal.OverrideError{Index: i, Field: "for", Msg: "want whole minutes up to 2h"})
 		}
 		out[i] = signal.Override{Match: o.Match, Where: o.Where, Severity: signal.Severity(o.Severity), Enabled: o.Enabled,
 			EffectAbs: o.Effect.Abs, EffectRel: o.Effect.Rel, EffectEvents: o.Effect.Events, Persist: int(d / time.Minute)}
@@ -98,13 +99,13 @@ func (p *packsConfig) overrides() ([]signal.Override, error) {
 }
 
 // overrideError says where in the file the override stands.
-func (p *packsConfig) overrideError(err *signal.OverrideError) error {
+func (c *config) overrideError(err *signal.OverrideError) error {
 	at := fmt.Sprintf("packs.overrides[%d]", err.Index)
 	if err.Field != "" {
 		at += "." + err.Field
 	}
-	if p.place != nil {
-		return fmt.Errorf("%s: %s: %s", p.place("$."+at), at, err.Msg)
+	if c.place != nil {
+		return fmt.Errorf("%s: %s: %s", c.place("$."+at), at, err.Msg)
 	}
 	return fmt.Errorf("%s: %s", at, err.Msg)
 }
@@ -189,7 +190,7 @@ func loadConfig(file string) (config, error) {
 			}
 		}
 	}
-	c.Packs.place = func(path string) string { return placeInFile(file, data, path) }
+	c.place = func(path string) string { return placeInFile(file, data, path) }
 	dir := filepath.Dir(file)
 	for i, p := range c.Packs.Files {
 		if !filepath.IsAbs(p) {
@@ -426,6 +427,7 @@ func (c *config) packs() ([]*signal.Pack, error) {
 	}
 	matched := make([]bool, len(c.Packs.Disable))
 	for _, p := range packs {
+		p.Tests = nil // they belong to packs test
 		kept := p.Rules[:0:0]
 		for _, r := range p.Rules {
 			off := false
@@ -445,13 +447,13 @@ func (c *config) packs() ([]*signal.Pack, error) {
 			return nil, fmt.Errorf("packs.disable: no signal matches %q; wrackline packs list names them", c.Packs.Disable[i])
 		}
 	}
-	overrides, err := c.Packs.overrides()
+	overrides, err := c.overrides()
 	if err != nil {
 		return nil, err
 	}
 	if err := signal.ApplyOverrides(packs, overrides); err != nil {
 		if oe, ok := errors.AsType[*signal.OverrideError](err); ok {
-			return nil, c.Packs.overrideError(oe)
+			return nil, c.overrideError(oe)
 		}
 		return nil, err
 	}

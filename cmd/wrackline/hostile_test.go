@@ -171,6 +171,10 @@ func TestReloadKeepsTheOldConfiguration(t *testing.T) {
 	if status, text := reload(); status != http.StatusInternalServerError || !strings.Contains(text, "tokens[0]") {
 		t.Errorf("a wrong file: %d, %q", status, text)
 	}
+	replace("packs:\n  overrides: [{match: dns.nothing, enabled: false}]\n")
+	if status, text := reload(); status != http.StatusInternalServerError || !strings.Contains(text, ":2:23: packs.overrides[0].match") {
+		t.Errorf("a wrong override: %d, %q", status, text)
+	}
 	if a := with("first-token"); a != http.StatusBadRequest {
 		t.Errorf("after a wrong file the old token gets %d", a)
 	}
