@@ -194,9 +194,15 @@ func TestReloadOfPacksKeepsBaselines(t *testing.T) {
 	if c := rule.Data.Clusters; len(c) != 1 || c[0].Form != 0 || len(c[0].Signals) != 1 || len(c[0].Selectors) != 1 || c[0].Selectors[0].Live == 0 {
 		t.Errorf("shop.net: %+v", rule)
 	}
-	var top struct{ Data struct{ Top []struct{ Name string } } }
+	var top struct {
+		Data struct{ Top []struct{ Name string } }
+	}
 	p.json("/api/v1/signals/dns.qps~cluster=default?points=0", &top)
-	var pods struct{ Data struct{ Pods []struct{ Workload, Why string } } }
+	var pods struct {
+		Data struct {
+			Pods []struct{ Workload, Why string }
+		}
+	}
 	p.json("/api/v1/pods?pod="+top.Data.Top[0].Name, &pods)
 	if len(pods.Data.Pods) != 1 || pods.Data.Pods[0].Workload != "coredns" || pods.Data.Pods[0].Why == "" {
 		t.Errorf("pod %s: %+v", top.Data.Top[0].Name, pods)
