@@ -10,7 +10,7 @@ COUNT ?= 1
 
 FUZZTIME ?= 60s
 
-.PHONY: help build demo test race lint bench fuzz screenshot clean
+.PHONY: help build demo test race lint bench large fuzz screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -34,6 +34,9 @@ lint: ## vet, gofmt and the pinned linters of tools.mod
 
 bench: ## benchmarks with allocations: make bench BENCH=Decode COUNT=6 | benchstat
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+large: ## twelve minutes of the simulated 500-node cluster against all packs: observations, CPU, memory
+	WRACKLINE_LARGE=1 $(GO) test -tags $(TAGS) -count=1 -timeout 20m -run TestLargeClusterIsAsked -v ./baseline/signal
 
 fuzz: ## every fuzz target, FUZZTIME each (60s)
 	@set -e; for pkg in $$($(GO) list -tags $(TAGS) ./...); do \

@@ -227,7 +227,7 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 	}
 	d.nbinds = uint16(at - d.binds)
 	if buckets && h.group == none {
-		h.group = s.bucketSet(s.printOf(s.senders[d.sender].fixed, l, "le"))
+		h.group = s.bucketSet(s.printOf(s.senders[d.sender].fixed, l, "le"), kinOf(&view, m))
 		if g := &s.groups[h.group]; h.lastT > g.lastT {
 			g.lastT, g.replica = h.lastT, h.replica
 		}

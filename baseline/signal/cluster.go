@@ -285,18 +285,16 @@ func (s *Stream) close(c *cluster, early bool) {
 	// One pass: what has arrived, which bucket sets are whole, and who is to be waited for next.
 	c.open += windowMs
 	c.live, c.past = 0, 0
+	clear(s.kin)
 	for _, id := range c.series {
 		h := &s.hot[id]
 		if m := s.cold[id].metric; h.lastT > c.arrived[m] {
 			c.arrived[m] = h.lastT
 		}
-		if h.group != none && h.flags&flagStale == 0 && h.lastT > end-liveMs {
+		if h.group != none && h.lastT > end-liveMs {
 			g := &s.groups[h.group]
-			if g.stamp != end {
-				g.stamp, g.lo, g.hi = end, h.lastT, h.lastT
-			} else {
-				g.lo, g.hi = min(g.lo, h.lastT), max(g.hi, h.lastT)
-			}
+			g.meet(end, h.lastT)
+			s.kin[g.kin] = max(s.kin[g.kin], g.n)
 		}
 		c.count(h)
 	}
@@ -366,8 +364,8 @@ func (s *Stream) vector(i int, dst []element) []element {
 		live := h.flags&flagStale == 0 && h.lastT > ev.end-liveMs
 		behind := live && h.lastT < ev.end
 		if lp.bucket && h.group != none {
-			if g := &s.groups[h.group]; g.stamp == ev.end && g.lo < ev.end && g.lo != g.hi {
-				// Some buckets of the set have not arrived. A part of a histogram is worse than none.
+			if g := &s.groups[h.group]; !g.whole(ev.end, lp.windows, s.kin[g.kin]) {
+				// Some buckets of the set have not arrived, or they were read at different times. A part of a histogram is worse than none.
 				if live {
 					dst = append(dst, element{ls: b.ls, v: math.NaN(), events: math.NaN(), missing: 1, top: noMembers})
 				}

@@ -129,8 +129,11 @@ func (s *Stream) AppendState(dst []byte) []byte {
 		if w.first(groups, h.group) {
 			g := &s.groups[h.group]
 			w.b = append(w.b, g.print[:]...)
+			w.b = binary.LittleEndian.AppendUint64(w.b, g.kin)
+			w.int(g.firstT)
 			w.num(int(g.replica))
 			w.int(g.lastT)
+			g.chain.append(&w)
 		}
 		if w.first(targets, d.target) {
 			g := &s.targets[d.target]
@@ -638,8 +641,10 @@ func (s *Stream) restoreGroup(r *stateReader, known *[]uint32) uint32 {
 	if _, ok := s.groupAt[p]; ok {
 		r.fail()
 	}
-	g := s.bucketSet(p)
+	g := s.bucketSet(p, r.uint64())
+	s.groups[g].firstT = r.time()
 	s.groups[g].replica, s.groups[g].lastT = uint16(r.num(replicasMax)), r.time()
+	s.groups[g].chain.restore(r)
 	*known = append(*known, g)
 	return g
 }

@@ -72,7 +72,8 @@ type Stream struct {
 	prints  index32
 	groups  []bucketSet
 	groupAt map[print]uint32
-	groupNo []uint32 // free numbers
+	groupNo []uint32         // free numbers
+	kin     map[uint64]int32 // most buckets of a set, by bucketSet.kin; of the window that closes
 	targets []target
 	targAt  map[uint64]uint32
 	targNo  []uint32
@@ -248,7 +249,7 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 func (s *Stream) clear() {
 	*s = Stream{
 		opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
-		groupAt: map[print]uint32{}, targAt: map[uint64]uint32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
+		groupAt: map[print]uint32{}, kin: map[uint64]int32{}, targAt: map[uint64]uint32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
 		replicas: []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
 	}
 	s.keyTab.reset(0)
@@ -596,7 +597,7 @@ func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own 
 		s.cells = append(s.cells, math.NaN())
 	}
 	if buckets {
-		h.group = s.bucketSet(s.printOf(snd.fixed, l, "le"))
+		h.group = s.bucketSet(s.printOf(snd.fixed, l, "le"), kinOf(&view, m))
 	}
 	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none, watch: none}
 	if kinds&kindIncrease != 0 {
@@ -650,7 +651,7 @@ func kindsOf(k uint8) (n int) {
 	return n
 }
 
-func (s *Stream) bucketSet(p print) uint32 {
+func (s *Stream) bucketSet(p print, kin uint64) uint32 {
 	g, ok := s.groupAt[p]
 	if !ok {
 		if n := len(s.groupNo); n > 0 {
@@ -660,7 +661,7 @@ func (s *Stream) bucketSet(p print) uint32 {
 			g = uint32(len(s.groups))
 			s.groups = append(s.groups, bucketSet{})
 		}
-		s.groups[g] = bucketSet{print: p}
+		s.groups[g] = bucketSet{print: p, kin: kin}
 		s.groupAt[p] = g
 	}
 	s.groups[g].refs++
@@ -770,10 +771,15 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 	if h.flags&flagWatch != 0 {
 		s.heard(c, id, h, x)
 	}
+	before := h.lastT
 	h.lastT, h.lastV = x.T, x.V
 	if h.group != none {
 		g := &s.groups[h.group]
 		g.lastT = max(g.lastT, x.T)
+		if g.firstT == 0 {
+			g.firstT = x.T
+		}
+		g.chain.add(before, x.T)
 	}
 	if h.flags&(flagLive|flagPast|flagStale|flagQuiet) != flagLive|flagPast {
 		c.alive(h)

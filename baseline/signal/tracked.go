@@ -118,8 +118,12 @@ type bucketSet struct {
 	refs    uint32
 	replica uint16
 	lastT   int64 // newest sample of any bucket
-	stamp   int64 // end of the window for which lo and hi were made
-	lo, hi  int64 // oldest and newest last sample of the live buckets
+	chain   chain
+	stamp   int64  // end of the window for which lo and hi were made
+	lo, hi  int64  // oldest and newest last sample of the buckets
+	n       int32  // buckets then
+	kin     uint64 // sets of one metric and job: they have as many buckets
+	firstT  int64  // first sample of any bucket
 }
 
 // target is one metric of one scraped thing. It says whether a new series of it can be counted from zero.
