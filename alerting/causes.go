@@ -111,7 +111,8 @@ func (i *incident) nearness(c *signal.Change) Nearness {
 
 // Near relates a change to an entity of the same cluster: of a signal, say.
 func Near(entity series.Labels, c *signal.Change) Nearness {
-	if len(c.Entity) == 0 || len(entity) <= 1 && weight(c.Kind) == 0 {
+	wide := entity.Get("namespace") == "" && entity.Get("workload") == "" && entity.Get("node") == ""
+	if len(c.Entity) == 0 || wide && weight(c.Kind) == 0 {
 		return WholeCluster
 	}
 	return relation(entity, c)
