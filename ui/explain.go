@@ -5,6 +5,7 @@ package ui
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -93,8 +94,9 @@ func (s *server) apiPods(c *gin.Context) {
 
 type explainCluster struct {
 	signal.RuleExplanation
-	Shown []string // the first of Groups
-	More  int
+	Shown   []string // the first of Groups
+	More    int
+	Waiting bool // no window of the cluster has closed yet
 }
 
 type explainBody struct {
@@ -109,11 +111,11 @@ func (s *server) explainPage(c *gin.Context) {
 		s.fail(c, http.StatusNotFound, "No rule of this name is asked. The status page lists those that are.")
 		return
 	}
-	f, _ := s.frame(alerting.Clean(x.Rule.Name, textMax), "status")
+	f, st := s.frame(alerting.Clean(x.Rule.Name, textMax), "status")
 	b := &explainBody{Rule: x.Rule, Now: f.Now}
 	for _, r := range x.Clusters {
 		n := min(len(r.Groups), groupsMost)
-		b.Clusters = append(b.Clusters, explainCluster{r, r.Groups[:n], len(r.Groups) - n})
+		b.Clusters = append(b.Clusters, explainCluster{r, r.Groups[:n], len(r.Groups) - n, slices.ContainsFunc(st.Clusters, func(c Cluster) bool { return c.Name == r.Cluster && c.Waiting() })})
 	}
 	f.Body, f.JSON = b, s.base+"/api/v1/packs/"+url.PathEscape(x.Rule.Name)
 	s.page(c, http.StatusOK, "explain", f)

@@ -62,8 +62,13 @@ func (s *server) funcs() template.FuncMap {
 		"now":        nowText,
 		"top":        topOf,
 		"easing":     easing,
+		"back":       easingSignal,
 		"outside":    outside,
-		"calming":    allEasing,
+		"recovering": func(i *alerting.Incident) bool { return phaseOf(i) == recovering },
+		"closing":    func(i *alerting.Incident) bool { return phaseOf(i) == closing },
+		"endedword":  endedWord,
+		"stateword":  stateWord,
+		"phrase":     scorePhrase,
 		"sub":        func(a, b int64) int64 { return a - b },
 		"add":        func(a, b int) int { return a + b },
 		"isnan":      math.IsNaN,
@@ -160,6 +165,9 @@ func scoreText(v float64) string {
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
 
+// scorePhrase writes a score with what it means.
+func scorePhrase(v float64) string { return "score " + scoreText(v) + " (alarm at 1)" }
+
 // commas writes a whole number with thin groups: 1,234,567.
 func commas(v any) string {
 	var n string
@@ -197,6 +205,14 @@ func plural(n int, one string, many ...string) string {
 
 // stateClass returns the class of a state. Classes come from this fixed set only, never from labels.
 func stateClass(v model.State) string { return "st-" + v.String() }
+
+// stateWord is the state as pages call it: absent sounds like an alarm, and most of it is jobs that ended.
+func stateWord(v model.State) string {
+	if v == model.Absent {
+		return silent
+	}
+	return v.String()
+}
 
 // stateGlyph returns a mark that tells the states apart without colour.
 func stateGlyph(v model.State) string {
@@ -293,24 +309,4 @@ func topOf(list []signal.Member) []signal.Member {
 		}
 	}
 	return out
-}
-
-// easing reports whether a member is still in alarm although its value is back inside the band.
-func easing(m *alerting.Member) bool {
-	return m.Ended == 0 && m.State != model.Absent && m.State != model.Drifting && m.Value >= m.Band.Lower && m.Value <= m.Band.Upper
-}
-
-// allEasing reports whether that holds for every member that is still in alarm.
-func allEasing(inc *alerting.Incident) bool {
-	for i := range inc.Members {
-		if m := &inc.Members[i]; m.Ended == 0 && !easing(m) {
-			return false
-		}
-	}
-	return inc.Open()
-}
-
-// outside reports whether a signal that is not in alarm has its present value outside the band.
-func outside(v *baseline.SignalView) bool {
-	return v.State == model.Normal && (v.Value > v.Band.Upper || v.Value < v.Band.Lower)
 }

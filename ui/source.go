@@ -94,6 +94,9 @@ type Cluster struct {
 	Owners                   bool // kube-state-metrics' owner data is seen
 }
 
+// Waiting reports whether no window has closed yet: nothing is known then of what arrives and what does not.
+func (c *Cluster) Waiting() bool { return c.WindowsClosed == 0 || c.ClosedEnd == 0 }
+
 // RuleUse says what became of one rule in one cluster.
 type RuleUse struct {
 	Pack, PackTitle string
@@ -102,7 +105,12 @@ type RuleUse struct {
 	Form            int // index of the expression in use; −1 = dormant
 	Series, Signals int
 	Missing         []string // metric names that do not arrive, when dormant
+
+	waiting string // why there is nothing yet though nothing is wrong; set by packsOf
 }
+
+// Waiting says why the rule has nothing yet although nothing is known to be wrong; "" when that is not so.
+func (r *RuleUse) Waiting() string { return r.waiting }
 
 // Dormant reports whether no form of the rule has its metrics.
 func (r *RuleUse) Dormant() bool { return r.Form < 0 }

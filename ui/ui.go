@@ -205,6 +205,7 @@ type frame struct {
 	DataAt   int64 // receive clock of the view, Unix ms; 0 = nothing yet
 	Stale    bool  // nothing has arrived for minutes
 	Open     int   // open incidents
+	Firing   int   // of these, with a value outside what is normal
 	Problems []Problem
 	Starting string // what start-up is doing; "" when ready
 	JSON     string // address of the same as JSON; "" when there is none
@@ -225,6 +226,9 @@ func (s *server) frame(title, nav string) (*frame, Status) {
 	f.Stale = f.DataAt > 0 && f.Now-f.DataAt > 3*60_000
 	if i := s.src.Incidents(); i != nil {
 		f.Open = len(i.Open)
+		for _, inc := range i.Open {
+			f.Firing += b2i(phaseOf(inc) == firing)
+		}
 	}
 	for _, p := range st.Problems {
 		if p.Severity == "error" || p.Severity == "warn" {
