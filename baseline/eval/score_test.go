@@ -249,3 +249,20 @@ func TestAreas(t *testing.T) {
 		t.Errorf("ten rows early: %g, three hundred: %g", a, b)
 	}
 }
+
+func TestCompare(t *testing.T) {
+	sets := []SetReport{{Name: "s", Series: []SeriesReport{{Name: "a", Events: 3, Detected: 1, False: 4}, {Name: "b", Events: 1}}}}
+	var b strings.Builder
+	if err := Save(&b, sets); err != nil {
+		t.Fatal(err)
+	}
+	sets[0].Series[0].Detected, sets[0].Series[0].False = 3, 2
+	got, err := Compare(strings.NewReader(b.String()), sets)
+	const want = "s/a: of 3 events 3 found, was 1; false alerts 2, was 4\nevents found +2, false alerts -2; 1 series as before\n"
+	if err != nil || got != want {
+		t.Errorf("%v, got\n%swant\n%s", err, got, want)
+	}
+	if _, err := Compare(strings.NewReader("x,y\n"), sets); err == nil {
+		t.Error("a broken file: no error")
+	}
+}

@@ -32,7 +32,7 @@ const (
 	wanderLaw  = 5  // days of a law that may raise an alarm
 	wanderCell = 3  // two-hour cells that say where it is
 
-	flatSure = 2   // nats beyond a month's worth of windows that make a row of repeats news
+	flatSure = 2 // nats beyond a month's worth of windows that make a row of repeats news
 	flatRow  = 2 // × the longest harmless row
 )
 
