@@ -176,6 +176,7 @@ func Step(rows []Row) int64 {
 func StockParams(step int64) model.Params {
 	p := model.Defaults()
 	p.StepMs = step * 1000
+	p.Extremes = true
 	p.Persist = int(max(1, (180+step-1)/step))
 	return p
 }

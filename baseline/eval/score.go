@@ -3,7 +3,6 @@ package eval
 // Counting: episodes, events, false alerts, delays, incidents. The rules are fixed; nothing here knows how the model works.
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,10 +26,17 @@ type SeriesReport struct {
 	Days     float64   // scored time
 	Delays   []float64 // seconds from an event's begin to its first alert, one for each detected event; never below 0
 	// Tests counts the false alerts by the test that raised them.
-	Tests  map[string]int
-	onsets []int64
-	from   int64 // scored time, Unix seconds
-	to     int64
+	Tests map[string]int
+	// Found counts the detected events by the test that found them.
+	Found map[string]int
+	// Other is what each of Thresholds would have given.
+	Other []At
+	// AUC and VUS are the area under the precision-recall curve and the volume under its surface with widened labels, without
+	// point adjustment; NaN without events.
+	AUC, VUS float64
+	onsets   []int64
+	from     int64 // scored time, Unix seconds
+	to       int64
 }
 
 // SetReport is what a folder of series gave.
@@ -95,6 +101,38 @@ func (s *SetReport) Delay(q float64) float64 {
 	}
 	slices.Sort(all)
 	return all[int(q*float64(len(all)-1)+.5)]
+}
+
+// Best returns the threshold of Thresholds that would have given the highest F1, and that F1. Less the F1 at the stock threshold it is
+// the calibration loss.
+func (s *SetReport) Best() (threshold, f1 float64) {
+	events, _, _, _ := s.Totals()
+	for k, t := range Thresholds {
+		d, f := 0, 0
+		for i := range s.Series {
+			if s.Series[i].Other != nil {
+				d += s.Series[i].Other[k].Detected
+				f += s.Series[i].Other[k].False
+			}
+		}
+		if x := 2 * float64(d) / float64(max(events+d+f, 1)); x > f1 {
+			threshold, f1 = t, x
+		}
+	}
+	return threshold, f1
+}
+
+// Areas returns the mean AUC-PR and VUS-PR of the series that have events; NaN when none has.
+func (s *SetReport) Areas() (auc, vus float64) {
+	n := 0.
+	for i := range s.Series {
+		if r := &s.Series[i]; r.Events > 0 && !math.IsNaN(r.VUS) {
+			auc += r.AUC
+			vus += r.VUS
+			n++
+		}
+	}
+	return auc / n, vus / n
 }
 
 // meta is a set's meta.json.
@@ -208,7 +246,7 @@ func scoreFile(path, name string, mt meta, o Options) (SeriesReport, error) {
 // Score replays rows and scores the alarms against their labels. Rows before evalStart (Unix seconds) are history. hold is the
 // distance in seconds below which alerts, or labels, are one; 0 = the larger of 15 minutes and 3 steps.
 func Score(name string, rows []Row, evalStart, hold int64, o Options) (SeriesReport, error) {
-	rep := SeriesReport{Name: name, Tests: map[string]int{}}
+	rep := SeriesReport{Name: name}
 	if len(rows) == 0 {
 		return rep, nil
 	}
@@ -221,12 +259,32 @@ func Score(name string, rows []Row, evalStart, hold int64, o Options) (SeriesRep
 	rep.Days = float64(max(0, rep.to-rep.from)) / 86400
 
 	c := newCount(&rep, rows, evalStart, hold, step)
+	others := make([]SeriesReport, len(Thresholds))
+	counts := make([]*count, len(Thresholds))
+	for i := range counts {
+		counts[i] = newCount(&others[i], rows, evalStart, hold, step)
+	}
+	var k ranking
 	err := Replay(rows, o, func(r *Result) error {
 		if r.State.Alarm() {
 			c.alert(r.Row, r.Test.String())
 		}
+		for i, t := range Thresholds {
+			if r.Score < t {
+				break
+			}
+			counts[i].alert(r.Row, "")
+		}
+		if r.T >= evalStart {
+			k.add(r.Score, r.Label)
+		}
 		return nil
 	})
+	rep.Other = make([]At, len(Thresholds))
+	for i := range others {
+		rep.Other[i] = At{others[i].Detected, others[i].False}
+	}
+	rep.AUC, rep.VUS = k.areas(int(2 * hold / step))
 	return rep, err
 }
 
@@ -242,6 +300,12 @@ type count struct {
 }
 
 func newCount(rep *SeriesReport, rows []Row, evalStart, hold, step int64) *count {
+	if rep.Tests == nil {
+		rep.Tests = map[string]int{}
+	}
+	if rep.Found == nil {
+		rep.Found = map[string]int{}
+	}
 	c := &count{rep: rep, from: evalStart, hold: hold, before: max(300, 2*step), after: max(600, 2*step), last: math.MinInt64}
 	for _, r := range rows {
 		if r.Label != 1 || r.T < evalStart {
@@ -276,6 +340,7 @@ func (c *count) alert(r Row, test string) {
 		if !c.hit[i] {
 			c.hit[i] = true
 			c.rep.Detected++
+			c.rep.Found[test]++
 			c.rep.Delays = append(c.rep.Delays, float64(max(0, r.T-e.a)))
 		}
 	}
@@ -364,9 +429,9 @@ func Table(sets []SetReport) string {
 		b.WriteString(strings.TrimRight(fmt.Sprintf(f, args...), " "))
 		b.WriteByte('\n')
 	}
-	line("%-12s %6s %6s %6s %6s %6s %5s %9s %8s %8s  %-16s  %s", "set", "series", "days", "events", "recall", "prec", "F1", "false/day", "delay50", "delay90",
-		"caught (chance)", "false by test")
-	sum := 0.
+	line("%-12s %6s %6s %6s %6s %6s %5s %9s %10s %5s %5s %8s %8s  %-16s  %s", "set", "series", "days", "events", "recall", "prec", "F1", "false/day", "best (at)",
+		"AUC", "VUS", "delay50", "delay90", "caught (chance)", "found / false by test")
+	sum, bests, aucs, vuss, ranked := 0., 0., 0., 0., 0.
 	for i := range sets {
 		s := &sets[i]
 		e, d, f, days := s.Totals()
@@ -374,30 +439,53 @@ func Table(sets []SetReport) string {
 		if s.Incidents > 0 {
 			inc = fmt.Sprintf("%d/%d (%.2f)", s.Caught, s.Incidents, s.Chance)
 		}
-		line("%-12s %6d %6.0f %6d %6s %6s %5.2f %9.3f %8s %8s  %-16s  %s", s.Name, len(s.Series), days, e, ratio(d, e), ratio(d, d+f), s.F1(), s.FalsePerDay(),
-			seconds(s.Delay(.5)), seconds(s.Delay(.9)), inc, s.falseByTest())
+		at, best := s.Best()
+		auc, vus := s.Areas()
+		bests += best
+		if !math.IsNaN(vus) {
+			aucs += auc
+			vuss += vus
+			ranked++
+		}
+		line("%-12s %6d %6.0f %6d %6s %6s %5.2f %9.3f %4.2f (%3.1f) %5s %5s %8s %8s  %-16s  %s", s.Name, len(s.Series), days, e, ratio(d, e), ratio(d, d+f),
+			s.F1(), s.FalsePerDay(), best, at, share(auc), share(vus), seconds(s.Delay(.5)), seconds(s.Delay(.9)), inc, s.byTest())
 		sum += s.F1()
 	}
 	if len(sets) > 1 {
-		line("%-12s %6s %6s %6s %6s %6s %5.2f", "mean", "", "", "", "", "", sum/float64(len(sets)))
+		n := float64(len(sets))
+		line("%-12s %6s %6s %6s %6s %6s %5.2f %9s %4.2f       %5s %5s", "mean", "", "", "", "", "", sum/n, "", bests/n, share(aucs/ranked), share(vuss/ranked))
 	}
 	return b.String()
 }
 
-// falseByTest lists the tests that raised false alerts, the most frequent first.
-func (s *SetReport) falseByTest() string {
-	n := map[string]int{}
+// byTest lists the tests that spoke, each with events found / false alerts.
+func (s *SetReport) byTest() string {
+	n := map[string][2]int{}
 	for i := range s.Series {
+		for test, k := range s.Series[i].Found {
+			x := n[test]
+			x[0] += k
+			n[test] = x
+		}
 		for test, k := range s.Series[i].Tests {
-			n[test] += k
+			x := n[test]
+			x[1] += k
+			n[test] = x
 		}
 	}
-	tests := slices.Collect(maps.Keys(n))
-	slices.SortFunc(tests, func(a, b string) int { return cmp.Or(n[b]-n[a], strings.Compare(a, b)) })
+	tests := slices.Sorted(maps.Keys(n))
 	for i, t := range tests {
-		tests[i] = fmt.Sprintf("%s %d", t, n[t])
+		tests[i] = fmt.Sprintf("%s %d/%d", t, n[t][0], n[t][1])
 	}
 	return strings.Join(tests, ", ")
+}
+
+// share renders a number from 0 to 1, and - for one that does not exist.
+func share(v float64) string {
+	if math.IsNaN(v) {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", v)
 }
 
 func ratio(a, b int) string {

@@ -190,16 +190,79 @@ func TestScoreDirRefuses(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
+	other := make([]At, len(Thresholds))
+	other[3] = At{Detected: 6, False: 2}
 	got := Table([]SetReport{
-		{Name: "one", Series: []SeriesReport{{Events: 10, Detected: 5, False: 5, Days: 100, Delays: []float64{60, 60, 300, 300, 9000}, Tests: map[string]int{"drift": 2, "point": 3}}}, Incidents: 3, Caught: 2, Chance: .125},
-		{Name: "two", Series: []SeriesReport{{Events: 1, Days: 1}}},
+		{Name: "one", Series: []SeriesReport{{Events: 10, Detected: 5, False: 5, Days: 100, Delays: []float64{60, 60, 300, 300, 9000}, Tests: map[string]int{"drift": 2, "point": 3},
+			Found: map[string]int{"point": 5}, Other: other, AUC: .5, VUS: .25}}, Incidents: 3, Caught: 2, Chance: .125},
+		{Name: "two", Series: []SeriesReport{{Events: 0, Days: 1}}},
 	})
-	const want = `set          series   days events recall   prec    F1 false/day  delay50  delay90  caught (chance)   false by test
-one               1    100     10   0.50   0.50  0.50     0.050    5 min    2.5 h  2/3 (0.12)        point 3, drift 2
-two               1      1      1   0.00      -  0.00     0.000        -        -  -
-mean                                             0.25
+	const want = `set          series   days events recall   prec    F1 false/day  best (at)   AUC   VUS  delay50  delay90  caught (chance)   found / false by test
+one               1    100     10   0.50   0.50  0.50     0.050 0.67 (0.6)  0.50  0.25    5 min    2.5 h  2/3 (0.12)        drift 0/2, point 5/3
+two               1      1      0      -      -  0.00     0.000 0.00 (0.0)     -     -        -        -  -
+mean                                             0.25           0.33        0.50  0.25
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// The areas of rankings that can be told by hand.
+func TestAreas(t *testing.T) {
+	rank := func(label string, score ...float64) (k ranking) {
+		for i, s := range score {
+			k.add(s, int8(label[i]-'0'))
+		}
+		return k
+	}
+	k := rank("0011000000", 0, 0, 9, 8, 0, 0, 0, 0, 0, 0)
+	if auc, _ := k.areas(0); auc != 1 {
+		t.Errorf("a perfect ranking: %g", auc)
+	}
+	k = rank("0011000000", 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)
+	if auc, vus := k.areas(0); math.Abs(auc-.2) > 1e-9 || math.Abs(vus-.2) > 1e-9 {
+		t.Errorf("no ranking: %g and %g, want the share of positives", auc, vus)
+	}
+	k = rank("01100", 5, 4, 1, 3, 2) // precision 1/2 at the first positive, 2/5 at the second
+	if auc, _ := k.areas(0); math.Abs(auc-(.5*.5+.5*.4)) > 1e-9 {
+		t.Errorf("%g, want .45", auc)
+	}
+	k = rank("000", 1, 2, 3)
+	if auc, vus := k.areas(3); !math.IsNaN(auc) || !math.IsNaN(vus) {
+		t.Errorf("no events: %g %g", auc, vus)
+	}
+	// A score that comes just before the event is worth something where labels are widened, one far away is not.
+	near, far := make([]float64, 1000), make([]float64, 1000)
+	label := make([]int8, 1000)
+	for i := 500; i < 520; i++ {
+		label[i], near[i-10], far[i-300] = 1, 1, 1
+	}
+	volume := func(score []float64) float64 {
+		var k ranking
+		for i := range score {
+			k.add(score[i], label[i])
+		}
+		_, vus := k.areas(40)
+		return vus
+	}
+	if a, b := volume(near), volume(far); a < 2*b || a > 1 {
+		t.Errorf("ten rows early: %g, three hundred: %g", a, b)
+	}
+}
+
+func TestCompare(t *testing.T) {
+	sets := []SetReport{{Name: "s", Series: []SeriesReport{{Name: "a", Events: 3, Detected: 1, False: 4}, {Name: "b", Events: 1}}}}
+	var b strings.Builder
+	if err := Save(&b, sets); err != nil {
+		t.Fatal(err)
+	}
+	sets[0].Series[0].Detected, sets[0].Series[0].False = 3, 2
+	got, err := Compare(strings.NewReader(b.String()), sets)
+	const want = "s/a: of 3 events 3 found, was 1; false alerts 2, was 4\nevents found +2, false alerts -2; 1 series as before\n"
+	if err != nil || got != want {
+		t.Errorf("%v, got\n%swant\n%s", err, got, want)
+	}
+	if _, err := Compare(strings.NewReader("x,y\n"), sets); err == nil {
+		t.Error("a broken file: no error")
 	}
 }

@@ -60,6 +60,7 @@ type Params struct {
 	Limit     float64   // where the signal hurts (1 for a fill ratio), for the time-to-limit of a drift; NaN = none
 	EtaMs     int64     // a drift is news only when it reaches Limit within this many milliseconds; 0 = no such condition
 	Persist   int       // consecutive windows that must deviate before a point alarm; 0 = 1
+	Extremes  bool      // nothing is known of the signal: what goes clearly beyond all that it did is news at once, without Persist; see extreme.go
 	Threshold float64   // evidence in nats at which the score is 1; 0 = 18. For windows of a minute: longer ones, of which a day has fewer, ask for ln(minutes) less
 }
 

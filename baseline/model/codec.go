@@ -10,7 +10,7 @@ import (
 )
 
 // version is the first byte of an encoded model. A model of another version is refused, never guessed at.
-const version = 1
+const version = 2
 
 // ErrEncoding is wrapped by every error of UnmarshalBinary: the bytes are not a model of this version, or hold values that no model has.
 var ErrEncoding = errors.New("not an encoded model")
@@ -37,8 +37,13 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 	case len(c.b) != 0:
 		return fmt.Errorf("%w: %d bytes too many", ErrEncoding, len(c.b))
 	case c.bad || n.mode > 2 || n.state > Drifting || n.test > FlatTest || (n.hour >= 168 && n.hour != noHour) ||
-		n.b < 0 || n.q < 0 || n.d < 0 || n.lived < 0 || n.step > stepMax || n.s < 0 || n.sigma < 0 || n.v <= 0 || n.vb <= 0 || n.weekUnit <= 0 || (n.flags&flagWarm == 0 && n.seen >= warmUp):
+		n.wander < 0 || n.b < 0 || n.q < 0 || n.d < 0 || n.lived < 0 || n.step > stepMax || n.s < 0 || n.sigma < 0 || n.v <= 0 || n.vb <= 0 || n.weekUnit <= 0 || (n.flags&flagWarm == 0 && n.seen >= warmUp):
 		return fmt.Errorf("%w: a value is out of range", ErrEncoding)
+	}
+	for i := range n.ext {
+		if x := &n.ext[i]; x.top < 0 || x.wide < 0 {
+			return fmt.Errorf("%w: an extreme is negative", ErrEncoding)
+		}
 	}
 	for i := range n.tails {
 		if n.tails[i].q <= 0 {
@@ -172,6 +177,13 @@ func (c *codec) model(m *Model) {
 		c.f32(&t.q, &t.m1, &t.m2, &t.h, &t.llr, &t.a1, &t.ext, &t.m, &t.top, &t.med)
 		c.u32(&t.on)
 	}
+	for i := range m.ext {
+		x := &m.ext[i]
+		c.f32(&x.mid, &x.wide, &x.top)
+	}
+	c.u8s(m.extN[:])
+	c.f32(&m.wander)
+	c.u16(&m.extL)
 	c.u32(&m.seen, &m.step)
 	c.f32(&m.off[0], &m.off[1], &m.off[2], &m.mean, &m.quick, &m.err[0], &m.err[1], &m.err[2], &m.errH)
 	c.f32(&m.sigma, &m.v, &m.cov, &m.gvar, &m.g, &m.vb, &m.hv, &m.weekUnit, &m.p0, &m.p00, &m.hit, &m.same)

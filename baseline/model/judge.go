@@ -129,7 +129,9 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		if int(m.streak[s]) < max(p.Persist, 1) {
 			sc = min(sc, .99)
 		}
-		w.say(PointTest, st, sc, int64(f.on)*1000)
+		if !p.Extremes {
+			w.say(PointTest, st, sc, int64(f.on)*1000)
+		}
 		sc = 0
 		if b.m > 0 {
 			sc = float64(b.m) / (thr * temper(b, dayH*hourMs/float64(blockMs)))
@@ -138,18 +140,24 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 			sc = min(sc, .99)
 		}
 		w.say(ShiftTest, st, sc, int64(b.on)*1000)
-		if age >= stayFromH && m.streak[s] > 0 {
+		if age >= stayFromH && m.streak[s] > 0 && !p.Extremes {
 			w.say(ShiftTest, st, min(float64(m.streak[s])/m.tooLong(p, s), 1.01), at.T-int64(m.streak[s]-1)*p.StepMs)
 		}
 	}
+	m.extremes(p, at, v, q, l, bad, known, &w)
 	m.event(p, v, at, l, &w)
 	m.flat(p, v, at, l, thr, &w)
-	m.slow(p, at, fine, mid, day, bad, dt, &w)
+	m.driftH = min(m.driftH+float32(dt), 1e4)
+	if !p.Extremes {
+		m.slow(p, at, fine, mid, day, bad, dt, &w)
+	}
 	m.ceiling(p, v)
 	if int(m.ceil) >= max(p.Persist, 1) {
 		w.say(CeilingTest, side(p), 1.01, at.T-int64(m.ceil-1)*p.StepMs)
 	}
+
 	l.suspect = w.score > .5
+	m.wanders(p, at, mid, day, bad, &w)
 
 	j := Judgement{Band: q.band, Seasonal: m.season(), Maturity: m.maturity(p)}
 	j.Transition = m.move(p, at, v, q, l, &w, dt)
@@ -298,7 +306,7 @@ func (m *Model) roll(p *Params, at Moment, q *prediction, l *lesson) (fine, mid,
 	if d := at.Day & 0x3fffffff; d != m.d {
 		if m.dN > 0 && m.d != 0 {
 			if float64(m.dN)*float64(p.StepMs) > 12*hourMs { // half a day has another mean
-				m.r1d()[m.d%32] = pack(m.dSum / float32(m.dN))
+				m.r1d()[m.d%int32(len(m.r1d()))] = pack(m.dSum / float32(m.dN))
 				day = true
 			}
 			blank(m.r1d(), m.d, d)
@@ -326,7 +334,6 @@ func (m *Model) slow(p *Params, at Moment, fine, mid, day bool, bad [2]bool, dt 
 	if m.mute > 0 {
 		m.mute = max(m.mute-float32(dt), 0)
 	}
-	m.driftH = min(m.driftH+float32(dt), 1e4)
 	fine = fine && (m.b%4 == 3 || mid) // once in four blocks: a drift takes hours, and the test is the dearest thing here
 	if !fine && !mid && !day {
 		return
@@ -395,7 +402,16 @@ func (m *Model) flat(p *Params, v float64, at Moment, l *lesson, thr float64, w 
 	if v == m.prevX {
 		m.run = min(m.run+1, 60000)
 	} else {
+		// A row teaches once it is over, or none would ever be longer than those before. One that was an alarm teaches twice what was known.
+		if m.state.Alarm() && m.test == FlatTest {
+			m.run = min(m.run, 2*m.runMax+3)
+		}
+		m.runMax = min(max(m.runMax, m.run), 20000)
 		m.run = 0
+	}
+	if p.Extremes {
+		m.still(p, v, at, l, w)
+		return
 	}
 	if p.Bad != Both || p.Mode == Event || p.Mode == Spread || m.run < 5 || (v == 0 && m.p0 > .001) {
 		return
@@ -495,7 +511,7 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 		return Recovered
 	}
 	// What was found as high may turn out to be on its way.
-	if w.test == DriftTest && w.score >= 1 && (m.test == PointTest || m.test == ShiftTest) {
+	if w.test == DriftTest && w.score >= 1 && !p.Extremes && (m.test == PointTest || m.test == ShiftTest) {
 		m.state, m.test, m.since = Drifting, DriftTest, min(m.since, w.onset)
 	}
 	if m.test == DriftTest && m.driftH < m.spanH {

@@ -19,15 +19,15 @@ const (
 // the level by less than a tenth of sigma; while suspicion is high, at a fifth.
 func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson) {
 	dt := float64(p.StepMs) / hourMs
+	alarm := m.quarantined(p)
 	r := 1.
 	switch {
-	case m.state.Alarm() || m.candH > 1: // also a lasting move to the good side, which is adopted in the end
+	case alarm || m.candH > 1: // also a lasting move to the good side, which is adopted in the end
 		r = quiet
 	case l.suspect:
 		r = .2
 	}
 	n := float64(m.seen)
-	alarm := m.state.Alarm()
 
 	// Tails of the fast residual. They learn nothing in quarantine: even a fiftieth of a day outside the band, taken as
 	// the tail's habit, would widen the band until the alarm, or the move to the good side, seems over.
@@ -76,9 +76,6 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	}
 	if !alarm || m.test != FlatTest {
 		m.same += float32(r * max(1/(n+2), dt/(7*dayH)) * (eq - float64(m.same)))
-		if !alarm && m.run > m.runMax {
-			m.runMax = m.run
-		}
 	}
 	m.prevX = v
 
@@ -140,7 +137,11 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	if m.mode > 0 {
 		y = clamp(y, q.yhat-8*q.sig, q.yhat+8*q.sig)
 	}
-	if m.hourOf(p, q.how, y, l.e, float32(r)) && !alarm {
+	rh := r
+	if p.Extremes {
+		rh = max(r, .2) // or an hour of the week that brings an alarm brings one every week
+	}
+	if m.hourOf(p, q.how, y, l.e, float32(rh)) && !alarm {
 		m.choose(p)
 	}
 	if m.altH > 0 {

@@ -9,7 +9,7 @@ import "math"
 // A Model is not safe for concurrent use.
 //
 // Values are judged on the scale y = asinh(x/s), which is linear below s and logarithmic above, so that noise that
-// grows with the value stays even. Memory by purpose, in bytes: tails 176, rings 256, hour of day 96, hour of week 344, the rest
+// grows with the value stays even. Memory by purpose, in bytes: extremes 84, tails 176, rings 252, hour of day 96, hour of week 344, the rest
 // scalars; TestSize holds the sum to 1,024.
 type Model struct {
 	last, first int64   // end of the newest and of the first window, Unix ms
@@ -17,6 +17,11 @@ type Model struct {
 	s           float64 // scale of asinh; 0 = nothing but zeros so far
 	prevX       float64 // the value before, for the flatline test
 	lived       int64   // ms of windows learned; not seen × step, since the step may change
+
+	ext    [6]extreme // residual up, down; far and sudden up, down; deviation in the unit; wandering level
+	wander float32    // score of the wandering level at its newest test
+	extN   [6]uint8   // blocks of each
+	extL   uint16     // windows of the block under way
 
 	tails [4]tail // fast up, fast down, block up, block down
 
@@ -77,7 +82,7 @@ type Model struct {
 	scale   [24]uint8 // residual scale of each hour, 1/32 octaves from 128
 
 	byHour [24]int16  // profile, unit
-	rings  [128]int16 // seasonally adjusted levels: 48 blocks, 48 × 2 h, 32 days; before warm-up ends the first values, four cells each
+	rings  [126]int16 // seasonally adjusted levels: 48 blocks, 48 × 2 h, 30 days; before warm-up ends the first values, four cells each
 	byWeek [168]int8  // hour of week less hour of day, in weekUnit
 }
 

@@ -41,12 +41,11 @@ func Run(p *signal.Pack) ([]Result, error) {
 // watch is what is remembered of one expectation.
 type watch struct {
 	*signal.TestExpect
-	values   int              // windows with a value, after minute 0
-	before   *moment          // first alarm before the fault
-	fired    *moment          // first alarm after it
-	best     *moment          // window after the fault with the most evidence
-	at       []moment         // values in the window of a value expectation
-	entities map[string]int64 // ids that matched
+	values int      // windows with a value, after minute 0
+	before *moment  // first alarm before the fault
+	fired  *moment  // first alarm after it
+	best   *moment  // window after the fault with the most evidence
+	at     []moment // values in the window of a value expectation
 }
 
 // moment is a judged window.
@@ -103,7 +102,6 @@ type run struct {
 	start   int64 // minute 0, Unix ms
 	watches []*watch
 	senders []*sender
-	now     int64
 }
 
 // sender sends the series of one cluster, as one Prometheus would.

@@ -149,7 +149,6 @@ type planned struct {
 	begun, ended bool
 	savedLimit   float64
 	leakPerHour  float64
-	oomMs        int64 // when the first kill is due
 }
 
 func (w *world) plan(f Fault) { w.faults = append(w.faults, &planned{Fault: f}) }

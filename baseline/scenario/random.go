@@ -140,9 +140,6 @@ func newHistogram(le ...string) *histogram {
 	return h
 }
 
-// rows is how many series a histogram has: a bucket for each bound and +Inf, the sum and the count.
-func (h *histogram) rows() int { return len(h.le) + 2 }
-
 // part is a share of observations that follows one lognormal law.
 type part struct {
 	share  float64 // 0..1

@@ -192,13 +192,12 @@ type apiRow struct {
 
 // client is a process that talks to the API server.
 type client struct {
-	wl      *workload
-	b       *block
-	r       rng
-	rps     float64
-	rows    [4]int // GET 200, PUT 200, POST 201, GET 404
-	denied  int    // 403, -1 before the first
-	backoff float64
+	wl     *workload
+	b      *block
+	r      rng
+	rps    float64
+	rows   [4]int // GET 200, PUT 200, POST 201, GET 404
+	denied int    // 403, -1 before the first
 }
 
 func (c *client) reset() { clear(c.b.vals) }

@@ -23,7 +23,7 @@ const (
 	tagName    = 1<<3 | 2
 	tagValue   = 2<<3 | 2
 	tagDouble  = 1<<3 | 1
-	tagInstant = 2<<3 | 0
+	tagInstant = 2 << 3
 )
 
 // AppendWrite appends the request as an uncompressed remote-write 1.0 message.

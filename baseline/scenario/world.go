@@ -69,7 +69,6 @@ type node struct {
 	fs                   [2]float64
 	disk                 noise
 	idle                 noise
-	tcp                  noise
 }
 
 const (
@@ -164,12 +163,10 @@ type pod struct {
 
 	cad, ksm, app *block
 	appTarget     *target
-	rows          struct{ pod, app int }
 	http          httpRows
 	ksmReady      int
 	ksmRestarts   int
 	reason        *block // last terminated reason, once there is one
-	lnMed         float64
 }
 
 type httpRows struct{ ok, notFound, failed, hist, goroutines int }

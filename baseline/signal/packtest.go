@@ -96,9 +96,9 @@ type (
 
 // UnmarshalYAML keeps the text, without quotes. What is no scalar gives none, which is no list of values.
 func (v *rawValue) UnmarshalYAML(n ast.Node) error {
-	switch n.(type) {
+	switch n := n.(type) {
 	case *ast.LiteralNode:
-		*v = rawValue(n.(*ast.LiteralNode).Value.Value)
+		*v = rawValue(n.Value.Value)
 	case ast.ScalarNode:
 		*v = rawValue(n.GetToken().Value)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -392,9 +391,6 @@ func (c *config) tokens() ([]ingest.Token, error) {
 	}
 	return out, nil
 }
-
-// randomToken returns a token that nobody has.
-func randomToken() string { return rand.Text() + rand.Text() }
 
 // allPacks returns the embedded packs and those of the configuration, as their files have them.
 func (c *config) allPacks() ([]*signal.Pack, error) {

@@ -17,7 +17,8 @@ import (
 const evalHelp = `Says how well the engine judges, with the stock settings.
 
   wrackline eval --scenarios          the fault library on a simulated cluster: found or not, delay, first mover, false alarms
-  wrackline eval DIR…                 labelled CSV series: recall, precision, false alerts per series-day, delay
+  wrackline eval DIR…                 labelled CSV series: recall, precision, false alerts per series-day, delay,
+                                      F1 at the best threshold beside the stock one, AUC-PR, VUS-PR
 
 A DIR holds one CSV a series (timestamp,value,label; plain or gzip), meta.json with the step and where scoring begins, and
 perhaps incidents.json. Alerts closer than 15 min or 3 steps are one; an alert is right when it begins inside an event's
@@ -50,6 +51,8 @@ func runEval(ctx context.Context, e env, args []string) error {
 	seed := fs.Uint64("seed", 1, "scenarios: seed of the cluster")
 	history := fs.Duration("history", evalHistory, "scenarios: quiet life before the faults, whole days")
 	asJSON := fs.Bool("json", false, "scenarios: the report as JSON")
+	save := fs.String("save", "", "write what each series gave to a CSV `file`, for --compare")
+	compare := fs.String("compare", "", "list the series that differ from a `file` of --save")
 	timezone := fs.String("timezone", "UTC", "civil time of CSV series")
 	configFile := fs.String("config.file", "", "scenarios: configuration `file` with further packs")
 	if err := parse(e, fs, args); err != nil {
@@ -100,8 +103,27 @@ func runEval(ctx context.Context, e env, args []string) error {
 		}
 		sets = append(sets, r)
 	}
-	_, err = io.WriteString(e.stdout, eval.Table(sets))
-	return err
+	if _, err = io.WriteString(e.stdout, eval.Table(sets)); err != nil {
+		return err
+	}
+	if *compare != "" {
+		f, err := os.Open(*compare)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		text, err := eval.Compare(f, sets)
+		if err != nil {
+			return fmt.Errorf("%s: %w", *compare, err)
+		}
+		if _, err := io.WriteString(e.stdout, text); err != nil {
+			return err
+		}
+	}
+	if *save != "" {
+		return writeFile(*save, func(w io.Writer) error { return eval.Save(w, sets) })
+	}
+	return nil
 }
 
 // changesTable says which of the changes that caused a fault its incident names.

@@ -121,9 +121,7 @@ func writeIncidents(w io.Writer, m *alerting.Manager) error {
 	e.SetEscapeHTML(false)
 	s := m.Snapshot()
 	all := append([]*alerting.Incident(nil), s.Open...)
-	for _, i := range s.Closed {
-		all = append(all, i)
-	}
+	all = append(all, s.Closed...)
 	for _, i := range all {
 		l := incidentLine{ID: i.ID, Title: i.Title, Severity: string(i.Severity), Cluster: i.Cluster, Onset: i.Onset, Opened: i.Opened,
 			Resolved: i.Resolved, FirstMover: i.FirstMover().SignalID, Told: i.Told}
