@@ -34,6 +34,7 @@ const (
 // signature names the rules of a stream: two streams with the same one keep the same series in the same leaves.
 func (s *Stream) signature() print {
 	h := sha256.New()
+	fmt.Fprint(h, "native histograms") // the layout of series' records
 	for _, m := range s.metrics {
 		fmt.Fprintf(h, "m%q", m.name)
 	}
@@ -50,7 +51,7 @@ func (s *Stream) signature() print {
 func (s *Stats) counters() []*int64 {
 	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
 		&s.Unusable, &s.Histograms, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
-		&s.Evicted}
+		&s.Evicted, &s.HistogramsUnused, &s.Conflicts, &s.Undefined}
 }
 
 // AppendState appends the stream's complete state to dst. A stream with the same options that restores it gives the same
@@ -142,6 +143,12 @@ func (s *Stream) AppendState(dst []byte) []byte {
 		}
 		for k := h.kinds; k != 0; k &= k - 1 {
 			w.ring(s.ring(h, k&-k))
+		}
+		if h.flags&flagNative != 0 {
+			w.bool(d.native != none)
+			if d.native != none {
+				w.native(&s.natives[d.native])
+			}
 		}
 	}
 	return w.b
@@ -265,7 +272,7 @@ func (s *Stream) RestoreState(b []byte) error {
 	if len(b) < len(stateMagic) || string(b[:len(stateMagic)]) != stateMagic {
 		return ErrState
 	}
-	fresh := &Stream{opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName}
+	fresh := &Stream{opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName, input: s.input}
 	fresh.clear()
 	r := &stateReader{b: b[len(stateMagic):]}
 	if v := r.num(math.MaxInt32); r.err == nil && v != stateVersion {
@@ -538,13 +545,14 @@ func (s *Stream) restoreSeries(r *stateReader) {
 			r.fail()
 			return
 		}
-		d.podNext = none
+		d.podNext, d.native = none, none
 		h.replica = uint16(r.num(replicasMax))
 		h.flags, h.kinds, h.ring = r.byte(), r.byte(), r.byte()
 		h.lastT, h.lastV = r.time(), r.float()
 		h.head, h.stepMs = uint32(min(r.time(), timeMax/windowMs)), uint32(r.num(math.MaxInt32))
 		h.anchor = uint32(r.num(math.MaxUint32))
-		if h.kinds >= 1<<kinds || h.kinds != 0 && h.ring != shortRing && h.ring != longRing || (h.kinds == 0) != (h.flags&flagQuiet != 0) {
+		empty := h.kinds == 0 && h.flags&flagNative == 0
+		if h.kinds >= 1<<kinds || !empty && h.ring != shortRing && h.ring != longRing || empty != (h.flags&flagQuiet != 0) {
 			r.fail()
 			return
 		}
@@ -568,6 +576,14 @@ func (s *Stream) restoreSeries(r *stateReader) {
 		h.cells = uint32(len(s.cells))
 		for range kindsOf(h.kinds) {
 			s.cells = r.ring(s.cells, int(h.ring))
+		}
+		if h.flags&(flagNative|flagBucket) != 0 && h.group == none {
+			r.fail()
+		}
+		if h.flags&flagNative != 0 && r.bool() && r.err == nil {
+			d.native = uint32(len(s.natives))
+			s.natives = append(s.natives, r.native(h.ring))
+			s.buckets += s.natives[d.native].held()
 		}
 		if r.err != nil {
 			return

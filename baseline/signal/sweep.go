@@ -34,6 +34,7 @@ func (s *Stream) sweep() {
 		to[id] = none
 		s.stats.Evicted++
 		s.senders[d.sender].forget(c.own(d))
+		s.dropNative(d)
 		if h.group != none {
 			if g := &s.groups[h.group]; g.refs > 1 {
 				g.refs--
@@ -112,10 +113,16 @@ func (s *Stream) relist() {
 			c.pods[i].first = none
 		}
 	}
+	for i := range s.groups {
+		s.groups[i].native = none
+	}
 	for id := range s.hot {
 		h, d := &s.hot[id], &s.cold[id]
 		c := s.clusters[h.cluster]
 		c.series = append(c.series, uint32(id))
+		if d.native != none {
+			s.groups[h.group].native = uint32(id)
+		}
 		for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
 			c.lists[s.binds[i].leaf] = append(c.lists[s.binds[i].leaf], i)
 		}
