@@ -2,6 +2,7 @@ package signal
 
 import (
 	"math"
+	"math/big"
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/series"
@@ -82,8 +83,29 @@ func upper(index, schema int32) float64 {
 	if part == 0 && exp == 1024 {
 		return math.MaxFloat64
 	}
-	return math.Ldexp(math.Exp2(float64(part)/float64(int32(1)<<schema)), exp)
+	return math.Ldexp(roots[part<<(finest-schema)], exp)
 }
+
+const (
+	finest = 8 // the finest schema
+	// boundsOff is how far a sender's idea of a bound may be from ours: client libraries have tables that are a bit off in the last place.
+	boundsOff = 1e-14
+)
+
+// roots are the powers of 2 by 256ths, each the nearest number to the true one.
+var roots = func() (out [1 << finest]float64) {
+	const bits = 160
+	root := new(big.Float).SetPrec(bits).SetInt64(2)
+	for range finest {
+		root.Sqrt(root)
+	}
+	x := new(big.Float).SetPrec(bits).SetInt64(1)
+	for i := range out {
+		out[i], _ = x.Float64()
+		x.Mul(x, root)
+	}
+	return out
+}()
 
 // bounds returns the bounds of a bucket of the positive side (of the negative one, those of its mirror image).
 func (h *hist) bounds(index int32) (lo, hi float64) {
@@ -125,10 +147,10 @@ func (h *hist) widen(t float64) {
 		for _, side := range [...][]series.Bucket{h.pos, h.neg} {
 			for _, b := range side {
 				lo, hi := h.bounds(b.Index)
-				if lo >= t {
+				if lo >= t*(1-boundsOff) {
 					break
 				}
-				if hi > t {
+				if hi > t*(1+boundsOff) {
 					t, again = hi, true
 				}
 			}
@@ -137,7 +159,7 @@ func (h *hist) widen(t float64) {
 	for _, side := range [...]*[]series.Bucket{&h.pos, &h.neg} {
 		n := 0
 		for _, b := range *side {
-			if lo, _ := h.bounds(b.Index); lo >= t {
+			if lo, _ := h.bounds(b.Index); lo >= t*(1-boundsOff) {
 				break
 			}
 			h.zero += b.Count
@@ -206,15 +228,9 @@ func (m *histMath) add(h, o *hist, f float64) bool {
 			o = &m.a
 		}
 	} else if h.schema != o.schema || h.zeroT != o.zeroT {
-		if h.schema > o.schema {
-			h.reduce(o.schema)
-		}
 		if o.schema > h.schema || o.zeroT != h.zeroT {
 			m.a.copyOf(o)
 			o = &m.a
-		}
-		if o.schema > h.schema {
-			o.reduce(h.schema)
 		}
 		for h.zeroT != o.zeroT {
 			if h.zeroT < o.zeroT {
@@ -222,6 +238,12 @@ func (m *histMath) add(h, o *hist, f float64) bool {
 			} else {
 				o.widen(h.zeroT)
 			}
+		}
+		switch {
+		case h.schema > o.schema:
+			h.reduce(o.schema)
+		case o.schema > h.schema:
+			o.reduce(h.schema)
 		}
 	}
 	h.count += f * o.count
@@ -266,6 +288,18 @@ func (h *hist) prune() {
 	h.pos, h.neg = populated(h.pos[:0], h.pos), populated(h.neg[:0], h.neg)
 }
 
+// above returns the index of the lowest bucket that reaches above t.
+func (h *hist) above(t float64) int32 {
+	if t <= 0 {
+		return math.MinInt32
+	}
+	i := int32(math.Log2(t)*math.Exp2(float64(h.schema))) - 2
+	for upper(i, h.schema) <= t*(1+boundsOff) {
+		i++
+	}
+	return i
+}
+
 // reset reports whether a counter histogram began anew between prev and h: when any of its buckets fell, or when its layout became
 // finer, which only a restart can do. It is decided once for all buckets.
 func (m *histMath) reset(h, prev *hist) bool {
@@ -282,33 +316,37 @@ func (m *histMath) reset(h, prev *hist) bool {
 			m.b.rebound(both)
 			cur, prev = &m.b, &m.a
 		}
-		return falls(cur.pos, prev.pos)
+		return falls(cur.pos, prev.pos, math.MinInt32)
 	}
 	if h.schema > prev.schema || h.zeroT < prev.zeroT {
 		return true
 	}
-	if h.schema != prev.schema || h.zeroT != prev.zeroT {
-		m.a.copyOf(prev)
-		prev = &m.a
-		if prev.schema > h.schema {
-			prev.reduce(h.schema)
-		}
-		prev.widen(h.zeroT)
-		if prev.zeroT != h.zeroT {
+	zero, from := prev.zero, int32(math.MinInt32)
+	if h.zeroT != prev.zeroT {
+		m.b.copyOf(prev)
+		m.b.widen(h.zeroT)
+		if m.b.zeroT != h.zeroT {
 			return true // the new threshold lies in a bucket that had observations
 		}
+		zero = m.b.zero
+		from = h.above(h.zeroT)
 	}
-	return h.zero < prev.zero || falls(h.pos, prev.pos) || falls(h.neg, prev.neg)
+	if h.schema != prev.schema {
+		m.a.copyOf(prev)
+		m.a.reduce(h.schema)
+		prev = &m.a
+	}
+	return h.zero < zero || falls(h.pos, prev.pos, from) || falls(h.neg, prev.neg, from)
 }
 
-// falls reports whether a bucket of prev has fewer observations in cur.
-func falls(cur, prev []series.Bucket) bool {
+// falls reports whether a bucket of prev from an index on has fewer observations in cur.
+func falls(cur, prev []series.Bucket, from int32) bool {
 	i := 0
 	for _, p := range prev {
 		for i < len(cur) && cur[i].Index < p.Index {
 			i++
 		}
-		if p.Count > 0 && (i == len(cur) || cur[i].Index != p.Index || cur[i].Count < p.Count) {
+		if p.Index >= from && p.Count > 0 && (i == len(cur) || cur[i].Index != p.Index || cur[i].Count < p.Count) {
 			return true
 		}
 	}
@@ -326,7 +364,7 @@ func (h *hist) at(i int) span {
 	if n := len(h.neg); i < n {
 		b := h.neg[n-1-i]
 		lo, hi := h.bounds(b.Index)
-		return span{lo: -hi, hi: -lo, count: b.Count}
+		return span{lo: -hi, hi: -max(lo, h.zeroT), count: b.Count}
 	} else {
 		i -= n
 	}
@@ -341,6 +379,9 @@ func (h *hist) at(i int) span {
 	b := h.pos[i]
 	s.lo, s.hi = h.bounds(b.Index)
 	s.count = b.Count
+	if !h.isCustom() {
+		s.lo = max(s.lo, h.zeroT) // a coarse bucket that reaches into the zero bucket
+	}
 	return h.oneSided(s)
 }
 
