@@ -447,7 +447,7 @@ func (g exprGen) by(l []string, depth int) text {
 		if g.IntN(2) == 0 {
 			spread = sprint("spread(%s, \"pod\")", e)
 		}
-		engine := sprint(`((max by (%[1]s) (%[2]s) - min by (%[1]s) (%[2]s)) / quantile by (%[1]s) (0.5, %[2]s) and count by (%[1]s) (%[2]s) > 1)`, list, e)
+		engine := sprint(`((max by (%[1]s) (%[2]s) - min by (%[1]s) (%[2]s)) / quantile by (%[1]s) (0.5, %[2]s) and count by (%[1]s) (%[2]s) > 1)`, list, sprint("(%[1]s == %[1]s)", sprint("(%s)", e)))
 		return text{spread.ours, engine.engine}
 	case 0:
 		return sprint("(%s) %s (%s)", g.by(l, depth-1), pick(g, "+", "-", "*", "/", "/", ">", "<", ">= bool", "and", "or", "unless"), g.by(l, depth-1))
@@ -673,7 +673,7 @@ func TestEvalEqualsPromQL(t *testing.T) {
 				}
 				values += len(want)
 				for k, v := range want {
-					if h, ok := have[k]; !ok || math.Abs(h-v) > 1e-9*max(math.Abs(h), math.Abs(v), 1e-6) {
+					if h, ok := have[k]; !ok || math.Abs(h-v) > 1e-9*max(math.Abs(h), math.Abs(v), 1e-4) {
 						t.Errorf("seed %d, at %d min:\n%s\n%s: got %v (%v), want %v", seed, at/minuteMs, x.ours, k, h, ok, v)
 					}
 				}

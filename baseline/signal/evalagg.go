@@ -239,10 +239,14 @@ func (n *node) spreads(out, vec []element, w *scratch) {
 		g, v := &out[i], w.vals[start:w.ends[i]] // sorted, NaN first
 		start = w.ends[i]
 		g.top = noMembers
-		if len(v) < 2 {
+		for len(v) > 0 && v[0] != v[0] {
+			v = v[1:] // not a number, so no peer
+		}
+		if w.accs[i].n = float64(len(v)); len(v) < 2 {
 			g.members = 0
 			continue
 		}
+		g.v = quantileOf(0.5, v)
 		w.accs[i].mean, w.accs[i].sum = g.v, -1 // the median, and how far the farthest is from it
 		g.v = (v[len(v)-1] - v[0]) / g.v
 	}

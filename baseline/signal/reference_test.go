@@ -69,6 +69,10 @@ func refNative(hists []series.Histogram, endMs int64) *hist {
 		if x.Stale {
 			continue
 		}
+		if x.T <= startMs || prev != nil && prev.T >= endMs {
+			prev = x
+			continue
+		}
 		var cur, last hist
 		cur.set(x, x.Custom)
 		if x.T > startMs && x.T <= endMs {
