@@ -18,18 +18,12 @@ type native struct {
 	rows  []hist // count is NaN where nothing is known
 }
 
-// nativeBucketsMax bounds the buckets that a stream holds, in all windows of all histograms, as a share of its series: 16 bytes each.
-// Beyond it new histograms are refused, and known ones may not grow.
-const nativeBucketsMax = 16 // × StreamOptions.MaxSeries
+// nativeBucketsMax bounds the buckets that a stream makes room for, as a multiple of its series: 16 bytes each. Beyond it new histograms are
+// refused, and known ones may not grow.
+const nativeBucketsMax = 32 // × StreamOptions.MaxSeries
 
-// held returns how many buckets n holds.
-func (n *native) held() int {
-	sum := n.last.buckets()
-	for i := range n.rows {
-		sum += n.rows[i].buckets()
-	}
-	return sum
-}
+// room returns how many buckets n may come to hold: those of its newest in each window. Fewer is usual.
+func (n *native) room() int { return n.last.buckets() * (1 + len(n.rows)) }
 
 // advance makes w the newest window.
 func (n *native) advance(w uint32) {
@@ -99,9 +93,9 @@ func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Hi
 	} else {
 		s.step(id, h, x.T)
 	}
-	before := n.held()
+	before := n.room()
 	s.recordNative(h, n, x, base)
-	s.buckets += n.held() - before
+	s.buckets += n.room() - before
 	h.lastT, h.lastV = x.T, x.Count
 	if h.kinds != 0 {
 		h.lastV = math.NaN() // the name is read as a number too: no increase reaches from a histogram to a number
@@ -140,14 +134,14 @@ func (s *Stream) nativeOf(id uint32, h *tracked, x *series.Histogram) *native {
 	if cur.buckets() > bucketsMax || len(custom) > bucketsMax {
 		return nil
 	}
-	full := s.buckets >= nativeBucketsMax*s.opts.MaxSeries
+	most := nativeBucketsMax * s.opts.MaxSeries
 	if n != nil {
-		if full && cur.buckets() > n.last.buckets() {
+		if cur.buckets() > n.last.buckets() && s.buckets-n.room()+cur.buckets()*(1+len(n.rows)) > most {
 			return nil
 		}
 		return n
 	}
-	if full {
+	if s.buckets+cur.buckets()*int(1+h.ring) > most {
 		return nil
 	}
 	if k := len(s.nativeNo); k > 0 {
@@ -331,7 +325,7 @@ func (s *Stream) dropNative(d *cold) {
 	if d.native == none {
 		return
 	}
-	s.buckets -= s.natives[d.native].held()
+	s.buckets -= s.natives[d.native].room()
 	s.natives[d.native] = native{}
 	s.nativeNo = append(s.nativeNo, d.native)
 	d.native = none

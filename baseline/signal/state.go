@@ -583,7 +583,7 @@ func (s *Stream) restoreSeries(r *stateReader) {
 		if h.flags&flagNative != 0 && r.bool() && r.err == nil {
 			d.native = uint32(len(s.natives))
 			s.natives = append(s.natives, r.native(h.ring))
-			s.buckets += s.natives[d.native].held()
+			s.buckets += s.natives[d.native].room()
 		}
 		if r.err != nil {
 			return

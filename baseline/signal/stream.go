@@ -75,7 +75,7 @@ type Stream struct {
 	targNo   []uint32
 	natives  []native
 	nativeNo []uint32 // free numbers
-	buckets  int      // held by natives
+	buckets  int      // that natives have room for
 
 	clusters  []*cluster
 	clusterAt map[string]uint16
