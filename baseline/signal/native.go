@@ -90,8 +90,11 @@ func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Hi
 		if base = s.begin(c, id, x.T); base == 0 && x.T <= c.born+windowMs {
 			h.anchor = uint32(x.T / 1000)
 		}
-	} else {
-		s.step(id, h, x.T)
+	} else if d := x.T - h.lastT; d < stepMax {
+		h.step(d)
+		if h.flags&flagSecond == 0 {
+			s.second(id, h, d)
+		}
 	}
 	before := n.room()
 	s.recordNative(h, n, x, base)

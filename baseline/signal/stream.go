@@ -776,8 +776,11 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 		if base == 0 && x.T <= c.born+windowMs {
 			h.anchor = uint32(x.T / 1000) // it is only we who are new
 		}
-	} else {
-		s.step(id, h, x.T)
+	} else if d := x.T - h.lastT; d < stepMax {
+		h.step(d)
+		if h.flags&flagSecond == 0 {
+			s.second(id, h, d)
+		}
 	}
 	if h.kinds != 0 {
 		s.record(h, x, base)
@@ -792,23 +795,21 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 	}
 }
 
-// step notes how far a sample is from the one before.
-func (s *Stream) step(id uint32, h *tracked, t int64) {
-	d := t - h.lastT
-	if d >= stepMax {
-		return
-	}
-	// The interval follows at once downwards and slowly upwards: a missed scrape is not a longer interval.
+// step notes that a sample is d after the one before. The interval follows at once downwards and slowly upwards: a missed scrape is not a
+// longer interval.
+func (h *tracked) step(d int64) {
 	if step := int64(h.stepMs); step == 0 || d < step {
 		h.stepMs = uint32(d)
 	} else {
 		h.stepMs += uint32((d - step) / 8)
 	}
-	if h.flags&flagSecond == 0 {
-		h.flags |= flagSecond
-		if g := s.cold[id].target; g != none {
-			s.targets[g].stepMs = uint32(d)
-		}
+}
+
+// second notes the second sample of a series, which is d after its first.
+func (s *Stream) second(id uint32, h *tracked, d int64) {
+	h.flags |= flagSecond
+	if g := s.cold[id].target; g != none {
+		s.targets[g].stepMs = uint32(d)
 	}
 }
 
