@@ -53,12 +53,15 @@ func skips(st *signal.Stats) []skip {
 		{"samples_future", st.Future, "samples", "more than 10 minutes ahead of this machine's clock; refused", true},
 		{"samples_refused", st.Refused, "samples", "refused for a fault of the sender", true},
 		{"samples_stale", st.Stale, "samples", "stale markers: the series ended", false},
-		{"samples_histogram", st.Histograms, "samples", "native histograms: taken, not learned from yet", false},
+		{"samples_histogram", st.Histograms, "samples", "native histograms received", false},
+		{"histograms_unused", st.HistogramsUnused, "samples", "native histograms that no signal needs, or that are gauges or too large", false},
 		{"counter_resets", st.Resets, "resets", "of counters, seen and bridged", false},
 		{"series_bad", st.BadSeries, "samples", "of series with invalid labels; refused", true},
 		{"series_over_limit", st.OverSeries, "samples", "of new series beyond signals.series_max; refused", true},
 		{"series_evicted", st.Evicted, "series", "forgotten after an hour of silence", false},
 		{"signals_over_limit", st.OverSignals, "windows", "of new signals beyond signals.signals_max; not learned", true},
+		{"windows_undefined", st.Undefined, "windows", "of signals whose value is no number: a division by zero, a quantile of nothing", false},
+		{"windows_conflicting", st.Conflicts, "windows", "of signals in which two series matched where one may; not judged", true},
 		{"windows_incomplete", st.Incomplete, "windows", "of signals of which more than a tenth of the series was missing; not judged", false},
 	}
 }
