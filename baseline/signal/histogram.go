@@ -290,8 +290,11 @@ func (h *hist) prune() {
 
 // above returns the index of the lowest bucket that reaches above t.
 func (h *hist) above(t float64) int32 {
-	if t <= 0 {
+	switch {
+	case t <= 0:
 		return math.MinInt32
+	case t > math.MaxFloat64/2:
+		return math.MaxInt32
 	}
 	i := int32(math.Log2(t)*math.Exp2(float64(h.schema))) - 2
 	for upper(i, h.schema) <= t*(1+boundsOff) {

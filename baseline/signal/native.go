@@ -115,7 +115,7 @@ func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Hi
 // nativeOf returns the record that x belongs to and leaves x, in the form that is kept, in s.arrived. It returns nil for one that cannot
 // be used: no rule reads it, a gauge, too many buckets, no room.
 func (s *Stream) nativeOf(id uint32, h *tracked, x *series.Histogram) *native {
-	if h.flags&flagNative == 0 || x.Gauge || x.Schema != schemaCustom && (x.Schema < -4 || x.Schema > 8) {
+	if h.flags&flagNative == 0 || x.Gauge || !sound(x.Schema, x.ZeroThreshold, x.Pos, x.Neg, len(x.Custom)) {
 		return nil
 	}
 	d := &s.cold[id]
@@ -161,6 +161,15 @@ func (s *Stream) nativeOf(id uint32, h *tracked, x *series.Histogram) *native {
 	}
 	s.groups[h.group].native = id
 	return n
+}
+
+// sound reports whether a histogram's schema, threshold and buckets go together.
+func sound(schema int32, zeroT float64, pos, neg []series.Bucket, custom int) bool {
+	if schema == schemaCustom {
+		n := len(pos)
+		return len(neg) == 0 && (n == 0 || pos[0].Index >= 0 && int(pos[n-1].Index) <= custom)
+	}
+	return schema >= -4 && schema <= finest && zeroT >= 0
 }
 
 // recordNative is record for the histogram in s.came.
@@ -386,11 +395,10 @@ func (r *stateReader) hist(h *hist) {
 	for _, v := range [...]*float64{&h.count, &h.sum, &h.zeroT, &h.zero} {
 		*v = r.float()
 	}
-	ok := h.schema == schemaCustom || h.schema >= -4 && h.schema <= 8
 	for range r.count(8) {
 		h.custom = append(h.custom, r.float())
 	}
-	ok = ok && len(h.custom) <= bucketsMax && slices.IsSorted(h.custom) && h.covered()
+	ok := len(h.custom) <= bucketsMax && slices.IsSorted(h.custom) && h.covered()
 	for _, side := range [...]*[]series.Bucket{&h.pos, &h.neg} {
 		for range r.count(9) {
 			i := r.int()
@@ -401,7 +409,7 @@ func (r *stateReader) hist(h *hist) {
 			*side = append(*side, b)
 		}
 	}
-	if !ok {
+	if !ok || !sound(h.schema, h.zeroT, h.pos, h.neg, len(h.custom)) {
 		r.fail()
 	}
 }

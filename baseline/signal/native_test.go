@@ -317,6 +317,51 @@ func TestOddHistograms(t *testing.T) {
 	}
 }
 
+// Bounds at the ends of what numbers can be, and a damaged state, neither hang nor panic.
+func TestHostileHistograms(t *testing.T) {
+	s, _ := newTestStream(t, StreamOptions{Packs: packOf(nativeRules...)})
+	l := series.Labels{{Name: series.NameLabel, Value: "x"}, {Name: "instance", Value: "a"}}
+	at := int64(t0)
+	for _, schema := range []int32{8, 3, 0, -4, schemaCustom, 8} {
+		for _, zero := range []float64{0, 5e-324, 1, 1e308, math.MaxFloat64, math.Inf(1), math.NaN(), -1} {
+			for _, index := range []int32{0, math.MinInt32, math.MaxInt32, 1024, -100_000} {
+				at += 5000
+				h := series.Histogram{T: at, Schema: schema, ZeroThreshold: zero, ZeroCount: 3, Count: 13, Pos: []series.Bucket{{Index: index, Count: 5}}}
+				if schema == schemaCustom {
+					h.Custom = []float64{1, 2}
+				} else {
+					h.Neg = []series.Bucket{{Index: -index, Count: 5}}
+				}
+				b := newBatch(at+1000).addHistogram(l, h)
+				s.Apply(&b.Batch)
+			}
+		}
+	}
+	send := func(s *Stream) {
+		for i := range int64(3) {
+			h := steady(at+60_000*(i+1), 1)
+			b := newBatch(h.T+1000).addHistogram(l, h)
+			s.Apply(&b.Batch)
+		}
+	}
+	state := s.AppendState(nil)
+	restored := 0
+	for i := range state {
+		bad := slices.Clone(state)
+		bad[i] ^= byte(1 + i%255)
+		x, _ := newTestStream(t, s.opts)
+		x.closed = func(*Window) {}
+		if err := x.RestoreState(bad); err == nil {
+			restored++
+			send(x)
+		}
+	}
+	if restored == 0 {
+		t.Error("no damaged state was taken: the test tests nothing")
+	}
+	send(s)
+}
+
 // Beyond the bound of all buckets new histograms are refused and known ones go on.
 func TestBucketsAreBounded(t *testing.T) {
 	s, r := newTestStream(t, StreamOptions{Packs: packOf(nativeRules...), MaxSeries: 64})
