@@ -512,7 +512,7 @@ func (g exprGen) native(l []string) text {
 	if inner := strings.Join(union(l, "node"), ", "); inner != list {
 		classic = strings.ReplaceAll(classic, "by ("+inner+")", "by (le, "+inner+")")
 	}
-	q := pick(g, "0.03", "0.1", "0.31", "0.5", "0.77", "0.9", "0.99")
+	q := pick(g, "0.0317", "0.1083", "0.3171", "0.4931", "0.7713", "0.8977", "0.9903") // no count is just at one of them
 	lo, hi := pick(g, "-Inf", "0", "0.3"), pick(g, "0.5", "2.1", "+Inf")
 	switch g.IntN(8) {
 	case 0, 1:
