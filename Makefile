@@ -11,7 +11,7 @@ COUNT ?= 1
 FUZZTIME ?= 60s
 CASES ?= 1000000
 
-.PHONY: help build demo test race lint bench differential fuzz screenshot clean
+.PHONY: help build demo test race lint bench differential large fuzz screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -38,6 +38,9 @@ bench: ## benchmarks with allocations: make bench BENCH=Decode COUNT=6 | benchst
 
 differential: ## our expressions against the Prometheus engine, CASES generated ones (1,000,000); WRACKLINE_SEED= repeats one run
 	WRACKLINE_CASES=$(CASES) $(GO) test -tags $(TAGS) -count=1 -timeout 2h -v -run 'EqualPromQL|EqualsPromQL' ./baseline/signal
+
+large: ## twelve minutes of the simulated 500-node cluster against all packs: observations, CPU, memory
+	WRACKLINE_LARGE=1 $(GO) test -tags $(TAGS) -count=1 -timeout 20m -run TestLargeClusterIsAsked -v ./baseline/signal
 
 fuzz: ## every fuzz target, FUZZTIME each (60s)
 	@set -e; for pkg in $$($(GO) list -tags $(TAGS) ./...); do \

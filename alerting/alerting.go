@@ -53,6 +53,31 @@ type Incident struct {
 	Told       int           // notifications emitted
 	Withheld   int           // notifications kept back by the daily cap
 	Timeline   []Event       // oldest first, bounded
+	Changes    []Cause       // what changed just before and bears on it: closest first, bounded
+}
+
+// Cause is a change that may be behind an incident: it happened from an hour before the onset to five minutes after, and is about
+// something that the incident is about.
+type Cause struct {
+	signal.Change
+	Nearness Nearness
+}
+
+// Nearness says how closely a change and an incident are related, larger is closer.
+type Nearness int
+
+// The kinds of nearness.
+const (
+	Apart         Nearness = iota
+	WholeCluster           // either concerns the whole cluster
+	SameNamespace          //
+	ItsNode                // the workload had pods on the node that changed
+	SameThing              // the same workload or node
+)
+
+// String says it in words.
+func (n Nearness) String() string {
+	return [...]string{"apart", "same cluster", "same namespace", "its node", "same place"}[min(max(n, Apart), SameThing)]
 }
 
 // Open reports whether the incident still lasts.
@@ -107,6 +132,18 @@ type Member struct {
 	Top         []signal.Member // raw series that weighed most at the worst, up to three
 
 	LastSeen int64 // end of the last window in which the signal had a verdict
+}
+
+// Outside reports whether the member is a reason to be told of now: its value is outside its band, it drifts, or it is gone.
+// An alarm outlasts that by a while.
+func (m *Member) Outside() bool {
+	if m.State == model.Drifting || m.State == model.Absent {
+		return true
+	}
+	if m.Test == model.CeilingTest || m.Test == model.FlatTest {
+		return true // what is wrong about it has nothing to do with its band
+	}
+	return !(m.Value >= m.Band.Lower && m.Value <= m.Band.Upper)
 }
 
 // Event is one entry of an incident's timeline.

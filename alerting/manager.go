@@ -121,6 +121,9 @@ type incident struct {
 	crowd    int  // alarms without room in this batch
 	wide     bool // has a member that concerns the whole cluster
 	dirty    bool
+	first    string   // signal id of the first mover, once told
+	lead     string   // … and of the headline
+	searched causesAt // what Changes were last looked for with
 	pub      *Incident
 	enc      []byte // encoded, once closed
 }
@@ -166,6 +169,29 @@ var _ baseline.Sink = (*Manager)(nil)
 func (m *Manager) SetNotificationsPerDay(n int) {
 	m.opts.NotificationsPerDay = n
 	orInt(&m.opts.NotificationsPerDay, 5)
+}
+
+// SetRules changes Options.Rule. Alarms whose rule is gone end as gone, since nobody judges them any more. It belongs to the fold.
+func (m *Manager) SetRules(rule func(name string) *signal.Rule) {
+	m.opts.Rule = rule
+	for _, inc := range m.open {
+		for _, s := range inc.slots {
+			if r := rule(s.m.Name); r != nil {
+				s.m.Rule = r
+			} else if s.m.Ended == 0 {
+				s.m.end(inc, inc.seen, "gone")
+			}
+		}
+		inc.dirty = true
+	}
+	for _, s := range slices.Clone(m.loose) {
+		if r := rule(s.m.Name); r != nil {
+			s.m.Rule = r
+		} else {
+			m.dropLoose(s)
+		}
+	}
+	m.publish(m.snap.Load().T)
 }
 
 // Snapshot returns the present picture. It is immutable and never nil.
@@ -227,6 +253,7 @@ func (m *Manager) Observe(b baseline.Batch) {
 	}
 	m.retryLoose(cluster, b.T)
 	m.age(cluster, b.T)
+	m.findCauses(cluster, b.Changes, b.ChangeSeq)
 	if !b.Old {
 		m.tell(cluster, b.T)
 	}
@@ -600,15 +627,21 @@ func (i *incident) build() *Incident {
 		p.Members[k] = *s.m
 		p.Members[k].Top = slices.Clone(s.m.Top)
 	}
+	// Of members that moved in the same minute the one that names somebody goes first: "who is refused" before "something is".
 	slices.SortFunc(p.Members, func(a, b Member) int {
-		return cmp.Or(cmp.Compare(a.Onset, b.Onset), -cmp.Compare(a.Peak, b.Peak), cmp.Compare(a.SignalID, b.SignalID))
+		return cmp.Or(-compareBool(a.SignalID == i.first, b.SignalID == i.first), cmp.Compare(a.Onset, b.Onset), -cmp.Compare(len(a.Entity), len(b.Entity)),
+			-cmp.Compare(a.Peak, b.Peak), cmp.Compare(a.SignalID, b.SignalID))
 	})
+	p.Lead = max(0, slices.IndexFunc(p.Members, func(m Member) bool { return m.SignalID == i.lead }))
 	for k := range p.Members {
 		if SeverityRank(p.Members[k].Severity) > SeverityRank(p.Members[p.Lead].Severity) {
 			p.Lead = k
 		}
 	}
 	p.Onset = p.Members[0].Onset
+	for k := range p.Members {
+		p.Onset = min(p.Onset, p.Members[k].Onset)
+	}
 	p.Scope = nil
 	for _, l := range p.Members[0].Entity {
 		if !slices.ContainsFunc(p.Members[1:], func(m Member) bool { return m.Entity.Get(l.Name) != l.Value }) {
@@ -620,6 +653,7 @@ func (i *incident) build() *Incident {
 		i.Title = p.Title
 	}
 	p.Timeline = slices.Clone(i.Timeline)
+	p.Changes = slices.Clone(i.Changes)
 	i.pub = &p
 	i.dirty = false
 	return i.pub
@@ -665,4 +699,15 @@ var (
 
 func emittedTotal(r Reason) *metrics.Counter {
 	return metrics.GetOrCreateCounter(`wrackline_alerting_notifications_emitted_total{reason="` + string(r) + `"}`)
+}
+
+// compareBool orders false before true.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }

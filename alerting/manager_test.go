@@ -507,7 +507,8 @@ func TestNotificationGrammar(t *testing.T) {
 				if len(inc.Members) == 0 || inc.Headline() == nil || inc.Title == "" || len(inc.Timeline) > timelineMax {
 					t.Fatalf("seed %d: bad incident %+v", seed, inc)
 				}
-				if !slices.IsSortedFunc(inc.Members, func(a, b Member) int { return cmp.Compare(a.Onset, b.Onset) }) {
+				if !slices.IsSortedFunc(inc.Members[1:], func(a, b Member) int { return cmp.Compare(a.Onset, b.Onset) }) ||
+					inc.Told == 0 && inc.Members[0].Onset != inc.Onset {
 					t.Fatalf("seed %d: members are not in order of onset", seed)
 				}
 			}
@@ -700,5 +701,123 @@ func TestSentencesAreOneSafeLine(t *testing.T) {
 	}
 	if got := Cut("aé…", 4); got != "a…" || !reflect.DeepEqual(Cut("abc", 3), "abc") {
 		t.Errorf("Cut = %q", got)
+	}
+}
+
+func TestAlarmsOfVanishedRulesEndAsGone(t *testing.T) {
+	b := newBench(Options{})
+	dns, cpu := sig(servfail), sig(wlCPU, "namespace", "shop", "workload", "cart")
+	b.minutes(5)
+	b.alarm(dns, model.High, 0.31, 3)
+	b.alarm(cpu, model.High, 3, 1)
+	b.minutes(3)
+	if n := len(b.m.Snapshot().Open); n != 1 {
+		t.Fatalf("open incidents = %d, want 1", n)
+	}
+	renamed := *wlCPU
+	renamed.Question = "Is it another?"
+	delete(b.on, dns)
+	b.m.SetRules(func(name string) *signal.Rule {
+		if name == wlCPU.Name {
+			return &renamed
+		}
+		return nil
+	})
+	inc := b.m.Snapshot().Open[0]
+	for i := range inc.Members {
+		m := &inc.Members[i]
+		if gone := m.Ending == "gone"; gone != (m.Name == servfail.Name) || m.Name == wlCPU.Name && m.Rule != &renamed {
+			t.Errorf("%s: ending %q, rule %v", m.Name, m.Ending, m.Rule)
+		}
+	}
+	delete(b.on, cpu)
+	b.m.SetRules(func(string) *signal.Rule { return nil })
+	b.minutes(30)
+	s := b.m.Snapshot()
+	if len(s.Open) != 0 || len(s.Closed) != 1 || s.Closed[0].Resolution != "gone" {
+		t.Errorf("open %d, closed %+v", len(s.Open), s.Closed)
+	}
+	if got := b.reasons(); !strings.HasSuffix(got, "resolved") {
+		t.Errorf("told %q; the closing word is missing", got)
+	}
+}
+
+// TestNobodyIsCalledWhileAllIsBack holds that signals whose values are back inside their bands, but whose alarms wait in case they
+// come again, are no reason for a message: neither about a wider incident nor about a new one.
+func TestNobodyIsCalledWhileAllIsBack(t *testing.T) {
+	b := newBench(Options{})
+	b.alarm(sig(servfail), model.High, 0.3, 1)
+	b.minutes(2)
+	for _, w := range []string{"a", "b", "c", "d", "e"} {
+		s := sig(dnsLat, "namespace", "shop", "workload", w)
+		b.alarm(s, model.High, 2, 1)
+		v := b.on[s]
+		v.Value = 0.001 // back, and still in alarm
+		b.on[s] = v
+	}
+	v := b.on[sigOf(b, "dns.servfail_ratio")]
+	v.Value = 0.001
+	b.on[v.Signal] = v
+	b.minutes(20)
+	if got := b.reasons(); got != "first" {
+		t.Errorf("notifications = %q, want first alone: everything is back inside its band", got)
+	}
+	lone := newBench(Options{})
+	s := sig(wlCPU, "namespace", "shop", "workload", "cart")
+	lone.alarm(s, model.High, 0.001, 1)
+	lone.minutes(10)
+	if got := lone.reasons(); got != "" {
+		t.Errorf("notifications = %q of an alarm whose value is inside its band", got)
+	}
+}
+
+func sigOf(b *bench, name string) *signal.Signal {
+	for s := range b.on {
+		if s.Rule.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// TestWhatWasToldStaysTold holds that the first mover and the headline of a message are those of the page later, also when a member with
+// an earlier onset or a higher score joins, and after a restore.
+func TestWhatWasToldStaysTold(t *testing.T) {
+	b := newBench(Options{})
+	first := sig(servfail)
+	b.minutes(30)
+	b.alarm(first, model.High, 0.3, 2)
+	b.minutes(2)
+	told := b.told[0].Incident
+	late := sig(wlOOM, "namespace", "shop", "workload", "cart")
+	b.alarm(late, model.High, 5, 6)
+	v := b.on[late]
+	v.Score = 9
+	b.on[late] = v
+	b.minutes(3)
+	for range 2 {
+		now, ok := b.m.Incident(told.ID)
+		if !ok || len(now.Members) != 2 {
+			t.Fatalf("incident %v, %v", now, ok)
+		}
+		if now.FirstMover().SignalID != first.ID || now.Headline().SignalID != first.ID || now.Title != told.Title {
+			t.Errorf("told: %q, %s first; now: %q, %s first", told.Title, told.FirstMover().SignalID, now.Title, now.FirstMover().SignalID)
+		}
+		state := b.m.AppendState(nil)
+		if err := b.m.RestoreState(state); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAmongEqualsTheOneThatNamesSomebodyLeads holds that of two signals of one minute the more specific one is the first mover.
+func TestAmongEqualsTheOneThatNamesSomebodyLeads(t *testing.T) {
+	b := newBench(Options{})
+	b.minutes(5)
+	b.alarm(sig(dnsLat), model.High, 2, 1)
+	b.alarm(sig(wlCPU, "namespace", "shop", "workload", "cart"), model.High, 2, 1)
+	b.minutes(3)
+	if s := b.m.Snapshot(); len(s.Open) != 1 || s.Open[0].FirstMover().Name != "wl.cpu" {
+		t.Errorf("%d incidents, first mover %s", len(s.Open), s.Open[0].FirstMover().Name)
 	}
 }

@@ -5,6 +5,7 @@
 //	list     = count, records
 //	integers = zig-zag varint · floats = 8 bytes little-endian · strings = length, bytes
 //
+//
 // The store guards the bytes with a checksum; RestoreState still refuses what it cannot have written.
 
 package alerting
@@ -234,6 +235,10 @@ func (c *codec) incident(m *Manager, p **incident) {
 		c.str(&e.Kind)
 		c.str(&e.Signal)
 	})
+	list(c, &i.Changes, c.cause)
+	c.i64(&i.searched.onset)
+	c.num(&i.searched.members)
+	c.i64(&i.searched.seq)
 	c.i64(&i.minOnset)
 	c.i64(&i.maxOnset)
 	c.i64(&i.active)
@@ -241,6 +246,8 @@ func (c *codec) incident(m *Manager, p **incident) {
 	c.i64(&i.lastTold)
 	c.num(&i.toldSize)
 	c.num(&i.toldRank)
+	c.str(&i.first)
+	c.str(&i.lead)
 	seq, state := int64(i.seq), int64(i.state)
 	c.i64(&seq)
 	c.i64(&state)
@@ -274,6 +281,23 @@ func (c *codec) incident(m *Manager, p **incident) {
 	}
 	pub := i.Incident
 	i.pub = &pub
+}
+
+func (c *codec) cause(x *Cause) {
+	near := int64(x.Nearness)
+	c.i64(&near)
+	if near < int64(WholeCluster) || near > int64(SameThing) {
+		c.fail()
+		return
+	}
+	x.Nearness = Nearness(near)
+	c.i64(&x.T)
+	c.str((*string)(&x.Kind))
+	c.str(&x.Cluster)
+	list(c, (*[]series.Label)(&x.Entity), c.label)
+	c.str(&x.Object)
+	c.str(&x.From)
+	c.str(&x.To)
 }
 
 func (c *codec) label(l *series.Label) {

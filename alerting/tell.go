@@ -75,9 +75,12 @@ func (m *Manager) due(inc *incident, t int64) Reason {
 	if inc.active != t { // between flaps there is nothing new to say
 		return ""
 	}
-	rank := SeverityRank(inc.Severity)
+	firing, rank := inc.firing()
+	if firing == 0 { // it is on its way back: the closing word will say so
+		return ""
+	}
 	if inc.state&announced == 0 {
-		if rank < 2 && t-inc.Opened < m.opts.WaitMs {
+		if SeverityRank(inc.Severity) < 2 && t-inc.Opened < m.opts.WaitMs {
 			return ""
 		}
 		return First
@@ -85,14 +88,32 @@ func (m *Manager) due(inc *incident, t int64) Reason {
 	if rank > inc.toldRank { // at most once in a life, so it need not wait
 		return Changed
 	}
-	if size := len(inc.slots); size >= inc.toldSize+3 && size >= 2*inc.toldSize && t-inc.lastTold >= m.opts.ChangeMs {
+	if firing >= inc.toldSize+3 && firing >= 2*inc.toldSize && t-inc.lastTold >= m.opts.ChangeMs {
 		return Changed
 	}
 	return ""
 }
 
+// firing counts the members that are outside their bands now, and ranks the most severe of them. A member whose value is back
+// stays in alarm for a while, in case it comes again; that is no reason to call somebody.
+func (i *incident) firing() (n, rank int) {
+	for _, s := range i.slots {
+		if s.m.Ended == 0 && s.m.Outside() {
+			n++
+			rank = max(rank, SeverityRank(s.m.Severity))
+		}
+	}
+	return n, rank
+}
+
 func (i *incident) told(t int64) {
-	i.lastTold, i.toldSize, i.toldRank = t, len(i.slots), SeverityRank(i.Severity)
+	firing, rank := i.firing()
+	i.lastTold, i.toldSize, i.toldRank = t, max(i.toldSize, firing), max(i.toldRank, rank)
+	// What has been told to have moved first, and what the title speaks of, stays so, or a message and the page that it leads to
+	// would tell two stories.
+	if i.first == "" && i.pub != nil {
+		i.first, i.lead = i.pub.FirstMover().SignalID, i.pub.Headline().SignalID
+	}
 }
 
 // emit sends one notification with the incident as it now stands.
@@ -104,6 +125,7 @@ func (m *Manager) emit(inc *incident, reason Reason, t int64) {
 	inc.seq++
 	inc.Told++
 	inc.state |= announced
+	inc.build()
 	inc.told(t)
 	inc.note(t, "notified", string(reason))
 	n.Incident = inc.build()

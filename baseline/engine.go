@@ -3,6 +3,8 @@ package baseline
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +30,9 @@ const absentAfterMs = 10 * 60_000
 
 // clustersMax bounds the clusters whose beginning is remembered; hostile names cannot fill the memory.
 const clustersMax = 10_000
+
+// ChangesMax is how many changes are remembered, the newest.
+const ChangesMax = 5_000
 
 // chunkLen is how many models lie together. Chunks are never moved, so growing costs no copy of what is there.
 const chunkLen = 256
@@ -61,6 +66,9 @@ type Engine struct {
 	first   map[string]int64  // end of the first window of each cluster, Unix ms
 	pos     uint64            // journal position of the last applied request
 	nowMs   int64             // receive stamp of the last applied request
+
+	changes   []signal.Change // the newest are kept, see remember; what is in it never changes
+	changeSeq int64           // changes ever told
 
 	verdicts  []Verdict    // reused for each window
 	params    model.Params // scratch of closed
@@ -158,6 +166,7 @@ func (e *Engine) closed(w *signal.Window) {
 	}
 	late := w.ClosedMs-w.End > oldAfterMs
 	old := late || w.End-first < youngMs
+	e.remember(w.Changes)
 	e.verdicts = e.verdicts[:0]
 	for i := range w.Observations {
 		o := &w.Observations[i]
@@ -191,13 +200,27 @@ func (e *Engine) closed(w *signal.Window) {
 	windowsClosed.Inc()
 	verdictsMade.Add(len(e.verdicts))
 	if e.opts.Sink != nil {
-		e.opts.Sink.Observe(Batch{Cluster: w.Cluster, T: w.End, Old: old, Verdicts: e.verdicts})
+		e.opts.Sink.Observe(Batch{Cluster: w.Cluster, T: w.End, Old: old, Verdicts: e.verdicts, Changes: e.changes[:len(e.changes):len(e.changes)], ChangeSeq: e.changeSeq})
 	}
 	// History closes hundreds of windows a second; nobody looks at each.
 	e.sinceView++
 	if !late || e.sinceView >= 240 {
 		e.Publish()
 	}
+}
+
+// remember keeps the newest changes. Views and incidents hold on to the slice, so nothing in it is ever overwritten: append puts what is
+// new behind it, or copies it when there is no room.
+func (e *Engine) remember(list []signal.Change) {
+	if len(list) == 0 {
+		return
+	}
+	e.changes = append(e.changes, list...)
+	e.changeSeq += int64(len(list))
+	if n := len(e.changes); n > ChangesMax {
+		e.changes = e.changes[n-ChangesMax:] // append copies it when the array behind it is full
+	}
+	changesTold.Add(len(list))
 }
 
 // leastEffect returns the deviation, in the signal's unit, that Rule.EffectEvents bad events make in this window: a share of the
@@ -223,12 +246,12 @@ type SignalView struct {
 type View struct {
 	AtMs    int64 // receive clock of the last request folded in, Unix milliseconds
 	Signals []SignalView
-	byID    map[string]int
+	Changes []signal.Change // the newest ChangesMax, in the order in which they were learned of
 }
 
 // Signal returns the view of one signal by its id.
 func (v *View) Signal(id string) (SignalView, bool) {
-	i, ok := v.byID[id]
+	i, ok := slices.BinarySearchFunc(v.Signals, id, func(s SignalView, id string) int { return strings.Compare(s.Signal.ID, id) })
 	if !ok {
 		return SignalView{}, false
 	}
@@ -249,8 +272,8 @@ func (e *Engine) Stats() signal.Stats {
 // lock to make senders that have closed no window yet visible too.
 func (e *Engine) Publish() {
 	e.sinceView = 0
-	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.signals)), byID: make(map[string]int, len(e.signals))}
-	for _, s := range e.stream.Signals() {
+	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.signals)), Changes: e.changes[:len(e.changes):len(e.changes)]}
+	for s := range e.stream.InOrder {
 		if int(s.Index) >= len(e.last) || e.last[s.Index].v.Signal != s {
 			continue
 		}
@@ -264,9 +287,10 @@ func (e *Engine) Publish() {
 		}
 		v.Signals = append(v.Signals, sv)
 	}
-	sortViews(v.Signals)
-	for i := range v.Signals {
-		v.byID[v.Signals[i].Signal.ID] = i
+	// The stream keeps each cluster's signals in order; only several clusters have to be merged.
+	byID := func(a, b SignalView) int { return strings.Compare(a.Signal.ID, b.Signal.ID) }
+	if !slices.IsSortedFunc(v.Signals, byID) {
+		slices.SortFunc(v.Signals, byID)
 	}
 	e.view.Store(v)
 	st := e.stream.Stats()
@@ -275,19 +299,79 @@ func (e *Engine) Publish() {
 	e.statsMu.Unlock()
 }
 
+// Reload prepares other options: another set of rules, limits or another time zone. What is learned of signals that are still asked
+// goes on, without losing a window; the rest is dropped, and new signals begin. After an error nothing has changed, and nothing has
+// before commit is called. Both belong to the fold, with nothing folded in between. Recorder and Sink stay what they are.
+func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit func() ReloadResult, err error) {
+	next := &Engine{opts: e.opts}
+	next.opts.Stream, next.opts.Location = stream, loc
+	if loc == nil {
+		next.opts.Location = time.UTC
+	}
+	if next.stream, err = signal.NewStream(stream, e.closed); err != nil {
+		return nil, err
+	}
+	if err := next.stream.RestoreState(e.stream.AppendState(nil)); err != nil {
+		return nil, fmt.Errorf("restore signals: %w", err)
+	}
+	return func() ReloadResult {
+		before := make(map[string]*signal.Signal, len(e.signals))
+		for s := range e.judged {
+			before[s.ID] = s
+		}
+		res := ReloadResult{Dropped: len(before)}
+		for s := range next.stream.InOrder {
+			m := next.model(s)
+			if was := before[s.ID]; was != nil {
+				*m = e.models[was.Index/chunkLen][was.Index%chunkLen]
+				l := e.last[was.Index]
+				if l.v.Signal != nil {
+					l.v.Signal = s
+				}
+				next.last[s.Index] = l
+				res.Kept++
+				res.Dropped--
+			}
+		}
+		modelsOrphaned.Add(res.Dropped)
+		e.opts, e.stream = next.opts, next.stream
+		e.models, e.signals, e.last = next.models, next.signals, next.last
+		e.Publish()
+		return res
+	}, nil
+}
+
+// ReloadResult says what became of the signals at a Reload.
+type ReloadResult struct{ Kept, Dropped int }
+
+// Explain returns what a rule makes of what arrives. It belongs to the fold.
+func (e *Engine) Explain(rule string) signal.Explanation { return e.stream.Explain(rule) }
+
+// FindPods returns why the pods of a name were folded into their workloads; an empty cluster or namespace is any. It belongs to the fold.
+func (e *Engine) FindPods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
+	return e.stream.FindPods(cluster, namespace, pod, limit)
+}
+
 // ModelsMax bounds how many models Restore accepts, against a hostile or broken store.
 const ModelsMax = 4 << 20
 
 // AppendStream appends the fold's state without the models, for a checkpoint.
 func (e *Engine) AppendStream(dst []byte) []byte { return e.stream.AppendState(dst) }
 
+// judged calls yield for every signal that has a model, in an order that does not depend on their numbers.
+func (e *Engine) judged(yield func(*signal.Signal) bool) {
+	for s := range e.stream.InOrder {
+		if int(s.Index) < len(e.signals) && e.signals[s.Index] == s && !yield(s) {
+			return
+		}
+	}
+}
+
 // Models yields every model's id and bytes, in a stable order. The bytes are borrowed until the next yield.
 func (e *Engine) Models(yield func(id string, data []byte) bool) {
 	var buf []byte
-	for i, s := range e.signals {
-		if s == nil {
-			continue
-		}
+	for s := range e.judged {
+		i := s.Index
 		buf = e.models[i/chunkLen][i%chunkLen].AppendBinary(buf[:0])
 		if !yield(s.ID, buf) {
 			return
@@ -307,10 +391,8 @@ func (e *Engine) Restore(pos uint64, stream []byte, models func(yield func(id st
 		n++
 		return n < ModelsMax
 	})
-	for _, s := range e.stream.Signals() {
-		if s != nil {
-			e.model(s)
-		}
+	for s := range e.stream.InOrder {
+		e.model(s)
 	}
 	modelsOrphaned.Add(len(e.pending))
 	e.pending = map[string][]byte{}
@@ -322,6 +404,7 @@ func (e *Engine) Restore(pos uint64, stream []byte, models func(yield func(id st
 var (
 	windowsClosed  = metrics.NewCounter("wrackline_baseline_windows_closed_total")
 	verdictsMade   = metrics.NewCounter("wrackline_baseline_verdicts_total")
+	changesTold    = metrics.NewCounter("wrackline_baseline_changes_total")
 	modelsRefused  = metrics.NewCounter("wrackline_baseline_models_refused_total")
 	modelsOrphaned = metrics.NewCounter("wrackline_baseline_models_orphaned_total")
 )

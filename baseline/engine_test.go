@@ -3,7 +3,9 @@ package baseline_test
 import (
 	"bytes"
 	"math"
+	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline"
@@ -256,9 +258,59 @@ func TestDamagedViewIsRefused(t *testing.T) {
 	e := engine(t, s)
 	play(e, generator(t), scenario.Epoch+hour/2)
 	good := e.AppendView(nil)
-	for _, bad := range [][]byte{nil, []byte("WLV1"), good[:len(good)-1], append(bytes.Clone(good), 0), []byte("WLV2" + string(good[4:]))} {
+	for _, bad := range [][]byte{nil, []byte("WLV1"), good[:len(good)-1], append(bytes.Clone(good), 0), []byte("WLV3" + string(good[4:])), []byte("WLV1" + string(good[4:]))} {
 		if err := engine(t, s).RestoreView(bad); err == nil {
 			t.Errorf("%d bytes were taken for a view", len(bad))
 		}
+	}
+	// A view without changes, as the first version wrote it: here they are two empty counts at the end.
+	if err := engine(t, s).RestoreView([]byte("WLV1" + string(good[4:len(good)-2]))); err != nil {
+		t.Errorf("a view of the first version: %v", err)
+	}
+}
+
+// TestChangesAreRememberedAndRestored holds that the engine hands changes on with the window that they became certain in, that views
+// show them, and that a restart keeps them to the bit.
+func TestChangesAreRememberedAndRestored(t *testing.T) {
+	s := newSink()
+	e := engine(t, s)
+	g := generator(t, scenario.Fault{Kind: scenario.RBAC403, StartMs: scenario.Epoch + 2*hour}, scenario.Fault{Kind: scenario.CPULimitHalved, StartMs: scenario.Epoch + 2*hour})
+	play(e, g, scenario.Epoch+2*hour+15*60_000)
+	e.Publish()
+	var kinds []string
+	for _, c := range e.View().Changes {
+		kinds = append(kinds, string(c.Kind))
+	}
+	if got := strings.Join(kinds, " "); got != "rbac limits rollout" {
+		t.Fatalf("changes of kind %s", got)
+	}
+	before := e.View().Changes
+	view := e.AppendView(nil)
+	next := engine(t, newSink())
+	if err := next.Restore(1, e.AppendStream(nil), e.Models); err != nil {
+		t.Fatal(err)
+	}
+	if err := next.RestoreView(view); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(next.View().Changes, before) {
+		t.Errorf("restored %+v, want %+v", next.View().Changes, before)
+	}
+	if !bytes.Equal(next.AppendView(nil), view) {
+		t.Error("the view of the restored engine differs")
+	}
+	victim := engine(t, newSink())
+	for cut := len(view) - 1; cut > len(view)-300; cut-- {
+		if victim.RestoreView(view[:cut]) == nil {
+			t.Fatalf("a view cut at %d of %d bytes was taken", cut, len(view))
+		}
+	}
+	// What a view showed stays as it was while the engine goes on, and the same changes follow after the restart.
+	play(e, g, scenario.Epoch+4*hour+15*60_000)
+	if !reflect.DeepEqual(before, next.View().Changes) {
+		t.Error("the changes of an old view have changed")
+	}
+	if n := len(e.View().Changes); n < 5 {
+		t.Errorf("%d changes after the faults ended", n)
 	}
 }

@@ -27,6 +27,11 @@ type Batch struct {
 	// hour of a cluster: they are learned and shown, and no notification may come of them.
 	Old      bool
 	Verdicts []Verdict // borrowed: valid only during the call
+	// Changes are the changes that the engine remembers, of all clusters, in the order in which it learned of them; those of this
+	// window are the last. The slice and what is in it stay as they are and may be kept.
+	Changes []signal.Change
+	// ChangeSeq counts the changes ever told: when it is what it was, there is no new one.
+	ChangeSeq int64
 }
 
 // Sink takes closed windows, in order, from the goroutine that folds. It must be quick and must not keep its argument.

@@ -6,25 +6,24 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"sort"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
-// sortViews orders views by signal id, the order of every list that people page through.
-func sortViews(v []SignalView) {
-	sort.Slice(v, func(i, j int) bool { return v[i].Signal.ID < v[j].Signal.ID })
-}
-
 // The last verdict of every signal as bytes, so that a restarted process shows at once what it knew:
 //
-//	"WLV1" | nowMs | count, (cluster, first window)… | count | records
+//	"WLV2" | nowMs | count, (cluster, first window)… | count | records | changes told | count | changes
 //	record: id | T | since | value | band ×3 | state, transition, test, seasonal | score | evidence | onset | maturity |
 //	        slope | eta | seen | members | expected | count, (name, value)…
 //
+//	change: T | kind | cluster | object | from | to | count, (name, value)… | count, workload…
+//
+// The strings of changes are numbers: of one that was written before, or of the next, which follows. "WLV1" had no changes.
+//
 // integers are zig-zag varints, floats 8 bytes little-endian, strings a length and bytes.
-const viewMagic = "WLV1"
+const viewMagic, viewMagic1 = "WLV2", "WLV1"
 
 // ErrView is returned by RestoreView for bytes that AppendView cannot have written.
 var ErrView = errors.New("verdicts of the checkpoint are damaged")
@@ -41,27 +40,30 @@ func (e *Engine) AppendView(dst []byte) []byte {
 		c.i64(&first)
 	}
 	n := int64(0)
-	for i, s := range e.signals {
-		if s != nil && e.last[i].v.Signal == s {
+	for s := range e.judged {
+		if e.last[s.Index].v.Signal == s {
 			n++
 		}
 	}
 	c.i64(&n)
-	for i, s := range e.signals {
-		if s != nil && e.last[i].v.Signal == s {
+	for s := range e.judged {
+		if e.last[s.Index].v.Signal == s {
 			id := s.ID
 			c.str(&id)
-			c.verdict(&e.last[i])
+			c.verdict(&e.last[s.Index])
 		}
 	}
+	c.i64(&e.changeSeq)
+	c.changes(&e.changes)
 	return c.b
 }
 
 // RestoreView puts back what AppendView gave. Verdicts of signals that the engine does not know are left out.
 func (e *Engine) RestoreView(b []byte) error {
-	if len(b) < len(viewMagic) || string(b[:len(viewMagic)]) != viewMagic {
+	if len(b) < len(viewMagic) || string(b[:len(viewMagic)]) != viewMagic && string(b[:len(viewMagic)]) != viewMagic1 {
 		return ErrView
 	}
+	changes := string(b[:len(viewMagic)]) == viewMagic
 	c := viewCodec{b: b[len(viewMagic):]}
 	byID := make(map[string]*signal.Signal, len(e.signals))
 	for _, s := range e.signals {
@@ -92,9 +94,16 @@ func (e *Engine) RestoreView(b []byte) error {
 			e.last[s.Index] = l
 		}
 	}
+	var seq int64
+	var told []signal.Change
+	if changes {
+		c.i64(&seq)
+		c.changes(&told)
+	}
 	if c.bad || len(c.b) > 0 {
 		return ErrView
 	}
+	e.changes, e.changeSeq = told, seq
 	e.first = first
 	e.nowMs = max(e.nowMs, now)
 	e.Publish()
@@ -106,6 +115,9 @@ type viewCodec struct {
 	b     []byte
 	write bool
 	bad   bool
+
+	number map[string]int // of words, when writing
+	words  []string       // by number, when reading
 }
 
 func (c *viewCodec) i64(v *int64) {
@@ -192,5 +204,76 @@ func (c *viewCodec) verdict(l *lastVerdict) {
 	for i := range l.top {
 		c.str(&l.top[i].Name)
 		c.f64(&l.top[i].Value)
+	}
+}
+
+// word writes a string that comes often.
+func (c *viewCodec) word(v *string) {
+	if c.write {
+		n, ok := c.number[*v]
+		if !ok {
+			if c.number == nil {
+				c.number = map[string]int{}
+			}
+			n = len(c.number)
+			c.number[*v] = n
+		}
+		c.num(&n)
+		if !ok {
+			c.str(v)
+		}
+		return
+	}
+	var n int
+	c.num(&n)
+	switch {
+	case n < 0 || n > len(c.words):
+		c.bad, c.b = true, nil
+	case n == len(c.words):
+		c.str(v)
+		c.words = append(c.words, *v)
+	default:
+		*v = c.words[n]
+	}
+}
+
+// count writes how many things of at least one byte follow, at most limit.
+func (c *viewCodec) count(n, limit int) int {
+	c.num(&n)
+	if n < 0 || n > limit || !c.write && n > len(c.b) {
+		c.bad, c.b = true, nil
+		return 0
+	}
+	return n
+}
+
+func (c *viewCodec) changes(list *[]signal.Change) {
+	n := c.count(len(*list), ChangesMax)
+	if !c.write && n > 0 {
+		*list = make([]signal.Change, n)
+	}
+	for i := 0; i < n && !c.bad; i++ {
+		x := &(*list)[i]
+		c.i64(&x.T)
+		c.word((*string)(&x.Kind))
+		c.word(&x.Cluster)
+		c.word(&x.Object)
+		c.word(&x.From)
+		c.word(&x.To)
+		labels := c.count(len(x.Entity), series.LabelsMax)
+		if !c.write && labels > 0 {
+			x.Entity = make(series.Labels, labels)
+		}
+		for j := 0; j < labels && !c.bad; j++ {
+			c.word(&x.Entity[j].Name)
+			c.word(&x.Entity[j].Value)
+		}
+		works := c.count(len(x.Works), signal.ChangeWorksMax)
+		if !c.write && works > 0 {
+			x.Works = make([]string, works)
+		}
+		for j := 0; j < works && !c.bad; j++ {
+			c.word(&x.Works[j])
+		}
 	}
 }

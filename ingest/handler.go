@@ -60,7 +60,37 @@ type Handler struct {
 	ready     func() bool
 	bodies    bodies
 	decoders  sync.Pool
+	denied    atomic.Pointer[Denied]
 	logged    atomic.Int64 // Unix seconds of the last warning, so that a broken sender cannot fill the log
+}
+
+// Denied says who was refused for want of a valid token. Prometheus gives such samples up, so somebody should know.
+type Denied struct {
+	Requests int64  // since the handler was made
+	LastMs   int64  // when the last one was, Unix milliseconds by the handler's clock
+	From     string // its remote host
+}
+
+// Denied returns what was refused for want of a valid token; the zero value when nothing was. Safe for concurrent use.
+func (h *Handler) Denied() Denied {
+	if d := h.denied.Load(); d != nil {
+		return *d
+	}
+	return Denied{}
+}
+
+// deny counts one.
+func (h *Handler) deny(from string) {
+	for {
+		old := h.denied.Load()
+		next := &Denied{Requests: 1, LastMs: h.now().UnixMilli(), From: from}
+		if old != nil {
+			next.Requests += old.Requests
+		}
+		if h.denied.CompareAndSwap(old, next) {
+			return
+		}
+	}
 }
 
 // credential is a token as it is kept: only its hash.
@@ -135,6 +165,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) answer {
 	sender, cluster, ok := h.authenticate(r)
 	if !ok {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="wrackline"`)
+		h.deny(remoteHost(r))
 		return answer{code: http.StatusUnauthorized, kind: "credentials", errorType: "unauthorized", reason: "a valid bearer token is required"}
 	}
 	if probe {
@@ -311,6 +342,11 @@ func senderOf(r *http.Request) string {
 	if s := r.URL.Query().Get("sender"); s != "" {
 		return s
 	}
+	return remoteHost(r)
+}
+
+// remoteHost is the address that the request came from, without its port.
+func remoteHost(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

@@ -5,7 +5,9 @@
 //	GET /api/v1/signals/{id}?range=|from=&to=&points=
 //	GET /api/v1/incidents?state=open|closed&limit=
 //	GET /api/v1/incidents/{id}
-//	GET /api/v1/packs
+//	GET /api/v1/changes?cluster=&namespace=&kind=&from=&to=&limit=
+//	GET /api/v1/packs, /api/v1/packs/{signal}
+//	GET /api/v1/pods?pod=&namespace=&cluster=
 //	GET /api/v1/status, /api/v1/status/{build|senders|clusters|limits|counters|journal|store|receivers|problems|noise|config}
 
 package ui
@@ -14,8 +16,8 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -108,6 +110,7 @@ type apiSignal struct {
 	Value       num               `json:"value"`
 	Band        apiBand           `json:"band"`
 	State       string            `json:"state"`
+	Recovering  bool              `json:"recovering,omitempty"` // in alarm, and back inside the band
 	Since       int64             `json:"since"`
 	Score       num               `json:"score"`         // 1 = alarm
 	Evidence    num               `json:"evidence_nats"` //
@@ -154,7 +157,7 @@ func (s *server) apiSignalOf(v *baseline.SignalView) apiSignal {
 	r := v.Signal.Rule
 	return apiSignal{
 		ID: v.Signal.ID, Signal: r.Name, Pack: r.Pack, Question: r.Question, Severity: r.Severity, Labels: labelMap(v.Signal.Entity), Unit: r.Unit,
-		T: v.T, Value: num(v.Value), Band: apiBand{num(v.Band.Lower), num(v.Band.Expected), num(v.Band.Upper)}, State: v.State.String(), Since: v.Since,
+		T: v.T, Value: num(v.Value), Band: apiBand{num(v.Band.Lower), num(v.Band.Expected), num(v.Band.Upper)}, State: v.State.String(), Recovering: easingSignal(v), Since: v.Since,
 		Score: num(v.Score), Evidence: num(v.Evidence), Test: v.Test.String(), Onset: v.Onset, Maturity: num(v.Maturity), SlopePerDay: num(v.SlopePerDay),
 		LimitEtaMs: v.LimitEta, Seasonal: seasonWord(v.Seasonal), Windows: v.Seen, Members: v.Members, Expected: v.Verdict.Expected, Top: members(v.Top),
 		URL: s.signalURL(v.Signal.ID),
@@ -185,10 +188,11 @@ func (s *server) apiSignals(c *gin.Context) {
 		return
 	}
 	q := parseQuery(c.Request.URL.Query())
-	if q.State != "" && q.State != abnormal && !slices.Contains([]string{"learning", "normal", "high", "low", "drifting", "absent"}, q.State) {
-		s.apiFail(c, http.StatusBadRequest, "state must be learning, normal, high, low, drifting, absent or abnormal")
+	if q.Unknown != "" {
+		s.apiFail(c, http.StatusBadRequest, "state must be one of "+strings.Join(states, ", "))
 		return
 	}
+	q.exact = true
 	v := s.view()
 	rows := q.find(v, s.base).Rows
 	total := len(rows)
@@ -306,6 +310,7 @@ type apiIncident struct {
 	Cluster    string              `json:"cluster"`
 	Scope      map[string]string   `json:"scope"`
 	Open       bool                `json:"open"`
+	Phase      string              `json:"phase"` // firing, recovering, closing, over
 	Onset      int64               `json:"onset"`
 	Opened     int64               `json:"opened"`
 	Updated    int64               `json:"updated"`
@@ -322,11 +327,12 @@ type apiIncident struct {
 	Notes      []string            `json:"notes,omitempty"`
 	Members    []apiIncidentMember `json:"members,omitempty"`
 	Timeline   []apiEvent          `json:"timeline,omitempty"`
+	Changes    []apiChange         `json:"changes,omitempty"` // just before, closest first
 	URL        string              `json:"url"`
 }
 
 func (s *server) apiIncidentOf(inc *alerting.Incident, whole bool) apiIncident {
-	out := apiIncident{ID: inc.ID, Title: inc.Title, Severity: inc.Severity, Cluster: inc.Cluster, Scope: labelMap(inc.Scope), Open: inc.Open(), Onset: inc.Onset,
+	out := apiIncident{ID: inc.ID, Title: inc.Title, Severity: inc.Severity, Cluster: inc.Cluster, Scope: labelMap(inc.Scope), Open: inc.Open(), Phase: [...]string{"firing", "recovering", "closing", "over"}[phaseOf(inc)], Onset: inc.Onset,
 		Opened: inc.Opened, Updated: inc.Updated, Resolved: inc.Resolved, Resolution: inc.Resolution, FirstMover: inc.FirstMover().SignalID, Headline: inc.Headline().SignalID,
 		Active: inc.Active(), Told: inc.Told, Withheld: inc.Withheld, Refires: inc.Refires, Earlier: inc.Earlier, More: inc.More, Notes: notes(inc), URL: s.incidentURL(inc.ID)}
 	if !whole {
@@ -342,6 +348,11 @@ func (s *server) apiIncidentOf(inc *alerting.Incident, whole bool) apiIncident {
 	}
 	for _, e := range inc.Timeline {
 		out.Timeline = append(out.Timeline, apiEvent{T: e.T, Kind: e.Kind, Of: e.Signal})
+	}
+	for i := range inc.Changes {
+		x := apiChangeOf(&inc.Changes[i].Change)
+		x.Nearness = inc.Changes[i].Nearness.String()
+		out.Changes = append(out.Changes, x)
 	}
 	return out
 }
@@ -411,7 +422,8 @@ func (s *server) apiPacks(c *gin.Context) {
 	out := struct {
 		Packs []pack `json:"packs"`
 	}{Packs: []pack{}}
-	for _, p := range packsOf(s.src.Status().Rules) {
+	st := s.src.Status()
+	for _, p := range packsOf(&st) {
 		a := pack{Name: p.Name, Title: p.Title, Active: p.Active, Rules: []rule{}}
 		for _, r := range p.Signals {
 			x := rule{Cluster: r.Cluster, Dormant: r.Dormant(), Missing: r.Missing, Form: r.Form, Series: r.Series, Signals: r.Signals}

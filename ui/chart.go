@@ -32,6 +32,7 @@ type chart struct {
 	Compact  bool          // no score strip, fewer labels
 	Params   *model.Params // bounds and fixed marks; nil = none
 	Marks    []mark        // vertical lines
+	Ticks    []tick        // changes, by time
 	Shade    []shade       // spans that are tinted, besides those in alarm
 }
 
@@ -257,8 +258,11 @@ func timeTicks(from, to int64) []timeTick {
 		label := at.Format("15:04")
 		if t%day == 0 {
 			label = at.Format("2 Jan")
+			if step < day {
+				label += " 00:00"
+			}
 		}
-		out = append(out, timeTick{t: t, label: label, minor: (t/step)%2 != 0})
+		out = append(out, timeTick{t: t, label: label, minor: (t/step)%2 != 0 && (t%day != 0 || step >= day)})
 	}
 	return out
 }
@@ -362,16 +366,18 @@ func (g *geometry) area(points []Point, low, high func(*Point) float64) string {
 	return b.String()
 }
 
-// alarmLine is the value's line where the state is an alarm, drawn over it.
+// alarmLine is the value's line where the state is an alarm and the value outside its band, drawn over it. An alarm
+// that waits for its end is told by the strip below; its line would look like an outage that goes on.
 func (g *geometry) alarmLine(points []Point) string {
 	var b strings.Builder
+	red := func(p *Point) bool { return p.State.Alarm() && !(p.Value >= p.Lower && p.Value <= p.Upper) }
 	for i := range points {
 		p := &points[i]
-		if !p.State.Alarm() || !finite(p.Value) {
+		if !red(p) || !finite(p.Value) {
 			continue
 		}
 		if i > 0 && finite(points[i-1].Value) && !g.gap(&points[i-1], p) {
-			if !points[i-1].State.Alarm() || b.Len() == 0 {
+			if !red(&points[i-1]) || b.Len() == 0 {
 				xy(&b, 'M', g.x(points[i-1].T), g.y(points[i-1].Value))
 			}
 			xy(&b, 'L', g.x(p.T), g.y(p.Value))
@@ -412,6 +418,7 @@ var paint = map[string]string{
 	"bg": `fill="#fff"`, "gl": `stroke="#e3e6ea"`, "band": `fill="#2f6fdb" fill-opacity="0.13"`, "exp": `stroke="#2f6fdb" stroke-opacity="0.6" stroke-dasharray="4 4" fill="none"`,
 	"env": `fill="#1f4fa8" fill-opacity="0.28"`, "val": `stroke="#1f4fa8" stroke-width="1.6" fill="none"`, "bad": `stroke="#c81e1e" stroke-width="2.2" fill="none"`,
 	"shade": `fill="#c81e1e" fill-opacity="0.07"`, "ceil": `stroke="#b45309" stroke-dasharray="2 3"`, "mark": `stroke="#57606a" stroke-dasharray="3 3"`,
+	"chg":  `stroke="#0f766e" stroke-width="3"`,
 	"head": `fill="#1b2330" font-family="system-ui,sans-serif" font-size="13" font-weight="600"`,
 	"lab":  `fill="#57606a" font-family="system-ui,sans-serif" font-size="11"`, "sc": `fill="#57606a" fill-opacity="0.45"`, "one": `stroke="#c81e1e" stroke-opacity="0.6" stroke-dasharray="3 3"`,
 	"st-learning": `fill="#a9b7c9"`, "st-normal": `fill="#7fbf8e"`, "st-high": `fill="#c81e1e"`, "st-low": `fill="#7a3fc4"`, "st-drifting": `fill="#d97706"`, "st-absent": `fill="#8b949e"`,
@@ -451,7 +458,7 @@ func (d *drawing) text(class, more, x string, y float64, anchor, s string) {
 func percentX(x float64) string { return strconv.FormatFloat(math.Round(x*10)/100, 'f', -1, 64) + "%" }
 
 const (
-	padTop   = 8
+	padTop   = 16 // room for the label of the highest line: labels lie above theirs
 	titleH   = 18 // of a picture that stands alone
 	stripH   = 10
 	scoreH   = 32
@@ -532,6 +539,7 @@ func (c *chart) svg(alone bool) template.HTML {
 			d.path("mark", fmt.Sprintf("M%.1f 0V%.0f", g.x(m.T), h))
 		}
 	}
+	c.drawTicks(d, &g)
 	d.WriteString(`</svg>`)
 
 	// Verdict strip: what each window was called.
@@ -556,19 +564,15 @@ func (c *chart) svg(alone bool) template.HTML {
 		d.path("sc", s.area(points, func(*Point) float64 { return 0 }, func(p *Point) float64 { return p.Score }))
 		d.path("one", fmt.Sprintf("M0 %.1fH%d", s.y(1), plotW))
 		d.WriteString(`</svg>`)
-		d.text("lab", "", "4", scoreY+10, "start", "score · dashed line = alarm")
+		d.text("lab", "", "4", scoreY+10, "start", "score (alarm at 1, dashed)")
 	}
 	for _, v := range levels {
-		y := top + g.y(v) - 3
-		if y < top+8 { // no room above the line
-			y += 15
-		}
-		d.text("lab", "yl", "4", y, "start", alerting.Quantity(v, c.Unit))
+		d.text("lab", "yl", "4", top+g.y(v)-3, "start", alerting.Quantity(v, c.Unit))
 	}
 	if c.Params != nil {
 		for i, v := range [...]float64{c.Params.Ceiling, c.Params.Limit} {
 			if fixed(v) {
-				d.text("lab", "", "100%", max(top+g.y(v)-3, top+9), "end", [...]string{"ceiling ", "limit "}[i]+alerting.Quantity(v, c.Unit))
+				d.text("lab", "", "100%", top+g.y(v)-3, "end", [...]string{"ceiling ", "limit "}[i]+alerting.Quantity(v, c.Unit))
 			}
 		}
 	}
@@ -582,15 +586,19 @@ func (c *chart) svg(alone bool) template.HTML {
 		}
 	}
 	for _, t := range times {
-		x := g.x(t.t)
-		if x < 20 || x > 980 {
-			continue
+		// A long label needs more room than half of it beside the edge of a narrow page.
+		x, anchor, room := g.x(t.t), "middle", 6*float64(len(t.label))+6
+		switch {
+		case x < room:
+			anchor = "start"
+		case x > plotW-room:
+			anchor = "end"
 		}
 		more := "xl"
 		if t.minor {
 			more = "xl xm"
 		}
-		d.text("lab", more, percentX(x), total-5, "middle", t.label)
+		d.text("lab", more, percentX(x), total-5, anchor, t.label)
 	}
 	d.WriteString(`</svg>`)
 	return template.HTML(d.String()) // every text above went through esc, every number through a formatter
@@ -620,7 +628,49 @@ func (c *chart) say(points []Point) string {
 	if alarm > 0 {
 		fmt.Fprintf(&b, " In alarm for about %s.", alerting.Span(alarm))
 	}
+	if n := len(c.Ticks); n > 0 {
+		b.WriteString(" Changes: ")
+		for i, t := range c.Ticks[max(0, n-ticksNamed):] {
+			if i > 0 {
+				b.WriteString("; ")
+			}
+			b.WriteString(alerting.Clock(t.T) + " " + alerting.Clean(t.Text, 100))
+		}
+		if n > ticksNamed {
+			fmt.Fprintf(&b, "; and %d before", n-ticksNamed)
+		}
+		b.WriteString(".")
+	}
 	return b.String()
+}
+
+// drawTicks draws the changes as small marks that stand on the plot's floor. Those too close to tell apart share one, which
+// says them all.
+func (c *chart) drawTicks(d *drawing, g *geometry) {
+	const apart, height = 4., 12.
+	for i := 0; i < len(c.Ticks); {
+		x := g.x(c.Ticks[i].T)
+		var words []string
+		far, more := "far", 0
+		for ; i < len(c.Ticks) && g.x(c.Ticks[i].T)-x < apart; i++ {
+			if c.Ticks[i].Near {
+				far = ""
+			}
+			if len(words) == ticksNamed {
+				more++
+				continue
+			}
+			words = append(words, alerting.Clock(c.Ticks[i].T)+" "+alerting.Clean(c.Ticks[i].Text, textMax))
+		}
+		if x < 0 || x > plotW {
+			continue
+		}
+		if more > 0 {
+			words = append(words, fmt.Sprintf("and %d more", more))
+		}
+		fmt.Fprintf(d, `<path%s vector-effect="non-scaling-stroke" d="M%.1f %.0fV%.0f"><title>%s</title></path>`, d.class("chg", far), x, g.h, max(g.h-height, 0),
+			html.EscapeString(strings.Join(words, "; ")))
+	}
 }
 
 // readout words one cell: value, what was expected, and the verdict.
@@ -635,7 +685,7 @@ func readout(p *Point, unit string) string {
 	if finite(p.Expected) {
 		s += " · expected " + alerting.Quantity(p.Expected, unit) + ", band " + alerting.Range(p.Lower, p.Upper, unit)
 	}
-	return s + " · " + stateGlyph(p.State) + " " + p.State.String() + " · score " + scoreText(p.Score)
+	return s + " · " + stateGlyph(p.State) + " " + p.State.String() + " · " + scorePhrase(p.Score)
 }
 
 // cursorData is what the module shows under the cursor.
@@ -682,7 +732,11 @@ func gauge(v float64, b model.Band, state model.State) template.HTML {
 		fmt.Fprintf(&d, `<path class="tick" d="M%.1f 3V11"/>`, x)
 	}
 	if finite(v) && state != model.Absent {
-		fmt.Fprintf(&d, `<circle class="%s" cx="%.1f" cy="7" r="4"/>`, stateClass(state), at(v))
+		class := stateClass(state)
+		if (state == model.High || state == model.Low) && v >= b.Lower && v <= b.Upper {
+			class = "st-" + easingOn
+		}
+		fmt.Fprintf(&d, `<circle class="%s" cx="%.1f" cy="7" r="4"/>`, class, at(v))
 	}
 	d.WriteString(`</svg>`)
 	return template.HTML(d.String())

@@ -267,7 +267,7 @@ func TestTheDrawingSaysItselfInWords(t *testing.T) {
 	if got := c.say(points); got != want {
 		t.Errorf("say = %q, want %q", got, want)
 	}
-	if got := readout(&points[0], "ratio"); got != "31 % · expected 0.1 %, band 0–0.2 % · ▲ high · score 0.00" {
+	if got := readout(&points[0], "ratio"); got != "31 % · expected 0.1 %, band 0–0.2 % · ▲ high · score 0.00 (alarm at 1)" {
 		t.Errorf("readout = %q", got)
 	}
 	if got := readout(&Point{Value: nan, State: model.Absent}, "s"); got != "no data · absent" {

@@ -46,6 +46,48 @@ func (f *fake) Incidents() *alerting.Snapshot { return f.snap }
 func (f *fake) Status() Status                { return f.status }
 func (f *fake) Ready() (bool, string)         { return f.ready == "", f.ready }
 
+// Pods knows the pods that weigh in signals.
+func (f *fake) Pods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
+	var out []signal.PodExplanation
+	if f.view == nil || pod == "" {
+		return nil
+	}
+	for i := range f.view.Signals {
+		s := &f.view.Signals[i]
+		for _, m := range s.Top {
+			if m.Name == pod && len(out) < min(limit, 1) && (cluster == "" || cluster == s.Signal.Entity.Get("cluster")) {
+				out = append(out, signal.PodExplanation{Cluster: s.Signal.Entity.Get("cluster"), Namespace: cmp.Or(namespace, "kube-system"), Pod: pod, Workload: "coredns", Kind: "deployment",
+					Why: "kube_pod_owner names a ReplicaSet, and its name ends in a template hash", Sure: true, OwnerKind: "ReplicaSet", OwnerName: "coredns-5d78c9869d", Node: "worker-1", Series: 41})
+			}
+		}
+	}
+	return out
+}
+
+func (f *fake) Explain(rule string) signal.Explanation {
+	if f.view == nil {
+		return signal.Explanation{}
+	}
+	x := signal.RuleExplanation{Cluster: "prod-eu", Expr: "sum(x)", Leaves: []signal.LeafExplanation{{Metric: "x_total", Selector: `x_total{rcode="SERVFAIL"}`, Series: 12, Active: 11, Live: 10, LastT: fakeNow}}}
+	var r *signal.Rule
+	for i := range f.view.Signals {
+		if s := f.view.Signals[i].Signal; s.Rule.Name == rule {
+			r = s.Rule
+			x.Groups = append(x.Groups, s.ID)
+		}
+	}
+	for i := range f.status.Rules { // dormant ones have no signals
+		if u := &f.status.Rules[i]; r == nil && u.Rule != nil && u.Rule.Name == rule {
+			r = u.Rule
+			x.Form, x.Expr, x.Missing = -1, "", u.Missing
+		}
+	}
+	if r == nil {
+		return signal.Explanation{}
+	}
+	return signal.Explanation{Rule: r, Clusters: []signal.RuleExplanation{x}}
+}
+
 func (f *fake) Range(id string, from, to int64, points int) ([]Point, int64, error) {
 	if f.fails {
 		return nil, 0, errors.New("disk on fire")
@@ -296,6 +338,14 @@ func newFake() *fake {
 	oom := &alerting.Incident{ID: "inc_5d1nq8y2jkta", Severity: signal.Page, Cluster: "prod-eu", Scope: memWas.Signal.Entity, Onset: memWas.Onset, Opened: memWas.Onset + 3*fakeMinute, Updated: was.Ended, Resolved: was.Ended, Resolution: "recovered",
 		Members: []alerting.Member{was}, Told: 2, Title: "catalog uses 97 % of its memory limit (normal 52–71 %)", Refires: 1}
 	oom.Timeline = []alerting.Event{{T: oom.Opened, Kind: "opened", Signal: was.SignalID}, {T: oom.Opened, Kind: "notified", Signal: "first"}, {T: was.Ended, Kind: "recovered", Signal: was.SignalID}, {T: was.Ended, Kind: "resolved"}, {T: was.Ended + 5*fakeMinute, Kind: "notified", Signal: "resolved"}}
+	f.view.Changes = []signal.Change{
+		{T: fakeNow - 300*fakeMinute, Kind: signal.ChangeNodeNew, Cluster: "prod-eu", Entity: series.Labels{{Name: "node", Value: "worker-4"}}, Object: "node worker-4"},
+		{T: fakeNow - 90*fakeMinute, Kind: signal.ChangeScale, Cluster: "prod-eu", Entity: series.Labels{{Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Object: "deployment shop/cart", From: "3", To: "4 by its autoscaler"},
+		{T: onset - 5*fakeMinute, Kind: signal.ChangeRBAC, Cluster: "prod-eu", Object: "clusterrolebinding coredns"},
+		{T: onset - 3*fakeMinute, Kind: signal.ChangeRollout, Cluster: "prod-eu", Entity: series.Labels{{Name: "namespace", Value: "kube-system"}, {Name: "workload", Value: "coredns"}, {Name: "workload_type", Value: "deployment"}}, Object: "deployment kube-system/coredns", From: "coredns:1.14.0", To: "coredns:1.14.1"},
+		{T: onset - 4*fakeMinute, Kind: signal.ChangeRollout, Cluster: "staging", Entity: series.Labels{{Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Object: "deployment shop/cart", To: "cart-84557f7547"},
+	}
+	dns.Changes = []alerting.Cause{{Change: f.view.Changes[3], Nearness: alerting.SameThing}, {Change: f.view.Changes[2], Nearness: alerting.WholeCluster}}
 	f.snap.Open, f.snap.Closed, f.snap.Loose = []*alerting.Incident{disk, dns}, []*alerting.Incident{oom}, []alerting.Member{loose}
 	today := fakeNow / 86_400_000
 	f.snap.Days = []alerting.DayTally{{Day: today, Sent: 1, Pages: 2, Resolved: 1}, {Day: today - 1, Sent: 2}, {Day: today - 3, Sent: 6, Withheld: 2, Resolved: 6}, {Day: today - 6, Pages: 1, Resolved: 1}}

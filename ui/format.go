@@ -22,58 +22,71 @@ import (
 // textMax bounds any label value on a page, in bytes. The whole value is in the JSON.
 const textMax = 200
 
+// changeTextMax bounds a change in words, in bytes.
+const changeTextMax = 600
+
 func (s *server) funcs() template.FuncMap {
 	return template.FuncMap{
-		"href":     func(parts ...string) string { return s.base + strings.Join(parts, "") },
-		"asset":    s.assetURL,
-		"signal":   s.signalURL,
-		"incident": s.incidentURL,
-		"filter":   s.filterURL,
-		"quantity": alerting.Quantity,
-		"band":     alerting.Range,
-		"span":     alerting.Span,
-		"ago":      ago,
-		"when":     func(now, t int64) template.HTML { return timeTag(t, ago(now, t)) },
-		"past":     func(now, t int64) template.HTML { return timeTag(t, ago(max(now, t), t)) }, // clocks of others may be ahead
-		"at":       func(now, t int64) template.HTML { return timeTag(t, shortClock(now, t)) },
-		"lasting":  func(now, t int64) template.HTML { return timeTag(t, alerting.Span(now-t)) },
-		"stamp":    stamp,
-		"iso":      iso,
-		"clock":    shortClock,
-		"place":    place,
-		"scope":    func(l series.Labels) string { return place(l) },
-		"nodot":    func(v string) string { return strings.TrimSuffix(alerting.Clean(v, textMax), ".") },
-		"clean":    func(v string) string { return alerting.Clean(v, textMax) },
-		"percent":  func(v float64) string { return alerting.Quantity(v, "ratio") },
-		"whole":    func(v float64) string { return strconv.Itoa(int(math.Floor(v*100+1e-9))) + " %" },
-		"score":    scoreText,
-		"rate":     func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) + " a day" },
-		"int":      commas,
-		"bytes":    func(v int64) string { return alerting.Quantity(float64(v), "B") },
-		"plural":   plural,
-		"glyph":    stateGlyph,
-		"state":    stateClass,
-		"severity": severityClass,
-		"gauge":    gauge,
-		"bar":      bar,
-		"now":      nowText,
-		"top":      topOf,
-		"easing":   easing,
-		"outside":  outside,
-		"calming":  allEasing,
-		"sub":      func(a, b int64) int64 { return a - b },
-		"add":      func(a, b int) int { return a + b },
-		"isnan":    math.IsNaN,
-		"dict":     dict,
-		"label":    func(name, value string) series.Label { return series.Label{Name: name, Value: value} },
-		"sev":      func(v string) signal.Severity { return signal.Severity(v) },
-		"ms":       func(v int64) float64 { return float64(v) },
-		"share":    share,
-		"fullness": fullness,
-		"unix":     unixMs,
-		"join":     strings.Join,
-		"sentence": func(m *alerting.Member, worst bool) string { return m.Sentence(worst) },
-		"day":      dayName,
+		"href":       func(parts ...string) string { return s.base + strings.Join(parts, "") },
+		"asset":      s.assetURL,
+		"signal":     s.signalURL,
+		"incident":   s.incidentURL,
+		"filter":     s.filterURL,
+		"quantity":   alerting.Quantity,
+		"band":       alerting.Range,
+		"span":       alerting.Span,
+		"ago":        ago,
+		"when":       func(now, t int64) template.HTML { return timeTag(t, ago(now, t)) },
+		"past":       func(now, t int64) template.HTML { return timeTag(t, ago(max(now, t), t)) }, // clocks of others may be ahead
+		"at":         func(now, t int64) template.HTML { return timeTag(t, shortClock(now, t)) },
+		"lasting":    func(now, t int64) template.HTML { return timeTag(t, alerting.Span(now-t)) },
+		"stamp":      stamp,
+		"iso":        iso,
+		"clock":      shortClock,
+		"place":      place,
+		"scope":      func(l series.Labels) string { return place(l) },
+		"nodot":      func(v string) string { return strings.TrimSuffix(alerting.Clean(v, textMax), ".") },
+		"clean":      func(v string) string { return alerting.Clean(v, textMax) },
+		"percent":    func(v float64) string { return alerting.Quantity(v, "ratio") },
+		"whole":      func(v float64) string { return strconv.Itoa(int(math.Floor(v*100+1e-9))) + " %" },
+		"score":      scoreText,
+		"rate":       func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) + " a day" },
+		"int":        commas,
+		"bytes":      func(v int64) string { return alerting.Quantity(float64(v), "B") },
+		"plural":     plural,
+		"glyph":      stateGlyph,
+		"state":      stateClass,
+		"severity":   severityClass,
+		"gauge":      gauge,
+		"bar":        bar,
+		"now":        nowText,
+		"top":        topOf,
+		"easing":     easing,
+		"back":       easingSignal,
+		"outside":    outside,
+		"recovering": func(i *alerting.Incident) bool { return phaseOf(i) == recovering },
+		"closing":    func(i *alerting.Incident) bool { return phaseOf(i) == closing },
+		"endedword":  endedWord,
+		"stateword":  stateWord,
+		"phrase":     scorePhrase,
+		"sub":        func(a, b int64) int64 { return a - b },
+		"add":        func(a, b int) int { return a + b },
+		"isnan":      math.IsNaN,
+		"dict":       dict,
+		"label":      func(name, value string) series.Label { return series.Label{Name: name, Value: value} },
+		"sev":        func(v string) signal.Severity { return signal.Severity(v) },
+		"ms":         func(v int64) float64 { return float64(v) },
+		"share":      share,
+		"fullness":   fullness,
+		"unix":       unixMs,
+		"join":       strings.Join,
+		"sentence":   func(m *alerting.Member, worst bool) string { return m.Sentence(worst) },
+		"day":        dayName,
+		"changekind": func(k any) string { return strings.ReplaceAll(alerting.Clean(fmt.Sprint(k), 40), "_", " ") },
+		"changetext": func(c *signal.Change) string { return alerting.Clean(c.Text(), changeTextMax) },
+		"before":     alerting.When,
+		"podurl":     s.podURL,
+		"rule":       s.ruleURL,
 	}
 }
 
@@ -152,6 +165,9 @@ func scoreText(v float64) string {
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
 
+// scorePhrase writes a score with what it means.
+func scorePhrase(v float64) string { return "score " + scoreText(v) + " (alarm at 1)" }
+
 // commas writes a whole number with thin groups: 1,234,567.
 func commas(v any) string {
 	var n string
@@ -189,6 +205,14 @@ func plural(n int, one string, many ...string) string {
 
 // stateClass returns the class of a state. Classes come from this fixed set only, never from labels.
 func stateClass(v model.State) string { return "st-" + v.String() }
+
+// stateWord is the state as pages call it: absent sounds like an alarm, and most of it is jobs that ended.
+func stateWord(v model.State) string {
+	if v == model.Absent {
+		return silent
+	}
+	return v.String()
+}
 
 // stateGlyph returns a mark that tells the states apart without colour.
 func stateGlyph(v model.State) string {
@@ -285,24 +309,4 @@ func topOf(list []signal.Member) []signal.Member {
 		}
 	}
 	return out
-}
-
-// easing reports whether a member is still in alarm although its value is back inside the band.
-func easing(m *alerting.Member) bool {
-	return m.Ended == 0 && m.State != model.Absent && m.State != model.Drifting && m.Value >= m.Band.Lower && m.Value <= m.Band.Upper
-}
-
-// allEasing reports whether that holds for every member that is still in alarm.
-func allEasing(inc *alerting.Incident) bool {
-	for i := range inc.Members {
-		if m := &inc.Members[i]; m.Ended == 0 && !easing(m) {
-			return false
-		}
-	}
-	return inc.Open()
-}
-
-// outside reports whether a signal that is not in alarm has its present value outside the band.
-func outside(v *baseline.SignalView) bool {
-	return v.State == model.Normal && (v.Value > v.Band.Upper || v.Value < v.Band.Lower)
 }

@@ -168,6 +168,16 @@ func hostile(p string) *fake {
 	for k := range f.snap.Loose {
 		f.snap.Loose[k].Entity, f.snap.Loose[k].SignalID = bad(f.snap.Loose[k].Entity), ids[f.snap.Loose[k].SignalID]
 	}
+	for k := range f.view.Changes {
+		x := &f.view.Changes[k]
+		x.Entity, x.Object, x.From, x.To, x.Works = bad(x.Entity), p, p, p, []string{p}
+		if k == 3 {
+			x.Cluster, x.Kind = p, signal.ChangeKind(p)
+		}
+	}
+	for k := range f.snap.Open[1].Changes {
+		f.snap.Open[1].Changes[k].Change = f.view.Changes[k+2]
+	}
 	st := f.status
 	st.Config, st.Version = p, p
 	st.Senders[0].Name, st.Senders[0].Cluster, st.Senders[0].Replica = p, p, p
@@ -193,7 +203,7 @@ func TestHostileLabelsAreShownAsText(t *testing.T) {
 		t.Fatalf("only %d payloads", len(payloads))
 	}
 	paths := func(f *fake) []string {
-		return []string{"/", "/signals", "/signals?q=" + url.QueryEscape("zz="+f.status.Config), "/signals/" + f.view.Signals[5].Signal.ID, "/incidents", dnsPath, "/receivers", "/status"}
+		return []string{"/", "/signals", "/signals?q=" + url.QueryEscape("zz="+f.status.Config), "/signals/" + f.view.Signals[5].Signal.ID, "/incidents", dnsPath, "/changes", "/changes?kind=" + url.QueryEscape(f.status.Config) + "&namespace=" + url.QueryEscape(f.status.Config), "/receivers", "/status"}
 	}
 	known := map[string]bool{}
 	plain := newFake()
@@ -232,7 +242,7 @@ func TestHostileLabelsAreShownAsText(t *testing.T) {
 		}
 		id := f.view.Signals[5].Signal.ID
 		checkSVG(t, payload, body(t, h, "/chart/"+id+".svg", http.StatusOK))
-		for _, p := range []string{"/api/v1/signals", "/api/v1/signals/" + id, "/api/v1/incidents", "/api/v1/incidents/inc_7h2k9qv4m1xz", "/api/v1/packs", "/api/v1/status", "/api/v1/status/config"} {
+		for _, p := range []string{"/api/v1/signals", "/api/v1/signals/" + id, "/api/v1/incidents", "/api/v1/incidents/inc_7h2k9qv4m1xz", "/api/v1/changes", "/api/v1/packs", "/api/v1/status", "/api/v1/status/config"} {
 			text := body(t, h, p, http.StatusOK)
 			if !json.Valid([]byte(text)) || strings.ContainsAny(text, "<>&\u2028") {
 				t.Errorf("payload %.60q: %s is not safe JSON", payload, p)

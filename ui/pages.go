@@ -33,6 +33,7 @@ const (
 	receiversInbox  = 50
 	daysShown       = 14
 	learningBuckets = 4
+	demoReceiver    = "demo" // the demo's own webhook
 )
 
 // view and snapshot never return nil.
@@ -62,6 +63,7 @@ type figure struct {
 	Readout string // shown while there is no cursor
 	Problem string
 	Table   []tableRow // the same as text; may be empty
+	Changes []tick     // the marks as text, newest first
 	Unit    string
 }
 
@@ -72,7 +74,7 @@ type tableRow struct {
 }
 
 // figure draws one signal's chart. A failure to read history is shown in its place.
-func (s *server) figure(elem, id, title, unit string, p *model.Params, sp span, height, cells int, compact bool, marks []mark) figure {
+func (s *server) figure(elem, id, title, unit string, p *model.Params, sp span, height, cells int, compact bool, marks []mark, ticks []tick) figure {
 	f := figure{ID: elem, Title: title, From: sp.From, To: sp.To, Unit: unit}
 	points, step, err := s.src.Range(id, sp.From, sp.To, cells)
 	if err != nil {
@@ -83,11 +85,13 @@ func (s *server) figure(elem, id, title, unit string, p *model.Params, sp span, 
 	if len(points) == 0 {
 		f.Problem = "No history in this range."
 	}
-	c := chart{Title: title, Unit: unit, From: sp.From, To: sp.To, Points: points, StepMs: step, Height: height, Compact: compact, Params: p, Marks: marks}
+	c := chart{Title: title, Unit: unit, From: sp.From, To: sp.To, Points: points, StepMs: step, Height: height, Compact: compact, Params: p, Marks: marks, Ticks: ticks}
 	f.SVG, f.Cursor = c.svg(false), c.cursor()
 	if n := len(points); n > 0 {
 		f.Readout = readout(&points[n-1], unit)
 	}
+	f.Changes = slices.Clone(ticks)
+	slices.Reverse(f.Changes)
 	if !compact {
 		few, _ := thin(points, step, tableRows)
 		for i := range few {
@@ -112,6 +116,7 @@ type overviewBody struct {
 	Open     []incidentCard
 	OpenMore int
 	Loose    []*baseline.SignalView // in alarm and in no open incident
+	Waiting  []string               // clusters in which no window has closed yet
 	LooseAll int
 	Silent   int // absent and in no open incident: usual for jobs that end
 	Closed   []*alerting.Incident
@@ -127,6 +132,7 @@ type overviewBody struct {
 type incidentCard struct {
 	*alerting.Incident
 	Figure *figure
+	Inside int64 // since when everything is back inside, Unix ms; 0 = it is not, or nobody knows
 }
 
 // learning says how far the baselines are.
@@ -194,12 +200,29 @@ type packUse struct {
 	DormantHidden  int
 	Signals        []RuleUse
 	ClustersActive int
+	Waiting        int // rules about which nothing can be said yet
 }
 
-func packsOf(rules []RuleUse) []packUse {
+const (
+	waitingWindow  = "waiting for the first whole minute of samples"
+	waitingMinutes = "waiting for whole minutes"
+	youngWindows   = 15 // windows within which a rule with series may still become a signal
+)
+
+// packsOf groups the rules by pack. Of a cluster without a closed window nobody knows what arrives: its rules wait, they
+// are not dormant.
+func packsOf(st *Status) []packUse {
 	var out []packUse
-	index := map[string]int{}
-	for _, r := range rules {
+	index, clusters := map[string]int{}, map[string]*Cluster{}
+	for i := range st.Clusters {
+		clusters[st.Clusters[i].Name] = &st.Clusters[i]
+	}
+	for _, r := range st.Rules {
+		if c := clusters[r.Cluster]; c != nil && c.Waiting() {
+			r.waiting = waitingWindow
+		} else if c != nil && c.WindowsClosed < youngWindows && !r.Dormant() && r.Series > 0 && r.Signals == 0 {
+			r.waiting = waitingMinutes
+		}
 		i, ok := index[r.Pack]
 		if !ok {
 			i = len(out)
@@ -213,12 +236,18 @@ func packsOf(rules []RuleUse) []packUse {
 		p := &out[i]
 		p.Rules++
 		p.Signals = append(p.Signals, r)
-		if r.Dormant() {
+		if r.waiting != "" {
+			p.Waiting++
+		}
+		if r.Dormant() && r.waiting == "" {
 			if len(p.DormantRules) < dormantShown {
 				p.DormantRules = append(p.DormantRules, r)
 			} else {
 				p.DormantHidden++
 			}
+			continue
+		}
+		if r.Dormant() {
 			continue
 		}
 		p.Active++
@@ -284,11 +313,17 @@ func noiseOf(st *Status, now int64) noise {
 func (s *server) overview(c *gin.Context) {
 	f, st := s.frame("Overview", "overview")
 	v, snap := s.view(), s.snapshot()
-	b := &overviewBody{Signals: len(v.Signals), Clusters: st.Clusters, Learning: learningOf(v), Noise: noiseOf(&st, f.Now), Packs: packsOf(st.Rules), Now: f.Now}
+	b := &overviewBody{Signals: len(v.Signals), Clusters: st.Clusters, Learning: learningOf(v), Noise: noiseOf(&st, f.Now), Packs: packsOf(&st), Now: f.Now}
 	for _, p := range b.Packs {
 		b.Dormant += len(p.DormantRules) + p.DormantHidden
 	}
+	for i := range st.Clusters {
+		if c := &st.Clusters[i]; c.Waiting() {
+			b.Waiting = append(b.Waiting, c.Name)
+		}
+	}
 	var counts [6]int
+	easings := 0
 	inIncident := map[string]bool{}
 	for _, inc := range snap.Open {
 		for i := range inc.Members {
@@ -298,7 +333,11 @@ func (s *server) overview(c *gin.Context) {
 	learningOnly := true
 	for i := range v.Signals {
 		sv := &v.Signals[i]
-		counts[sv.State%6]++
+		if easingSignal(sv) {
+			easings++
+		} else {
+			counts[sv.State%6]++
+		}
 		if sv.State != model.Learning {
 			learningOnly = false
 		}
@@ -312,27 +351,43 @@ func (s *server) overview(c *gin.Context) {
 	}
 	slices.SortStableFunc(b.Loose, func(x, y *baseline.SignalView) int {
 		return cmp.Or(-cmp.Compare(alerting.SeverityRank(x.Signal.Rule.Severity), alerting.SeverityRank(y.Signal.Rule.Severity)),
-			cmp.Compare(urgency(x.State), urgency(y.State)), -cmp.Compare(x.Score, y.Score))
+			cmp.Compare(b2i(easingSignal(x)), b2i(easingSignal(y))), cmp.Compare(urgency(x.State), urgency(y.State)), -cmp.Compare(x.Score, y.Score))
 	})
 	b.LooseAll = len(b.Loose)
 	b.Loose = b.Loose[:min(len(b.Loose), overviewRows)]
 	all := query{Sort: "score"}
-	for _, state := range [...]model.State{model.High, model.Low, model.Drifting, model.Absent, model.Normal, model.Learning} {
-		if n := counts[state]; n > 0 {
-			b.Counts = append(b.Counts, facet{Value: state.String(), Count: n, URL: all.with(s.base, func(q *query) { q.State = state.String() })})
+	count := func(name string, n int) {
+		if n > 0 {
+			b.Counts = append(b.Counts, facet{Value: name, Label: stateLabel(name), Count: n, URL: all.with(s.base, func(q *query) { q.State = name })})
 		}
 	}
+	for _, state := range [...]model.State{model.High, model.Low, model.Drifting} {
+		count(state.String(), counts[state])
+	}
+	count(easingOn, easings)
+	for _, state := range [...]model.State{model.Absent, model.Normal, model.Learning} {
+		count(state.String(), counts[state])
+	}
 
-	open := slices.Clone(snap.Open)
-	slices.SortStableFunc(open, func(x, y *alerting.Incident) int {
-		return cmp.Or(-cmp.Compare(alerting.SeverityRank(x.Severity), alerting.SeverityRank(y.Severity)), -cmp.Compare(x.Onset, y.Onset))
-	})
+	open := byUrgency(snap.Open)
+	var phases [over + 1]int
+	var since int64 // since when everything is back inside, where nothing fires
+	pages := 0
+	for _, inc := range open {
+		p := phaseOf(inc)
+		phases[p]++
+		pages += b2i(p == firing && inc.Severity == signal.Page)
+	}
 	for i, inc := range open {
 		card := incidentCard{Incident: inc}
 		if i < overviewCharts {
 			h := inc.Headline()
-			fig := s.figure(fmt.Sprintf("c%d", i), h.SignalID, h.Name, h.Unit, paramsOf(h.Rule), incidentSpan(inc, f.Now), 72, compactCells, true, []mark{{T: h.Onset, Label: "began"}})
+			fig := s.figure(fmt.Sprintf("c%d", i), h.SignalID, h.Name, h.Unit, paramsOf(h.Rule), incidentSpan(inc, f.Now), 72, compactCells, true, []mark{{T: h.Onset, Label: "began"}}, s.ticks(h.Entity, incidentSpan(inc, f.Now)))
 			card.Figure = &fig
+		}
+		if i < 20 && phaseOf(inc) != firing {
+			card.Inside = s.insideSince(inc, f.Now)
+			since = max(since, card.Inside)
 		}
 		if i < 20 {
 			b.Open = append(b.Open, card)
@@ -343,38 +398,71 @@ func (s *server) overview(c *gin.Context) {
 	b.Closed = snap.Closed[:min(len(snap.Closed), 5)]
 
 	bad := counts[model.High] + counts[model.Low] + counts[model.Drifting] + counts[model.Absent] - b.Silent
+	// outsideNow says how many values are outside now; those that only wait for the end of their alarm are told apart.
+	outsideNow := func(tail string) string {
+		line := "No signal of " + commas(len(v.Signals)) + " is outside what is normal for it"
+		if bad > 0 {
+			line = plural(bad, "signal") + " of " + commas(len(v.Signals)) + " outside what is normal" + tail
+		}
+		if easings > 0 {
+			line += "; " + commas(easings) + " back inside, waiting to close"
+		}
+		return line + "."
+	}
 	entities := plural(len(v.Signals), "signal") + " in " + plural(len(st.Clusters), "cluster")
 	switch {
 	case len(v.Signals) == 0:
 		b.Tone = "waiting"
 		b.Headline = "Waiting for the first samples"
 		if len(st.Senders) > 0 {
-			b.Headline = "Samples arrive; the first windows are not closed yet"
-		}
-		if st.Demo == nil {
-			b.Write = s.writeURL(c.Request)
-		}
-	case len(open) > 0:
-		pages := 0
-		for _, i := range open {
-			if i.Severity == signal.Page {
-				pages++
+			b.Headline = "Samples arrive; " + waitingWindow
+			if len(st.Clusters) > len(b.Waiting) {
+				b.Headline = "Samples arrive; no signal has a value yet"
 			}
 		}
+		if st.Demo == nil && len(st.Senders) == 0 {
+			b.Write = s.writeURL(c.Request)
+		}
+	case phases[firing] > 0:
 		b.Tone = "warn"
-		b.Headline = plural(len(open), "open incident")
+		b.Headline = plural(phases[firing], "open incident")
 		if pages > 0 {
 			b.Tone = "bad"
 			b.Headline += ", " + commas(pages) + " urgent"
-			if pages == len(open) {
+			if pages == phases[firing] {
 				b.Headline = plural(pages, "urgent incident")
 			}
 		}
-		b.Lines = append(b.Lines, plural(bad, "signal")+" of "+commas(len(v.Signals))+" outside what is normal for them.")
-	case bad > 0:
+		b.Lines = append(b.Lines, outsideNow(" for them"))
+		if n := phases[recovering]; n > 0 {
+			b.Lines = append(b.Lines, plural(n, "more incident")+" recovering: back inside, and ending when the values stay there.")
+		}
+		if n := phases[closing]; n > 0 {
+			b.Lines = append(b.Lines, plural(n, "more incident")+" closing: no alarm is left.")
+		}
+	case len(open) > 0:
+		b.Tone = "easing"
+		its, word := "its band", "recovering"
+		if len(open) > 1 {
+			its = "their bands"
+		}
+		if phases[recovering] == 0 {
+			word = "closing"
+		}
+		b.Headline = plural(len(open), "incident") + " " + word + ", inside " + its
+		if since > 0 {
+			b.Headline += " since " + shortClock(f.Now, since)
+		}
+		if word == "recovering" {
+			b.Lines = append(b.Lines, "Nothing is outside because of it any more; it ends when the values stay inside.")
+		} else {
+			b.Lines = append(b.Lines, "No alarm is left; it ends when nothing comes back.")
+		}
+		b.Lines = append(b.Lines, outsideNow(" for them"))
+	case bad+easings > 0:
 		b.Tone = "note"
 		b.Headline = "No open incident"
-		b.Lines = append(b.Lines, plural(bad, "signal")+" of "+commas(len(v.Signals))+" outside what is normal, none of it worth a message.")
+		b.Lines = append(b.Lines, outsideNow(", none of it worth a message"))
 	case learningOnly:
 		b.Tone = "note"
 		b.Headline = "Learning what is normal"
@@ -400,8 +488,20 @@ func (s *server) overview(c *gin.Context) {
 			b.Lines = append(b.Lines, "No incident so far.")
 		}
 	}
+	if len(b.Waiting) > 0 && len(v.Signals) > 0 {
+		b.Lines = append(b.Lines, plural(len(b.Waiting), "cluster")+" "+waitingWindow+".")
+	}
 	f.Body, f.JSON = b, s.base+"/api/v1/incidents"
 	s.page(c, http.StatusOK, "overview", f)
+}
+
+// byUrgency sorts open incidents for people: what fires before what recovers, then by severity, the newest first.
+func byUrgency(list []*alerting.Incident) []*alerting.Incident {
+	open := slices.Clone(list)
+	slices.SortStableFunc(open, func(x, y *alerting.Incident) int {
+		return cmp.Or(cmp.Compare(phaseOf(x), phaseOf(y)), -cmp.Compare(alerting.SeverityRank(x.Severity), alerting.SeverityRank(y.Severity)), -cmp.Compare(x.Onset, y.Onset))
+	})
+	return open
 }
 
 // writeURL is where this server takes remote write, as far as it can know.
@@ -430,6 +530,7 @@ type signalsBody struct {
 	Sorts    []sortLink
 	Hidden   []series.Label // fields of the form that are not typed
 	Clear    string
+	States   []facet // those that exist, when the address names another
 	Now      int64
 }
 
@@ -470,6 +571,11 @@ func (s *server) signals(c *gin.Context) {
 		}
 	}
 	slices.SortFunc(b.Hidden, func(x, y series.Label) int { return strings.Compare(x.Name, y.Name) })
+	if q.Unknown != "" {
+		for _, name := range states {
+			b.States = append(b.States, facet{Value: name, Label: stateLabel(name), URL: q.with(s.base, func(q *query) { q.State = name })})
+		}
+	}
 	if q.Text+q.Pack+q.Cluster+q.Namespace+q.State != "" {
 		b.Clear = s.base + "/signals"
 	}
@@ -547,6 +653,21 @@ func defaultSpan(now int64) span {
 	return span{From: now - 6*3_600_000, To: now, Preset: "6h"}
 }
 
+// ownSpan is the range of a signal's page: the last six hours, or all there is of a younger signal, so that its first
+// minutes are not a line of a few pixels. Preset is "" then.
+func (s *server) ownSpan(id string, now int64) span {
+	const least = 15 * 60_000
+	def := defaultSpan(now)
+	points, step, err := s.src.Range(id, def.From, now, mainCells)
+	if err != nil || len(points) == 0 || points[0].T-2*step <= def.From {
+		return def // a failure is told by the chart
+	}
+	if older, _, err := s.src.Range(id, max(now-7*86_400_000, 0), def.From, 1); err != nil || len(older) > 0 {
+		return def // a gap, not a beginning
+	}
+	return span{From: min(points[0].T-step, now-least), To: now}
+}
+
 func (s *server) signal(c *gin.Context) {
 	id := c.Param("id")
 	v := s.view()
@@ -557,7 +678,8 @@ func (s *server) signal(c *gin.Context) {
 	}
 	r := sv.Signal.Rule
 	f, _ := s.frame(r.Name, "signals")
-	sp := parseSpan(c.Request.URL.Query(), f.Now, defaultSpan(f.Now))
+	def := s.ownSpan(sv.Signal.ID, f.Now)
+	sp := parseSpan(c.Request.URL.Query(), f.Now, def)
 	b := &signalBody{SignalView: sv, Rule: r, Labels: s.labelLinks(sv.Signal.Entity), Sentence: verdictSentence(sv, f.Now), Span: sp, Why: why(sv, f.Now), Now: f.Now}
 	snap := s.snapshot()
 	var marks []mark
@@ -571,9 +693,12 @@ func (s *server) signal(c *gin.Context) {
 			}
 		}
 	}
-	b.Figure = s.figure("chart", sv.Signal.ID, r.Name+", "+place(sv.Signal.Entity), r.Unit, &r.Params, sp, 240, mainCells, false, marks)
+	b.Figure = s.figure("chart", sv.Signal.ID, r.Name+", "+place(sv.Signal.Entity), r.Unit, &r.Params, sp, 240, mainCells, false, marks, s.ticks(sv.Signal.Entity, sp))
 	b.Figure.Zoom = true
 	b.Presets, b.Back, b.Forward, b.Out = spanLinks(s.signalURL(sv.Signal.ID), sp, f.Now)
+	if def.Preset == "" {
+		b.Presets = append([]facet{{Value: "all so far", URL: s.signalURL(sv.Signal.ID), On: sp == def}}, b.Presets...)
+	}
 	b.PNG = fmt.Sprintf("%s/chart/%s.svg?from=%d&to=%d", s.base, sv.Signal.ID, sp.From, sp.To)
 	m := asMember(sv)
 	for _, n := range r.Next[:min(len(r.Next), causesMax)] {
@@ -581,7 +706,7 @@ func (s *server) signal(c *gin.Context) {
 	}
 	b.Related = related(v, sv)
 	for _, x := range s.src.Status().Rules {
-		if x.Rule == r && x.Cluster == sv.Signal.Entity.Get("cluster") && x.Form >= 0 && x.Form < len(r.Exprs) {
+		if x.Rule != nil && x.Rule.Name == r.Name && x.Cluster == sv.Signal.Entity.Get("cluster") && x.Form >= 0 && x.Form < len(r.Exprs) {
 			b.Expr = r.Exprs[x.Form]
 		}
 	}
@@ -649,11 +774,7 @@ type incidentsBody struct {
 func (s *server) incidents(c *gin.Context) {
 	f, _ := s.frame("Incidents", "incidents")
 	snap := s.snapshot()
-	open := slices.Clone(snap.Open)
-	slices.SortStableFunc(open, func(x, y *alerting.Incident) int {
-		return cmp.Or(-cmp.Compare(alerting.SeverityRank(x.Severity), alerting.SeverityRank(y.Severity)), -cmp.Compare(x.Onset, y.Onset))
-	})
-	f.Body = &incidentsBody{Open: open, Closed: snap.Closed[:min(len(snap.Closed), closedPage)], ClosedAll: len(snap.Closed), Loose: snap.Loose[:min(len(snap.Loose), pageLen)], Now: f.Now}
+	f.Body = &incidentsBody{Open: byUrgency(snap.Open), Closed: snap.Closed[:min(len(snap.Closed), closedPage)], ClosedAll: len(snap.Closed), Loose: snap.Loose[:min(len(snap.Loose), pageLen)], Now: f.Now}
 	f.JSON = s.base + "/api/v1/incidents"
 	s.page(c, http.StatusOK, "incidents", f)
 }
@@ -673,9 +794,19 @@ type incidentBody struct {
 	Notes       []string
 	Next        []string
 	Timeline    []timelineRow
+	Causes      []causeRow
+	AllChanges  string // the list of changes of that time
 	Now         int64
 	End         int64 // when it ended, or now
 	EndWord     string
+	Inside      int64 // since when everything is back inside; 0 = it is not, or nobody knows
+}
+
+// causeRow is a change that may be behind an incident.
+type causeRow struct {
+	changeRow
+	When string // in relation to the onset
+	Near string
 }
 
 type memberFigure struct {
@@ -730,6 +861,9 @@ func (s *server) incident(c *gin.Context) {
 	b := &incidentBody{Incident: inc, Head: inc.Headline(), First: inc.FirstMover(), Where: s.labelLinks(inc.Scope), Span: sp, Notes: notes(inc), Now: f.Now, End: inc.Resolved, EndWord: ending(inc.Resolution)}
 	if inc.Open() {
 		b.End = f.Now
+		if phaseOf(inc) != firing {
+			b.Inside = s.insideSince(inc, f.Now)
+		}
 	}
 	at := s.incidentURL(inc.ID)
 	b.Presets, b.Back, b.Forward, b.Out = spanLinks(at, sp, f.Now)
@@ -746,7 +880,7 @@ func (s *server) incident(c *gin.Context) {
 		if m.Ended > 0 {
 			marks = append(marks, mark{T: m.Ended, Label: "ended"})
 		}
-		fig := s.figure(fmt.Sprintf("c%d", i), m.SignalID, m.Name+", "+place(m.Entity), m.Unit, paramsOf(m.Rule), sp, 84, compactCells, true, marks)
+		fig := s.figure(fmt.Sprintf("c%d", i), m.SignalID, m.Name+", "+place(m.Entity), m.Unit, paramsOf(m.Rule), sp, 84, compactCells, true, marks, s.ticks(m.Entity, sp))
 		fig.Zoom = true
 		b.Figures = append(b.Figures, memberFigure{Member: m, Figure: fig, First: i == 0})
 	}
@@ -756,6 +890,12 @@ func (s *server) incident(c *gin.Context) {
 		}
 	}
 	b.Timeline = timeline(inc)
+	for i := range inc.Changes {
+		x := &inc.Changes[i]
+		b.Causes = append(b.Causes, causeRow{changeRow: s.changeRow(&x.Change), When: alerting.When(x.T, inc.Onset), Near: x.Nearness.String()})
+	}
+	around := changeQuery{Cluster: inc.Cluster, From: max(inc.Onset-2*3_600_000, 1), To: inc.Onset + 3_600_000}
+	b.AllChanges = around.with(s.base, func(*changeQuery) {})
 	f.Body, f.JSON = b, s.base+"/api/v1/incidents/"+inc.ID
 	s.page(c, http.StatusOK, "incident", f)
 }
@@ -827,6 +967,12 @@ func (s *server) receivers(c *gin.Context) {
 	f, st := s.frame("Receivers", "receivers")
 	b := &receiversBody{Receivers: st.Receivers, Dead: st.DeadLetters[:min(len(st.DeadLetters), pageLen)], Demo: st.Demo, Budget: noiseOf(&st, f.Now), Now: f.Now, NoReceivers: len(st.Receivers) == 0}
 	if st.Demo != nil {
+		b.Receivers = slices.Clone(b.Receivers)
+		for i := range b.Receivers {
+			if b.Receivers[i].Name == demoReceiver {
+				b.Receivers[i].Test = "" // it is in no configuration file that a command could read
+			}
+		}
 		b.Inbox = st.Demo.Inbox[:min(len(st.Demo.Inbox), receiversInbox)]
 	}
 	f.Body, f.JSON = b, s.base+"/api/v1/status/receivers"
@@ -846,7 +992,7 @@ func (s *server) status(c *gin.Context) {
 	if st.Version == "" {
 		st.Version = s.o.Version
 	}
-	f.Body, f.JSON = &statusBody{Status: st, Packs: packsOf(st.Rules), Now: f.Now}, s.base+"/api/v1/status"
+	f.Body, f.JSON = &statusBody{Status: st, Packs: packsOf(&st), Now: f.Now}, s.base+"/api/v1/status"
 	s.page(c, http.StatusOK, "status", f)
 }
 
@@ -872,7 +1018,7 @@ func (s *server) chartFile(c *gin.Context) {
 		c.String(http.StatusInternalServerError, "The history of this signal cannot be read; the log says why.\n")
 		return
 	}
-	ch := chart{Title: r.Name + ", " + place(sv.Signal.Entity), Unit: r.Unit, From: sp.From, To: sp.To, Points: points, StepMs: step, Height: 240, Params: &r.Params}
+	ch := chart{Title: r.Name + ", " + place(sv.Signal.Entity), Unit: r.Unit, From: sp.From, To: sp.To, Points: points, StepMs: step, Height: 240, Params: &r.Params, Ticks: s.ticks(sv.Signal.Entity, sp)}
 	c.Header("Cache-Control", "no-cache")
 	c.Data(http.StatusOK, "image/svg+xml; charset=utf-8", []byte(ch.svg(true)))
 }

@@ -20,8 +20,10 @@ const (
 	pageLen   = 100 // signals on a page
 	queryMax  = 512 // bytes of a filter text that are looked at
 	termsMax  = 16
-	abnormal  = "abnormal" // the state filter for every alarm
-	facetsMax = 300        // values offered to choose from
+	abnormal  = "abnormal"   // the state filter for every alarm of a value; silence is not one
+	easingOn  = "recovering" // the state filter for alarms whose value is back inside the band
+	silent    = "silent"     // what pages call absent
+	facetsMax = 300          // values offered to choose from
 )
 
 // query is what the list of signals is asked for. Its fields are those of the address.
@@ -30,7 +32,20 @@ type query struct {
 	Sort                                  string // score (default), signal, entity, state, since, learned
 	Desc                                  bool   // turns the sort's own order round
 	Page                                  int    // from 1
+	Unknown                               string // a state that does not exist, as the address spelt it
+	exact                                 bool   // states are the model's own: high holds those that recover too
 	terms                                 []term
+}
+
+// states are what the list can be narrowed to, in the order of their chips.
+var states = []string{abnormal, easingOn, "high", "low", "drifting", "absent", "normal", "learning"}
+
+// stateLabel is what a chip calls a state.
+func stateLabel(name string) string {
+	if name == model.Absent.String() {
+		return silent
+	}
+	return name
 }
 
 // term is one word of the filter text: a label matcher or text that must occur in name, question or a label value.
@@ -42,6 +57,12 @@ func parseQuery(v url.Values) query {
 	q.Page = max(q.Page, 1)
 	if !slices.Contains([]string{"signal", "entity", "state", "since", "learned"}, q.Sort) {
 		q.Sort = "score"
+	}
+	if q.State == silent {
+		q.State = model.Absent.String()
+	}
+	if q.State != "" && !slices.Contains(states, q.State) {
+		q.State, q.Unknown = "", q.State
 	}
 	q.terms = parseTerms(q.Text)
 	return q
@@ -145,13 +166,22 @@ func (t *term) match(v *baseline.SignalView) bool {
 	return false
 }
 
-func (q *query) matchState(s model.State) bool {
-	return q.State == "" || q.State == abnormal && s.Alarm() || q.State == s.String()
+func (q *query) matchState(v *baseline.SignalView, easing bool) bool {
+	switch q.State {
+	case "":
+		return true
+	case abnormal:
+		return v.State.Alarm() && v.State != model.Absent
+	case easingOn:
+		return easing
+	}
+	return q.State == v.State.String() && (q.exact || !easing)
 }
 
 // facet is one value that the list can be narrowed to.
 type facet struct {
 	Value string
+	Label string // what people read; "" = Value
 	Count int
 	On    bool
 	URL   string // narrows to it, or widens again when On
@@ -170,7 +200,8 @@ type found struct {
 func (q *query) find(v *baseline.View, base string) found {
 	var f found
 	packs, clusters, namespaces := map[string]int{}, map[string]int{}, map[string]int{}
-	var states [6]int
+	var counted [6]int
+	easings := 0
 	for i := range v.Signals {
 		s := &v.Signals[i]
 		ok := true
@@ -195,7 +226,8 @@ func (q *query) find(v *baseline.View, base string) found {
 		check(q.Pack == "" || q.Pack == pack, 'p')
 		check(q.Cluster == "" || q.Cluster == cluster, 'c')
 		check(q.Namespace == "" || q.Namespace == namespace, 'n')
-		check(q.matchState(s.State), 's')
+		easing := easingSignal(s)
+		check(q.matchState(s, easing), 's')
 		counts := func(name byte) bool { return misses == 0 || misses == 1 && miss == name }
 		if counts('p') {
 			packs[pack]++
@@ -207,7 +239,11 @@ func (q *query) find(v *baseline.View, base string) found {
 			namespaces[namespace]++
 		}
 		if counts('s') {
-			states[s.State%6]++
+			if easing {
+				easings++
+			} else {
+				counted[s.State%6]++
+			}
 		}
 		if misses == 0 {
 			f.Rows = append(f.Rows, s)
@@ -216,7 +252,7 @@ func (q *query) find(v *baseline.View, base string) found {
 	f.Packs = facets(packs, q.Pack, func(v string) string { return q.with(base, func(q *query) { q.Pack = v }) })
 	f.Clusters = facets(clusters, q.Cluster, func(v string) string { return q.with(base, func(q *query) { q.Cluster = v }) })
 	f.Namespaces = facets(namespaces, q.Namespace, func(v string) string { return q.with(base, func(q *query) { q.Namespace = v }) })
-	bad := states[model.High] + states[model.Low] + states[model.Drifting] + states[model.Absent]
+	bad := counted[model.High] + counted[model.Low] + counted[model.Drifting] + easings
 	add := func(name string, n int) {
 		on := q.State == name
 		if n == 0 && !on && name != abnormal {
@@ -226,11 +262,12 @@ func (q *query) find(v *baseline.View, base string) found {
 		if on {
 			to = ""
 		}
-		f.States = append(f.States, facet{Value: name, Count: n, On: on, URL: q.with(base, func(q *query) { q.State = to })})
+		f.States = append(f.States, facet{Value: name, Label: stateLabel(name), Count: n, On: on, URL: q.with(base, func(q *query) { q.State = to })})
 	}
 	add(abnormal, bad)
+	add(easingOn, easings)
 	for _, s := range [...]model.State{model.High, model.Low, model.Drifting, model.Absent, model.Normal, model.Learning} {
-		add(s.String(), states[s])
+		add(s.String(), counted[s])
 	}
 	q.sort(f.Rows)
 	return f

@@ -65,7 +65,7 @@ func TestFindAgreesWithACheckOfEachSignal(t *testing.T) {
 	pick := func(from ...string) string { return from[rng.IntN(len(from))] }
 	for range 100 {
 		q := parseQuery(url.Values{"q": {pick("", "", "workload-7", "CPU", "namespace=ns-3")}, "pack": {pick("", "wl", "nope")}, "cluster": {pick("", "c3")}, "namespace": {pick("", "ns-3")},
-			"state": {pick("", "high", abnormal, "learning")}, "sort": {pick("", "signal", "entity", "state", "since", "learned")}, "desc": {pick("", "1")}})
+			"state": {pick("", "high", abnormal, easingOn, "learning")}, "sort": {pick("", "signal", "entity", "state", "since", "learned")}, "desc": {pick("", "1")}})
 		match := func(s *baseline.SignalView, but string) bool {
 			for k := range q.terms {
 				if !q.terms[k].match(s) {
@@ -74,7 +74,7 @@ func TestFindAgreesWithACheckOfEachSignal(t *testing.T) {
 			}
 			e := s.Signal.Entity
 			return (but == "pack" || q.Pack == "" || s.Signal.Rule.Pack == q.Pack) && (but == "cluster" || q.Cluster == "" || e.Get("cluster") == q.Cluster) &&
-				(but == "namespace" || q.Namespace == "" || e.Get("namespace") == q.Namespace) && (but == "state" || q.matchState(s.State))
+				(but == "namespace" || q.Namespace == "" || e.Get("namespace") == q.Namespace) && (but == "state" || q.matchState(s, easingSignal(s)))
 		}
 		f := q.find(v, "")
 		n, packs, high := 0, map[string]int{}, 0
@@ -84,7 +84,7 @@ func TestFindAgreesWithACheckOfEachSignal(t *testing.T) {
 			if match(s, "pack") {
 				packs[s.Signal.Rule.Pack]++
 			}
-			high += b2i(match(s, "state") && s.State == model.High)
+			high += b2i(match(s, "state") && s.State == model.High && !easingSignal(s))
 		}
 		if len(f.Rows) != n {
 			t.Fatalf("seed %d: %+v finds %d, want %d", seed, q, len(f.Rows), n)
@@ -218,17 +218,25 @@ func TestTheAPIGivesNumbersWithUnitsAndNullForNothing(t *testing.T) {
 			Signals []map[string]any
 		}
 	}
-	if err := json.Unmarshal([]byte(body(t, h, "/api/v1/signals?state=abnormal&limit=3&offset=4", http.StatusOK)), &list); err != nil {
+	if err := json.Unmarshal([]byte(body(t, h, "/api/v1/signals?state=abnormal&limit=3&offset=3", http.StatusOK)), &list); err != nil {
 		t.Fatal(err)
 	}
-	if list.Status != "success" || list.Data.Total != 7 || len(list.Data.Signals) != 3 {
+	if list.Status != "success" || list.Data.Total != 6 || len(list.Data.Signals) != 3 {
 		t.Fatalf("status %s, total %d, %d signals", list.Status, list.Data.Total, len(list.Data.Signals))
 	}
 	for _, s := range list.Data.Signals {
 		if s["unit"] == "" || s["id"] == "" || s["since"].(float64) < 1e12 {
 			t.Errorf("signal without unit, id or time in milliseconds: %v", s)
 		}
-		if s["state"] == "absent" && (s["value"] != nil || s["band"].(map[string]any)["upper"] != nil) {
+		if s["state"] == "absent" {
+			t.Error("silence is called abnormal")
+		}
+	}
+	if err := json.Unmarshal([]byte(body(t, h, "/api/v1/signals?state=absent", http.StatusOK)), &list); err != nil || list.Data.Total != 1 {
+		t.Fatalf("%d absent, %v", list.Data.Total, err)
+	}
+	for _, s := range list.Data.Signals {
+		if s["state"] != "absent" || (s["value"] != nil || s["band"].(map[string]any)["upper"] != nil) {
 			t.Errorf("absent value = %v, band %v, want null", s["value"], s["band"])
 		}
 	}

@@ -22,6 +22,10 @@ type Source interface {
 	Range(id string, fromMs, toMs int64, points int) ([]Point, int64, error)
 	// Status returns the rest: who sends, what is matched, limits, counters, receivers.
 	Status() Status
+	// Pods returns into which workloads the pods of a name were folded, and why; an empty cluster or namespace is any.
+	Pods(cluster, namespace, pod string, limit int) []signal.PodExplanation
+	// Explain returns what a rule makes of what arrives; its Rule is nil when there is none of the name.
+	Explain(rule string) signal.Explanation
 	// Ready reports whether requests are accepted, and otherwise what start-up is doing.
 	Ready() (ok bool, doing string)
 }
@@ -90,6 +94,9 @@ type Cluster struct {
 	Owners                   bool // kube-state-metrics' owner data is seen
 }
 
+// Waiting reports whether no window has closed yet: nothing is known then of what arrives and what does not.
+func (c *Cluster) Waiting() bool { return c.WindowsClosed == 0 || c.ClosedEnd == 0 }
+
 // RuleUse says what became of one rule in one cluster.
 type RuleUse struct {
 	Pack, PackTitle string
@@ -98,7 +105,12 @@ type RuleUse struct {
 	Form            int // index of the expression in use; −1 = dormant
 	Series, Signals int
 	Missing         []string // metric names that do not arrive, when dormant
+
+	waiting string // why there is nothing yet though nothing is wrong; set by packsOf
 }
+
+// Waiting says why the rule has nothing yet although nothing is known to be wrong; "" when that is not so.
+func (r *RuleUse) Waiting() string { return r.waiting }
 
 // Dormant reports whether no form of the rule has its metrics.
 func (r *RuleUse) Dormant() bool { return r.Form < 0 }

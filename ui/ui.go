@@ -60,7 +60,8 @@ type server struct {
 // New returns the handler of pages and API. It panics only when the embedded templates are broken, which tests find.
 // The handler may be called from any goroutine. It answers:
 //
-//	/ /signals /signals/{id} /incidents /incidents/{id} /receivers /status   pages
+//	/ /signals /signals/{id} /incidents /incidents/{id} /changes /receivers /status   pages
+//	/pods /packs/{signal}                                                    why a pod counts where, what a rule makes of what arrives
 //	/chart/{id}.svg                                                          one chart as a picture
 //	/api/v1/…                                                                JSON, see api.go
 //	/static/…                                                                style, script, icon
@@ -91,8 +92,11 @@ func New(src Source, o Options) http.Handler {
 	get("/signals/:id", s.signal)
 	get("/incidents", s.incidents)
 	get("/incidents/:id", s.incident)
+	get("/changes", s.changes)
 	get("/receivers", s.receivers)
 	get("/status", s.status)
+	get("/pods", s.podsPage)
+	get("/packs/:signal", s.explainPage)
 	get("/chart/:file", s.chartFile)
 	get("/static/:file", s.static)
 	get("/-/healthy", func(c *gin.Context) { c.String(http.StatusOK, "Wrackline is alive.\n") })
@@ -101,7 +105,10 @@ func New(src Source, o Options) http.Handler {
 	get("/api/v1/signals/:id", s.apiSignal)
 	get("/api/v1/incidents", s.apiIncidents)
 	get("/api/v1/incidents/:id", s.apiIncident)
+	get("/api/v1/changes", s.apiChanges)
 	get("/api/v1/packs", s.apiPacks)
+	get("/api/v1/packs/:signal", s.apiExplain)
+	get("/api/v1/pods", s.apiPods)
 	get("/api/v1/status", s.apiStatus)
 	get("/api/v1/status/:part", s.apiStatus)
 	r.NoRoute(func(c *gin.Context) { s.fail(c, http.StatusNotFound, "There is nothing at this address.") })
@@ -182,7 +189,7 @@ func (s *server) assetURL(name string) string {
 
 func (s *server) loadPages() {
 	layout := template.Must(template.New("layout.html").Funcs(s.funcs()).ParseFS(webFiles, "web/layout.html", "web/parts.html"))
-	for _, name := range []string{"overview", "signals", "signal", "incidents", "incident", "receivers", "status", "error"} {
+	for _, name := range []string{"overview", "signals", "signal", "incidents", "incident", "changes", "receivers", "status", "pods", "explain", "error"} {
 		s.pages[name] = template.Must(template.Must(layout.Clone()).ParseFS(webFiles, "web/"+name+".html"))
 	}
 }
@@ -198,6 +205,7 @@ type frame struct {
 	DataAt   int64 // receive clock of the view, Unix ms; 0 = nothing yet
 	Stale    bool  // nothing has arrived for minutes
 	Open     int   // open incidents
+	Firing   int   // of these, with a value outside what is normal
 	Problems []Problem
 	Starting string // what start-up is doing; "" when ready
 	JSON     string // address of the same as JSON; "" when there is none
@@ -218,6 +226,9 @@ func (s *server) frame(title, nav string) (*frame, Status) {
 	f.Stale = f.DataAt > 0 && f.Now-f.DataAt > 3*60_000
 	if i := s.src.Incidents(); i != nil {
 		f.Open = len(i.Open)
+		for _, inc := range i.Open {
+			f.Firing += b2i(phaseOf(inc) == firing)
+		}
 	}
 	for _, p := range st.Problems {
 		if p.Severity == "error" || p.Severity == "warn" {

@@ -45,6 +45,8 @@ func body(t *testing.T, h http.Handler, path string, code int) string {
 
 // allPaths are one address of each kind.
 var allPaths = []string{"/", "/signals", "/signals?state=abnormal&sort=entity&desc=1", servfailPath, servfailPath + "?range=1d", "/incidents", dnsPath, "/incidents/inc_5d1nq8y2jkta", "/receivers", "/status",
+	"/pods", "/pods?cluster=prod-eu&namespace=kube-system&pod=coredns-5d78c9869d-x7k2p", "/packs/dns.servfail_ratio", "/api/v1/packs/dns.servfail_ratio", "/api/v1/pods?pod=coredns-5d78c9869d-x7k2p",
+	"/changes", "/changes?kind=rollout&namespace=shop", "/api/v1/changes",
 	"/chart/dns.servfail_ratio~cluster=prod-eu.svg", "/static/app.css", "/static/app.js", "/static/icon.svg", "/-/healthy", "/-/ready",
 	"/api/v1/signals", "/api/v1/signals/dns.servfail_ratio~cluster=prod-eu", "/api/v1/incidents", "/api/v1/incidents/inc_7h2k9qv4m1xz", "/api/v1/packs", "/api/v1/status", "/api/v1/status/senders"}
 
@@ -53,15 +55,19 @@ func TestPagesSayWhatATiredEngineerNeeds(t *testing.T) {
 	for path, wants := range map[string][]string{
 		"/": {"2 open incidents, 1 urgent", "6 signals of 41 outside", "1 signal</a> fell silent", "34.2 % of DNS answers fail", "31.1 %", "against 0–0.203 %", "Moved first", "dns.latency_p99", "34 min ago", "worker-3 fills by 3.1 % a day and is full in 9 d",
 			"0.9 a day", "budget 3 a day", "2 kept back", "DNS and service networking", "2 questions cannot be asked yet", "coredns_cache_hits_total, coredns_cache_requests_total", "48,213", "14 s ago", "catalog uses 97 %", "conntrack table of worker-2 fills", "in 9 min", "next fault:"},
-		"/signals": {"dns.servfail_ratio", "11.7–22.1 ms", "abnormal <b>7</b>", "high <b>5</b>", "drifting", "no data", "747 MiB", "3712 /s", "any namespace", "1–41 of 41"},
-		servfailPath: {"Are cluster DNS lookups failing?", "Above its band for 30 min", "31.1 %", "30.9 points above the band", "57.6 nats", "alarm at 18 nats", "point", "93 %", "21,600 windows", "15 d of data", "by hour of the day",
-			"names do not resolve", "The upstream resolver does not answer", "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50", "coredns-5d78c9869d-x7k2p", "Incidents with this signal", "Beside it", "net.conntrack_fill", "ceiling 25 %", "this page as JSON", "The chart as a table"},
+		"/signals": {"dns.servfail_ratio", "11.7–22.1 ms", "abnormal <b>6</b>", "silent <b>1</b>", "high <b>5</b>", "drifting", "no data", "747 MiB", "3712 /s", "any namespace", "1–41 of 41"},
+		servfailPath: {"Are cluster DNS lookups failing?", "Above its band for 30 min", "31.1 %", "30.9 points above the band", "57.6 nats", "score 3.20 (alarm at 1); score 1 is 18 nats", "point", "93 %", "21,600 windows", "15 d of data", "by hour of the day",
+			"names do not resolve", "The upstream resolver does not answer", "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50", "coredns-5d78c9869d-x7k2p", "Incidents with this signal", "Beside it", "net.conntrack_fill", "ceiling 25 %", "this page as JSON", "The chart as a table", "3 changes in this range", "Changes: 2026-03-02 "},
 		"/incidents": {"34.2 % of DNS answers fail", "3 of 3", "34 min ago", "Alarms without an incident", "node.cpu", "recovered", "5 h ago", "2 h"},
-		dnsPath: {"Open", "dns.latency_p99", "31.1 %", "worst 34.2 %", "score 3.20", "band 93 % learned", "2 notifications", "The same signal led 1 incident in the 24 h before", "CoreDNS answers SERVFAIL", "dig @10.96.0.10",
-			"What moved, in order", "opened the incident", "receivers were told: first announcement", "receivers were told: it became worse or wider", "severity became page"},
-		"/incidents/inc_5d1nq8y2jkta": {"Ended", "returned to its band", "lasted 2 h", "came back once", "the closing word"},
+		dnsPath: {"Open", "dns.latency_p99", "31.1 %", "worst 34.2 %", "score 3.20 (alarm at 1)", "band 93 % learned", "2 notifications", "The same signal led 1 incident in the 24 h before", "CoreDNS answers SERVFAIL", "dig @10.96.0.10",
+			"What changed just before", "3 min before", "rollout of deployment kube-system/coredns", "clusterrolebinding coredns changed", "All changes of that time", "What moved, in order", "opened the incident", "receivers were told: first announcement", "receivers were told: it became worse or wider", "severity became page"},
+		"/incidents/inc_5d1nq8y2jkta": {">09:21</time> UTC after 2 h: back inside its band", "returned to its band", "came back once", "the closing word"},
+		"/changes":                    {"rollout of deployment kube-system/coredns: coredns:1.14.0 → coredns:1.14.1", "node worker-4 joined", "5 h ago", "node new <b>1</b>", "rollout <b>2</b>", "staging", "any namespace", "this page as JSON"},
+		"/changes?kind=scale":         {"Changes <span class=\"muted\">1 of 5", "deployment shop/cart scaled: 3 → 4 by its autoscaler", "clear"},
+		"/changes?kind=odd&from=x":    {"from and to must be Unix milliseconds", "node worker-4 joined"},
+		"/changes?namespace=none":     {"No change matches", "Show all 5"},
 		"/receivers":                  {"team-slack", "hooks.slack.com", "retrying", "answered 503: upstream is away", "next attempt", "in 1 min", "webhook is gone", "Messages received", "resolved", "wrackline receivers test team-slack", "4 h 55 min ago"},
-		"/status":                     {"v0.1.0", "go1.26.8", "prometheus-k8s-1", "12,330,000", "912,001–934,555", "412 MiB", "took 118 ms", "86 % of the limit is used", "Raise signals.signals_max", "came after their window had closed", "dormant", "api_url: &lt;secret&gt;", "503 until a checkpoint"},
+		"/status":                     {"v0.1.0", "go1.26.8", "prometheus-k8s-1", "Of the other replica", "12,330,000", "Series in windows", "912,001–934,555", "412 MiB", "took 118 ms", "86 % of the limit is used", "Raise signals.signals_max", "came after their window had closed", "dormant", "api_url: &lt;secret&gt;", "503 until a checkpoint"},
 	} {
 		got := html.UnescapeString(body(t, h, path, http.StatusOK))
 		for _, want := range wants {
@@ -269,6 +275,54 @@ func TestStaticFilesAreKeptByTheirHash(t *testing.T) {
 	}
 }
 
+func TestChangesForPrograms(t *testing.T) {
+	h := New(newFake(), Options{})
+	ask := func(query string) (total int, list []apiChange) {
+		t.Helper()
+		var a struct {
+			Data struct {
+				Total   int
+				Changes []apiChange
+			}
+		}
+		if err := json.Unmarshal([]byte(body(t, h, "/api/v1/changes"+query, http.StatusOK)), &a); err != nil {
+			t.Fatal(err)
+		}
+		return a.Data.Total, a.Data.Changes
+	}
+	onset := fakeNow - 34*fakeMinute
+	for _, c := range []struct {
+		query string
+		total int
+		first string
+	}{
+		{"", 5, "deployment kube-system/coredns"},
+		{"?cluster=staging", 1, "deployment shop/cart"},
+		{"?namespace=shop", 2, "deployment shop/cart"},
+		{"?kind=rbac", 1, "clusterrolebinding coredns"},
+		{"?limit=1", 5, "deployment kube-system/coredns"},
+		{fmt.Sprintf("?to=%d", onset-3*fakeMinute), 4, "deployment shop/cart"},
+		{fmt.Sprintf("?from=%d&cluster=prod-eu", onset-3*fakeMinute), 1, "deployment kube-system/coredns"},
+		{"?cluster=none", 0, ""},
+	} {
+		total, list := ask(c.query)
+		first := ""
+		if len(list) > 0 {
+			first = list[0].Object
+		}
+		if total != c.total || first != c.first || strings.Contains(c.query, "limit=1") && len(list) != 1 {
+			t.Errorf("%s: %d changes, first %q; want %d, %q", c.query, total, first, c.total, c.first)
+		}
+	}
+	if _, list := ask("?kind=rollout&cluster=prod-eu"); list[0].Text != "rollout of deployment kube-system/coredns: coredns:1.14.0 → coredns:1.14.1" || list[0].Labels["workload"] != "coredns" || list[0].T != onset-3*fakeMinute {
+		t.Errorf("%+v", list[0])
+	}
+	var inc struct{ Data apiIncident }
+	if err := json.Unmarshal([]byte(body(t, h, "/api/v1"+dnsPath, http.StatusOK)), &inc); err != nil || len(inc.Data.Changes) != 2 || inc.Data.Changes[0].Nearness != "same place" {
+		t.Errorf("changes of the incident: %+v, %v", inc.Data.Changes, err)
+	}
+}
+
 func TestErrorsArePagesForPeopleAndJSONForPrograms(t *testing.T) {
 	h := New(newFake(), Options{})
 	for _, p := range []string{"/nope", "/signals/nope", "/incidents/nope"} {
@@ -277,7 +331,7 @@ func TestErrorsArePagesForPeopleAndJSONForPrograms(t *testing.T) {
 		}
 	}
 	for p, code := range map[string]int{"/api/v1/nope": 404, "/api/v1/signals/nope": 404, "/api/v1/incidents/nope": 404, "/api/v1/status/nope": 404, "/api/v1/signals?limit=x": 400, "/api/v1/signals?limit=-1": 400,
-		"/api/v1/signals?state=odd": 400, "/api/v1/incidents?state=odd": 400, "/api/v1" + servfailPath + "?range=2y": 400, "/api/v1" + servfailPath + "?from=9&to=1": 400, "/api/v1" + servfailPath + "?points=999999": 400} {
+		"/api/v1/changes?kind=odd": 400, "/api/v1/changes?from=then": 400, "/api/v1/changes?from=9&to=1": 400, "/api/v1/changes?limit=x": 400, "/api/v1/signals?state=odd": 400, "/api/v1/incidents?state=odd": 400, "/api/v1" + servfailPath + "?range=2y": 400, "/api/v1" + servfailPath + "?from=9&to=1": 400, "/api/v1" + servfailPath + "?points=999999": 400} {
 		var e apiError
 		if err := json.Unmarshal([]byte(body(t, h, p, code)), &e); err != nil || e.Status != "error" || e.ErrorType == "" || e.Error == "" {
 			t.Errorf("%s: %v %+v", p, err, e)
@@ -498,7 +552,7 @@ func TestAValueOutsideThatIsNoAlarmIsNotCalledWithin(t *testing.T) {
 	v.Value, v.Score = 3, 0.4
 	h := New(f, Options{})
 	got := body(t, h, "/signals/"+v.Signal.ID, http.StatusOK)
-	if strings.Contains(got, "Within its band") || !strings.Contains(got, "not long or far enough for an alarm: score 0.40 of 1") {
+	if strings.Contains(got, "Within its band") || !strings.Contains(got, "not long or far enough for an alarm: score 0.40 (alarm at 1)") {
 		t.Error("the page calls a value within its band that is not")
 	}
 	if !strings.Contains(body(t, h, "/signals?q=api.latency", http.StatusOK), "outside") {

@@ -5,6 +5,7 @@ package ui
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
@@ -50,6 +51,9 @@ func verdictSentence(v *baseline.SignalView, now int64) string {
 		if v.State == model.Low {
 			way = "Below"
 		}
+		if easingSignal(v) {
+			return fmt.Sprintf("Recovering: the value is back inside its band. It was %s it; the alarm, up%s, ends when the value stays inside.", strings.ToLower(way), since)
+		}
 		if math.IsNaN(v.Value) || v.Value <= v.Band.Upper && v.Value >= v.Band.Lower {
 			return fmt.Sprintf("%s its normal level%s; the present value is back inside the band.", way, since)
 		}
@@ -69,7 +73,7 @@ func verdictSentence(v *baseline.SignalView, now int64) string {
 		return "Still learning what is normal: it has " + alerting.Quantity(v.Maturity, "ratio") + " of what it wants to see. Until then only gross, lasting deviations count."
 	}
 	if outside(v) {
-		return fmt.Sprintf("Outside its band just now (%s), but not long or far enough for an alarm: score %s of 1.", deviation(v.Value, v.Band, unit), scoreText(v.Score))
+		return fmt.Sprintf("Outside its band just now (%s), but not long or far enough for an alarm: %s.", deviation(v.Value, v.Band, unit), scorePhrase(v.Score))
 	}
 	return "Within its band" + since + "."
 }
@@ -103,7 +107,7 @@ func why(v *baseline.SignalView, now int64) []fact {
 	if v.Test != model.NoTest {
 		add("Test", v.Test.String(), "looks for "+testWord(v.Test))
 	}
-	add("Evidence", alerting.Quantity(v.Evidence, "nats"), fmt.Sprintf("score %s; alarm at %s, score 1", scoreText(v.Score), alerting.Quantity(threshold(p), "nats")))
+	add("Evidence", alerting.Quantity(v.Evidence, "nats"), scorePhrase(v.Score)+"; score 1 is "+alerting.Quantity(threshold(p), "nats"))
 	if v.Onset > 0 && v.State != model.Absent {
 		out = append(out, fact{Name: "Began", At: v.Onset, Note: "when evidence was last zero"})
 	}

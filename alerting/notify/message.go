@@ -29,9 +29,11 @@ type Message struct {
 	Value    string          `json:"value"`              // of the headline against its band, with units
 	First    string          `json:"first"`              // what moved first
 	Meaning  string          `json:"meaning,omitempty"`
+	Causes   []string        `json:"causes,omitempty"` // likely ones, likeliest first
 	Next     []string        `json:"next,omitempty"`
 	Notes    []string        `json:"notes,omitempty"`
-	Lines    []Line          `json:"lines"` // one for each member, by onset
+	Changes  []string        `json:"changes,omitempty"` // what changed just before, closest first
+	Lines    []Line          `json:"lines"`             // one for each member, by onset
 	More     int             `json:"more,omitempty"`
 	Base     string          `json:"base,omitempty"` // external URL without a trailing slash
 	Link     string          `json:"link,omitempty"`
@@ -73,6 +75,11 @@ const (
 	wordsMax = 600 // bytes of a meaning
 	stepMax  = 200 // bytes of a next step
 	stepsMax = 3
+
+	causesMax = 3
+
+	changesMax = 3
+	changeMax  = 300 // bytes of a change
 )
 
 // NewMessage words a notification. externalURL is where people reach the UI; "" leaves links out.
@@ -91,15 +98,34 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 		m.Link = m.Base + "/incidents/" + n.IncidentID
 	}
 	m.Value = against(head)
+	if !m.Firing() {
+		// What was so bad is in the title; what is worth knowing now is that it is over, since when, and what ended it.
+		m.Title = "Over after " + alerting.Span(m.Resolved-m.Onset) + ": " + m.Title
+		m.Value = back(head, m.How)
+	}
 	m.First = oneLine(first.Name+" at "+alerting.Clock(first.Onset)+" ("+alerting.Place(first.Entity)+")", 300)
 	if r := head.Rule; r != nil {
 		m.Meaning = oneLine(r.Meaning, wordsMax)
+		for _, s := range r.Causes[:min(len(r.Causes), causesMax)] {
+			m.Causes = append(m.Causes, oneLine(s, stepMax))
+		}
 		for _, s := range r.Next {
 			if len(m.Next) == stepsMax {
 				break
 			}
 			m.Next = append(m.Next, oneLine(head.Command(s), stepMax))
 		}
+	}
+	for i := range inc.Changes {
+		c := &inc.Changes[i]
+		// What merely happened in the same cluster is worth a line when nothing closer is known.
+		if len(m.Changes) == changesMax || len(m.Changes) > 0 && c.Nearness == alerting.WholeCluster {
+			break
+		}
+		m.Changes = append(m.Changes, oneLine(stamp(c.T, n.T)+", "+alerting.When(c.T, inc.Onset)+": "+c.Text(), changeMax))
+	}
+	if len(head.Top) > 0 {
+		m.Notes = append(m.Notes, "weighs most: "+oneLine(head.Top[0].Name, 200))
 	}
 	if head.LimitEta > 0 && head.State == model.Drifting {
 		m.Notes = append(m.Notes, "reaches its limit in "+alerting.Span(head.LimitEta)+" at this pace")
@@ -117,6 +143,18 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 		m.Lines = append(m.Lines, newLine(&inc.Members[i], m))
 	}
 	return m
+}
+
+// back words where a member stands after its incident.
+func back(h *alerting.Member, how string) string {
+	now := alerting.Quantity(h.Value, h.Unit)
+	switch how {
+	case "adopted":
+		return now + ", adopted as the new normal; it was " + alerting.Quantity(h.Worst, h.Unit) + " at its worst"
+	case "gone":
+		return "no data any more; it was " + alerting.Quantity(h.Worst, h.Unit) + " at its worst"
+	}
+	return now + ", back inside " + alerting.Range(h.Band.Lower, h.Band.Upper, h.Unit) + "; it was " + alerting.Quantity(h.Worst, h.Unit) + " at its worst"
 }
 
 // against words a member's value against its band: the present one, and the worst where that differs.

@@ -50,6 +50,12 @@ func dnsIncident() alerting.Notification {
 			{SignalID: "svc.error_ratio~cluster=prod~namespace=shop~workload=cart", Name: "svc.error_ratio", Entity: series.Labels{prod, {Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Unit: "ratio", Severity: signal.Warn,
 				Onset: t0 - 2*minute, Opened: t0, Ended: 0, Fired: 1, State: model.Absent, Value: math.NaN(), Band: band, Worst: math.NaN(), Score: 1, Peak: 1},
 		},
+		Changes: []alerting.Cause{
+			{Nearness: alerting.SameThing, Change: signal.Change{T: t0 - 9*minute, Kind: signal.ChangeRollout, Cluster: "prod", Object: "deployment kube-system/coredns",
+				From: "coredns:1.14.0", To: "coredns:1.14.1", Entity: series.Labels{{Name: "namespace", Value: "kube-system"}, {Name: "workload", Value: "coredns"}}}},
+			{Nearness: alerting.SameNamespace, Change: signal.Change{T: t0 - 6*minute, Kind: signal.ChangeConfig, Cluster: "prod", Object: "configmap kube-system/coredns", Entity: series.Labels{{Name: "namespace", Value: "kube-system"}}}},
+			{Nearness: alerting.WholeCluster, Change: signal.Change{T: t0 - 50*minute, Kind: signal.ChangeRBAC, Cluster: "prod", Object: "clusterrole view"}},
+		},
 		Earlier: 1, Refires: 2, Told: 1,
 	}
 	return alerting.Notification{ID: alerting.NotificationID(inc.ID, alerting.First, 0), IncidentID: inc.ID, Reason: alerting.First, T: t0, Incident: inc}
@@ -78,6 +84,7 @@ func hostileIncident(lines int) alerting.Notification {
 	lead.Top = []signal.Member{{Name: bad, Value: 1}}
 	lead.Unit = "<unit>"
 	lead.Rule = &signal.Rule{Name: "x", Summary: "{{ $labels.namespace }}", Meaning: bad, Next: []string{"kubectl -n {{ $labels.namespace }} get pods"}}
+	inc.Changes = []alerting.Cause{{Nearness: alerting.SameThing, Change: signal.Change{T: t0, Kind: signal.ChangeRollout, Object: bad, From: bad, To: bad}}}
 	inc.Members, inc.Lead, inc.Cluster, inc.Scope = nil, 0, bad, lead.Entity
 	for i := range lines {
 		m := lead

@@ -135,8 +135,23 @@ func slackRender(m *Message, channel string, lines int) []byte {
 		}
 		section(b.String())
 	}
-	if m.Meaning != "" && lines > 0 {
-		section(slackEscape(m.Meaning, wordsMax))
+	if len(m.Changes) > 0 && m.Firing() && lines > 0 {
+		var b strings.Builder
+		b.WriteString("*Changed just before*")
+		for _, s := range m.Changes {
+			b.WriteString("\n• " + slackEscape(s, changeMax))
+		}
+		section(b.String())
+	}
+	if m.Meaning != "" && m.Firing() && lines > 0 {
+		text := slackEscape(m.Meaning, wordsMax)
+		if len(m.Causes) > 0 {
+			text += "\n*Likely causes*"
+			for _, s := range m.Causes {
+				text += "\n• " + slackEscape(s, stepMax)
+			}
+		}
+		section(text)
 	}
 	if len(m.Next) > 0 && m.Firing() && lines > 0 {
 		var b strings.Builder

@@ -91,13 +91,17 @@ func newAlert(l *Line, m *Message) webhookAlert {
 		"summary": l.Sentence, "value": l.Value, "value_raw": l.Raw, "unit": l.Unit, "normal": l.Band, "state": l.State,
 		"incident": m.Incident, "incident_title": m.Title, "moved_first": m.First,
 	}
-	for k, v := range map[string]string{"description": l.Meaning, "question": l.Question, "worst": l.Worst, "top": l.Top, "incident_url": m.Link} {
+	for k, v := range map[string]string{"description": l.Meaning, "question": l.Question, "worst": l.Worst, "top": l.Top, "incident_url": m.Link,
+		"changes": strings.Join(m.Changes, "\n")} {
 		if v != "" {
 			a.Annotations[k] = v
 		}
 	}
 	if len(m.Next) > 0 && l == &m.Lines[0] || len(m.Lines) == 1 && len(m.Next) > 0 {
 		a.Annotations["next"] = strings.Join(m.Next, "\n")
+		if len(m.Causes) > 0 {
+			a.Annotations["causes"] = strings.Join(m.Causes, "\n")
+		}
 	}
 	a.Fingerprint = fingerprint(a.Labels)
 	return a

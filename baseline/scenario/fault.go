@@ -302,6 +302,8 @@ type Truth struct {
 	Start int64  `json:"start"` // Unix milliseconds
 	End   int64  `json:"end"`   // when the cause ended
 	Scope string `json:"scope"` // entity labels of where it is, for people
+	// Change is what somebody did that caused it, kind and object, as incidents should name it; empty when nobody did anything.
+	Change string `json:"change,omitempty"`
 	// Must lists signals of which each should alarm in time.
 	Must []Expect `json:"must"`
 	// May lists signals that may alarm; a trailing * matches any rest.
@@ -354,6 +356,7 @@ func (w *world) truth() []Truth {
 		case MemoryLeak:
 			wl := w.byName[leakTarget]
 			t.Scope = in(wl)
+			t.Change = "rollout deployment " + wl.ns + "/" + wl.name
 			oom := int64(leakHours * 3600)
 			t.Must = []Expect{
 				{"wl.mem_of_limit", in(wl), "up", oom - 3600},
@@ -370,6 +373,7 @@ func (w *world) truth() []Truth {
 		case CPULimitHalved:
 			wl := w.byName[cpuTarget]
 			t.Scope = in(wl)
+			t.Change = "limits deployment " + wl.ns + "/" + wl.name
 			t.Must = []Expect{{"wl.throttle_ratio", in(wl), "up", withinRollout}}
 			for _, s := range []string{"wl.*", "svc.*"} {
 				t.May = append(t.May, Expect{Signal: s, Group: in(wl)})
@@ -378,6 +382,7 @@ func (w *world) truth() []Truth {
 		case RBAC403:
 			wl := w.byName[deniedTarget]
 			t.Scope = in(wl)
+			t.Change = "rbac rolebinding ci/ci-deployer"
 			t.Must = []Expect{{"api.client_denied", "workload=" + wl.name, "up", withinStep}, {"api.forbidden", "", "up", withinStep}}
 			may("api.*")
 			t.May = append(t.May, Expect{Signal: "wl.*", Group: in(wl)})

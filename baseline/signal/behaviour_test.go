@@ -277,8 +277,9 @@ func TestPairSwitchesBucketsTogether(t *testing.T) {
 	}
 	got := only(r, "h.p90~cluster=default")
 	for m := int64(2); m <= 12; m++ {
-		if v, ok := got[m]; !ok || math.Abs(v-0.82) > 1e-9 {
-			t.Errorf("minute %d: p90 %v %v, want 0.82", m, v, ok)
+		// While the stall may yet be over, and where the buckets were read at different times, there is no value rather than a wrong one.
+		if v, ok := got[m]; ok != (m < 6 || m > 8) || ok && math.Abs(v-0.82) > 1e-9 {
+			t.Errorf("minute %d: p90 %v %v, want 0.82, and none in minutes 6 to 8", m, v, ok)
 		}
 	}
 	if rep := s.groups[s.hot[0].group].replica; s.replicas[rep] != "b" {

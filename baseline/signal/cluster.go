@@ -37,6 +37,8 @@ type cluster struct {
 	live, past int              // series with flagLive, and those of them with flagPast
 	sweepAt    int64
 	arrived    []int64 // by metric: newest sample of a tracked series, when the last window closed
+	asked      []int64 // by leaf: end of the window that was open when a change of rules brought it; 0 = it was always there
+	mixed      bool    // lists are not in order
 	windows    int64
 	early      int64
 	grace      int64
@@ -55,6 +57,7 @@ type cluster struct {
 	nodesNew  bool  // series must be looked at again
 	hostsAt   int64 // when the next host has waited long enough for its node; 0 = none waits
 
+	changes tracker
 	scratch series.Labels
 }
 
@@ -98,8 +101,9 @@ func (s *Stream) cluster(name string) (uint16, error) {
 func (s *Stream) makeCluster(name string) uint16 {
 	c := &cluster{
 		name: name, table: newLabelTable(), lists: make([][]uint32, len(s.leaves)), rules: make([]ruleState, len(s.rules)),
-		arrived: make([]int64, len(s.metrics)), podAt: map[name2]uint32{}, workloads: map[name2]*workload{}, sets: map[name2]owner{},
+		arrived: make([]int64, len(s.metrics)), asked: make([]int64, len(s.leaves)), podAt: map[name2]uint32{}, workloads: map[name2]*workload{}, sets: map[name2]owner{},
 		jobs: map[name2]owner{}, nodes: map[string]kubeNode{}, ips: map[string]string{}, hosts: map[string]*host{},
+		changes: newTracker(),
 	}
 	for i, r := range s.rules {
 		c.rules[i] = ruleState{form: -1, plans: make([]*planState, len(r.forms)), signals: map[uint32]uint32{}}
@@ -114,6 +118,9 @@ func (s *Stream) makeCluster(name string) uint16 {
 func (c *cluster) begin(t int64) {
 	c.open = int64(minute(t)) * windowMs
 	c.born = c.open
+	if c.changes.began == 0 {
+		c.changes.began = c.open
+	}
 	c.sweepAt = c.open + sweepMs
 }
 
@@ -269,7 +276,9 @@ func (s *Stream) covered(id, w uint32) bool {
 // close evaluates the open window and opens the next.
 func (s *Stream) close(c *cluster, early bool) {
 	c.settle(s)
+	c.tidyLists()
 	end := c.open
+	s.settleChanges(c, end)
 	c.windows++
 	if early {
 		c.early++
@@ -279,18 +288,16 @@ func (s *Stream) close(c *cluster, early bool) {
 	// One pass: what has arrived, which bucket sets are whole, and who is to be waited for next.
 	c.open += windowMs
 	c.live, c.past = 0, 0
+	clear(s.kin)
 	for _, id := range c.series {
 		h := &s.hot[id]
 		if m := s.cold[id].metric; h.lastT > c.arrived[m] {
 			c.arrived[m] = h.lastT
 		}
-		if h.flags&(flagBucket|flagStale) == flagBucket && h.lastT > end-liveMs {
+		if h.flags&flagBucket != 0 && h.lastT > end-liveMs {
 			g := &s.groups[h.group]
-			if g.stamp != end {
-				g.stamp, g.lo, g.hi = end, h.lastT, h.lastT
-			} else {
-				g.lo, g.hi = min(g.lo, h.lastT), max(g.hi, h.lastT)
-			}
+			g.meet(end, h.lastT)
+			s.kin[g.kin] = max(s.kin[g.kin], g.n)
 		}
 		c.count(h)
 	}
@@ -327,12 +334,25 @@ func (s *Stream) close(c *cluster, early bool) {
 	s.emit(c, end)
 }
 
+// tidyLists puts the binds of leaves in order of series again, so that sums do not depend on who came first.
+func (c *cluster) tidyLists() {
+	if !c.mixed {
+		return
+	}
+	c.mixed = false
+	for _, l := range c.lists {
+		if !slices.IsSorted(l) {
+			slices.Sort(l)
+		}
+	}
+}
+
 // formOf returns the first form of a rule whose metrics have all arrived, −1 when there is none.
 func (s *Stream) formOf(c *cluster, r *ruleForms, end int64) int {
 next:
 	for i := range r.forms {
-		for j := range r.forms[i].leaves {
-			if s.arrivedAt(c, &r.forms[i], j) <= end-formMs {
+		for j, l := range r.forms[i].leaves {
+			if s.arrivedAt(c, &r.forms[i], j) <= end-formMs || c.asked[l] != 0 && end <= c.asked[l]+askedWaitMs {
 				continue next
 			}
 		}
@@ -366,8 +386,8 @@ func (s *Stream) vector(i int, dst []element) []element {
 		live := h.flags&flagStale == 0 && h.lastT > ev.end-liveMs
 		behind := live && h.lastT < ev.end
 		if lp.bucket && h.group != none {
-			if g := &s.groups[h.group]; g.stamp == ev.end && g.lo < ev.end && g.lo != g.hi {
-				// Some buckets of the set have not arrived. A part of a histogram is worse than none.
+			if g := &s.groups[h.group]; !g.whole(ev.end, lp.windows, s.kin[g.kin]) {
+				// Some buckets of the set have not arrived, or they were read at different times. A part of a histogram is worse than none.
 				if live {
 					dst = append(dst, element{ls: b.ls, v: math.NaN(), events: math.NaN(), missing: 1, top: noMembers})
 				}
@@ -439,6 +459,10 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 				continue
 			}
 		}
+		if idx == none {
+			s.stats.Disabled++
+			continue
+		}
 		m := &s.marks[idx]
 		o := Observation{Signal: s.signals[idx], Value: e.v, Members: int(e.members), Expected: int(e.members + e.missing)}
 		if e.events == e.events {
@@ -472,13 +496,18 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 func (s *Stream) newSignal(c *cluster, rule, ls uint32) (uint32, bool) {
 	r := s.rules[rule]
 	entity := slices.Clone(c.table.labels(ls))
+	asked := r.Of(entity)
+	if asked == nil { // an override switches it off for this entity
+		c.rules[rule].signals[ls] = none
+		return none, true
+	}
 	id := MakeID(r.Name, entity)
 	sig := s.signalAt[id]
 	if sig == nil {
-		if len(s.signals) >= s.opts.MaxSignals {
+		if len(s.signalAt) >= s.opts.MaxSignals {
 			return 0, false
 		}
-		sig = s.addSignal(&Signal{ID: id, Rule: r.Rule, Entity: entity}, rule, s.clusterAt[c.name])
+		sig = s.addSignal(&Signal{ID: id, Rule: asked, Entity: entity}, rule, s.clusterAt[c.name])
 		c.order = append(c.order, sig.Index)
 		c.fresh++
 	}
@@ -487,26 +516,27 @@ func (s *Stream) newSignal(c *cluster, rule, ls uint32) (uint32, bool) {
 }
 
 func (s *Stream) addSignal(sig *Signal, rule uint32, ci uint16) *Signal {
-	sig.Index = uint32(len(s.signals))
-	s.signals = append(s.signals, sig)
+	if n := len(s.signalNo); n > 0 {
+		sig.Index = s.signalNo[n-1]
+		s.signalNo = s.signalNo[:n-1]
+	} else {
+		sig.Index = uint32(len(s.signals))
+		s.signals, s.marks = append(s.signals, nil), append(s.marks, mark{})
+	}
+	s.signals[sig.Index], s.marks[sig.Index] = sig, mark{rule: rule, cluster: ci}
 	s.signalAt[sig.ID] = sig
-	s.marks = append(s.marks, mark{rule: rule, cluster: ci})
 	return sig
 }
 
 // emit hands the window on, its observations sorted by id.
 func (s *Stream) emit(c *cluster, end int64) {
-	if c.fresh > 0 {
-		slices.SortFunc(c.order, func(a, b uint32) int { return strings.Compare(s.signals[a].ID, s.signals[b].ID) })
-		c.fresh = 0
-	}
 	s.out = s.out[:0]
-	for _, i := range c.order {
+	for _, i := range s.sorted(c) {
 		if m := &s.marks[i]; m.stamp == end {
 			s.out = append(s.out, s.raw[m.pos])
 		}
 	}
-	s.window = Window{Cluster: c.name, End: end, ClosedMs: s.nowMs, Observations: s.out}
+	s.window = Window{Cluster: c.name, End: end, ClosedMs: s.nowMs, Observations: s.out, Changes: s.changes}
 	s.closed(&s.window)
 }
 

@@ -47,15 +47,16 @@ var identityMetrics = map[string]identityKind{
 	"kubelet_node_name":     identityHost,
 }
 
-// IdentityMetrics returns the metrics that tell whose a series is, sorted. A sender that keeps only what rules need must keep
-// these too.
+// IdentityMetrics returns the metrics that tell whose a series is, and those that show changes, sorted. A sender that keeps only
+// what rules need must keep these too.
 func IdentityMetrics() []string {
 	var names []string
 	for n := range identityMetrics {
 		names = append(names, n)
 	}
+	names = append(names, ChangeMetrics()...)
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // Waiting times of identity, milliseconds of event time.
@@ -251,6 +252,9 @@ func (c *cluster) identify(s *Stream, id uint32, m *metric, v *labelView) {
 		c.pods[d.pod].first = id
 	}
 	c.placeOf(s, id, m, v)
+	if m.watch != notWatched {
+		c.watch(s, id, m, v)
+	}
 	if m.identity != notIdentity {
 		c.learn(s, id, m, v)
 	}
@@ -577,6 +581,7 @@ func (c *cluster) workload(ns, name, kind string) *workload {
 // reproject gives all series of a pod their labels anew.
 func (c *cluster) reproject(s *Stream, i uint32) {
 	for id := c.pods[i].first; id != none; id = s.cold[id].podNext {
+		s.unbind(&s.cold[id])
 		c.project(s, id)
 	}
 }
@@ -605,6 +610,9 @@ func (c *cluster) project(s *Stream, id uint32) {
 	for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
 		b := &s.binds[i]
 		lp := s.leaves[b.leaf]
+		if b.static == none {
+			continue // its labels have not been seen since the rules have changed
+		}
 		if len(lp.dynamic) == 0 && !lp.workload && !lp.kind && !lp.node {
 			b.ls = b.static
 			continue
@@ -733,6 +741,8 @@ func (c *cluster) settle(s *Stream) {
 
 // PodExplanation says into which workload a pod was folded, and why.
 type PodExplanation struct {
+	Cluster, Namespace   string
+	Pod                  string
 	Workload, Kind       string
 	Sure                 bool   // from owner data or a node's name, not only from the pod's name
 	Held                 bool   // kept out of signals until its owner is known
@@ -753,11 +763,40 @@ func (s *Stream) ExplainPod(cluster, namespace, pod string) (x PodExplanation, o
 	if !ok {
 		return x, false
 	}
+	return s.explainPod(c, i), true
+}
+
+// FindPods explains the pods of a name, at most limit of them. An empty cluster or namespace is any, which costs a look at every pod.
+func (s *Stream) FindPods(cluster, namespace, pod string, limit int) []PodExplanation {
+	var out []PodExplanation
+	if pod == "" {
+		return nil
+	}
+	for _, c := range s.clusters {
+		if cluster != "" && c.name != cluster {
+			continue
+		}
+		if namespace != "" {
+			if i, ok := c.podAt[name2{namespace, pod}]; ok && len(out) < limit {
+				out = append(out, s.explainPod(c, i))
+			}
+			continue
+		}
+		for i := range c.pods {
+			if c.pods[i].name == pod && len(out) < limit {
+				out = append(out, s.explainPod(c, uint32(i)))
+			}
+		}
+	}
+	return out
+}
+
+func (s *Stream) explainPod(c *cluster, i uint32) PodExplanation {
 	p := &c.pods[i]
-	x = PodExplanation{Workload: p.work, Kind: p.kind, Sure: p.sure, Held: p.held, Why: p.why.String(),
+	x := PodExplanation{Cluster: c.name, Namespace: p.ns, Pod: p.name, Workload: p.work, Kind: p.kind, Sure: p.sure, Held: p.held, Why: p.why.String(),
 		OwnerKind: p.ownerKind, OwnerName: p.ownerName, Node: p.node}
 	for id := p.first; id != none; id = s.cold[id].podNext {
 		x.Series++
 	}
-	return x, true
+	return x
 }

@@ -37,6 +37,22 @@ func (n *native) advance(w uint32) {
 	n.head = w
 }
 
+// resize makes a ring of another length, with the newest windows of the old one.
+func (n *native) resize(size uint8) {
+	old, was := n.rows, uint32(len(n.rows))
+	if was == uint32(size) {
+		return
+	}
+	n.rows = make([]hist, size)
+	for i := range n.rows {
+		n.rows[i].forget()
+	}
+	for i := uint32(0); i < min(uint32(size), was) && i <= n.head; i++ {
+		w := n.head - i
+		n.rows[w%uint32(size)] = old[w%was]
+	}
+}
+
 // forget makes a window one of which nothing is known.
 func (h *hist) forget() {
 	*h = hist{count: math.NaN(), pos: h.pos[:0], neg: h.neg[:0]}
@@ -71,7 +87,7 @@ func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Hi
 		s.newest(c, x.T)
 	}
 	if x.Stale {
-		s.odd(c, h, &series.Sample{T: x.T, V: series.StaleNaN})
+		s.odd(c, id, h, &series.Sample{T: x.T, V: series.StaleNaN})
 		return
 	}
 	n := s.nativeOf(id, h, x)
@@ -87,9 +103,7 @@ func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Hi
 	}
 	var base int64
 	if h.lastT == 0 {
-		if base = s.begin(c, id, x.T); base == 0 && x.T <= c.born+windowMs {
-			h.anchor = uint32(x.T / 1000)
-		}
+		base = s.first(c, id, h, x.T)
 	} else if d := x.T - h.lastT; d < stepMax {
 		h.step(d)
 		if h.flags&flagSecond == 0 {

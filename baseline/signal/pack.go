@@ -1,17 +1,17 @@
 package signal
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -29,6 +29,7 @@ type Pack struct {
 	Version int    // counts up with every change of the pack's meaning
 	Origin  string // where it was read from, for messages
 	Rules   []*Rule
+	Tests   []*PackTest // what the file says its rules must do; nothing runs them but package packtest
 }
 
 // Bounds on a pack file. A file beyond them is refused.
@@ -70,6 +71,7 @@ type (
 	packFile struct {
 		Pack   packHead    `yaml:"pack"`
 		Groups []packGroup `yaml:"groups"`
+		Tests  []packTest  `yaml:"tests"`
 	}
 	packHead struct {
 		Name    string `yaml:"name"`
@@ -130,22 +132,21 @@ func LoadPack(data []byte, origin string) (*Pack, error) {
 		return nil, fmt.Errorf("%s: pack has %d bytes, at most %d are allowed", origin, len(data), PackBytesMax)
 	}
 	l := packLoader{origin: origin, data: data}
-	var f packFile
-	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	if err := dec.Decode(&f); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("%s:1:1: pack is empty", origin)
-		}
-		return nil, l.wrap(err)
-	}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return nil, l.wrap(err)
+	}
+	if len(file.Docs) == 0 || len(file.Docs) == 1 && file.Docs[0].Body == nil {
+		return nil, fmt.Errorf("%s:1:1: pack is empty", origin)
 	}
 	if len(file.Docs) != 1 {
 		return nil, fmt.Errorf("%s:1:1: a pack is one YAML document, this file has %d", origin, len(file.Docs))
 	}
 	l.file = file
+	var f packFile
+	if err := yaml.NodeToValue(file.Docs[0].Body, &f, yaml.Strict()); err != nil {
+		return nil, l.wrap(err)
+	}
 	p := &Pack{Name: f.Pack.Name, Title: f.Pack.Title, Version: f.Pack.Version, Origin: origin}
 	if p.Name == "" {
 		return nil, l.errorf("$.pack", "pack.name is missing")
@@ -183,6 +184,16 @@ func LoadPack(data []byte, origin string) (*Pack, error) {
 	if len(p.Rules) == 0 {
 		return nil, fmt.Errorf("%s:1:1: pack %q has no rules", origin, p.Name)
 	}
+	if len(f.Tests) > PackTestsMax {
+		return nil, l.errorf("$.tests", "a pack holds at most %d tests", PackTestsMax)
+	}
+	for i := range f.Tests {
+		t, err := l.test(p, &f.Tests[i], fmt.Sprintf("$.tests[%d]", i))
+		if err != nil {
+			return nil, err
+		}
+		p.Tests = append(p.Tests, t)
+	}
 	return p, nil
 }
 
@@ -191,6 +202,7 @@ type packLoader struct {
 	origin string
 	data   []byte
 	file   *ast.File
+	values int // of the tests so far
 }
 
 // wrap gives an error of the YAML library the form origin:line:column: message, without the source excerpt.
@@ -206,18 +218,7 @@ func (l *packLoader) wrap(err error) error {
 
 // errorf reports a fault at the YAML path, or at the nearest parent that exists.
 func (l *packLoader) errorf(at, format string, args ...any) error {
-	line, col := 1, 1
-	for p := at; p != ""; {
-		if n := l.node(p); n != nil && n.GetToken() != nil && n.GetToken().Position != nil {
-			line, col = n.GetToken().Position.Line, n.GetToken().Position.Column
-			break
-		}
-		i := strings.LastIndexAny(p, ".[")
-		if i < 0 {
-			break
-		}
-		p = p[:i]
-	}
+	line, col := l.position(at)
 	return fmt.Errorf("%s:%d:%d: %w", l.origin, line, col, fmt.Errorf(format, args...))
 }
 
@@ -249,19 +250,59 @@ func (l *packLoader) exprError(at, name string, err error) error {
 	return l.errorf(at, "signal %s: %w", name, err)
 }
 
+// node returns the node at a path like $.groups[0].rules[2].for, nil when there is none. The library's own way walks through the
+// whole file each time.
 func (l *packLoader) node(at string) ast.Node {
-	if l.file == nil {
+	if l.file == nil || len(l.file.Docs) == 0 {
 		return nil
 	}
-	p, err := yaml.PathString(at)
-	if err != nil {
-		return nil
-	}
-	n, err := p.FilterFile(l.file)
-	if err != nil {
-		return nil
+	n := l.file.Docs[0].Body
+	for rest := strings.TrimPrefix(at, "$"); rest != "" && n != nil; {
+		switch m := n.(type) {
+		case *ast.AnchorNode:
+			n = m.Value
+			continue
+		case *ast.TagNode:
+			n = m.Value
+			continue
+		}
+		end := 1 + strings.IndexAny(rest[1:]+".", ".[")
+		step := rest[1:end]
+		index := rest[0] == '['
+		rest = rest[end:]
+		if index {
+			i, err := strconv.Atoi(strings.TrimSuffix(step, "]"))
+			seq, ok := n.(*ast.SequenceNode)
+			if err != nil || !ok || i >= len(seq.Values) {
+				return nil
+			}
+			n = seq.Values[i]
+			continue
+		}
+		n = value(n, step)
 	}
 	return n
+}
+
+// value returns the value of a key of a mapping, nil when n is none or has none.
+func value(n ast.Node, key string) ast.Node {
+	for _, v := range entries(n) {
+		if t := v.Key.GetToken(); t != nil && t.Value == key {
+			return v.Value
+		}
+	}
+	return nil
+}
+
+// entries returns the keys and values of a mapping; the parser makes a lone one no mapping.
+func entries(n ast.Node) []*ast.MappingValueNode {
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		return m.Values
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{m}
+	}
+	return nil
 }
 
 func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {
@@ -396,6 +437,31 @@ func (l *packLoader) params(r *Rule, y *packRule, at string) error {
 			return l.errorf(at+".eta", "eta needs limit: time to what?")
 		}
 		p.EtaMs = d.Milliseconds()
+	}
+	if !math.IsNaN(p.Limit) && p.Mode != model.Trend {
+		return l.errorf(at+".limit", "limit is where a trend leads to: write mode: trend, or use ceiling for a fixed mark")
+	}
+	for _, x := range []struct {
+		field string
+		v     float64
+	}{{"ceiling", p.Ceiling}, {"limit", p.Limit}} {
+		if x.v < p.Min || x.v > p.Max {
+			hint := ""
+			if p.Max == 1 && x.v > 1 && x.v <= 100 {
+				hint = fmt.Sprintf("; a share is written as %g", x.v/100)
+			}
+			return l.errorf(at+"."+x.field, "%s %g is outside the bounds %g to %g and can never be reached%s", x.field, x.v, p.Min, p.Max, hint)
+		}
+	}
+	switch strings.ToLower(b.Unit) {
+	case "%", "percent", "percentage", "pct":
+		return l.errorf(at+".unit", "unit %q: write unit: ratio and let the expression give 0 to 1; it is shown in percent", b.Unit)
+	}
+	if len(b.Unit) > 16 || strings.ContainsFunc(b.Unit, unicode.IsControl) {
+		return l.errorf(at+".unit", "unit %q: want a short word, like s, B/s, /s, ratio or pods", b.Unit)
+	}
+	if p.Mode == model.Event && p.Season > model.NoSeason {
+		return l.errorf(at+".season", "an event has no season: write season: none, or mode: level for what comes and goes with the day")
 	}
 	if b.Persist < 0 || b.Persist > 120 {
 		return l.errorf(at+".persist", "persist: want 1 to 120 windows")

@@ -4,6 +4,10 @@ package signal
 // With 30 s scrapes this is two missed ones.
 const replicaMs = 30_000
 
+// bucketMs is the same for one bucket of a histogram while others of it still arrive: its shard stalls and is likely to catch up within
+// the grace. To change over costs the histogram the windows in between, since its buckets have been read at different times then.
+const bucketMs = 75_000
+
 // accept decides whether a sample that a replica sends at t is taken. A series has one current replica, so that an HA pair's
 // samples do not interleave: their clocks and scrapes differ by seconds, and a counter read by two in turn would look as if it ran
 // unevenly. The decision is made for each series, without configuration: when one shard of one replica stalls, the other replica
@@ -31,6 +35,8 @@ func (s *Stream) accept(h *tracked, replica uint16, t int64) bool {
 				return false
 			}
 		} else if t <= lastT+step+replicaMs {
+			return false
+		} else if h.group != none && t <= s.groups[h.group].lastT+step+replicaMs && t <= lastT+step+bucketMs {
 			return false
 		}
 		s.stats.Takeovers++

@@ -39,6 +39,8 @@ type Rule struct {
 	Causes       []string // likely causes, likeliest first
 	Next         []string // commands or looks to do next
 	Evidence     []string // names of other rules worth showing beside it
+	Overridden   []string // what the configuration changed, in words; nil = nothing
+	scope        *scope   // what it changed for single entities; nil = nothing
 }
 
 // Signal is a rule asked of one entity. Signals are immutable; there is one pointer for each id in an engine.
@@ -102,4 +104,7 @@ type Window struct {
 	End          int64         // Unix milliseconds
 	ClosedMs     int64         // receive clock at which it closed, Unix milliseconds
 	Observations []Observation // sorted by signal id; borrowed, valid only during the call
+	// Changes are what has become certain to have changed since the window before, by time. The slice is borrowed; what is in it
+	// stays as it is.
+	Changes []Change
 }

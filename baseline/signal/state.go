@@ -17,24 +17,24 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 1
+	stateVersion = 4              // 1 had no tracker of changes, 2 no carrying over of rules, 3 no native histograms
 	timeMax      = int64(1) << 45 // Unix milliseconds of the year 3084; nothing later is believed
 )
 
 // The state is a sequence of varints, floats (8 bytes, little endian) and strings (length, bytes). Words and label sets are written
 // where they first occur and referred to by number afterwards. In order:
 //
-//	"wlst", version, signature of the rules (16 bytes)
+//	"wlst", version, signature of the rules (16 bytes), their metrics, leaves and expressions
 //	clocks, counters, replica names, senders, clusters with their identity, signals
-//	only read when the signature is that of the present rules: what has arrived, tracked series with their rings
+//	what has arrived, tracked series with their rings
 //
-// With other rules everything before that is kept: identities, names, and the signals of rules that still ask the same. Series are
-// learned anew with their next samples then, which costs a window or two.
+// With other rules everything is kept that they still need: identities, names, the signals of rules that have an expression in common
+// with what they were, and the rings of series in leaves that are still asked. So an unchanged signal loses no window. Leaves that
+// are new take a series once it has shown its labels again, with its next sample.
 
 // signature names the rules of a stream: two streams with the same one keep the same series in the same leaves.
 func (s *Stream) signature() print {
 	h := sha256.New()
-	fmt.Fprint(h, "native histograms") // the layout of series' records
 	for _, m := range s.metrics {
 		fmt.Fprintf(h, "m%q", m.name)
 	}
@@ -51,7 +51,7 @@ func (s *Stream) signature() print {
 func (s *Stats) counters() []*int64 {
 	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
 		&s.Unusable, &s.Histograms, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
-		&s.Evicted, &s.HistogramsUnused, &s.Conflicts, &s.Undefined}
+		&s.Evicted, &s.Disabled, &s.Retired, &s.Changes, &s.ChangesHeld, &s.OverObjects, &s.HistogramsUnused, &s.Conflicts, &s.Undefined}
 }
 
 // AppendState appends the stream's complete state to dst. A stream with the same options that restores it gives the same
@@ -62,6 +62,7 @@ func (s *Stream) AppendState(dst []byte) []byte {
 	w.num(stateVersion)
 	sig := s.signature()
 	w.b = append(w.b, sig[:]...)
+	s.appendRules(&w)
 	w.int(s.nowMs)
 	w.int(s.eventMs)
 	counters := s.stats.counters()
@@ -81,9 +82,9 @@ func (s *Stream) AppendState(dst []byte) []byte {
 	for _, c := range s.clusters {
 		c.append(&w)
 	}
-	w.num(len(s.signals))
-	for i, sig := range s.signals {
-		m := &s.marks[i]
+	w.num(len(s.signalAt))
+	for sig := range s.InOrder {
+		m := &s.marks[sig.Index]
 		w.word(sig.Rule.Name)
 		w.num(int(m.cluster))
 		w.labels(sig.Entity)
@@ -97,6 +98,9 @@ func (s *Stream) AppendState(dst []byte) []byte {
 			w.num(c.rules[i].series)
 		}
 		for _, t := range c.arrived {
+			w.int(t)
+		}
+		for _, t := range c.asked {
 			w.int(t)
 		}
 	}
@@ -116,7 +120,8 @@ func (s *Stream) AppendState(dst []byte) []byte {
 		w.set(set, c.table, d.place)
 		w.num(int(d.pod + 1)) // none + 1 is 0
 		w.num(int(h.replica))
-		w.b = append(w.b, h.flags, h.kinds, h.ring)
+		w.num(int(h.flags))
+		w.b = append(w.b, h.kinds, h.ring)
 		w.int(h.lastT)
 		w.float(h.lastV)
 		w.int(int64(h.head))
@@ -125,8 +130,11 @@ func (s *Stream) AppendState(dst []byte) []byte {
 		if w.first(groups, h.group) {
 			g := &s.groups[h.group]
 			w.b = append(w.b, g.print[:]...)
+			w.b = binary.LittleEndian.AppendUint64(w.b, g.kin)
+			w.int(g.firstT)
 			w.num(int(g.replica))
 			w.int(g.lastT)
+			g.chain.append(&w)
 		}
 		if w.first(targets, d.target) {
 			g := &s.targets[d.target]
@@ -140,6 +148,12 @@ func (s *Stream) AppendState(dst []byte) []byte {
 			w.num(int(b.leaf))
 			w.set(set, c.table, b.static)
 			w.set(set, c.table, b.ls)
+		}
+		if d.watch != none {
+			x := &s.watchers[d.watch]
+			w.num(int(x.object + 1))
+			w.word(x.sub)
+			w.word(x.fact)
 		}
 		for k := h.kinds; k != 0; k &= k - 1 {
 			w.ring(s.ring(h, k&-k))
@@ -241,6 +255,7 @@ func (c *cluster) append(w *stateWriter) {
 		w.word(c.hosts[k].uname)
 		w.int(c.hosts[k].firstT)
 	}
+	c.changes.append(w)
 }
 
 func sortedNames[V any](m map[name2]V) []name2 {
@@ -275,8 +290,8 @@ func (s *Stream) RestoreState(b []byte) error {
 	fresh := &Stream{opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName, input: s.input}
 	fresh.clear()
 	r := &stateReader{b: b[len(stateMagic):]}
-	if v := r.num(math.MaxInt32); r.err == nil && v != stateVersion {
-		return fmt.Errorf("%w: version %d is not known, this program writes %d", ErrState, v, stateVersion)
+	if r.version = r.num(math.MaxInt32); r.err == nil && (r.version < 1 || r.version > stateVersion) {
+		return fmt.Errorf("%w: version %d is not known, this program writes %d", ErrState, r.version, stateVersion)
 	}
 	fresh.restore(r)
 	if r.err != nil {
@@ -294,6 +309,12 @@ func (s *Stream) RestoreState(b []byte) error {
 
 func (s *Stream) restore(r *stateReader) {
 	same := r.print() == s.signature()
+	was := s.readRules(r)
+	if r.err != nil || same && !was.all(s) {
+		r.fail()
+		return
+	}
+	was.same = same && r.version == stateVersion
 	s.nowMs, s.eventMs = r.time(), r.time()
 	counters := s.stats.counters()
 	for i := range r.count(1) {
@@ -327,75 +348,78 @@ func (s *Stream) restore(r *stateReader) {
 			return
 		}
 	}
-	s.restoreSignals(r)
+	s.restoreSignals(r, was)
 	if r.err != nil {
 		return
 	}
-	if !same {
-		for _, c := range s.clusters {
-			c.restart()
-		}
-		return
-	}
 	for _, c := range s.clusters {
-		for i := range c.rules {
-			form := r.int()
-			c.rules[i].form, c.rules[i].series = int(form), r.num(math.MaxInt32)
+		for _, i := range was.rules {
+			form, n := r.int(), r.num(math.MaxInt32)
+			if i == none {
+				continue
+			}
+			c.rules[i].form, c.rules[i].series = int(form), n
 			if form < -1 || form >= int64(len(s.rules[i].forms)) {
-				r.fail()
-				return
+				if was.same {
+					r.fail()
+					return
+				}
+				c.rules[i].form = -1 // decided anew when the next window closes
 			}
 		}
-		for i := range c.arrived {
-			c.arrived[i] = r.time()
+		for _, i := range was.metrics {
+			if t := r.time(); i != none {
+				c.arrived[i] = t
+			}
+		}
+		for _, i := range was.leaves {
+			if t := r.time(); i != none {
+				c.asked[i] = t
+			}
+		}
+		for _, leaves := range was.fresh {
+			for _, i := range leaves {
+				c.asked[i] = c.open
+			}
 		}
 	}
-	s.restoreSeries(r)
-	if r.err == nil && (len(r.b) > 0 || !s.ownersKnown()) {
+	to := s.restoreSeries(r, was)
+	if r.err == nil && (len(r.b) > 0 || !s.renumberOwners(to)) {
 		r.fail()
 	}
 	if r.err != nil {
 		return
 	}
+	if !was.same {
+		s.recount()
+	}
 	s.relist()
 }
 
-// ownersKnown reports whether every owner and node names a series that exists.
-func (s *Stream) ownersKnown() bool {
-	known := func(series uint32) bool { return series == none || int(series) < len(s.hot) }
+// renumberOwners gives owners and nodes the present numbers of their series, and reports whether each has one.
+func (s *Stream) renumberOwners(to []uint32) bool {
+	ok := true
+	renumber := func(series *uint32) {
+		if *series == none {
+			return
+		}
+		if ok = ok && int(*series) < len(to); ok {
+			*series = to[*series]
+		}
+	}
 	for _, c := range s.clusters {
 		for _, m := range []map[name2]owner{c.sets, c.jobs} {
-			for _, o := range m {
-				if !known(o.series) {
-					return false
-				}
+			for k, o := range m {
+				renumber(&o.series)
+				m[k] = o
 			}
 		}
-		for _, n := range c.nodes {
-			if !known(n.series) {
-				return false
-			}
+		for k, n := range c.nodes {
+			renumber(&n.series)
+			c.nodes[k] = n
 		}
 	}
-	return true
-}
-
-// restart makes a cluster that has lost its series wait for them as a new one does.
-func (c *cluster) restart() {
-	c.born = c.open
-	c.sweepAt = c.open + sweepMs
-	for k, o := range c.sets {
-		o.series = none
-		c.sets[k] = o
-	}
-	for k, o := range c.jobs {
-		o.series = none
-		c.jobs[k] = o
-	}
-	for k, n := range c.nodes {
-		n.series = none
-		c.nodes[k] = n
-	}
+	return ok
 }
 
 func (s *Stream) restoreSender(r *stateReader) {
@@ -476,11 +500,16 @@ func (s *Stream) restoreCluster(r *stateReader) {
 		k := r.word()
 		c.hosts[k] = &host{uname: r.word(), firstT: r.time()}
 	}
+	if r.version >= 2 {
+		s.restoreChanges(r, c)
+	} else {
+		c.changes.began = c.open // an hour to learn in
+	}
 }
 
 // restoreSignals puts back the signals whose rules still ask the same of the same kind of entity. The others are dropped: they
-// would be absent for ever.
-func (s *Stream) restoreSignals(r *stateReader) {
+// would be absent for ever, or their baseline would be of something else.
+func (s *Stream) restoreSignals(r *stateReader, was *ruleBook) {
 	rules := map[string]uint32{}
 	for i, x := range s.rules {
 		rules[x.Name] = uint32(i)
@@ -493,7 +522,11 @@ func (s *Stream) restoreSignals(r *stateReader) {
 			return
 		}
 		ri, ok := rules[name]
-		if !ok || !s.rules[ri].about(entity) {
+		if !ok || !was.keeps(ri) || !s.rules[ri].about(entity) {
+			continue
+		}
+		asked := s.rules[ri].Of(entity)
+		if asked == nil {
 			continue
 		}
 		c := s.clusters[ci]
@@ -502,7 +535,7 @@ func (s *Stream) restoreSignals(r *stateReader) {
 			r.fail()
 			return
 		}
-		sig := s.addSignal(&Signal{ID: id, Rule: s.rules[ri].Rule, Entity: entity}, ri, uint16(ci))
+		sig := s.addSignal(&Signal{ID: id, Rule: asked, Entity: entity}, ri, uint16(ci))
 		m := &s.marks[sig.Index]
 		m.members, m.at = int32(members), at
 		c.order = append(c.order, sig.Index)
@@ -525,53 +558,70 @@ func (r *ruleForms) about(entity series.Labels) bool {
 	return false
 }
 
-func (s *Stream) restoreSeries(r *stateReader) {
+// restoreSeries returns the present number of each series of the state, none for those that no rule needs any more.
+func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 	n := r.count(40)
+	to = make([]uint32, 0, n)
 	sets := make([][]uint32, len(s.clusters))
 	var groups, targets []uint32
 	s.hot, s.cold = make([]tracked, 0, n), make([]cold, 0, n)
-	for id := range uint32(n) {
+	for range n {
+		id := uint32(len(s.hot))
 		var h tracked
-		d := cold{print: r.print(), metric: uint32(r.num(len(s.metrics) - 1))}
+		d := cold{print: r.print(), metric: r.present(was.metrics)}
 		h.cluster, d.sender = uint16(r.num(len(s.clusters)-1)), uint16(r.num(len(s.senders)-1))
 		if r.err != nil || s.withPrint(d.print) != none {
 			r.fail()
-			return
+			return nil
 		}
 		c := s.clusters[h.cluster]
 		set := &sets[h.cluster]
 		d.own, d.member, d.place = r.set(set, c.table), r.set(set, c.table), r.set(set, c.table)
 		if d.pod = r.number(); d.pod != none && int(d.pod) >= len(c.pods) || d.own == none || d.member == none || d.place == none {
 			r.fail()
-			return
+			return nil
 		}
-		d.podNext, d.native = none, none
+		d.podNext, d.watch, d.native = none, none, none
 		h.replica = uint16(r.num(replicasMax))
-		h.flags, h.kinds, h.ring = r.byte(), r.byte(), r.byte()
+		if r.version < 4 {
+			h.flags = uint16(r.byte()) & (flagNative - 1)
+		} else {
+			h.flags = uint16(r.num(flagsAll))
+		}
+		h.kinds, h.ring = r.byte(), r.byte()
 		h.lastT, h.lastV = r.time(), r.float()
 		h.head, h.stepMs = uint32(min(r.time(), timeMax/windowMs)), uint32(r.num(math.MaxInt32))
 		h.anchor = uint32(r.num(math.MaxUint32))
 		empty := h.kinds == 0 && h.flags&flagNative == 0
 		if h.kinds >= 1<<kinds || !empty && h.ring != shortRing && h.ring != longRing || empty != (h.flags&flagQuiet != 0) {
 			r.fail()
-			return
+			return nil
 		}
 		h.group = s.restoreGroup(r, &groups)
+		if r.version < 4 {
+			h.group = none // of buckets only, under another name: resolve puts the series into that of its histogram
+		}
 		d.target = s.restoreTarget(r, &targets)
 		d.binds = uint32(len(s.binds))
 		for range r.count(3) {
-			b := bind{series: id, leaf: uint32(r.num(len(s.leaves) - 1)), static: r.set(set, c.table), ls: r.set(set, c.table)}
-			if r.err != nil || b.static == none {
+			b := bind{series: id, leaf: r.present(was.leaves), static: r.set(set, c.table), ls: r.set(set, c.table)}
+			if r.err != nil || b.static == none && b.ls != none {
 				r.fail()
-				return
+				return nil
+			}
+			if b.leaf == none {
+				continue
 			}
 			lp := s.leaves[b.leaf]
 			if lp.metric != d.metric || lp.kinds&^h.kinds != 0 || lp.ring > h.ring || d.nbinds == math.MaxUint16 {
 				r.fail()
-				return
+				return nil
 			}
 			s.binds = append(s.binds, b)
 			d.nbinds++
+		}
+		if h.flags&flagWatch != 0 && !s.restoreWatcher(r, c, &d) {
+			return
 		}
 		h.cells = uint32(len(s.cells))
 		for range kindsOf(h.kinds) {
@@ -586,12 +636,21 @@ func (s *Stream) restoreSeries(r *stateReader) {
 			s.buckets += s.natives[d.native].room()
 		}
 		if r.err != nil {
-			return
+			return nil
 		}
+		if !was.same && !s.refit(&h, &d, was) {
+			s.cells, s.binds = s.cells[:h.cells], s.binds[:d.binds]
+			s.dropNative(&d)
+			s.senders[d.sender].forget(c.own(&d))
+			to = append(to, none)
+			continue
+		}
+		to = append(to, id)
 		s.hot = append(s.hot, h)
 		s.cold = append(s.cold, d)
 		s.index(id)
 	}
+	return to
 }
 
 func (s *Stream) restoreGroup(r *stateReader, known *[]uint32) uint32 {
@@ -607,8 +666,10 @@ func (s *Stream) restoreGroup(r *stateReader, known *[]uint32) uint32 {
 	if _, ok := s.groupAt[p]; ok {
 		r.fail()
 	}
-	g := s.bucketSet(p)
+	g := s.bucketSet(p, r.uint64())
+	s.groups[g].firstT = r.time()
 	s.groups[g].replica, s.groups[g].lastT = uint16(r.num(replicasMax)), r.time()
+	s.groups[g].chain.restore(r)
 	*known = append(*known, g)
 	return g
 }
@@ -734,9 +795,10 @@ func (w *stateWriter) ring(cells []float64) {
 
 // stateReader reads the parts of a state. After the first fault it gives zeros and keeps the error.
 type stateReader struct {
-	b     []byte
-	words []string
-	err   error
+	b       []byte
+	words   []string
+	version int
+	err     error
 }
 
 func (r *stateReader) fail() {

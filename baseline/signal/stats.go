@@ -43,7 +43,13 @@ type Stats struct {
 	OverSignals int64 // values not given because the limit of signals was reached
 	Conflicts   int64 // values not given because two series matched where one may
 	Undefined   int64 // values not given because they are no number: a division by zero, a quantile of nothing
+	Disabled    int64 // values not given because an override switches their signal off
 	Evicted     int64 // series forgotten after an hour without samples, with spellings of them
+	Retired     int64 // signals dropped after StreamOptions.RetireMs without a value
+
+	Changes     int64 // changes told: events, not samples
+	ChangesHeld int64 // changes not told: part of a rollout that was told, or of an object that changes all the time
+	OverObjects int64 // series whose object is not watched for changes because there are too many
 
 	PerSeriesBytes int // memory of a tracked series, without label strings
 }
@@ -99,7 +105,7 @@ func (s *Stream) Stats() Stats {
 	st.Series, st.SeriesMax = len(s.keys), s.opts.MaxSeries
 	st.Tracked = len(s.hot)
 	st.Evicted += s.unspelt
-	st.Signals, st.SignalsMax = len(s.signals), s.opts.MaxSignals
+	st.Signals, st.SignalsMax = len(s.signalAt), s.opts.MaxSignals
 	st.PerSeriesBytes = perSeries
 	byRule := make([]int, len(s.clusters)*len(s.rules))
 	for _, m := range s.marks {
@@ -275,6 +281,7 @@ var counted = func() (out []*metrics.Counter) {
 	for _, name := range []string{"samples", "samples_needed", "samples_ignored", "samples_duplicate", "samples_late", "samples_out_of_order",
 		"samples_replica", "samples_future", "samples_refused", "samples_stale", "samples_unusable", "histograms", "resets", "takeovers",
 		"series_bad", "samples_over_series", "values_incomplete", "values_few_events", "values_over_signals", "series_evicted",
+		"values_disabled", "signals_retired", "changes", "changes_held", "objects_over",
 		"histograms_unused", "values_conflicting", "values_undefined"} {
 		out = append(out, metrics.NewCounter("wrackline_signal_"+name+"_total"))
 	}

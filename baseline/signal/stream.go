@@ -15,11 +15,12 @@ import (
 const (
 	SeriesDefault  = 1_000_000
 	SignalsDefault = 200_000
-	GraceDefault   = int64(90_000)  // ms
-	GraceMax       = int64(150_000) // ms: the rings hold three windows beyond the open one
-	ClustersMax    = 1000           // clusters in a stream; series of further ones are refused
-	sendersMax     = 1000           // senders told apart in Stats; further ones are counted as one
-	replicasMax    = 4096           // replica names told apart; further ones are one
+	GraceDefault   = int64(90_000)              // ms
+	GraceMax       = int64(150_000)             // ms: the rings hold three windows beyond the open one
+	RetireDefault  = int64(15 * 24 * 3_600_000) // ms
+	ClustersMax    = 1000                       // clusters in a stream; series of further ones are refused
+	sendersMax     = 1000                       // senders told apart in Stats; further ones are counted as one
+	replicasMax    = 4096                       // replica names told apart; further ones are one
 	defaultCluster = "default"
 )
 
@@ -35,6 +36,8 @@ type StreamOptions struct {
 	MaxSignals int
 	// GraceMs is how long a window waits for slow senders, in event time and by the receive clock; 0 = GraceDefault, at most GraceMax.
 	GraceMs int64
+	// RetireMs is for how long a signal without a value is kept, in event time; 0 = RetireDefault.
+	RetireMs int64
 	// ClusterLabels name the labels that hold a cluster's name, best first; nil = cluster, k8s_cluster, cluster_name, k8s.cluster.name.
 	ClusterLabels []string
 	// ReplicaLabels name the labels by which HA replicas differ, best first; nil = __replica__, prometheus_replica.
@@ -69,13 +72,17 @@ type Stream struct {
 	prints   index32
 	groups   []bucketSet
 	groupAt  map[print]uint32
-	groupNo  []uint32 // free numbers
+	groupNo  []uint32         // free numbers
+	kin      map[uint64]int32 // most buckets of a set, by bucketSet.kin; of the window that closes
 	targets  []target
 	targAt   map[uint64]uint32
 	targNo   []uint32
 	natives  []native
 	nativeNo []uint32 // free numbers
 	buckets  int      // that natives have room for
+
+	watchers []watcher // what watched series say, in order of registration
+	objects  int       // watched in all clusters
 
 	clusters  []*cluster
 	clusterAt map[string]uint16
@@ -84,7 +91,8 @@ type Stream struct {
 	replicas  []string // id → name; 0 is no replica label
 	replicaAt map[string]uint16
 
-	signals  []*Signal
+	signals  []*Signal // by Signal.Index; nil = free
+	signalNo []uint32  // free numbers
 	signalAt map[string]*Signal
 	marks    []mark // by Signal.Index
 
@@ -107,6 +115,7 @@ type Stream struct {
 	raw      []Observation
 	out      []Observation
 	tops     []Member
+	changes  []Change
 	result   []element
 	current  evaluation
 	input    evalInput
@@ -155,11 +164,37 @@ type leafPlan struct {
 	selector uint32 // number of what is selected, the same for leaves that differ in keep only
 }
 
+// flags returns what a series is when the leaf selects it.
+func (lp *leafPlan) flags() (f uint16) {
+	if lp.stands {
+		f |= flagNative
+	}
+	if lp.bucket {
+		f |= flagBucket
+	}
+	return f
+}
+
+// histogram returns the histogram that a series which the leaf selects belongs to, "" for none; known is what other leaves say.
+func (lp *leafPlan) histogram(known string) string {
+	switch {
+	case lp.stands:
+		return lp.name
+	case lp.base != "":
+		return lp.base
+	case lp.bucket && known == "":
+		return strings.TrimSuffix(lp.name, "_bucket")
+	}
+	return known
+}
+
 // metric is a metric name that a rule or identity needs.
 type metric struct {
 	name     string
 	leaves   []uint32
 	identity identityKind
+	watch    watchKind
+	family   uint8 // of the watched metrics
 }
 
 // NewStream returns a stream that has seen nothing. closed is called for every closed window, within Apply, in order of time for
@@ -175,6 +210,9 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 		o.GraceMs = GraceDefault
 	}
 	o.GraceMs = min(o.GraceMs, GraceMax)
+	if o.RetireMs <= 0 {
+		o.RetireMs = RetireDefault
+	}
 	if o.ClusterLabels == nil {
 		o.ClusterLabels = []string{"cluster", "k8s_cluster", "cluster_name", "k8s.cluster.name"}
 	}
@@ -191,6 +229,10 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 	s.clear()
 	for name, kind := range identityMetrics {
 		s.metric(name).identity = kind
+	}
+	for name, kind := range watchedMetrics {
+		m := s.metric(name)
+		m.watch, m.family = kind, families[name]
 	}
 	slices.SortFunc(s.metrics, func(a, b *metric) int { return strings.Compare(a.name, b.name) })
 	for i, m := range s.metrics {
@@ -250,7 +292,7 @@ func (s *Stream) clear() {
 	*s = Stream{
 		opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
 		input:   evalInput{shared: s.input.shared},
-		groupAt: map[print]uint32{}, targAt: map[uint64]uint32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
+		groupAt: map[print]uint32{}, kin: map[uint64]int32{}, targAt: map[uint64]uint32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
 		replicas: []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
 	}
 	s.keyTab.reset(0)
@@ -334,7 +376,7 @@ func (s *Stream) leaf(l *leaf, specs map[string]uint32, stands bool) uint32 {
 	return i
 }
 
-// Signals returns all signals by their Index. The slice is borrowed and must not be changed.
+// Signals returns all signals by their Index; nil is a number that is free. The slice is borrowed and must not be changed.
 func (s *Stream) Signals() []*Signal { return s.signals }
 
 // Apply folds one request and closes the windows that are complete with it. Every sample counts once in the result.
@@ -565,6 +607,9 @@ func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
 		return none, nil
 	}
 	if id := s.withPrint(p); id != none {
+		if s.unresolved(&s.cold[id]) {
+			s.resolve(id, l)
+		}
 		return id, nil
 	}
 	return s.register(l, p, mi, from, own)
@@ -576,7 +621,8 @@ func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own 
 	snd := s.senders[from]
 	view := labelView{l: l, cluster: snd.home(s, own)}
 	first := uint32(len(s.binds))
-	var kinds, ring, flags uint8
+	var kinds, ring uint8
+	var flags uint16
 	base := "" // of the histogram that the series belongs to
 	for _, li := range m.leaves {
 		lp := s.leaves[li]
@@ -586,20 +632,10 @@ func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own 
 		s.binds = append(s.binds, bind{leaf: li, ls: none})
 		kinds |= lp.kinds
 		ring = max(ring, lp.ring)
-		switch {
-		case lp.stands:
-			flags |= flagNative
-			base = m.name
-		case lp.base != "":
-			base = lp.base
-		case lp.bucket && base == "":
-			base = strings.TrimSuffix(m.name, "_bucket")
-		}
-		if lp.bucket {
-			flags |= flagBucket
-		}
+		flags |= lp.flags()
+		base = lp.histogram(base)
 	}
-	if uint32(len(s.binds)) == first && m.identity == notIdentity {
+	if uint32(len(s.binds)) == first && m.identity == notIdentity && m.watch == notWatched {
 		return none, nil
 	}
 	if len(s.hot) >= s.opts.MaxSeries {
@@ -625,9 +661,9 @@ func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own 
 		s.cells = append(s.cells, math.NaN())
 	}
 	if base != "" {
-		h.group = s.bucketSet(s.printOfHistogram(snd.fixed, l, base))
+		h.group = s.bucketSet(s.printOfHistogram(snd.fixed, l, base), kinOf(&view, base))
 	}
-	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none, native: none}
+	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none, watch: none, native: none}
 	if kinds&kindIncrease != 0 || flags&flagNative != 0 {
 		d.target = s.target(c, m, &view)
 	}
@@ -679,7 +715,7 @@ func kindsOf(k uint8) (n int) {
 	return n
 }
 
-func (s *Stream) bucketSet(p print) uint32 {
+func (s *Stream) bucketSet(p print, kin uint64) uint32 {
 	g, ok := s.groupAt[p]
 	if !ok {
 		if n := len(s.groupNo); n > 0 {
@@ -689,7 +725,7 @@ func (s *Stream) bucketSet(p print) uint32 {
 			g = uint32(len(s.groups))
 			s.groups = append(s.groups, bucketSet{})
 		}
-		s.groups[g] = bucketSet{print: p, native: none}
+		s.groups[g] = bucketSet{print: p, native: none, kin: kin}
 		s.groupAt[p] = g
 	}
 	s.groups[g].refs++
@@ -761,7 +797,7 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 		s.newest(c, x.T)
 	}
 	if x.V-x.V != 0 { // NaN or ±Inf
-		s.odd(c, h, x)
+		s.odd(c, id, h, x)
 		return
 	}
 	if x.T <= c.open-windowMs {
@@ -772,10 +808,7 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 	}
 	var base int64
 	if h.lastT == 0 {
-		base = s.begin(c, id, x.T)
-		if base == 0 && x.T <= c.born+windowMs {
-			h.anchor = uint32(x.T / 1000) // it is only we who are new
-		}
+		base = s.first(c, id, h, x.T)
 	} else if d := x.T - h.lastT; d < stepMax {
 		h.step(d)
 		if h.flags&flagSecond == 0 {
@@ -785,10 +818,20 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 	if h.kinds != 0 {
 		s.record(h, x, base)
 	}
+	if h.flags&flagWatch != 0 {
+		s.heard(c, id, h, x)
+	}
+	before := h.lastT
 	h.lastT, h.lastV = x.T, x.V
 	if h.group != none {
 		g := &s.groups[h.group]
 		g.lastT = max(g.lastT, x.T)
+		if h.flags&flagBucket != 0 {
+			if g.firstT == 0 {
+				g.firstT = x.T
+			}
+			g.chain.add(before, x.T)
+		}
 	}
 	if h.flags&(flagLive|flagPast|flagStale|flagQuiet) != flagLive|flagPast {
 		c.alive(h)
@@ -813,7 +856,20 @@ func (s *Stream) second(id uint32, h *tracked, d int64) {
 	}
 }
 
-// begin handles the first sample of a series and returns since when it is to be counted from zero, 0 = it is not.
+// first handles the first sample of a series, at t, and returns since when it is to be counted from zero, 0 = it is not: then it may
+// have been there before.
+func (s *Stream) first(c *cluster, id uint32, h *tracked, t int64) int64 {
+	base := s.begin(c, id, t)
+	if a := s.asked(c, &s.cold[id]); a != 0 && t <= a+askedYoungMs {
+		base = 0
+		h.anchor = uint32(t / 1000)
+	} else if base == 0 && t <= c.born+windowMs {
+		h.anchor = uint32(t / 1000) // it is only we who are new
+	}
+	return base
+}
+
+// begin notes the first sample of a series and returns since when it is to be counted from zero, 0 = it is not.
 func (s *Stream) begin(c *cluster, id uint32, t int64) int64 {
 	d := &s.cold[id]
 	if d.pod != none {
@@ -839,7 +895,7 @@ func (s *Stream) begin(c *cluster, id uint32, t int64) int64 {
 }
 
 // odd handles a value that is no number: a stale marker ends the series, anything else is written and not used.
-func (s *Stream) odd(c *cluster, h *tracked, x *series.Sample) {
+func (s *Stream) odd(c *cluster, id uint32, h *tracked, x *series.Sample) {
 	if !series.IsStale(x.V) {
 		s.stats.Unusable++
 		if x.T >= c.open && h.flags&(flagLive|flagPast) == flagLive {
@@ -851,6 +907,9 @@ func (s *Stream) odd(c *cluster, h *tracked, x *series.Sample) {
 	s.stats.Stale++
 	if h.lastT == 0 || h.flags&flagStale != 0 {
 		return
+	}
+	if h.flags&flagWatch != 0 {
+		s.unheard(c, id, x.T)
 	}
 	s.end(h, x.T)
 	h.flags |= flagStale

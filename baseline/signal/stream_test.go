@@ -72,6 +72,9 @@ func (r *recorder) closed(w *Window) {
 		r.values[o.Signal.ID][w.End] = o.Value
 		r.members[o.Signal.ID][w.End] = o.Members
 	}
+	for _, c := range w.Changes {
+		fmt.Fprintf(&b, "\n%d %s %v %s %v", c.T, c.Kind, c.Entity, c.Text(), c.Works)
+	}
 	r.windows = append(r.windows, b.String())
 }
 

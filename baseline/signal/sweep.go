@@ -22,7 +22,8 @@ func (s *Stream) sweep() {
 	for id := range s.hot {
 		h, d := &s.hot[id], &s.cold[id]
 		c := s.clusters[h.cluster]
-		dead := h.lastT <= due[h.cluster] && due[h.cluster] != 0
+		dead := h.lastT <= due[h.cluster] && due[h.cluster] != 0 ||
+			d.nbinds == 0 && s.metrics[d.metric].identity == notIdentity // no rule needs it any more
 		if snd := s.senders[d.sender]; !dead && moved[d.sender] {
 			dead = snd.home(s, c.own(d)) != c.name
 		}
@@ -58,6 +59,7 @@ func (s *Stream) sweep() {
 		s.closeRanks(to, kept)
 	}
 	s.sweepKeys(to)
+	s.retire()
 	for i, c := range s.clusters {
 		if due[i] != 0 || int(kept) < len(to) {
 			c.sweep(s, to)
@@ -75,7 +77,7 @@ func (c *cluster) own(d *cold) string {
 
 // closeRanks moves the series that stay to their new numbers.
 func (s *Stream) closeRanks(to []uint32, kept uint32) {
-	var cells, binds uint32
+	var cells, binds, watchers uint32
 	for id := range s.hot {
 		if to[id] == none {
 			continue
@@ -91,9 +93,16 @@ func (s *Stream) closeRanks(to []uint32, kept uint32) {
 			s.binds[binds].series = to[id]
 			binds++
 		}
+		if d.watch != none { // in the order of series, so that nothing is overwritten before it has moved
+			s.watchers[watchers] = s.watchers[d.watch]
+			d.watch = watchers
+			watchers++
+		}
 		s.hot[to[id]], s.cold[to[id]] = h, d
 	}
 	s.hot, s.cold, s.cells, s.binds = s.hot[:kept], s.cold[:kept], s.cells[:cells], s.binds[:binds]
+	clear(s.watchers[watchers:])
+	s.watchers = s.watchers[:watchers]
 	s.relist()
 	s.prints.reset(len(s.cold))
 	for i := range s.cold {
@@ -108,7 +117,7 @@ func (s *Stream) relist() {
 		for i := range c.lists {
 			c.lists[i] = c.lists[i][:0]
 		}
-		c.live, c.past = 0, 0
+		c.live, c.past, c.mixed = 0, 0, false
 		for i := range c.pods {
 			c.pods[i].first = none
 		}
@@ -124,7 +133,9 @@ func (s *Stream) relist() {
 			s.groups[h.group].native = uint32(id)
 		}
 		for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
-			c.lists[s.binds[i].leaf] = append(c.lists[s.binds[i].leaf], i)
+			if b := &s.binds[i]; b.static != none {
+				c.lists[b.leaf] = append(c.lists[b.leaf], i)
+			}
 		}
 		if h.flags&flagLive != 0 {
 			c.live++
@@ -197,6 +208,7 @@ func (c *cluster) sweep(s *Stream, to []uint32) {
 		}
 	}
 	c.sweepPods(s)
+	c.sweepChanges(s)
 	for k, w := range c.workloads {
 		if w.pods == 0 && w.lastT <= c.open-workloadKeepMs {
 			delete(c.workloads, k)

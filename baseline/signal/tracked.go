@@ -41,14 +41,16 @@ var endMark = series.StaleNaN
 
 // Flags of a tracked series.
 const (
-	flagStale  uint8 = 1 << iota // ended by a stale marker
-	flagLive                     // counted in cluster.live
-	flagPast                     // counted in cluster.past: has a sample at or after the end of the cluster's open window
-	flagQuiet                    // has no ring: kept for identity only, and never waited for
-	flagPlaced                   // its node follows from its instance, so it must be looked at when nodes become known
-	flagSecond                   // has sent two samples
-	flagNative                   // a leaf reads its native histograms
-	flagBucket                   // a classic bucket: counts with the others of its set or not at all
+	flagStale  uint16 = 1 << iota // ended by a stale marker
+	flagLive                      // counted in cluster.live
+	flagPast                      // counted in cluster.past: has a sample at or after the end of the cluster's open window
+	flagQuiet                     // has no ring: kept for identity only, and never waited for
+	flagPlaced                    // its node follows from its instance, so it must be looked at when nodes become known
+	flagSecond                    // has sent two samples
+	flagWatch                     // speaks of a watched object
+	flagNative                    // a leaf reads its native histograms
+	flagBucket                    // a classic bucket: counts with the others of its set or not at all
+	flagsAll   = 1<<iota - 1
 )
 
 // tracked is what a sample touches of a series that a rule needs: 48 bytes, in order of registration.
@@ -62,9 +64,9 @@ type tracked struct {
 	anchor  uint32  // Unix seconds since which it has been known without a gap, when it may have been there before; 0 = it was not
 	cluster uint16
 	replica uint16 // whose samples are taken; of a bucket the group's counts
+	flags   uint16
 	kinds   uint8
 	ring    uint8 // windows in a ring
-	flags   uint8
 }
 
 // cold is the rest of a tracked series: what it is.
@@ -80,6 +82,7 @@ type cold struct {
 	pod     uint32 // in cluster.pods, none
 	podNext uint32 // next series of the pod, none
 	target  uint32 // in Stream.targets, none
+	watch   uint32 // in Stream.watchers, none
 	native  uint32 // in Stream.natives, none
 }
 
@@ -134,8 +137,12 @@ type bucketSet struct {
 	native  uint32 // the series that sends it natively, none
 	replica uint16
 	lastT   int64 // newest sample of any bucket
-	stamp   int64 // end of the window for which lo and hi were made
-	lo, hi  int64 // oldest and newest last sample of the live buckets
+	chain   chain
+	stamp   int64  // end of the window for which lo and hi were made
+	lo, hi  int64  // oldest and newest last sample of the buckets
+	n       int32  // buckets then
+	kin     uint64 // sets of one metric and job: they have as many buckets
+	firstT  int64  // first sample of any bucket
 }
 
 // target is one metric of one scraped thing. It says whether a new series of it can be counted from zero.

@@ -28,7 +28,6 @@ import (
 type app struct {
 	dir     string
 	log     *slog.Logger
-	packs   []*signal.Pack
 	store   *store.Store
 	journal *journal.Journal
 	engine  *baseline.Engine
@@ -43,6 +42,7 @@ type app struct {
 	file       string // of the configuration; "" = none
 	reloadMu   sync.Mutex
 	cfg        atomic.Pointer[config]
+	packs      atomic.Pointer[[]*signal.Pack]
 	door       atomic.Pointer[ingest.Handler]
 	outbox     atomic.Pointer[notify.Outbox]
 	stopOutbox func()                                 // ends the outbox's Run and waits for it; guarded by reloadMu
@@ -70,10 +70,11 @@ func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("storage path: %w", err)
 	}
-	var err error
-	if a.packs, err = cfg.packs(); err != nil {
+	packs, err := cfg.packs()
+	if err != nil {
 		return nil, err
 	}
+	a.packs.Store(&packs)
 	a.store, err = store.Open(filepath.Join(dir, "wrackline.db"), store.Options{
 		Logger: log, MaxBytes: int64(cfg.Storage.MaxSize), RetentionMs: time.Duration(cfg.Storage.Retention).Milliseconds()})
 	if err != nil {
@@ -97,27 +98,14 @@ func (a *app) open() error {
 	if err := a.setDoor(cfg); err != nil {
 		return err
 	}
-	rules := map[string]*signal.Rule{}
-	for _, p := range a.packs {
-		for _, r := range p.Rules {
-			rules[r.Name] = r
-		}
-	}
-	for _, t := range cfg.Track {
-		r, err := t.rule().Rule()
-		if err != nil {
-			return fmt.Errorf("track %q: %w", t.Name, err)
-		}
-		rules[r.Name] = r
+	packs := *a.packs.Load()
+	rules, err := cfg.rules(packs)
+	if err != nil {
+		return err
 	}
 	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
-		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) },
-		Rule: func(name string) *signal.Rule { return rules[name] }})
-	a.engine, err = baseline.New(baseline.Options{
-		Stream: signal.StreamOptions{Packs: a.packs, Track: cfg.trackRules(), MaxSeries: cfg.Signals.SeriesMax,
-			MaxSignals: cfg.Signals.SignalsMax, GraceMs: time.Duration(cfg.Signals.Grace).Milliseconds(),
-			DefaultCluster: cfg.Signals.DefaultCluster},
-		Location: loc, Recorder: a.store.Recorder(), Sink: a.manager})
+		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Rule: rules})
+	a.engine, err = baseline.New(baseline.Options{Stream: cfg.streamOptions(packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager})
 	if err != nil {
 		return err
 	}
@@ -233,21 +221,32 @@ func (a *app) Append(ctx context.Context, raw *ingest.Raw, b *series.Batch) (ser
 func (a *app) checkpoint() error {
 	a.checkpointMu.Lock()
 	defer a.checkpointMu.Unlock()
+	a.fold.Lock()
+	c := a.freeze()
+	a.fold.Unlock()
+	return a.save(c)
+}
+
+// freeze takes the fold's state for a checkpoint. It is called under the fold's lock, and save after it, both under checkpointMu.
+func (a *app) freeze() store.Checkpoint {
 	begun := time.Now()
 	c := store.Checkpoint{AtMs: begun.UnixMilli(), Sections: map[string][]byte{}}
 	c.Models = a.engine.Models
-	a.fold.Lock()
 	c.Pos = a.engine.Pos()
 	c.Sections[sectionStream] = a.engine.AppendStream(nil)
 	c.Sections[sectionVerdicts] = a.engine.AppendView(nil)
 	c.Sections[sectionAlerting] = a.manager.AppendState(nil)
 	c.Freeze()
 	a.engine.Publish()
-	a.fold.Unlock()
-	held := time.Since(begun)
+	foldHeldSeconds.Update(time.Since(begun).Seconds())
+	return c
+}
+
+// save writes a checkpoint.
+func (a *app) save(c store.Checkpoint) error {
+	begun := time.Now()
 	err := a.store.Save(c)
 	checkpointSeconds.Update(time.Since(begun).Seconds())
-	foldHeldSeconds.Update(held.Seconds())
 	if err != nil {
 		checkpointsFailed.Inc()
 		text := err.Error()

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -34,6 +36,8 @@ type config struct {
 	Alerting  alertingConfig    `yaml:"alerting"`
 	Receivers []notify.Receiver `yaml:"receivers"`
 	Storage   storageConfig     `yaml:"storage"`
+
+	place func(path string) string // where a YAML path stands in the file, as file:line:column; nil = there is none
 }
 
 type ingestConfig struct {
@@ -63,6 +67,47 @@ type signalsConfig struct {
 type packsConfig struct {
 	Files   []string `yaml:"files"`   // further packs
 	Disable []string `yaml:"disable"` // signal names or globs
+	// Overrides change rules of packs; they apply in order.
+	Overrides []overrideConfig `yaml:"overrides"`
+}
+
+type overrideConfig struct {
+	Match    string            `yaml:"match"` // a glob of signal names
+	Where    map[string]string `yaml:"where"` // label: regular expression; with severity and enabled only
+	Severity string            `yaml:"severity"`
+	Enabled  *bool             `yaml:"enabled"`
+	Effect   struct {
+		Abs    *float64 `yaml:"abs"`
+		Rel    *float64 `yaml:"rel"`
+		Events *float64 `yaml:"events"`
+	} `yaml:"effect"`
+	For duration `yaml:"for"`
+}
+
+// overrides returns the overrides in the engine's words.
+func (c *config) overrides() ([]signal.Override, error) {
+	out := make([]signal.Override, len(c.Packs.Overrides))
+	for i, o := range c.Packs.Overrides {
+		d := time.Duration(o.For)
+		if d%time.Minute != 0 || d > 2*time.Hour {
+			return nil, c.overrideError(&signal.OverrideError{Index: i, Field: "for", Msg: "want whole minutes up to 2h"})
+		}
+		out[i] = signal.Override{Match: o.Match, Where: o.Where, Severity: signal.Severity(o.Severity), Enabled: o.Enabled,
+			EffectAbs: o.Effect.Abs, EffectRel: o.Effect.Rel, EffectEvents: o.Effect.Events, Persist: int(d / time.Minute)}
+	}
+	return out, nil
+}
+
+// overrideError says where in the file the override stands.
+func (c *config) overrideError(err *signal.OverrideError) error {
+	at := fmt.Sprintf("packs.overrides[%d]", err.Index)
+	if err.Field != "" {
+		at += "." + err.Field
+	}
+	if c.place != nil {
+		return fmt.Errorf("%s: %s: %s", c.place("$."+at), at, err.Msg)
+	}
+	return fmt.Errorf("%s: %s", at, err.Msg)
 }
 
 type trackConfig struct {
@@ -118,10 +163,34 @@ func loadConfig(file string) (config, error) {
 	if data, err = expandEnv(data); err != nil {
 		return c, fmt.Errorf("%s: %w", file, err)
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict(), yaml.DisallowUnknownField())
-	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+	// A file of comments, or a section without a key, means the defaults; to the decoder it is null, which would empty them.
+	var sections map[string]any
+	if err := yaml.Unmarshal(data, &sections); err != nil {
 		return c, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
 	}
+	if len(sections) > 0 {
+		dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict(), yaml.DisallowUnknownField())
+		if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+			return c, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
+		}
+		d := defaultConfig()
+		for name, v := range sections {
+			if v != nil {
+				continue
+			}
+			switch name {
+			case "ingest":
+				c.Ingest = d.Ingest
+			case "signals":
+				c.Signals = d.Signals
+			case "alerting":
+				c.Alerting = d.Alerting
+			case "storage":
+				c.Storage = d.Storage
+			}
+		}
+	}
+	c.place = func(path string) string { return placeInFile(file, data, path) }
 	dir := filepath.Dir(file)
 	for i, p := range c.Packs.Files {
 		if !filepath.IsAbs(p) {
@@ -132,6 +201,33 @@ func loadConfig(file string) (config, error) {
 		return c, fmt.Errorf("%s: %w", file, err)
 	}
 	return c, nil
+}
+
+// placeInFile returns file:line:column of a YAML path, or of its nearest parent.
+func placeInFile(file string, data []byte, path string) string {
+	f, err := parser.ParseBytes(data, 0)
+	for p := path; err == nil && p != ""; p = p[:max(strings.LastIndexAny(p, ".["), 0)] {
+		at, err := yaml.PathString(p)
+		if err != nil {
+			continue
+		}
+		n, err := at.FilterFile(f)
+		if err != nil || n == nil {
+			continue
+		}
+		switch m := n.(type) { // the parser gives a mapping's colon
+		case *ast.MappingNode:
+			if !m.IsFlowStyle && len(m.Values) > 0 {
+				n = m.Values[0].Key
+			}
+		case *ast.MappingValueNode:
+			n = m.Key
+		}
+		if t := n.GetToken(); t != nil && t.Position != nil {
+			return fmt.Sprintf("%s:%d:%d", file, t.Position.Line, t.Position.Column)
+		}
+	}
+	return file
 }
 
 var envRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
@@ -172,6 +268,12 @@ func (c *config) validate() error {
 	}
 	if c.Storage.CheckpointInterval < duration(time.Second) {
 		return errors.New("storage.checkpoint_interval must be at least 1s")
+	}
+	if c.Storage.MaxSize < 64<<20 {
+		return errors.New("storage.max_size must be at least 64MiB: checkpoints fail beyond it")
+	}
+	if c.Ingest.JournalMax < 16<<20 {
+		return errors.New("ingest.journal_max must be at least 16MiB: requests are answered 503 beyond it")
 	}
 	if c.Storage.Retention < duration(48*time.Hour) {
 		return errors.New("storage.retention must be at least 2d")
@@ -233,6 +335,31 @@ func (c *config) trackRules() []signal.TrackRule {
 	return out
 }
 
+// streamOptions returns what the configuration asks of the stream.
+func (c *config) streamOptions(packs []*signal.Pack) signal.StreamOptions {
+	return signal.StreamOptions{Packs: packs, Track: c.trackRules(), MaxSeries: c.Signals.SeriesMax, MaxSignals: c.Signals.SignalsMax,
+		GraceMs: time.Duration(c.Signals.Grace).Milliseconds(), RetireMs: time.Duration(c.Storage.Retention).Milliseconds(),
+		DefaultCluster: c.Signals.DefaultCluster}
+}
+
+// rules returns a look-up of all rules by name.
+func (c *config) rules(packs []*signal.Pack) (func(name string) *signal.Rule, error) {
+	rules := map[string]*signal.Rule{}
+	for _, p := range packs {
+		for _, r := range p.Rules {
+			rules[r.Name] = r
+		}
+	}
+	for i := range c.Track {
+		r, err := c.Track[i].rule().Rule()
+		if err != nil {
+			return nil, fmt.Errorf("track %q: %w", c.Track[i].Name, err)
+		}
+		rules[r.Name] = r
+	}
+	return func(name string) *signal.Rule { return rules[name] }, nil
+}
+
 func (c *config) limits() ingest.Limits {
 	return ingest.Limits{BodyMax: int64(c.Ingest.BodyMax), DecodedMax: int64(c.Ingest.DecodedMax)}
 }
@@ -269,8 +396,8 @@ func (c *config) tokens() ([]ingest.Token, error) {
 // randomToken returns a token that nobody has.
 func randomToken() string { return rand.Text() + rand.Text() }
 
-// packs returns the embedded packs and those of the configuration, without the disabled rules.
-func (c *config) packs() ([]*signal.Pack, error) {
+// allPacks returns the embedded packs and those of the configuration, as their files have them.
+func (c *config) allPacks() ([]*signal.Pack, error) {
 	packs, err := signal.Embedded()
 	if err != nil {
 		return nil, err
@@ -284,10 +411,23 @@ func (c *config) packs() ([]*signal.Pack, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := checkSummaries(p); err != nil {
+			return nil, err
+		}
 		packs = append(packs, p)
+	}
+	return packs, nil
+}
+
+// packs returns all packs without the disabled rules, and with what the configuration overrides.
+func (c *config) packs() ([]*signal.Pack, error) {
+	packs, err := c.allPacks()
+	if err != nil {
+		return nil, err
 	}
 	matched := make([]bool, len(c.Packs.Disable))
 	for _, p := range packs {
+		p.Tests = nil // they belong to packs test
 		kept := p.Rules[:0:0]
 		for _, r := range p.Rules {
 			off := false
@@ -307,11 +447,35 @@ func (c *config) packs() ([]*signal.Pack, error) {
 			return nil, fmt.Errorf("packs.disable: no signal matches %q; wrackline packs list names them", c.Packs.Disable[i])
 		}
 	}
+	overrides, err := c.overrides()
+	if err != nil {
+		return nil, err
+	}
+	if err := signal.ApplyOverrides(packs, overrides); err != nil {
+		if oe, ok := errors.AsType[*signal.OverrideError](err); ok {
+			return nil, c.overrideError(oe)
+		}
+		return nil, err
+	}
 	return packs, nil
 }
 
 // duration is a time.Duration that also reads days: 15d.
 type duration time.Duration
+
+// MarshalYAML writes d as a person would: 90s, 5m, 36h or 15d.
+func (d duration) MarshalYAML() (any, error) {
+	t := time.Duration(d)
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
+		if t >= u.unit && t%u.unit == 0 {
+			return strconv.FormatInt(int64(t/u.unit), 10) + u.name, nil
+		}
+	}
+	return t.String(), nil
+}
 
 // UnmarshalYAML reads 90s, 5m, 36h or 15d.
 func (d *duration) UnmarshalYAML(data []byte) error {
@@ -334,6 +498,9 @@ func (d *duration) UnmarshalYAML(data []byte) error {
 
 // size is a number of bytes that reads 8MiB, 2GiB, 512KiB or a plain number.
 type size int64
+
+// MarshalYAML writes z with its unit.
+func (z size) MarshalYAML() (any, error) { return z.String(), nil }
 
 // UnmarshalYAML reads a number of bytes with an optional unit.
 func (z *size) UnmarshalYAML(data []byte) error {

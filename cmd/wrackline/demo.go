@@ -18,6 +18,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline/scenario"
+	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ui"
 )
 
@@ -152,6 +153,14 @@ func emptyDemoDir(dir string) error {
 		if _, err := os.Stat(mark); err != nil {
 			return fmt.Errorf("%s holds files that are not a demo's; name another directory with --storage.path", dir)
 		}
+		// Opening takes the lock; a demo that runs there keeps its files. Anything else that is wrong with them does not matter now.
+		s, err := store.Open(filepath.Join(dir, "wrackline.db"), store.Options{ReadOnly: true})
+		if errors.Is(err, store.ErrInUse) {
+			return fmt.Errorf("another demo runs in %s: %w", dir, err)
+		}
+		if err == nil {
+			s.Close() // read only, and about to be removed
+		}
 		for _, name := range []string{"wrackline.db", "journal"} {
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 				return err
@@ -193,7 +202,7 @@ func (d *demo) learn(ctx context.Context, w io.Writer, history time.Duration) er
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if time.Since(told) > time.Second {
+		if time.Since(told) > 3*time.Second {
 			told = time.Now()
 			share := float64(r.ReceivedMs-start) / float64(now.UnixMilli()-start)
 			text := fmt.Sprintf("learning history: %3.0f %%, %s", 100*min(share, 1), progressDate(r.ReceivedMs))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/wrackline/wrackline/baseline/eval"
@@ -65,14 +66,14 @@ func runEval(ctx context.Context, e env, args []string) error {
 		if err != nil {
 			return err
 		}
-		r, err := judgeScenarios(ctx, e.stderr, cfg, *seed, *history)
+		r, named, err := judgeScenarios(ctx, e.stderr, cfg, *seed, *history)
 		if err != nil {
 			return err
 		}
 		if *asJSON {
 			return r.WriteJSON(e.stdout)
 		}
-		_, err = io.WriteString(e.stdout, r.Table())
+		_, err = io.WriteString(e.stdout, r.Table()+changesTable(named))
 		return err
 	}
 	loc, err := time.LoadLocation(*timezone)
@@ -103,9 +104,29 @@ func runEval(ctx context.Context, e env, args []string) error {
 	return err
 }
 
+// changesTable says which of the changes that caused a fault its incident names.
+func changesTable(list []namedChange) string {
+	var b strings.Builder
+	right := 0
+	for _, n := range list {
+		if n.Place > 0 {
+			right++
+		}
+	}
+	fmt.Fprintf(&b, "changes named       %d of %d\n", right, len(list))
+	for _, n := range list {
+		if n.Place == 0 {
+			fmt.Fprintf(&b, "  %s: not named: %s\n", n.ID, n.Want)
+			continue
+		}
+		fmt.Fprintf(&b, "  %s: no. %d, %s\n", n.ID, n.Place, n.Said)
+	}
+	return b.String()
+}
+
 // judgeScenarios plays history and the fault library through the whole engine, as a Prometheus pair with four shards each sends
 // it, and scores the incidents.
-func judgeScenarios(ctx context.Context, progress io.Writer, cfg config, seed uint64, history time.Duration) (*scenario.Report, error) {
+func judgeScenarios(ctx context.Context, progress io.Writer, cfg config, seed uint64, history time.Duration) (*scenario.Report, []namedChange, error) {
 	sc := scenario.Config{Seed: seed, StartMs: scenario.Epoch + (evalHistory - history).Milliseconds(), Replicas: 2, Shards: 4}
 	faultsAt := scenario.Epoch + evalHistory.Milliseconds()
 	for _, f := range evalSchedule {
@@ -113,11 +134,11 @@ func judgeScenarios(ctx context.Context, progress io.Writer, cfg config, seed ui
 	}
 	g, err := scenario.New(sc)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	o, err := newOffline(cfg, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	last := evalSchedule[len(evalSchedule)-1]
 	end := faultsAt + (last.after + 6*time.Hour).Milliseconds()
@@ -132,11 +153,11 @@ func judgeScenarios(ctx context.Context, progress io.Writer, cfg config, seed ui
 			told = time.Now()
 			fmt.Fprintf(progress, "simulating: %3.0f %%, %s\n", 100*float64(g.Now()-sc.StartMs)/float64(end-sc.StartMs), progressDate(g.Now()))
 			if err := ctx.Err(); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
 	// The first three days are learning; what is said then is counted too, since a user would hear it.
 	rep := scenario.Score(g.Truth(), o.alarms(), scenario.ScoreOptions{FromMs: sc.StartMs, ToMs: end})
-	return &rep, nil
+	return &rep, o.namedChanges(g.Truth()), nil
 }

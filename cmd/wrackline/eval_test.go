@@ -14,8 +14,8 @@ var update = flag.Bool("update", false, "write golden files anew")
 // TestScenarios is the score sheet: what eval --scenarios prints is kept, so that every change of quality is a visible diff.
 // Run go test -tags nomsgpack -run TestScenarios ./cmd/wrackline -update to accept one.
 func TestScenarios(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute of CPU time")
+	if testing.Short() || underRace {
+		t.Skip("takes a minute of CPU time, ten under the race detector; one goroutine, so there is nothing to find")
 	}
 	t.Parallel()
 	code, out, errs := run(t, "eval", "--scenarios")

@@ -164,9 +164,16 @@ func TestReloadKeepsTheOldConfiguration(t *testing.T) {
 	if a, b := with("first-token"), with("other-token"); a != http.StatusBadRequest || b != http.StatusUnauthorized {
 		t.Fatalf("before: %d, %d", a, b)
 	}
+	if page := p.get("/status"); !strings.Contains(page, "without a valid token") {
+		t.Error("the status page does not say that a sender was refused")
+	}
 	replace("ingest: {tokens: [{token: short}]}\n")
 	if status, text := reload(); status != http.StatusInternalServerError || !strings.Contains(text, "tokens[0]") {
 		t.Errorf("a wrong file: %d, %q", status, text)
+	}
+	replace("packs:\n  overrides: [{match: dns.nothing, enabled: false}]\n")
+	if status, text := reload(); status != http.StatusInternalServerError || !strings.Contains(text, ":2:23: packs.overrides[0].match") {
+		t.Errorf("a wrong override: %d, %q", status, text)
 	}
 	if a := with("first-token"); a != http.StatusBadRequest {
 		t.Errorf("after a wrong file the old token gets %d", a)
@@ -174,8 +181,8 @@ func TestReloadKeepsTheOldConfiguration(t *testing.T) {
 	if v := p.metric("wrackline_config_last_reload_successful"); v != 0 {
 		t.Errorf("last reload successful: %g", v)
 	}
-	replace("ingest: {tokens: [{token: other-token}]}\nsignals: {grace: 30s}\n")
-	if status, text := reload(); status != http.StatusOK || !strings.Contains(text, "signals take effect at the next start") {
+	replace("ingest: {tokens: [{token: other-token}]}\nsignals: {grace: 30s}\nstorage: {retention: 20d}\n")
+	if status, text := reload(); status != http.StatusOK || !strings.Contains(text, "storage take effect at the next start") {
 		t.Errorf("a right file: %d, %q", status, text)
 	}
 	if a, b := with("first-token"), with("other-token"); a != http.StatusUnauthorized || b != http.StatusBadRequest {

@@ -17,6 +17,7 @@ var mayImport = map[string][]string{
 	"baseline/eval":     {"baseline/model"},
 	"baseline/scenario": {"baseline/series"},
 	"baseline":          {"baseline/series", "baseline/model", "baseline/signal", "baseline/store"},
+	"baseline/packtest": {"baseline", "baseline/series", "baseline/model", "baseline/signal"},
 	"ingest":            {"baseline/series", "ingest/journal"},
 	"ingest/journal":    {},
 	"alerting":          {"baseline", "baseline/series", "baseline/model", "baseline/signal"},

@@ -19,6 +19,8 @@ const loadHelp = `Sends a bounded remote-write load to a receiver on this machin
 the first sample of every series, steady = known series), latency, bytes a series. The receiver may be any that takes
 remote write 1.0; its CPU time comes from its own /metrics, or from the system with --pid.
 
+It sends a simulated cluster that calls itself wrackline-load. The receiver will learn it: use one that you can throw away.
+
   wrackline load --url http://localhost:9099/api/v1/write
   wrackline load --url http://localhost:9099/api/v1/write --series 100000 --rounds 20 --shards 8
 `
@@ -63,7 +65,7 @@ func runLoad(ctx context.Context, e env, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeMax)
 	defer cancel()
 	span := time.Duration(*rounds+1) * time.Minute
-	cfg := scenario.Config{Seed: 1, StartMs: time.Now().Add(-span).UnixMilli(), Shards: *shards, Quiet: true}
+	cfg := scenario.Config{Seed: 1, StartMs: time.Now().Add(-span).UnixMilli(), Shards: *shards, Quiet: true, Cluster: "wrackline-load"}
 	if cfg, err = scenario.ScaleTo(cfg, float64(*seriesN)/60); err != nil {
 		return err
 	}

@@ -252,6 +252,11 @@ func TestConfigErrorsNameTheirPlace(t *testing.T) {
 			t.Errorf("%s: code %d, %q; want %d and %q named", c.name, code, errs, exitFailure, c.want)
 		}
 	}
+	for _, c := range []string{"", "# nothing but comments\n", "ingest:\nsignals:\nalerting:\nstorage:\nreceivers:\n"} {
+		if code, _, errs := run(t, "check-config", file(t, "w.yml", c)); code != exitOK {
+			t.Errorf("%q: code %d, %q; every key has a default", c, code, errs)
+		}
+	}
 	code, out, errs := run(t, "check-config", file(t, "w.yml", goodConfig))
 	if code != exitOK || !strings.Contains(out, "1 track rules, 2 receivers") {
 		t.Errorf("good configuration: code %d, %q %q", code, out, errs)

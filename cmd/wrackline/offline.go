@@ -9,7 +9,6 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/scenario"
-	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 // offline is the engine and its incidents without store, journal and receivers, for replay and eval.
@@ -32,9 +31,7 @@ func newOffline(cfg config, watch func(baseline.Batch)) (*offline, error) {
 	o := &offline{watch: watch}
 	o.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
 		Emit: func(n alerting.Notification) { o.told = append(o.told, n) }})
-	o.engine, err = baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: packs, Track: cfg.trackRules(),
-		MaxSeries: cfg.Signals.SeriesMax, MaxSignals: cfg.Signals.SignalsMax, GraceMs: time.Duration(cfg.Signals.Grace).Milliseconds(),
-		DefaultCluster: cfg.Signals.DefaultCluster}, Location: loc, Sink: o})
+	o.engine, err = baseline.New(baseline.Options{Stream: cfg.streamOptions(packs), Location: loc, Sink: o})
 	return o, err
 }
 
@@ -63,6 +60,39 @@ func (o *offline) alarms() []scenario.Alarm {
 	return out
 }
 
+// namedChange is what an incident said of the change that caused a fault.
+type namedChange struct {
+	ID    string `json:"id"`     // of the fault
+	Want  string `json:"change"` // kind and object
+	Place int    `json:"place"`  // among the changes of the incident, from 1; 0 = not named
+	Said  string `json:"said,omitempty"`
+}
+
+// namedChanges looks up, for every fault that somebody's change caused, where the incidents that began with it name that change.
+func (o *offline) namedChanges(truth []scenario.Truth) []namedChange {
+	var out []namedChange
+	for _, t := range truth {
+		if t.Change == "" {
+			continue
+		}
+		n := namedChange{ID: t.ID, Want: t.Change}
+		for _, inc := range o.manager.Incidents() {
+			if inc.Opened < t.Start || inc.Opened > t.End {
+				continue
+			}
+			for k := range inc.Changes {
+				c := &inc.Changes[k]
+				near := c.T >= t.Start-2*60_000 && c.T <= t.Start+5*60_000
+				if string(c.Kind)+" "+c.Object == t.Change && near && (n.Place == 0 || k+1 < n.Place) {
+					n.Place, n.Said = k+1, c.Text()+", "+alerting.When(c.T, inc.Onset)
+				}
+			}
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
 // outsideLow reports whether the alarm of m was about a value below its band, or one on its way down.
 func outsideLow(m *alerting.Member) bool {
 	if m.SlopePerDay != 0 {
@@ -82,6 +112,7 @@ type incidentLine struct {
 	Resolved   int64    `json:"resolved,omitempty"`
 	FirstMover string   `json:"first_mover"`
 	Members    []string `json:"members"`
+	Changes    []string `json:"changes,omitempty"` // what changed just before, closest first
 	Told       int      `json:"told"`
 }
 
@@ -98,6 +129,9 @@ func writeIncidents(w io.Writer, m *alerting.Manager) error {
 			Resolved: i.Resolved, FirstMover: i.FirstMover().SignalID, Told: i.Told}
 		for k := range i.Members {
 			l.Members = append(l.Members, i.Members[k].SignalID)
+		}
+		for k := range i.Changes {
+			l.Changes = append(l.Changes, i.Changes[k].Text()+", "+alerting.When(i.Changes[k].T, i.Onset))
 		}
 		if err := e.Encode(l); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/packtest"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -19,6 +20,8 @@ const packsHelp = `Packs are files of questions ("signals") with a PromQL expres
   wrackline packs list                              every signal that is on: what it asks, whom it wakes
   wrackline packs list --json                       the same for scripts
   wrackline packs check my-pack.yaml                read a pack strictly; errors carry line and column
+  wrackline packs test my-pack.yaml                 run the pack's tests through the real engine; exit code 3 when one fails
+  wrackline packs test                              the tests of the built-in and the configured packs
   wrackline packs explain dns.servfail_ratio        expression, metrics, bounds, smallest effect, what it means
   wrackline packs explain --recording cluster.rec wl.throttle_ratio
                                                     also what it matched: series, signals, missing metrics
@@ -31,6 +34,7 @@ func runPacks(ctx context.Context, e env, args []string) error {
 	configFile := fs.String("config.file", "", "configuration `file`: further packs, disabled signals, track rules")
 	target := fs.String("url", "http://localhost:9099/api/v1/write", "remote-write-config: `URL` to send to, as Prometheus reaches it")
 	asJSON := fs.Bool("json", false, "list: JSON lines")
+	verbose := fs.Bool("v", false, "test: also list what passed, and when signals fired")
 	recording := fs.String("recording", "", "explain: also play this recording and say what matched")
 	var verb string
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -39,12 +43,22 @@ func runPacks(ctx context.Context, e env, args []string) error {
 	if err := parse(e, fs, args); err != nil {
 		return err
 	}
-	if verb == "check" {
+	switch {
+	case verb == "check":
 		return checkPacks(e, fs.Args())
+	case verb == "test" && fs.NArg() > 0:
+		return testPackFiles(e, fs.Args(), *verbose)
 	}
 	cfg, err := loadConfig(*configFile)
 	if err != nil {
 		return err
+	}
+	if verb == "test" {
+		packs, err := cfg.allPacks()
+		if err != nil {
+			return err
+		}
+		return testPacks(e, packs, *verbose)
 	}
 	packs, err := cfg.packs()
 	if err != nil {
@@ -66,9 +80,9 @@ func runPacks(ctx context.Context, e env, args []string) error {
 	case "remote-write-config":
 		return remoteWriteConfig(e, &cfg, packs, *target)
 	case "":
-		return usagef("want list, check, explain or remote-write-config")
+		return usagef("want list, check, test, explain or remote-write-config")
 	}
-	return usagef("there is no packs %q; want list, check, explain or remote-write-config", verb)
+	return usagef("there is no packs %q; want list, check, test, explain or remote-write-config", verb)
 }
 
 func listPacks(e env, packs []*signal.Pack, asJSON bool) error {
@@ -78,7 +92,7 @@ func listPacks(e env, packs []*signal.Pack, asJSON bool) error {
 		for _, p := range packs {
 			for _, r := range p.Rules {
 				if err := enc.Encode(map[string]any{"pack": p.Name, "signal": r.Name, "question": r.Question, "unit": r.Unit,
-					"severity": r.Severity, "lesson": r.Lesson, "expr": r.Exprs, "metrics": r.Metrics()}); err != nil {
+					"severity": r.Severity, "lesson": r.Lesson, "expr": r.Exprs, "metrics": r.Metrics(), "overridden": r.Overridden}); err != nil {
 					return err
 				}
 			}
@@ -93,7 +107,11 @@ func listPacks(e env, packs []*signal.Pack, asJSON bool) error {
 		}
 		fmt.Fprintf(w, "%s\tversion %d\t\t%s\n", p.Name, p.Version, p.Title)
 		for _, r := range p.Rules {
-			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", r.Name, r.Severity, r.Unit, r.Question)
+			note := ""
+			if len(r.Overridden) > 0 {
+				note = "  [overridden: " + strings.Join(r.Overridden, "; ") + "]"
+			}
+			fmt.Fprintf(w, "  %s\t%s\t%s\t%s%s\n", r.Name, r.Severity, r.Unit, r.Question, note)
 			n++
 		}
 	}
@@ -112,7 +130,7 @@ func checkPacks(e env, files []string) error {
 			var p *signal.Pack
 			if p, err = signal.LoadPack(data, f); err == nil {
 				if err = checkSummaries(p); err == nil {
-					fmt.Fprintf(e.stdout, "%s: pack %s version %d, %d signals: ok\n", f, p.Name, p.Version, len(p.Rules))
+					fmt.Fprintf(e.stdout, "%s: pack %s version %d, %d signals, %d tests: ok\n", f, p.Name, p.Version, len(p.Rules), len(p.Tests))
 					continue
 				}
 			}
@@ -121,6 +139,69 @@ func checkPacks(e env, files []string) error {
 		fmt.Fprintln(e.stdout, err)
 	}
 	if bad > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// testPackFiles runs the tests of pack files. A file that cannot be read or loaded is a finding too.
+func testPackFiles(e env, files []string, verbose bool) error {
+	var packs []*signal.Pack
+	bad := false
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err == nil {
+			var p *signal.Pack
+			if p, err = signal.LoadPack(data, f); err == nil {
+				packs = append(packs, p)
+				continue
+			}
+		}
+		bad = true
+		fmt.Fprintln(e.stdout, err)
+	}
+	err := testPacks(e, packs, verbose)
+	if bad && err == nil {
+		return errFindings
+	}
+	return err
+}
+
+// testPacks runs the tests of packs and prints a line for each pack and for each signal that did something else.
+func testPacks(e env, packs []*signal.Pack, verbose bool) error {
+	failed := false
+	for _, p := range packs {
+		results, err := packtest.Run(p)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.Origin, err)
+		}
+		bad := 0
+		for _, r := range results {
+			word := "pass"
+			switch {
+			case !r.OK:
+				word = "FAIL"
+				bad++
+			case !verbose:
+				continue
+			}
+			fmt.Fprintf(e.stdout, "%s  %s:%d  %s\n      %s %s", word, p.Origin, r.Line, r.Test, r.Signal, r.Want)
+			if r.Reason != "" {
+				fmt.Fprintf(e.stdout, ": %s", r.Reason)
+			}
+			fmt.Fprintln(e.stdout)
+		}
+		switch {
+		case len(p.Tests) == 0:
+			fmt.Fprintf(e.stdout, "%s: pack %s has no tests\n", p.Origin, p.Name)
+		case bad > 0:
+			failed = true
+			fmt.Fprintf(e.stdout, "%s: pack %s: %d of %d expectations of %d tests failed\n", p.Origin, p.Name, bad, len(results), len(p.Tests))
+		default:
+			fmt.Fprintf(e.stdout, "%s: pack %s: %d expectations of %d tests: ok\n", p.Origin, p.Name, len(results), len(p.Tests))
+		}
+	}
+	if failed {
 		return errFindings
 	}
 	return nil
@@ -172,6 +253,9 @@ func explainRule(ctx context.Context, e env, cfg config, packs []*signal.Pack, n
 		fmt.Fprintf(w, "; no value below %g events", rule.MinEvents)
 	}
 	fmt.Fprintln(w)
+	for _, o := range rule.Overridden {
+		fmt.Fprintf(w, "  overridden by the configuration: %s\n", o)
+	}
 	for i, x := range rule.Exprs {
 		if len(rule.Exprs) > 1 {
 			fmt.Fprintf(w, "  form %d:\n", i+1)
@@ -232,7 +316,8 @@ func remoteWriteConfig(e env, cfg *config, packs []*signal.Pack, target string) 
 	}
 	w := e.stdout
 	fmt.Fprintf(w, "# Add to prometheus.yml and reload Prometheus. It needs no rights: Wrackline never queries anything.\n")
-	fmt.Fprintf(w, "remote_write:\n  - url: %s\n", u)
+	fmt.Fprintf(w, "# Print it again when packs or track rules change: the list at its end names the metrics that they need.\n")
+	fmt.Fprintf(w, "remote_write:\n  - name: wrackline\n    url: %s\n", u)
 	if len(cfg.Ingest.Tokens) > 0 {
 		fmt.Fprintf(w, "    authorization:\n      credentials_file: /etc/prometheus/wrackline-token   # one of ingest.tokens\n")
 	}

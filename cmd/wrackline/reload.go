@@ -6,13 +6,16 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/signal"
+	ossignal "os/signal"
 	"reflect"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ingest"
 )
 
@@ -46,8 +49,8 @@ func (a *app) setDoor(cfg *config) error {
 // runReloads reloads the configuration at every SIGHUP until ctx ends.
 func (a *app) runReloads(ctx context.Context) {
 	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+	ossignal.Notify(hup, syscall.SIGHUP)
+	defer ossignal.Stop(hup)
 	for {
 		select {
 		case <-ctx.Done():
@@ -72,8 +75,27 @@ func (a *app) serveReload(w http.ResponseWriter, _ *http.Request) {
 	io.WriteString(w, "Configuration reloaded.\n"+note)
 }
 
-// reload reads the configuration again. Receivers, tokens, limits of requests and the noise contract take effect at once; of
-// anything else that differs, note says that it needs a restart. After an error nothing has changed.
+// samePacks reports whether two sets of packs ask the same in the same words.
+func samePacks(a, b []*signal.Pack) bool {
+	text := func(packs []*signal.Pack) string {
+		var out strings.Builder
+		for _, p := range packs {
+			fmt.Fprintf(&out, "%q %q %d\n", p.Name, p.Title, p.Version)
+			for _, r := range p.Rules {
+				fmt.Fprintf(&out, "%#v\n", *r)
+			}
+		}
+		return out.String()
+	}
+	return text(a) == text(b)
+}
+
+// reload reads the configuration again. Receivers, tokens, limits, the noise contract, packs, track rules and the time zone take
+// effect at once; of anything else that differs, note says that it needs a restart. After an error nothing has changed.
+//
+// A checkpoint is taken before another request is folded, so that what the journal holds beyond it is always replayed with the options
+// it was folded with. Only when the process dies before that checkpoint is on disk does the start that follows fold up to a
+// checkpoint's interval of requests with the new rules that were folded with the old: the same samples, judged by the file as it is.
 func (a *app) reload() (note string, err error) {
 	a.reloadMu.Lock()
 	defer a.reloadMu.Unlock()
@@ -96,41 +118,78 @@ func (a *app) reload() (note string, err error) {
 	if err != nil {
 		return "", err
 	}
+	packs, err := next.packs()
+	if err != nil {
+		return "", err
+	}
+	rules, err := next.rules(packs)
+	if err != nil {
+		return "", err
+	}
 	old := a.cfg.Load()
 	var fixed []string
 	for _, part := range []struct {
 		key       string
 		old, next any
 	}{
-		{"signals", old.Signals, next.Signals}, {"packs", old.Packs, next.Packs}, {"track", old.Track, next.Track}, {"storage", old.Storage, next.Storage},
+		{"signals.default_cluster", old.Signals.DefaultCluster, next.Signals.DefaultCluster}, {"storage", old.Storage, next.Storage},
 		{"ingest.sync", old.Ingest.Sync, next.Ingest.Sync}, {"ingest.journal_max", old.Ingest.JournalMax, next.Ingest.JournalMax},
 	} {
 		if !reflect.DeepEqual(part.old, part.next) {
 			fixed = append(fixed, part.key)
 		}
 	}
-	merged := *old
-	merged.Ingest.BodyMax, merged.Ingest.DecodedMax, merged.Ingest.Tokens = next.Ingest.BodyMax, next.Ingest.DecodedMax, next.Ingest.Tokens
-	merged.Alerting, merged.Receivers = next.Alerting, next.Receivers
+	merged := next
+	merged.Storage, merged.Ingest.Sync, merged.Ingest.JournalMax = old.Storage, old.Ingest.Sync, old.Ingest.JournalMax
+	merged.Signals.DefaultCluster = old.Signals.DefaultCluster
+	loc, err := time.LoadLocation(merged.Signals.Timezone)
+	if err != nil {
+		return "", err
+	}
+	// A pack's file may have changed although its name in the configuration has not.
+	asks := !reflect.DeepEqual(old.Signals, merged.Signals) || !reflect.DeepEqual(old.Track, merged.Track) || !samePacks(*a.packs.Load(), packs)
 
 	// What the old outbox takes after its end is in the store, where the new one finds it; the fold waits only while they change places.
+	a.checkpointMu.Lock()
+	defer a.checkpointMu.Unlock()
 	a.stopOutbox()
 	a.fold.Lock()
-	err = a.setReceivers(&merged)
+	var commit func() baseline.ReloadResult
+	if asks {
+		commit, err = a.engine.Reload(merged.streamOptions(packs), loc)
+	}
+	if err == nil {
+		err = a.setReceivers(&merged)
+	}
+	var res baseline.ReloadResult
+	var checkpoint store.Checkpoint
 	if err == nil {
 		a.manager.SetNotificationsPerDay(merged.Alerting.NotificationsPerDay)
+		if asks {
+			res = commit()
+			a.manager.SetRules(rules)
+			a.packs.Store(&packs)
+			checkpoint = a.freeze()
+		}
 	}
 	a.fold.Unlock()
 	a.stopOutbox = a.startRun(a.outbox.Load().Run)
 	if err != nil {
 		return "", err
 	}
+	if asks {
+		a.log.Info("rules reloaded", "signals", res.Kept, "dropped", res.Dropped)
+		note = fmt.Sprintf("Rules are in force: %d signals go on, %d are dropped.\n", res.Kept, res.Dropped)
+		if err := a.save(checkpoint); err != nil { // the next one will do; the status page says so
+			a.log.Error("no checkpoint after the reload", "err", err)
+		}
+	}
+	a.cfg.Store(&merged)
 	if err := a.setDoor(&merged); err != nil {
 		return "", err
 	}
-	a.cfg.Store(&merged)
 	if len(fixed) > 0 {
-		note = "Changes to " + strings.Join(fixed, ", ") + " take effect at the next start.\n"
+		note += "Changes to " + strings.Join(fixed, ", ") + " take effect at the next start.\n"
 	}
 	return note, nil
 }

@@ -72,15 +72,15 @@ func runServe(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
-	a, err := openApp(cfg, f.dir, log)
+	l, err := net.Listen("tcp", f.listen) // first, so that a wrong address leaves no directory behind
 	if err != nil {
 		return err
 	}
-	a.file = f.configFile
-	l, err := net.Listen("tcp", f.listen)
+	a, err := openApp(cfg, f.dir, log)
 	if err != nil {
-		return errors.Join(err, a.close(false))
+		return errors.Join(err, l.Close())
 	}
+	a.file = f.configFile
 	log.Info("listening", "url", pageURL(l.Addr()), "write", pageURL(l.Addr())+"/api/v1/write", "version", buildVersion())
 	if len(cfg.Receivers) == 0 {
 		log.Info("no receiver is configured: incidents show in the UI only; add receivers to the file that --config.file names (see README)")
@@ -148,6 +148,7 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 		a.reloadMu.Unlock()
 		wg.Go(func() { a.runCheckpoints(run) })
 		wg.Go(func() { a.runReloads(run) })
+		wg.Go(func() { a.runWatch(run) })
 		a.ready.Store(true)
 		a.log.Info("ready", "took", time.Since(a.started).Round(time.Millisecond))
 		select {
@@ -209,9 +210,6 @@ func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	gauge("wrackline_series_max", float64(st.SeriesMax))
 	gauge("wrackline_signals", float64(st.Signals))
 	gauge("wrackline_signals_max", float64(st.SignalsMax))
-	for _, c := range skips(&st) {
-		count("wrackline_signal_"+c.Name+"_total", c.Value)
-	}
 	for i := range st.Clusters {
 		c := &st.Clusters[i]
 		label := "{cluster=" + strconv.Quote(c.Name) + "}"

@@ -31,6 +31,20 @@ func (s source) Range(id string, from, to int64, points int) ([]ui.Point, int64,
 	return out, step, err
 }
 
+// Pods and Explain look at the fold itself, so they wait for the request that is being folded.
+func (s source) Pods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
+	s.a.fold.Lock()
+	defer s.a.fold.Unlock()
+	return s.a.engine.FindPods(cluster, namespace, pod, limit)
+}
+
+// Explain: see Pods.
+func (s source) Explain(rule string) signal.Explanation {
+	s.a.fold.Lock()
+	defer s.a.fold.Unlock()
+	return s.a.engine.Explain(rule)
+}
+
 // skip is one of the stream's counters of samples that were not used as they came.
 type skip struct {
 	Name    string
@@ -59,9 +73,13 @@ func skips(st *signal.Stats) []skip {
 		{"series_bad", st.BadSeries, "samples", "of series with invalid labels; refused", true},
 		{"series_over_limit", st.OverSeries, "samples", "of new series beyond signals.series_max; refused", true},
 		{"series_evicted", st.Evicted, "series", "forgotten after an hour of silence", false},
+		{"signals_retired", st.Retired, "signals", "dropped with their baselines after storage.retention without a value", false},
 		{"signals_over_limit", st.OverSignals, "windows", "of new signals beyond signals.signals_max; not learned", true},
 		{"windows_undefined", st.Undefined, "windows", "of signals whose value is no number: a division by zero, a quantile of nothing", false},
 		{"windows_conflicting", st.Conflicts, "windows", "of signals in which two series matched where one may; not judged", true},
+		{"signals_disabled", st.Disabled, "windows", "of signals that packs.overrides switches off for some entities", false},
+		{"changes_held", st.ChangesHeld, "changes", "part of a rollout that was told, or of an object that changes all the time", false},
+		{"changes_unwatched", st.OverObjects, "series", "of objects beyond the 200,000 that are watched for changes", true},
 		{"windows_incomplete", st.Incomplete, "windows", "of signals of which more than a tenth of the series was missing; not judged", false},
 	}
 }
@@ -98,7 +116,7 @@ func (s source) Status() ui.Status {
 		out.Store.Err = *e
 	}
 	titles := map[string]string{}
-	for _, p := range a.packs {
+	for _, p := range *a.packs.Load() {
 		titles[p.Name] = p.Title
 	}
 	for i := range st.Rules {
@@ -176,6 +194,10 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 	}
 	if st.Store.Quarantined != "" {
 		bad("The store was damaged and has been set aside as "+st.Store.Quarantined+". Models are learned anew.", "Restore a backup of wrackline.db if you have one.")
+	}
+	if d := a.door.Load().Denied(); d.Requests > 0 && now-d.LastMs < 15*60_000 {
+		bad(fmt.Sprintf("%d requests without a valid token were refused, the last %s ago from %s. Prometheus gives such samples up.", d.Requests, alerting.Span(now-d.LastMs), d.From),
+			"Give the sender one of ingest.tokens (authorization: credentials_file in its remote_write block).")
 	}
 	if waiting, lost := a.outbox.Load().Held(); waiting > 0 || lost > 0 {
 		bad(fmt.Sprintf("%d notifications wait in memory because the disk refuses them; %d were lost.", waiting, lost), "Free disk space.")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,11 +163,7 @@ func runInspect(ctx context.Context, e env, args []string) error {
 	st := s.Stats()
 	fmt.Fprintf(w, "file\t%s, %s of it free, limit %s\n", size(st.FileBytes), size(st.FreeBytes), size(st.MaxBytes))
 	fmt.Fprintf(w, "bytes\tsections %d, models %d, history %d\n", st.SectionBytes, st.ModelBytes, st.HistoryBytes)
-	if st.HistoryToMs > 0 {
-		from := st.HistoryFromMs
-		if from == 0 {
-			from = st.HistoryFullMs
-		}
+	if from := cmp.Or(st.HistoryFromMs, st.HistoryFullMs); from > 0 && st.HistoryToMs > 0 {
 		fmt.Fprintf(w, "history\t%d signals, %s to %s\n", st.HistorySignals, time.UnixMilli(from).UTC().Format(time.RFC3339), time.UnixMilli(st.HistoryToMs).UTC().Format(time.RFC3339))
 	}
 	return w.Flush()

@@ -103,7 +103,7 @@ func (w *walk) overview() error {
 	if err := w.Open(w.base + "/"); err != nil {
 		return err
 	}
-	if err := w.must(`document.querySelector(".hero h1").textContent.match(/open incident|urgent incident/)`, `document.querySelector("main .card .chart .val")`); err != nil {
+	if err := w.must(`document.querySelector(".hero h1").textContent.match(/incident/i)`, `document.querySelector("main .card .chart .val")`); err != nil {
 		return err
 	}
 	return w.shoot("overview")

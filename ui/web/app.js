@@ -153,7 +153,7 @@ function setCursor(t) {
     const i = nearest(c.t, t);
     const x = (shareAt(c, i < 0 ? t : c.t[i]) * 100).toFixed(3) + "%";
     const l = overlay(c, "line", "cursor");
-    for (const [k, v] of [["x1", x], ["x2", x], ["y1", "8"], ["y2", String(c.svg.height.baseVal.value - 20)]]) l.setAttribute(k, v);
+    for (const [k, v] of [["x1", x], ["x2", x], ["y1", "16"], ["y2", String(c.svg.height.baseVal.value - 20)]]) l.setAttribute(k, v);
     const out = $(".readout", c.box);
     if (out && i >= 0) {
       out.textContent = stamp(c.t[i]) + " · " + c.s[i];
@@ -191,8 +191,8 @@ function pick(c, a, b) {
   const r = overlay(c, "rect", "pick");
   r.setAttribute("x", (Math.min(a, b) * 100).toFixed(3) + "%");
   r.setAttribute("width", (Math.abs(a - b) * 100).toFixed(3) + "%");
-  r.setAttribute("y", "8");
-  r.setAttribute("height", String(Math.max(0, c.svg.height.baseVal.value - 28)));
+  r.setAttribute("y", "16");
+  r.setAttribute("height", String(Math.max(0, c.svg.height.baseVal.value - 36)));
 }
 
 /** Goes to a narrower range: the server draws it anew, at full resolution. @param {number} t0 @param {number} t1 */
@@ -267,7 +267,7 @@ function chartKey(ev, c) {
 
 // ---- keys and buttons ------------------------------------------------------------------------------------------
 
-const places = new Map([["o", "/"], ["s", "/signals"], ["i", "/incidents"], ["r", "/receivers"], ["t", "/status"]]);
+const places = new Map([["o", "/"], ["s", "/signals"], ["i", "/incidents"], ["c", "/changes"], ["r", "/receivers"], ["t", "/status"]]);
 let afterG = 0;
 
 document.addEventListener("keydown", (ev) => {

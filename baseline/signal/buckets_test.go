@@ -1,0 +1,119 @@
+package signal
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestTornBordersAreThoseThatBucketsSeeDifferently plays samples of a set whose buckets now and then miss a scrape, in any order that
+// keeps each bucket's own, and compares what the chain marks with what the samples say.
+func TestTornBordersAreThoseThatBucketsSeeDifferently(t *testing.T) {
+	seed := envInt(t, "SEED", rand.Uint64())
+	r := rand.New(rand.NewPCG(seed, 7))
+	torn, whole := 0, 0
+	for range 400 {
+		const buckets, scrapes = 5, 30
+		step := []int64{15_000, 30_000, 60_000}[r.IntN(3)]
+		phase := r.Int64N(step)
+		var queue [buckets][]int64
+		for b := range queue {
+			for i := range int64(scrapes) {
+				if r.IntN(60) > 0 {
+					queue[b] = append(queue[b], t0+phase+i*step)
+				}
+			}
+		}
+		// around returns the samples about a border.
+		around := func(b int, at int64) (lo, hi int64) {
+			for _, x := range queue[b] {
+				if x <= at {
+					lo = x
+				} else {
+					return lo, x
+				}
+			}
+			return lo, 0
+		}
+		var c chain
+		last, next := [buckets]int64{}, [buckets]int{}
+		for left := true; left; {
+			left = false
+			for _, b := range r.Perm(buckets) {
+				if next[b] == len(queue[b]) {
+					continue
+				}
+				left = true
+				// No bucket runs further ahead of another than the chain remembers.
+				if ahead := queue[b][next[b]]; slowest(queue[:], next[:], ahead) < ahead-4*step || r.IntN(3) == 0 {
+					continue
+				}
+				x := queue[b][next[b]]
+				next[b]++
+				c.add(last[b], x)
+				last[b] = x
+			}
+		}
+		for w := minute(t0+phase+step) + 1; int64(w)*windowMs < t0+(scrapes-2)*step; w++ {
+			at := int64(w) * windowMs
+			if c.last-w > 20 && w <= c.last {
+				continue
+			}
+			lo, hi := around(0, at)
+			same := true
+			for b := 1; b < buckets; b++ {
+				l, h := around(b, at)
+				same = same && (l == lo && h == hi || l == at && lo == at)
+			}
+			if same {
+				whole++
+			} else {
+				torn++
+			}
+			if c.tornAt(w) == same && lo != at {
+				t.Fatalf("seed %d: step %d: border %d: torn %v, the buckets see the same: %v", seed, step, w, c.tornAt(w), same)
+			}
+		}
+	}
+	if torn < 100 || whole < 100 {
+		t.Errorf("seed %d: %d borders are torn, %d whole", seed, torn, whole)
+	}
+}
+
+func slowest(queue [][]int64, next []int, least int64) int64 {
+	for b, q := range queue {
+		if next[b] < len(q) {
+			least = min(least, q[next[b]])
+		}
+	}
+	return least
+}
+
+// TestSetWithUnseenBucketsWaits holds that a new pod's histogram does not count before all of its buckets have been seen: its kin say
+// how many there are. One that has fewer in truth counts after two minutes.
+func TestSetWithUnseenBucketsWaits(t *testing.T) {
+	s, r := newTestStream(t, StreamOptions{Packs: packOf(rule("t.p50", `histogram_quantile(0.5, sum by (cluster, namespace, le) (rate(h_bucket[1m])))`))})
+	set := func(pod string, les ...string) (out []string) {
+		for _, le := range les {
+			out = append(out, fmt.Sprintf(`h_bucket{job="web",namespace="%s",pod="%s",le="%s"}`, pod, pod, le))
+		}
+		return out
+	}
+	old := set("a", "1", "2", "4", "+Inf")
+	feedSeries(s, t0, t0+600_000, 15_000, old, ramp)
+	young := append(set("b", "1", "4", "+Inf"), old...)
+	feedSeries(s, t0+615_000, t0+1_200_000, 15_000, young, ramp)
+	id := func(ns string) string { return "t.p50~cluster=default~namespace=" + ns }
+	if n := len(r.values[id("a")]); n < 18 {
+		t.Errorf("the old pod has %d values", n)
+	}
+	first := int64(0)
+	for w := range r.values[id("b")] {
+		if first == 0 || w < first {
+			first = w
+		}
+	}
+	if first < t0+615_000+youngSetMs || first > t0+615_000+youngSetMs+2*windowMs {
+		t.Errorf("the young pod has its first value at %d s", (first-t0)/1000)
+	}
+}

@@ -1,0 +1,364 @@
+package signal
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline/series"
+)
+
+// How long what has only just been asked for is given to show itself, milliseconds of event time.
+const (
+	askedWaitMs  = windowMs      // a form with a new leaf gives no value for two windows: not everybody it selects has been seen
+	askedYoungMs = 10 * windowMs // a series that only new leaves take is not new because we see it for the first time
+)
+
+// ruleBook is what a state says of the rules that it was made with, and where each of them is in the present ones.
+type ruleBook struct {
+	same    bool
+	metrics []uint32            // number in the state → present number; none = no longer needed
+	leaves  []uint32            // the same of leaves
+	rules   []uint32            // the same of rules; none also when the rule has no expression in common with what it was
+	fresh   map[uint32][]uint32 // by present metric: the leaves that the state does not know
+}
+
+// appendRules writes which rules the state is made with.
+func (s *Stream) appendRules(w *stateWriter) {
+	w.num(len(s.metrics))
+	for _, m := range s.metrics {
+		w.word(m.name)
+	}
+	w.num(len(s.leaves))
+	for _, l := range s.leaves {
+		w.word(l.spec)
+	}
+	w.num(len(s.rules))
+	for _, r := range s.rules {
+		w.word(r.Name)
+		w.num(len(r.Exprs))
+		for _, x := range r.Exprs {
+			w.word(plainExpr(x))
+		}
+	}
+}
+
+// plainExpr is an expression without its layout.
+func plainExpr(x string) string { return strings.Join(strings.Fields(x), "") }
+
+// all reports whether the book is of exactly the present rules.
+func (b *ruleBook) all(s *Stream) bool {
+	return inOrder(b.metrics, len(s.metrics)) && inOrder(b.leaves, len(s.leaves)) && inOrder(b.rules, len(s.rules))
+}
+
+func inOrder(l []uint32, n int) bool {
+	for i, x := range l {
+		if x != uint32(i) {
+			return false
+		}
+	}
+	return len(l) == n
+}
+
+// readRules reads what appendRules wrote.
+func (s *Stream) readRules(r *stateReader) *ruleBook {
+	b := &ruleBook{fresh: map[uint32][]uint32{}}
+	for range r.count(1) {
+		i, ok := s.byName[r.word()]
+		if !ok {
+			i = none
+		}
+		b.metrics = append(b.metrics, i)
+	}
+	specs := map[string]uint32{}
+	for i, l := range s.leaves {
+		specs[l.spec] = uint32(i)
+	}
+	known := make([]bool, len(s.leaves))
+	for range r.count(1) {
+		i, ok := specs[r.word()]
+		if ok {
+			known[i] = true
+		} else {
+			i = none
+		}
+		b.leaves = append(b.leaves, i)
+	}
+	for i, ok := range known {
+		if m := s.leaves[i].metric; !ok {
+			b.fresh[m] = append(b.fresh[m], uint32(i))
+		}
+	}
+	rules := map[string]uint32{}
+	for i, x := range s.rules {
+		rules[x.Name] = uint32(i)
+	}
+	for range r.count(2) {
+		i, ok := rules[r.word()]
+		common := false
+		for range r.count(1) {
+			x := r.word()
+			common = common || ok && slices.ContainsFunc(s.rules[i].Exprs, func(y string) bool { return plainExpr(y) == x })
+		}
+		if !common {
+			i = none
+		}
+		b.rules = append(b.rules, i)
+	}
+	for _, l := range [][]uint32{b.metrics, b.leaves, b.rules} {
+		if twice(l) {
+			r.fail()
+		}
+	}
+	return b
+}
+
+func twice(l []uint32) bool {
+	seen := map[uint32]bool{}
+	for _, x := range l {
+		if x != none && seen[x] {
+			return true
+		}
+		seen[x] = true
+	}
+	return false
+}
+
+// present reads the number of a thing of the state and returns the present one, none when there is none.
+func (r *stateReader) present(of []uint32) uint32 {
+	i := r.num(len(of) - 1)
+	if r.err != nil {
+		return none
+	}
+	return of[i]
+}
+
+// keeps reports whether the signals of a rule go on.
+func (b *ruleBook) keeps(rule uint32) bool { return slices.Contains(b.rules, rule) }
+
+// refit gives a restored series, the newest, what the present rules need: the leaves that go on are there, those that are new
+// get their place but do not take part before resolve has seen the labels, and rings are made, moved or left out. It reports
+// false when no rule can need the series.
+func (s *Stream) refit(h *tracked, d *cold, b *ruleBook) bool {
+	if d.metric == none {
+		return false
+	}
+	id := uint32(len(s.hot))
+	for _, li := range b.fresh[d.metric] {
+		if d.nbinds == math.MaxUint16 {
+			break
+		}
+		s.binds = append(s.binds, bind{series: id, leaf: li, static: none, ls: none})
+		d.nbinds++
+	}
+	var kinds, size uint8
+	var flags uint16
+	for _, bd := range s.binds[d.binds : d.binds+uint32(d.nbinds)] {
+		lp := s.leaves[bd.leaf]
+		kinds |= lp.kinds
+		size = max(size, lp.ring)
+		flags |= lp.flags()
+	}
+	if kinds == 0 && flags&flagNative == 0 && s.metrics[d.metric].identity == notIdentity {
+		return false
+	}
+	old := *h
+	h.flags &^= (flagNative | flagBucket) &^ flags // resolve sets those that are new
+	if h.flags&flagNative == 0 {
+		s.dropNative(d)
+	}
+	if kinds == h.kinds && size == h.ring && h.flags == old.flags {
+		return true
+	}
+	// What was not kept is not known: until it is, values that need it are counted as missing.
+	const sums = kindIncrease | kindChanges
+	if h.lastT != 0 {
+		if kinds&^h.kinds&sums != 0 {
+			h.anchor = max(h.anchor, uint32(h.lastT/1000))
+		} else if size > h.ring && (kinds&sums != 0 || h.flags&flagNative != 0) {
+			h.anchor = max(h.anchor, uint32(max(0, int64(h.head)-int64(h.ring))*windowMs/1000))
+		}
+	}
+	oldCells := slices.Clone(s.cells[h.cells:])
+	s.cells = s.cells[:h.cells]
+	h.kinds, h.ring = kinds, size
+	for range kindsOf(kinds) * int(size) {
+		s.cells = append(s.cells, math.NaN())
+	}
+	n, was := uint32(size), uint32(old.ring)
+	for k := kinds & old.kinds; k != 0; k &= k - 1 {
+		kind := k & -k
+		from := oldCells[uint32(kindsOf(old.kinds&(kind-1)))*was:][:was]
+		to := s.ring(h, kind)
+		for i := uint32(0); i < min(n, was) && i <= h.head; i++ {
+			w := h.head - i
+			to[w%n] = from[w%was]
+		}
+	}
+	if d.native != none {
+		s.buckets -= s.natives[d.native].room()
+		s.natives[d.native].resize(size)
+		s.buckets += s.natives[d.native].room()
+	}
+	h.flags &^= flagQuiet
+	if kinds == 0 && h.flags&flagNative == 0 {
+		h.flags = h.flags&^(flagLive|flagPast) | flagQuiet
+	} else if old.flags&flagQuiet != 0 {
+		s.clusters[h.cluster].count(h)
+	}
+	return true
+}
+
+// unresolved reports whether a series has leaves of which it is not known yet whether they select it. They are its last.
+func (s *Stream) unresolved(d *cold) bool {
+	return d.nbinds > 0 && s.binds[d.binds+uint32(d.nbinds)-1].static == none
+}
+
+// resolve decides which of the new leaves select a series, now that its labels are at hand.
+func (s *Stream) resolve(id uint32, l series.Labels) {
+	h, d := &s.hot[id], &s.cold[id]
+	c, m := s.clusters[h.cluster], s.metrics[d.metric]
+	view := labelView{l: l, cluster: c.name}
+	end := d.binds + uint32(d.nbinds)
+	at := d.binds
+	for s.binds[at].static != none {
+		at++
+	}
+	was, base := h.flags, ""
+	for i := at; i < end; i++ {
+		li := s.binds[i].leaf
+		lp := s.leaves[li]
+		if !view.match(lp.static) {
+			continue
+		}
+		s.binds[at] = bind{series: id, leaf: li, static: c.static(lp, &view), ls: none}
+		c.lists[li] = append(c.lists[li], at)
+		c.mixed = true
+		h.flags |= lp.flags()
+		base = lp.histogram(base)
+		at++
+	}
+	d.nbinds = uint16(at - d.binds)
+	if base != "" && h.group == none {
+		h.group = s.bucketSet(s.printOfHistogram(s.senders[d.sender].fixed, l, base), kinOf(&view, base))
+		if g := &s.groups[h.group]; h.lastT > g.lastT {
+			g.lastT, g.replica = h.lastT, h.replica
+		}
+	}
+	if h.flags&^was&flagNative != 0 {
+		if h.lastT != 0 {
+			h.anchor = max(h.anchor, uint32(h.lastT/1000)) // its histograms have not been read until now
+		}
+		if h.flags&flagQuiet != 0 {
+			h.flags &^= flagQuiet
+			c.count(h)
+		}
+	}
+	if (h.kinds&kindIncrease != 0 || h.flags&flagNative != 0) && d.target == none {
+		d.target = s.target(c, m, &view)
+		if g := &s.targets[d.target]; g.firstT == 0 {
+			g.firstT, g.stepMs = h.lastT, h.stepMs
+		}
+	}
+	c.placeOf(s, id, m, &view)
+	c.project(s, id)
+}
+
+// asked returns since when the leaves of a series have been asked for, 0 when one of them has been from the start.
+func (s *Stream) asked(c *cluster, d *cold) int64 {
+	t := int64(math.MaxInt64)
+	for _, b := range s.binds[d.binds : d.binds+uint32(d.nbinds)] {
+		t = min(t, c.asked[b.leaf])
+	}
+	if t == math.MaxInt64 {
+		return 0
+	}
+	return t
+}
+
+// recount counts anew who needs the bucket sets and targets, and drops those that nobody does.
+func (s *Stream) recount() {
+	for i := range s.groups {
+		s.groups[i].refs = 0
+	}
+	for i := range s.targets {
+		s.targets[i].refs = 0
+	}
+	for id := range s.hot {
+		if g := s.hot[id].group; g != none {
+			s.groups[g].refs++
+		}
+		if g := s.cold[id].target; g != none {
+			s.targets[g].refs++
+		}
+	}
+	for i := range s.groups {
+		if g := &s.groups[i]; g.refs == 0 {
+			delete(s.groupAt, g.print)
+			*g = bucketSet{}
+			s.groupNo = append(s.groupNo, uint32(i))
+		}
+	}
+	for i := range s.targets {
+		if g := &s.targets[i]; g.refs == 0 {
+			delete(s.targAt, g.key)
+			*g = target{}
+			s.targNo = append(s.targNo, uint32(i))
+		}
+	}
+}
+
+// retire drops the signals that have had no value for so long that nobody can see them any more: they would use up the limit for
+// ever. A cluster that comes back after a long silence has an hour to show what is left of it.
+func (s *Stream) retire() {
+	limit := s.eventMs - s.opts.RetireMs
+	if limit <= 0 {
+		return
+	}
+	for _, c := range s.clusters {
+		if s.eventMs < c.born+idleMs {
+			continue
+		}
+		kept := c.order[:0]
+		for _, i := range c.order {
+			m := &s.marks[i]
+			if m.at > limit {
+				kept = append(kept, i)
+				continue
+			}
+			// Two label sets can be one entity after the table was made anew, so the map is searched by value.
+			r := c.rules[m.rule].signals
+			for ls, j := range r {
+				if j == i {
+					delete(r, ls)
+				}
+			}
+			delete(s.signalAt, s.signals[i].ID)
+			s.signals[i] = nil
+			*m = mark{rule: none}
+			s.signalNo = append(s.signalNo, i)
+			s.stats.Retired++
+		}
+		c.order = kept
+	}
+}
+
+// sorted returns the signals of a cluster by id.
+func (s *Stream) sorted(c *cluster) []uint32 {
+	if c.fresh > 0 {
+		slices.SortFunc(c.order, func(a, b uint32) int { return strings.Compare(s.signals[a].ID, s.signals[b].ID) })
+		c.fresh = 0
+	}
+	return c.order
+}
+
+// InOrder calls yield for every signal, in an order that does not depend on when numbers were given out.
+func (s *Stream) InOrder(yield func(*Signal) bool) {
+	for _, c := range s.clusters {
+		for _, i := range s.sorted(c) {
+			if !yield(s.signals[i]) {
+				return
+			}
+		}
+	}
+}

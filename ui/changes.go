@@ -1,0 +1,262 @@
+// Changes: what somebody did to a cluster, as a page, as JSON, and as marks on charts.
+
+package ui
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+const (
+	changesPage = 200 // on a page
+	ticksMax    = 60  // on a chart
+	ticksNamed  = 5   // in the words that stand for a chart
+)
+
+// changeQuery is what the list of changes is asked for. Its fields are those of the address.
+type changeQuery struct {
+	Cluster, Namespace, Kind string
+	From, To                 int64  // Unix ms, from inclusive, to exclusive; 0 = open
+	Problem                  string // why the address could not be used
+}
+
+func parseChangeQuery(v url.Values) changeQuery {
+	q := changeQuery{Cluster: v.Get("cluster"), Namespace: v.Get("namespace"), Kind: v.Get("kind")}
+	if q.Kind != "" && !slices.Contains(signal.ChangeKinds(), signal.ChangeKind(q.Kind)) {
+		var names []string
+		for _, k := range signal.ChangeKinds() {
+			names = append(names, string(k))
+		}
+		q.Problem = "there is no kind " + alerting.Clean(strconv.Quote(q.Kind), 40) + "; there are " + strings.Join(names, ", ")
+		q.Kind = ""
+	}
+	for _, x := range [...]struct {
+		name string
+		to   *int64
+	}{{"from", &q.From}, {"to", &q.To}} {
+		text := v.Get(x.name)
+		if text == "" {
+			continue
+		}
+		t, ok := parseTime(text)
+		if !ok {
+			q.Problem = "from and to must be Unix milliseconds or RFC 3339 times"
+			continue
+		}
+		*x.to = t
+	}
+	if q.To != 0 && q.From >= q.To {
+		q.Problem, q.From, q.To = "from must be before to", 0, 0
+	}
+	return q
+}
+
+// values returns the query as an address carries it.
+func (q *changeQuery) values() url.Values {
+	v := url.Values{}
+	for _, x := range [...][2]string{{"cluster", q.Cluster}, {"namespace", q.Namespace}, {"kind", q.Kind}} {
+		if x[1] != "" {
+			v.Set(x[0], x[1])
+		}
+	}
+	if q.From != 0 {
+		v.Set("from", strconv.FormatInt(q.From, 10))
+	}
+	if q.To != 0 {
+		v.Set("to", strconv.FormatInt(q.To, 10))
+	}
+	return v
+}
+
+// with returns the address of the page after change.
+func (q changeQuery) with(base string, change func(*changeQuery)) string {
+	change(&q)
+	if e := q.values().Encode(); e != "" {
+		return base + "/changes?" + e
+	}
+	return base + "/changes"
+}
+
+// foundChanges is what a query gives.
+type foundChanges struct {
+	Rows       []*signal.Change // all that match, newest first
+	Kinds      []facet
+	Clusters   []facet
+	Namespaces []facet
+}
+
+// find filters, in one pass. Each facet counts what all other filters let through.
+func (q *changeQuery) find(list []signal.Change, base string) foundChanges {
+	var f foundChanges
+	kinds, clusters, namespaces := map[string]int{}, map[string]int{}, map[string]int{}
+	for i := range list {
+		c := &list[i]
+		if c.T < q.From || q.To != 0 && c.T >= q.To {
+			continue
+		}
+		ns := c.Entity.Get("namespace")
+		k, cl, n := q.Kind == "" || q.Kind == string(c.Kind), q.Cluster == "" || q.Cluster == c.Cluster, q.Namespace == "" || q.Namespace == ns
+		if cl && n {
+			kinds[string(c.Kind)]++
+		}
+		if k && n {
+			clusters[c.Cluster]++
+		}
+		if k && cl && ns != "" {
+			namespaces[ns]++
+		}
+		if k && cl && n {
+			f.Rows = append(f.Rows, c)
+		}
+	}
+	// Those of one minute stay in the order in which they were learned of, which is that of cause.
+	slices.SortStableFunc(f.Rows, func(a, b *signal.Change) int { return -cmp.Compare(a.T, b.T) })
+	f.Kinds = facets(kinds, q.Kind, func(v string) string { return q.with(base, func(q *changeQuery) { q.Kind = v }) })
+	f.Clusters = facets(clusters, q.Cluster, func(v string) string { return q.with(base, func(q *changeQuery) { q.Cluster = v }) })
+	f.Namespaces = facets(namespaces, q.Namespace, func(v string) string { return q.with(base, func(q *changeQuery) { q.Namespace = v }) })
+	return f
+}
+
+// changeRow is one change on a page.
+type changeRow struct {
+	*signal.Change
+	Where string
+	URL   string // the signals of what it is about
+}
+
+type changesBody struct {
+	Query  changeQuery
+	Found  foundChanges
+	Rows   []changeRow
+	All    int
+	Hidden []series.Label // fields of the form that are not chosen in it
+	Clear  string
+	Now    int64
+}
+
+func (s *server) changes(c *gin.Context) {
+	f, _ := s.frame("Changes", "changes")
+	v := s.view()
+	q := parseChangeQuery(c.Request.URL.Query())
+	b := &changesBody{Query: q, All: len(v.Changes), Now: f.Now}
+	b.Found = q.find(v.Changes, s.base)
+	for _, x := range b.Found.Rows[:min(len(b.Found.Rows), changesPage)] {
+		b.Rows = append(b.Rows, s.changeRow(x))
+	}
+	for k, vs := range q.values() {
+		if k != "namespace" && k != "kind" {
+			b.Hidden = append(b.Hidden, series.Label{Name: k, Value: vs[0]})
+		}
+	}
+	slices.SortFunc(b.Hidden, func(x, y series.Label) int { return strings.Compare(x.Name, y.Name) })
+	if len(q.values()) > 0 {
+		b.Clear = s.base + "/changes"
+	}
+	f.Body, f.JSON = b, s.base+"/api/v1/changes"
+	if e := q.values().Encode(); e != "" {
+		f.JSON += "?" + e
+	}
+	s.page(c, http.StatusOK, "changes", f)
+}
+
+func (s *server) changeRow(x *signal.Change) changeRow {
+	r := changeRow{Change: x, Where: alerting.Clean(x.Cluster, textMax)}
+	if len(x.Entity) > 0 {
+		r.Where = place(append(series.Labels{{Name: "cluster", Value: x.Cluster}}, x.Entity...))
+	}
+	for _, name := range [...]string{"workload", "node", "namespace"} {
+		if v := x.Entity.Get(name); v != "" {
+			r.URL = s.filterURL(series.Label{Name: name, Value: v})
+			break
+		}
+	}
+	return r
+}
+
+// apiChange is a change as programs see it.
+type apiChange struct {
+	T         int64             `json:"t"` // when it first showed
+	Kind      signal.ChangeKind `json:"kind"`
+	Cluster   string            `json:"cluster"`
+	Labels    map[string]string `json:"labels"` // of what it is about; empty = the whole cluster
+	Object    string            `json:"object"`
+	From      string            `json:"from,omitempty"`
+	To        string            `json:"to,omitempty"`
+	Text      string            `json:"text"`
+	Workloads []string          `json:"workloads,omitempty"` // with pods on the node, as namespace/name
+	Nearness  string            `json:"nearness,omitempty"`  // to an incident
+}
+
+func apiChangeOf(c *signal.Change) apiChange {
+	return apiChange{T: c.T, Kind: c.Kind, Cluster: c.Cluster, Labels: labelMap(c.Entity), Object: c.Object, From: c.From, To: c.To, Text: c.Text(), Workloads: c.Works}
+}
+
+func (s *server) apiChanges(c *gin.Context) {
+	limit, ok := s.intParam(c, "limit", limitDefault, limitMost)
+	if !ok {
+		return
+	}
+	q := parseChangeQuery(c.Request.URL.Query())
+	if q.Problem != "" {
+		s.apiFail(c, http.StatusBadRequest, q.Problem)
+		return
+	}
+	v := s.view()
+	rows := q.find(v.Changes, s.base).Rows
+	out := struct {
+		At      int64       `json:"at"` // receive clock of the view
+		Total   int         `json:"total"`
+		Changes []apiChange `json:"changes"` // newest first
+	}{At: v.AtMs, Total: len(rows), Changes: []apiChange{}}
+	for _, x := range rows[:min(limit, len(rows))] {
+		out.Changes = append(out.Changes, apiChangeOf(x))
+	}
+	s.apiOK(c, out)
+}
+
+// tick is a change on a chart.
+type tick struct {
+	T    int64
+	Text string
+	Near bool // of the very workload or node
+}
+
+// ticks returns the changes that bear on an entity within a span: by time, the closest when there are too many.
+func (s *server) ticks(entity series.Labels, sp span) []tick {
+	type ranked struct {
+		*signal.Change
+		near alerting.Nearness
+	}
+	var list []ranked
+	all := s.view().Changes
+	cluster := entity.Get("cluster")
+	for i := range all {
+		c := &all[i]
+		if c.T < sp.From || c.T > sp.To || c.Cluster != cluster {
+			continue
+		}
+		if near := alerting.Near(entity, c); near != alerting.Apart {
+			list = append(list, ranked{c, near})
+		}
+	}
+	if len(list) > ticksMax {
+		slices.SortStableFunc(list, func(a, b ranked) int { return cmp.Or(-cmp.Compare(a.near, b.near), -cmp.Compare(a.T, b.T)) })
+		list = list[:ticksMax]
+	}
+	slices.SortStableFunc(list, func(a, b ranked) int { return cmp.Compare(a.T, b.T) })
+	out := make([]tick, len(list))
+	for i, r := range list {
+		out[i] = tick{T: r.T, Text: r.Text(), Near: r.near >= alerting.ItsNode}
+	}
+	return out
+}
