@@ -9,8 +9,9 @@ BENCH ?= .
 COUNT ?= 1
 
 FUZZTIME ?= 60s
+CASES ?= 1000000
 
-.PHONY: help build demo test race lint bench large fuzz screenshot clean
+.PHONY: help build demo test race lint bench differential large fuzz screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -34,6 +35,9 @@ lint: ## vet, gofmt and the pinned linters of tools.mod
 
 bench: ## benchmarks with allocations: make bench BENCH=Decode COUNT=6 | benchstat
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+differential: ## our expressions against the Prometheus engine, CASES generated ones (1,000,000); WRACKLINE_SEED= repeats one run
+	WRACKLINE_CASES=$(CASES) $(GO) test -tags $(TAGS) -count=1 -timeout 2h -v -run 'EqualPromQL|EqualsPromQL' ./baseline/signal
 
 large: ## twelve minutes of the simulated 500-node cluster against all packs: observations, CPU, memory
 	WRACKLINE_LARGE=1 $(GO) test -tags $(TAGS) -count=1 -timeout 20m -run TestLargeClusterIsAsked -v ./baseline/signal

@@ -4,7 +4,7 @@ package signal
 const youngSetMs = 2 * windowMs
 
 // kinOf returns what sets of equally many buckets have in common.
-func kinOf(v *labelView, m *metric) uint64 { return fnv64([]byte(m.name + "\xff" + v.l.Get("job"))) }
+func kinOf(v *labelView, base string) uint64 { return fnv64([]byte(base + "\xff" + v.l.Get("job"))) }
 
 // meet counts a bucket in whose newest sample is lastT, for the window that ends at end.
 func (g *bucketSet) meet(end, lastT int64) {

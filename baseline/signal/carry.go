@@ -152,14 +152,22 @@ func (s *Stream) refit(h *tracked, d *cold, b *ruleBook) bool {
 		d.nbinds++
 	}
 	var kinds, size uint8
+	var flags uint16
 	for _, bd := range s.binds[d.binds : d.binds+uint32(d.nbinds)] {
-		kinds |= s.leaves[bd.leaf].kinds
-		size = max(size, s.leaves[bd.leaf].ring)
+		lp := s.leaves[bd.leaf]
+		kinds |= lp.kinds
+		size = max(size, lp.ring)
+		flags |= lp.flags()
 	}
-	if kinds == 0 && s.metrics[d.metric].identity == notIdentity {
+	if kinds == 0 && flags&flagNative == 0 && s.metrics[d.metric].identity == notIdentity {
 		return false
 	}
-	if kinds == h.kinds && size == h.ring {
+	old := *h
+	h.flags &^= (flagNative | flagBucket) &^ flags // resolve sets those that are new
+	if h.flags&flagNative == 0 {
+		s.dropNative(d)
+	}
+	if kinds == h.kinds && size == h.ring && h.flags == old.flags {
 		return true
 	}
 	// What was not kept is not known: until it is, values that need it are counted as missing.
@@ -167,11 +175,10 @@ func (s *Stream) refit(h *tracked, d *cold, b *ruleBook) bool {
 	if h.lastT != 0 {
 		if kinds&^h.kinds&sums != 0 {
 			h.anchor = max(h.anchor, uint32(h.lastT/1000))
-		} else if size > h.ring && kinds&sums != 0 {
+		} else if size > h.ring && (kinds&sums != 0 || h.flags&flagNative != 0) {
 			h.anchor = max(h.anchor, uint32(max(0, int64(h.head)-int64(h.ring))*windowMs/1000))
 		}
 	}
-	old := *h
 	oldCells := slices.Clone(s.cells[h.cells:])
 	s.cells = s.cells[:h.cells]
 	h.kinds, h.ring = kinds, size
@@ -188,10 +195,15 @@ func (s *Stream) refit(h *tracked, d *cold, b *ruleBook) bool {
 			to[w%n] = from[w%was]
 		}
 	}
+	if d.native != none {
+		s.buckets -= s.natives[d.native].room()
+		s.natives[d.native].resize(size)
+		s.buckets += s.natives[d.native].room()
+	}
 	h.flags &^= flagQuiet
-	if kinds == 0 {
+	if kinds == 0 && h.flags&flagNative == 0 {
 		h.flags = h.flags&^(flagLive|flagPast) | flagQuiet
-	} else if old.kinds == 0 {
+	} else if old.flags&flagQuiet != 0 {
 		s.clusters[h.cluster].count(h)
 	}
 	return true
@@ -212,7 +224,7 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 	for s.binds[at].static != none {
 		at++
 	}
-	buckets := false
+	was, base := h.flags, ""
 	for i := at; i < end; i++ {
 		li := s.binds[i].leaf
 		lp := s.leaves[li]
@@ -222,17 +234,27 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 		s.binds[at] = bind{series: id, leaf: li, static: c.static(lp, &view), ls: none}
 		c.lists[li] = append(c.lists[li], at)
 		c.mixed = true
-		buckets = buckets || lp.bucket
+		h.flags |= lp.flags()
+		base = lp.histogram(base)
 		at++
 	}
 	d.nbinds = uint16(at - d.binds)
-	if buckets && h.group == none {
-		h.group = s.bucketSet(s.printOf(s.senders[d.sender].fixed, l, "le"), kinOf(&view, m))
+	if base != "" && h.group == none {
+		h.group = s.bucketSet(s.printOfHistogram(s.senders[d.sender].fixed, l, base), kinOf(&view, base))
 		if g := &s.groups[h.group]; h.lastT > g.lastT {
 			g.lastT, g.replica = h.lastT, h.replica
 		}
 	}
-	if h.kinds&kindIncrease != 0 && d.target == none {
+	if h.flags&^was&flagNative != 0 {
+		if h.lastT != 0 {
+			h.anchor = max(h.anchor, uint32(h.lastT/1000)) // its histograms have not been read until now
+		}
+		if h.flags&flagQuiet != 0 {
+			h.flags &^= flagQuiet
+			c.count(h)
+		}
+	}
+	if (h.kinds&kindIncrease != 0 || h.flags&flagNative != 0) && d.target == none {
 		d.target = s.target(c, m, &view)
 		if g := &s.targets[d.target]; g.firstT == 0 {
 			g.firstT, g.stepMs = h.lastT, h.stepMs

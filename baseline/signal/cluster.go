@@ -85,7 +85,6 @@ type evaluation struct {
 	form *form
 	end  int64
 	w    uint32
-	n    int
 }
 
 // cluster returns the number of a cluster, made when it is new.
@@ -229,7 +228,7 @@ func (s *Stream) skip(c *cluster) bool {
 	to := c.newest
 	for _, id := range c.series {
 		h := &s.hot[id]
-		if h.kinds == 0 || h.lastT == 0 {
+		if h.flags&flagQuiet != 0 || h.lastT == 0 {
 			continue
 		}
 		if h.lastT > c.open-windowMs-gapMs && h.lastT < c.open {
@@ -240,7 +239,7 @@ func (s *Stream) skip(c *cluster) bool {
 		}
 		n := uint32(h.ring)
 		for w := max(h.head-min(h.head, n-1), minute(c.open)); w <= h.head && int64(w)*windowMs < to; w++ {
-			if s.covered(h, w) {
+			if s.covered(id, w) {
 				to = int64(w) * windowMs
 			}
 		}
@@ -259,9 +258,13 @@ func (s *Stream) skip(c *cluster) bool {
 	return true
 }
 
-// covered reports whether any ring of h has something in the window w.
-func (s *Stream) covered(h *tracked, w uint32) bool {
+// covered reports whether a series has something in the window w.
+func (s *Stream) covered(id, w uint32) bool {
+	h := &s.hot[id]
 	n := uint32(h.ring)
+	if no := s.cold[id].native; no != none && w <= s.natives[no].head && s.natives[no].rows[w%n].covered() {
+		return true
+	}
 	for k := uint32(0); k < uint32(kindsOf(h.kinds)); k++ {
 		if v := s.cells[h.cells+k*n+w%n]; v == v {
 			return true
@@ -291,7 +294,7 @@ func (s *Stream) close(c *cluster, early bool) {
 		if m := s.cold[id].metric; h.lastT > c.arrived[m] {
 			c.arrived[m] = h.lastT
 		}
-		if h.group != none && h.lastT > end-liveMs {
+		if h.flags&flagBucket != 0 && h.lastT > end-liveMs {
 			g := &s.groups[h.group]
 			g.meet(end, h.lastT)
 			s.kin[g.kin] = max(s.kin[g.kin], g.n)
@@ -301,6 +304,10 @@ func (s *Stream) close(c *cluster, early bool) {
 	s.raw, s.tops = s.raw[:0], s.tops[:0]
 	s.input.table, s.input.endMs, s.input.cluster = c.table, end, c.one(labelCluster, c.name)
 	s.current = evaluation{c: c, end: end, w: minute(end)}
+	if s.fed == nil {
+		s.fed = make([]int, len(s.leaves))
+	}
+	clear(s.fed)
 	for i, r := range s.rules {
 		st := &c.rules[i]
 		st.form = s.formOf(c, r, end)
@@ -312,12 +319,18 @@ func (s *Stream) close(c *cluster, early bool) {
 		if st.plans[st.form] == nil {
 			st.plans[st.form] = f.plan.newState()
 		}
-		s.current.form, s.current.n = f, 0
-		s.result = f.plan.eval(st.plans[st.form], &s.input, s.result[:0])
-		st.series = s.current.n
-		s.stats.Incomplete += int64(st.plans[st.form].unknown)
+		s.current.form = f
+		ps := st.plans[st.form]
+		s.result = f.plan.eval(ps, &s.input, s.result[:0])
+		for _, l := range f.leaves {
+			st.series += s.fed[s.leaves[l].selector]
+		}
+		s.stats.Incomplete += int64(ps.unknown)
+		s.stats.Conflicts += int64(ps.conflicts)
+		s.stats.Undefined += int64(ps.undefined)
 		s.observe(c, uint32(i), end)
 	}
+	s.input.finish()
 	s.emit(c, end)
 }
 
@@ -338,14 +351,23 @@ func (c *cluster) tidyLists() {
 func (s *Stream) formOf(c *cluster, r *ruleForms, end int64) int {
 next:
 	for i := range r.forms {
-		for _, l := range r.forms[i].leaves {
-			if c.arrived[s.leaves[l].metric] <= end-formMs || c.asked[l] != 0 && end <= c.asked[l]+askedWaitMs {
+		for j, l := range r.forms[i].leaves {
+			if s.arrivedAt(c, &r.forms[i], j) <= end-formMs || c.asked[l] != 0 && end <= c.asked[l]+askedWaitMs {
 				continue next
 			}
 		}
 		return i
 	}
 	return -1
+}
+
+// arrivedAt returns the newest sample of the metric of a form's leaf, or of the native histogram that stands in for it.
+func (s *Stream) arrivedAt(c *cluster, f *form, leaf int) int64 {
+	t := c.arrived[s.leaves[f.leaves[leaf]].metric]
+	if n := f.natives[leaf]; n != none {
+		t = max(t, c.arrived[s.leaves[n].metric])
+	}
+	return t
 }
 
 // vector appends the vector of a leaf of the form in evaluation.
@@ -372,6 +394,9 @@ func (s *Stream) vector(i int, dst []element) []element {
 				continue
 			}
 		}
+		if lp.base != "" && s.nativeOfGroup(h.group, ev.end) {
+			continue
+		}
 		v, gaps := s.read(h, lp.leaf, ev.w)
 		if v != v {
 			if behind {
@@ -387,17 +412,26 @@ func (s *Stream) vector(i int, dst []element) []element {
 			e.events = math.NaN()
 			behind = false
 		}
-		if since := int64(h.anchor) * 1000; since != 0 && e.events == e.events && float64(since-ev.end+int64(lp.windows)*windowMs)*10 > span*1000 {
-			e.missing = 1 // what was before is not known, so the value is too small
-		}
-		if live && gaps*10 > lp.windows || behind && float64(ev.end-h.lastT)*10 > span*1000 {
-			e.missing = 1 // less than nine tenths of the range
-		}
+		s.judge(h, &e, lp, live, behind, gaps)
 		e.top[0] = memberRef{int32(b.series), e.v}
 		dst = append(dst, e)
 	}
-	ev.n += len(dst) - before
+	if n := ev.form.natives[i]; n != none {
+		dst = s.nativeVector(n, dst)
+	}
+	s.fed[lp.selector] = len(dst) - before
 	return dst
+}
+
+// judge notes in e that too much of a series' range is missing.
+func (s *Stream) judge(h *tracked, e *element, lp *leafPlan, live, behind bool, gaps int) {
+	end, span := s.current.end, int64(lp.windows)*windowMs
+	if since := int64(h.anchor) * 1000; since != 0 && e.events == e.events && (since-end+span)*10 > span {
+		e.missing = 1 // what was before is not known, so the value is too small
+	}
+	if live && gaps*10 > lp.windows || behind && (end-h.lastT)*10 > span {
+		e.missing = 1 // less than nine tenths of the range
+	}
 }
 
 var noMembers = [3]memberRef{noMember, noMember, noMember}

@@ -33,22 +33,26 @@ const (
 	nodeBinary          // vector and vector, arithmetic and comparison
 	nodeSet             // and, or, unless
 	nodeAgg
-	nodeQuantile // histogram_quantile
+	nodeHistogram // histogram_quantile, histogram_fraction
 )
 
 // node is a vector-valued part of an expression.
 type node struct {
-	kind  nodeKind
-	idx   int // number in the plan, for scratch
-	op    parser.ItemType
-	l, r  *node
-	leaf  int      // nodeLeaf: index in plan.leaves
-	arg   scalar   // nodeConst, nodeScalar; nodeAgg: quantile's φ; nodeQuantile: φ
-	fn    vecFunc  // nodeFunc
-	args  []scalar // nodeFunc: further arguments
-	left  bool     // nodeScalar: the scalar stands on the left
-	isCmp bool     // op compares
-	bool_ bool     // comparison with bool
+	kind     nodeKind
+	idx      int // number in the plan, for scratch
+	op       parser.ItemType
+	l, r     *node
+	leaf     int      // nodeLeaf: index in plan.leaves
+	arg      scalar   // nodeConst, nodeScalar; nodeAgg: quantile's φ
+	fn       vecFunc  // nodeFunc
+	args     []scalar // nodeFunc: further arguments; nodeHistogram: φ, or the two bounds
+	left     bool     // nodeScalar: the scalar stands on the left
+	isCmp    bool     // op compares
+	bool_    bool     // comparison with bool
+	peers    bool     // nodeAgg: spread
+	fraction bool     // nodeHistogram: histogram_fraction
+	key      string   // nodes with one key have one value; "" = not compared
+	share    int      // number among the nodes that are worked out once for several places; 0 = it is not
 
 	by      []string // nodeAgg, sorted, with cluster
 	on      []string // nodeBinary, nodeSet: matching labels, sorted
@@ -73,9 +77,27 @@ type compiler struct {
 	*source
 	p     *plan
 	depth int
+	hists *histMode // set inside a function of histograms
+}
+
+// histMode says what a function of histograms wants of the series that it is given.
+type histMode struct {
+	part    histPart
+	pure    bool // only sums, averages and scaling so far: a histogram can take the way that its buckets take
+	implied bool // an aggregation did not name le
+	buckets bool // a selector names buckets, or is no counter: then le must be named
 }
 
 var exprParser = parser.NewParser(parser.Options{})
+
+// spreadFunc is our function between peers. Prometheus' parser takes functions from a table.
+const spreadFunc = "spread"
+
+func init() {
+	parser.Functions[spreadFunc] = &parser.Function{
+		Name: spreadFunc, ArgTypes: []parser.ValueType{parser.ValueTypeVector, parser.ValueTypeString}, Variadic: -1, ReturnType: parser.ValueTypeVector,
+	}
+}
 
 // compileExpr turns an expression of the subset in packs/README.md into a plan. Errors say where, what, and what to write instead.
 func compileExpr(src string) (*plan, error) {
@@ -182,7 +204,7 @@ func (c *compiler) vector(e parser.Expr) (*node, error) {
 	case *parser.Call:
 		return c.call(e)
 	case *parser.UnaryExpr:
-		n, err := c.vector(e.Expr)
+		n, err := c.impure(e.Expr)
 		if err != nil || e.Op != parser.SUB {
 			return n, err
 		}
@@ -193,6 +215,53 @@ func (c *compiler) vector(e parser.Expr) (*node, error) {
 		return nil, c.matrixError(e)
 	}
 	return nil, c.errorf(at, "%s is not available; %s", e, recording)
+}
+
+// impure compiles what a histogram cannot pass: a function of numbers, a join, a comparison.
+func (c *compiler) impure(e parser.Expr) (*node, error) {
+	if c.hists != nil && c.hists.pure {
+		c.hists.pure = false
+		defer func() { c.hists.pure = true }()
+	}
+	return c.vector(e)
+}
+
+// bindNative finds out whether native histograms may stand in for a leaf's series, and which series stand for a native histogram that
+// an expression names.
+func (c *compiler) bindNative(l *leaf, at posrange.Pos) error {
+	mode := c.hists
+	if mode == nil {
+		for suffix, part := range map[string]histPart{"_count": partCount, "_sum": partSum} {
+			if base, ok := strings.CutSuffix(l.name, suffix); ok && l.counter() && base != "" {
+				l.base, l.part = base, part
+			}
+		}
+		return nil
+	}
+	base, named := strings.CutSuffix(l.name, "_bucket")
+	if mode.part == partBuckets {
+		mode.buckets = mode.buckets || named || !l.counter()
+		switch {
+		case !l.counter():
+		case mode.pure:
+			if !slices.ContainsFunc(l.match, func(m matcher) bool { return m.label() == labels.BucketLabel }) {
+				l.base, l.part = base, partBuckets
+			}
+			l.name = base + "_bucket"
+		case !named:
+			return c.errorf(at, "between a histogram and its function there may be sum, avg, * and / by a number: histogram_quantile(0.99, sum by (cluster) (rate(%s[1m])))", l.name)
+		}
+		return nil
+	}
+	switch {
+	case named:
+		return c.errorf(at, "these are the buckets; name the histogram: %s", base)
+	case !l.counter() || !mode.pure:
+		return c.errorf(at, "between a histogram and its function there may be rate or increase, sum, avg, * and / by a number: histogram_avg(sum by (cluster) (rate(%s[1m])))", l.name)
+	}
+	l.base, l.part = l.name, mode.part
+	l.name += map[histPart]string{partCount: "_count", partSum: "_sum"}[mode.part]
+	return nil
 }
 
 // selector adds a leaf, or finds the equal one.
@@ -220,6 +289,9 @@ func (c *compiler) selector(v *parser.VectorSelector, fn leafFn, windows int) (*
 	if l.name == "" {
 		return nil, c.errorf(at, `the selector names no metric; write x{a="b"}`)
 	}
+	if err := c.bindNative(l, at); err != nil {
+		return nil, err
+	}
 	sort.SliceStable(l.match, func(i, j int) bool { return l.match[i].String() < l.match[j].String() })
 	l.match = slices.CompactFunc(l.match, func(a, b matcher) bool { return a.String() == b.String() })
 	i := slices.IndexFunc(c.p.leaves, func(x *leaf) bool { return sameLeaf(x, l) })
@@ -236,7 +308,7 @@ func (c *compiler) selector(v *parser.VectorSelector, fn leafFn, windows int) (*
 }
 
 func sameLeaf(a, b *leaf) bool {
-	return a.name == b.name && a.fn == b.fn && a.windows == b.windows &&
+	return a.name == b.name && a.fn == b.fn && a.windows == b.windows && a.base == b.base &&
 		slices.EqualFunc(a.match, b.match, func(x, y matcher) bool { return x.String() == y.String() })
 }
 
@@ -263,7 +335,18 @@ func (c *compiler) aggregate(e *parser.AggregateExpr) (*node, error) {
 	if len(e.Grouping) > 0 && slices.Contains(e.Grouping, labels.MetricName) {
 		return nil, c.errorf(places[labels.MetricName], "a selector has one metric, so grouping by __name__ says nothing; leave it out")
 	}
-	child, err := c.vector(e.Expr)
+	n.key = c.key(e)
+	compile := c.vector
+	if c.hists != nil {
+		if c.hists.part == partBuckets && !slices.Contains(n.by, labels.BucketLabel) {
+			c.hists.implied = true
+			n.by = union(n.by, labels.BucketLabel)
+		}
+		if e.Op != parser.SUM && e.Op != parser.AVG {
+			compile = c.impure
+		}
+	}
+	child, err := compile(e.Expr)
 	if err != nil {
 		return nil, err
 	}
@@ -276,6 +359,47 @@ func (c *compiler) aggregate(e *parser.AggregateExpr) (*node, error) {
 	}
 	n.l, n.out = child, n.by
 	return c.node(n), nil
+}
+
+// key names what is worked out by an expression: its text, and what a histogram function around it wants.
+func (c *compiler) key(e parser.Expr) string {
+	if c.hists != nil {
+		return fmt.Sprintf("%d %t %s", c.hists.part, c.hists.pure, e)
+	}
+	return e.String()
+}
+
+// shareNodes finds the parts that plans have in common, and returns how many there are.
+func shareNodes(plans []*plan) int {
+	at := map[string][]*node{}
+	var order []string
+	var walk func(n *node)
+	walk = func(n *node) {
+		if n == nil {
+			return
+		}
+		if n.key != "" {
+			if at[n.key] == nil {
+				order = append(order, n.key)
+			}
+			at[n.key] = append(at[n.key], n)
+		}
+		walk(n.l)
+		walk(n.r)
+	}
+	for _, p := range plans {
+		walk(p.root)
+	}
+	shared := 0
+	for _, key := range order {
+		if nodes := at[key]; len(nodes) > 1 {
+			shared++
+			for _, n := range nodes {
+				n.share = shared
+			}
+		}
+	}
+	return shared
 }
 
 func (c *compiler) function(child *node, fn vecFunc, args []scalar) *node {
@@ -308,8 +432,16 @@ func (c *compiler) call(e *parser.Call) (*node, error) {
 			return nil, err
 		}
 		return c.node(node{kind: nodeConst, arg: s, out: []string{"cluster"}}), nil
-	case "histogram_quantile":
-		return c.quantile(e)
+	case "histogram_quantile", "histogram_fraction":
+		return c.histogram(e)
+	case "histogram_count":
+		return c.within(e.Args[0], &histMode{part: partCount, pure: true})
+	case "histogram_sum":
+		return c.within(e.Args[0], &histMode{part: partSum, pure: true})
+	case "histogram_avg":
+		return c.mean(e)
+	case spreadFunc:
+		return c.spread(e)
 	}
 	f, ok := vecFuncs[name]
 	if !ok {
@@ -326,7 +458,7 @@ func (c *compiler) call(e *parser.Call) (*node, error) {
 	if len(e.Args) == 0 {
 		return nil, c.errorf(at, "%s without an argument is not available; %s", name, recording)
 	}
-	child, err := c.vector(e.Args[0])
+	child, err := c.impure(e.Args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -344,24 +476,96 @@ func (c *compiler) call(e *parser.Call) (*node, error) {
 	return c.function(child, f, args), nil
 }
 
-func (c *compiler) quantile(e *parser.Call) (*node, error) {
-	q, err := c.number(e.Args[0])
+// within compiles the argument of a function of histograms.
+func (c *compiler) within(e parser.Expr, mode *histMode) (*node, error) {
+	outer := c.hists
+	c.hists = mode
+	defer func() { c.hists = outer }()
+	return c.vector(e)
+}
+
+// histogram compiles histogram_quantile and histogram_fraction.
+func (c *compiler) histogram(e *parser.Call) (*node, error) {
+	n := node{kind: nodeHistogram, fraction: e.Func.Name == "histogram_fraction", key: c.key(e)}
+	last := len(e.Args) - 1
+	for _, a := range e.Args[:last] {
+		x, err := c.number(a)
+		if err != nil {
+			return nil, err
+		}
+		n.args = append(n.args, x)
+	}
+	mode := &histMode{part: partBuckets, pure: true}
+	child, err := c.within(e.Args[last], mode)
 	if err != nil {
 		return nil, err
 	}
-	child, err := c.vector(e.Args[1])
-	if err != nil {
-		return nil, err
+	at := e.Args[last].PositionRange().Start
+	want := "histogram_quantile(0.99, sum by (cluster, le) (rate(x_bucket[1m])))"
+	if n.fraction {
+		want = "histogram_fraction(0, 0.5, sum by (cluster, le) (rate(x_bucket[1m])))"
 	}
-	at := e.Args[1].PositionRange().Start
-	const want = "histogram_quantile(0.99, sum by (cluster, le) (rate(x_bucket[1m])))"
 	if child.open {
 		return nil, c.errorf(at, "the buckets are those of each raw series; aggregate them: %s", want)
 	}
-	if !slices.Contains(child.out, labels.BucketLabel) {
-		return nil, c.errorf(at, "the buckets' bounds (label le) are gone: only %s is left; keep le: %s", setString(child.out), want)
+	if mode.implied && mode.buckets || !slices.Contains(child.out, labels.BucketLabel) {
+		return nil, c.errorf(at, "the buckets' bounds (label le) are gone: only %s is left; keep le: %s", setString(minus(child.out, labels.BucketLabel)), want)
 	}
-	return c.node(node{kind: nodeQuantile, l: child, arg: q, out: minus(child.out, labels.BucketLabel)}), nil
+	n.l, n.out = child, minus(child.out, labels.BucketLabel)
+	return c.node(n), nil
+}
+
+// mean compiles histogram_avg: the sum of the observations over their count.
+func (c *compiler) mean(e *parser.Call) (*node, error) {
+	l, err := c.within(e.Args[0], &histMode{part: partSum, pure: true})
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.within(e.Args[0], &histMode{part: partCount, pure: true})
+	if err != nil {
+		return nil, err
+	}
+	if l.open {
+		return nil, c.errorf(e.Args[0].PositionRange().Start, "the histograms are those of each raw series; aggregate them: histogram_avg(sum by (cluster) (rate(x[1m])))")
+	}
+	return c.node(node{kind: nodeBinary, op: parser.DIV, l: l, r: r, drop: true, out: l.out, key: c.key(e)}), nil
+}
+
+// spread compiles spread(x), which compares the elements that differ only in labels of things that come and go, and
+// spread(x, "device", …), which compares those that differ only in the labels named.
+func (c *compiler) spread(e *parser.Call) (*node, error) {
+	at := e.PosRange.Start
+	const want = `spread(sum by (cluster, namespace, workload, pod) (rate(x[1m])))`
+	child, err := c.impure(e.Args[0])
+	if err != nil {
+		return nil, err
+	}
+	if child.open {
+		return nil, c.errorf(e.Args[0].PositionRange().Start, "spread compares peers by their labels, and those of raw series are unknown; aggregate: %s", want)
+	}
+	var peers []string
+	for _, a := range e.Args[1:] {
+		name := a.(*parser.StringLiteral).Val
+		if !slices.Contains(child.out, name) || name == labelCluster {
+			return nil, c.errorf(a.PositionRange().Start, "there is no label %s by which peers could differ: there are %s", name, setString(minus(child.out, labelCluster)))
+		}
+		peers = append(peers, name)
+	}
+	if peers == nil {
+		for _, name := range child.out {
+			if _, ok := churny[name]; ok {
+				peers = append(peers, name)
+			}
+		}
+	}
+	if peers == nil {
+		return nil, c.errorf(at, `nothing tells the peers apart: %s has no pod or instance; keep one inside, as in %s, or name the label: spread(x, "device")`, setString(child.out), want)
+	}
+	by := minus(child.out, peers...)
+	return c.node(node{
+		kind: nodeAgg, op: parser.QUANTILE, peers: true, l: child, by: by, out: by, key: c.key(e),
+		arg: func(int64) float64 { return 0.5 },
+	}), nil
 }
 
 func unparen(e parser.Expr) parser.Expr {
@@ -445,7 +649,11 @@ func (c *compiler) binary(e *parser.BinaryExpr) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		child, err := c.vector(vec)
+		compile := c.impure
+		if e.Op == parser.MUL || e.Op == parser.DIV && !left {
+			compile = c.vector
+		}
+		child, err := compile(vec)
 		if err != nil {
 			return nil, err
 		}
@@ -454,11 +662,11 @@ func (c *compiler) binary(e *parser.BinaryExpr) (*node, error) {
 			out: child.out, open: child.open, raw: child.raw,
 		}), nil
 	}
-	l, err := c.vector(e.LHS)
+	l, err := c.impure(e.LHS)
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.vector(e.RHS)
+	r, err := c.impure(e.RHS)
 	if err != nil {
 		return nil, err
 	}
@@ -577,7 +785,7 @@ func (c *compiler) need(n *node, want []string) {
 		c.need(n.l, want)
 	case nodeAgg:
 		c.need(n.l, n.by)
-	case nodeQuantile:
+	case nodeHistogram:
 		c.need(n.l, union(want, labels.BucketLabel))
 	case nodeBinary, nodeSet:
 		if n.drop {

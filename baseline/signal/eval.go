@@ -53,6 +53,7 @@ func (p *plan) eval(st *planState, in *evalInput, dst []element) []element {
 		st.leafs[i].uses = -1
 	}
 	st.conflicts, st.unknown, st.undefined = 0, 0, 0
+	in.table.work.temp.n = 0
 	vec := p.root.eval(st, in)
 	first := len(dst)
 	t := in.table
@@ -78,8 +79,25 @@ func (p *plan) eval(st *planState, in *evalInput, dst []element) []element {
 	return dst
 }
 
-// eval returns the node's vector. The parent releases it when it has read it, or takes it over (own); it never changes a leaf's.
+// eval returns the node's vector. The parent releases it when it has read it, or takes it over (own); it never changes a leaf's or a
+// shared one.
 func (n *node) eval(st *planState, in *evalInput) []element {
+	if !n.isShared(in) {
+		return n.compute(st, in)
+	}
+	x := &in.shared[n.share-1]
+	if !x.done {
+		x.vec, x.done = n.compute(st, in), true
+		st.nodes[n.idx].buf = nil
+		in.table.work.keep(x.vec)
+	}
+	return x.vec
+}
+
+// isShared reports whether the node's vector is kept for others.
+func (n *node) isShared(in *evalInput) bool { return n.share > 0 && in.shared != nil }
+
+func (n *node) compute(st *planState, in *evalInput) []element {
 	s := &st.nodes[n.idx]
 	switch n.kind {
 	case nodeLeaf:
@@ -100,8 +118,8 @@ func (n *node) eval(st *planState, in *evalInput) []element {
 		return n.evalScalar(st, in, s)
 	case nodeAgg:
 		return n.evalAgg(st, in, s)
-	case nodeQuantile:
-		return n.evalQuantile(st, in, s)
+	case nodeHistogram:
+		return n.evalHistogram(st, in, s)
 	case nodeSet:
 		return n.evalSet(st, in, s)
 	}
@@ -110,6 +128,9 @@ func (n *node) eval(st *planState, in *evalInput) []element {
 
 // release gives the node's vector back.
 func (n *node) release(st *planState, in *evalInput) {
+	if n.isShared(in) {
+		return // evalInput.finish does
+	}
 	if n.kind == nodeLeaf {
 		l := &st.leafs[n.leaf]
 		if l.uses--; l.uses == 0 {
@@ -126,7 +147,7 @@ func (n *node) release(st *planState, in *evalInput) {
 // own returns the child's vector as one that n may change and release.
 func (n *node) own(st *planState, in *evalInput, s *nodeState) []element {
 	vec := n.l.eval(st, in)
-	if n.l.kind == nodeLeaf {
+	if n.l.kind == nodeLeaf || n.l.isShared(in) {
 		s.buf = append(in.table.work.take(), vec...)
 		n.l.release(st, in)
 	} else {
@@ -154,6 +175,16 @@ func (n *node) evalScalar(st *planState, in *evalInput, s *nodeState) []element 
 	out := vec[:0]
 	for i := range vec {
 		e := vec[i]
+		if e.hist != 0 {
+			h, no := in.table.work.takeHist()
+			h.copyOf(in.table.work.hist(e.hist))
+			if n.op == parser.DIV {
+				h.scale(1 / num)
+			} else {
+				h.scale(num)
+			}
+			e.hist = no
+		}
 		if !e.unknown() {
 			l, r := e.v, num
 			if n.left {

@@ -51,7 +51,7 @@ func (n *node) evalAgg(st *planState, in *evalInput, s *nodeState) []element {
 		if !ok {
 			at = int32(len(out))
 			t.setSlot(id, at)
-			out = append(out, element{ls: id, events: math.NaN(), v: math.NaN(), top: [3]memberRef{noMember, noMember, noMember}})
+			out = append(out, element{ls: id, events: math.NaN(), v: math.NaN(), top: noMembers})
 			accs = append(accs, acc{})
 		}
 		if quantile {
@@ -64,17 +64,30 @@ func (n *node) evalAgg(st *planState, in *evalInput, s *nodeState) []element {
 		}
 		g.members += e.members
 		n.fold(g, a, e)
+		if e.hist != 0 {
+			n.foldHist(g, w, e)
+		}
 	}
 	s.buf, w.accs, w.pos = out, accs, pos
-	if quantile {
+	switch {
+	case n.peers:
+		n.spreads(out, vec, w)
+	case quantile:
 		n.quantiles(out, vec, w, n.arg(in.endMs))
 	}
 	n.l.release(st, in)
+	if n.peers { // one alone has no peers
+		s.buf = slices.DeleteFunc(out, func(g element) bool { return g.members == 0 && g.missing == 0 })
+		return s.buf
+	}
 	for i := range out {
 		g, a := &out[i], &accs[i]
 		if a.n == 0 {
 			g.members = 0 // unknown
 			continue
+		}
+		if g.hist != 0 && n.op == parser.AVG {
+			w.hist(g.hist).scale(1 / a.n)
 		}
 		switch n.op {
 		case parser.SUM:
@@ -217,6 +230,34 @@ func (n *node) quantiles(out, vec []element, w *scratch, q float64) {
 	}
 }
 
+// spreads sets the groups' values to how far their elements lie apart: (max − min) / median. A group of one has no value and goes.
+// The evidence is that of the element farthest from the median.
+func (n *node) spreads(out, vec []element, w *scratch) {
+	n.quantiles(out, vec, w, 0.5)
+	start := int32(0)
+	for i := range out {
+		g, v := &out[i], w.vals[start:w.ends[i]] // sorted, NaN first
+		start = w.ends[i]
+		g.top = noMembers
+		for len(v) > 0 && v[0] != v[0] {
+			v = v[1:] // not a number, so no peer
+		}
+		if w.accs[i].n = float64(len(v)); len(v) < 2 {
+			g.members = 0
+			continue
+		}
+		g.v = quantileOf(0.5, v)
+		w.accs[i].mean, w.accs[i].sum = g.v, -1 // the median, and how far the farthest is from it
+		g.v = (v[len(v)-1] - v[0]) / g.v
+	}
+	for i, at := range w.pos {
+		e, a := &vec[i], &w.accs[at]
+		if d := math.Abs(e.v - a.mean); !e.unknown() && a.n > 1 && d > a.sum {
+			a.sum, out[at].top = d, e.top
+		}
+	}
+}
+
 // quantileOf returns the φ-quantile of v, which it sorts; linear between neighbours.
 func quantileOf(q float64, v []float64) float64 {
 	switch {
@@ -243,8 +284,28 @@ type bucket struct {
 	count   float64
 }
 
-func (n *node) evalQuantile(st *planState, in *evalInput, s *nodeState) []element {
-	q := n.arg(in.endMs)
+// foldHist adds an element's histogram to that of its group. Only sums and averages are made of histograms; the compiler sees to it.
+func (n *node) foldHist(g *element, w *scratch, e *element) {
+	if g.hist == 0 {
+		h, no := w.takeHist()
+		h.copyOf(w.hist(e.hist))
+		g.hist = no
+		return
+	}
+	if !w.math.add(w.hist(g.hist), w.hist(e.hist), 1) {
+		// Custom bounds and exponential ones do not add up: those of the first are taken, the others are missing.
+		g.members -= e.members
+		g.missing += e.members
+	}
+}
+
+// evalHistogram is histogram_quantile and histogram_fraction, over classic buckets and native histograms alike. Where a group has both
+// (a rollout turns native histograms on), the native observations are put into the classic bounds.
+func (n *node) evalHistogram(st *planState, in *evalInput, s *nodeState) []element {
+	var args [2]float64
+	for i, a := range n.args {
+		args[i] = a(in.endMs)
+	}
 	vec := n.l.eval(st, in)
 	t := in.table
 	if s.side == nil {
@@ -255,22 +316,32 @@ func (n *node) evalQuantile(st *planState, in *evalInput, s *nodeState) []elemen
 	t.begin()
 	for i := range vec {
 		e := &vec[i]
-		bound, ok := t.bound(e.ls)
+		bound, ok := 0.0, e.hist != 0
 		if !ok {
-			continue // no number: not a bucket
+			bound, ok = t.bound(e.ls)
 		}
 		id := rest.of(e.ls)
-		at, ok := t.slot(id)
-		if !ok {
+		if !ok && !e.unknown() {
+			continue // no number: not a bucket; a native histogram without a value has none either
+		}
+		at, known := t.slot(id)
+		if !known {
 			at = int32(len(out))
 			t.setSlot(id, at)
-			out = append(out, element{ls: id, v: math.NaN(), events: math.NaN(), top: [3]memberRef{noMember, noMember, noMember}})
+			out = append(out, element{ls: id, v: math.NaN(), events: math.NaN(), top: noMembers})
 		}
-		if math.IsInf(bound, 1) {
+		if e.hist != 0 || !ok || math.IsInf(bound, 1) {
 			// The last bucket holds all observations: it stands for the histogram.
 			g := &out[at]
-			g.members, g.missing, g.top = g.members+e.members, g.missing+e.missing, e.top
+			g.members, g.missing = g.members+e.members, g.missing+e.missing
+			if g.top[0].ref < 0 {
+				g.top = e.top
+			}
 			g.events = addEvents(g.events, e.events)
+			if e.hist != 0 {
+				g.hist = e.hist
+				continue
+			}
 		}
 		if !e.unknown() {
 			buckets = append(buckets, bucket{at, e.members, bound, e.v})
@@ -288,30 +359,49 @@ func (n *node) evalQuantile(st *planState, in *evalInput, s *nodeState) []elemen
 	s.buf, w.buckets = out, buckets
 	n.l.release(st, in)
 	for len(buckets) > 0 {
+		g := &out[buckets[0].group]
 		end := sort.Search(len(buckets), func(i int) bool { return buckets[i].group > buckets[0].group })
-		out[buckets[0].group].v = bucketQuantile(q, buckets[:end])
+		b := commonBounds(buckets[:end])
+		if g.hist != 0 && len(b) > 0 {
+			h := w.hist(g.hist)
+			for i := range b {
+				below, all := h.below(b[i].bound)
+				if math.IsInf(b[i].bound, 1) {
+					below = all
+				}
+				b[i].count += below
+			}
+			g.hist = 0
+		}
+		if n.fraction {
+			g.v = bucketFraction(args[0], args[1], b)
+		} else {
+			g.v = bucketQuantile(args[0], b)
+		}
 		buckets = buckets[end:]
+	}
+	for i := range out {
+		g := &out[i]
+		if g.hist == 0 {
+			continue
+		}
+		h := w.hist(g.hist)
+		if n.fraction {
+			g.v = h.fraction(args[0], args[1])
+		} else {
+			g.v = h.quantile(args[0])
+		}
+		g.hist = 0
 	}
 	return out
 }
 
-// bucketQuantile returns the φ-quantile of cumulative buckets sorted by bound, which it changes. It follows PromQL's
-// histogram_quantile: equal bounds are added up, counts that fall are lifted (rates of buckets that were not scraped together),
-// and inside a bucket observations are taken as evenly spread. In the last bucket the answer is the highest finite bound.
-//
-// In one thing it goes further: when targets disagree on their bounds (a rollout that changed them), only bounds that all of them
-// have are used. A bound that only some have would count only their observations, and the quantile would jump.
-func bucketQuantile(q float64, b []bucket) float64 {
-	switch {
-	case math.IsNaN(q):
-		return math.NaN()
-	case q < 0:
-		return math.Inf(-1)
-	case q > 1:
-		return math.Inf(1)
-	}
+// commonBounds adds up buckets of equal bounds. Of the rest, bounds that only some targets have (a rollout changed them) are left out:
+// such a bound would count only their observations, and the quantile would jump. The buckets are sorted by bound; without a last one
+// at infinity there are none.
+func commonBounds(b []bucket) []bucket {
 	if !math.IsInf(b[len(b)-1].bound, 1) {
-		return math.NaN()
+		return nil
 	}
 	m := 0
 	for _, x := range b[1:] {
@@ -325,7 +415,55 @@ func bucketQuantile(q float64, b []bucket) float64 {
 	}
 	b = b[:m+1]
 	all := b[m].members
-	b = slices.DeleteFunc(b, func(x bucket) bool { return x.members < all })
+	return slices.DeleteFunc(b, func(x bucket) bool { return x.members < all })
+}
+
+// bucketFraction returns the share of observations between lo and hi of the cumulative buckets of commonBounds, as PromQL's
+// histogram_fraction does: evenly spread within a bucket, from 0 on in the first when its bound is positive.
+func bucketFraction(lo, hi float64, b []bucket) float64 {
+	if len(b) == 0 || b[len(b)-1].count == 0 || math.IsNaN(lo) || math.IsNaN(hi) {
+		return math.NaN()
+	}
+	if lo >= hi {
+		return 0
+	}
+	all := b[len(b)-1].count
+	below := func(v float64) float64 {
+		from, rank := 0.0, 0.0
+		if b[0].bound <= 0 {
+			from = math.Inf(-1)
+		}
+		for _, x := range b {
+			switch {
+			case from >= v:
+				return min(rank, all)
+			case x.bound > v && math.IsInf(from, -1):
+				return min(x.count, all)
+			case x.bound > v:
+				return min(rank+(x.count-rank)*(v-from)/(x.bound-from), all)
+			}
+			from, rank = x.bound, x.count
+		}
+		return all
+	}
+	return (below(hi) - below(lo)) / all
+}
+
+// bucketQuantile returns the φ-quantile of the cumulative buckets of commonBounds, which it changes. It follows PromQL's
+// histogram_quantile: counts that fall are lifted (rates of buckets that were not scraped together), and inside a bucket observations
+// are taken as evenly spread. In the last bucket the answer is the highest finite bound.
+func bucketQuantile(q float64, b []bucket) float64 {
+	switch {
+	case math.IsNaN(q):
+		return math.NaN()
+	case q < 0:
+		return math.Inf(-1)
+	case q > 1:
+		return math.Inf(1)
+	}
+	if len(b) == 0 {
+		return math.NaN()
+	}
 	const small = 1e-12 // differences below are noise of floating-point sums
 	prev := b[0].count
 	for i := 1; i < len(b); i++ {

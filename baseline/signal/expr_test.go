@@ -83,7 +83,19 @@ func TestCompileRefuses(t *testing.T) {
 		{`clamp_max(max(x), scalar(y))`, "1:19", "scalar is not available"},
 		{`histogram_quantile(0.9, rate(x_bucket[1m]))`, "1:25", "sum by (cluster, le) (rate(x_bucket[1m]))"},
 		{`histogram_quantile(0.9, sum by (node) (rate(x_bucket[1m])))`, "1:25", "only (cluster, node) is left; keep le"},
-		{`histogram_fraction(0, 1, max(x))`, "1:1", "rate(x_bucket"},
+		{`histogram_fraction(0, 1, max(x))`, "1:26", "sum by (cluster, le) (rate(x_bucket[1m]))"},
+		{`histogram_quantile(0.9, max by (cluster) (rate(x[1m])))`, "1:48", "there may be sum, avg, * and / by a number"},
+		{`histogram_quantile(0.9, sum by (cluster) (rate(x[1m])) + sum by (cluster) (rate(y[1m])))`, "1:48", "between a histogram and its function"},
+		{`histogram_quantile(0.9, rate(x[1m]))`, "1:25", "those of each raw series"},
+		{`histogram_avg(sum by (cluster) (rate(x_bucket[1m])))`, "1:38", "name the histogram: x"},
+		{`histogram_avg(rate(x[1m]))`, "1:15", "histogram_avg(sum by (cluster)"},
+		{`histogram_count(sum by (cluster) (x))`, "1:35", "rate or increase"},
+		{`histogram_sum(max by (cluster) (rate(x[1m])))`, "1:38", "sum, avg, * and /"},
+		{`histogram_stddev(sum(rate(x[1m])))`, "1:1", "recording rule"},
+		{`spread(rate(x[1m]))`, "1:8", "raw series are unknown"},
+		{`spread(sum by (cluster, node) (x))`, "1:1", "nothing tells the peers apart"},
+		{`spread(sum by (cluster, node) (x), "device")`, "1:36", "no label device"},
+		{`spread by (cluster) (x)`, "1:8", "unexpected"},
 		// Matching.
 		{`max by (node) (a / b)`, "1:16", "the left side is raw series"},
 		{`max by (node) (max by (node) (a) / b)`, "1:36", "the right side is raw series"},
@@ -150,8 +162,15 @@ func TestCompileKeepsNeededLabels(t *testing.T) {
 			   / on (cluster) sum by (cluster) (rate(d[1m]))`,
 			"cluster", []string{"d rate 1 cluster,pod"},
 		},
-		{`histogram_quantile(0.99, sum by (node, le) (rate(h_bucket[5m])))`, "cluster,node", []string{"h_bucket rate 5 cluster,le,node bucket"}},
-		{`sum(rate(h_bucket{le="0.5"}[1m])) / sum(rate(h_count[1m]))`, "cluster", []string{`h_bucket{le="0.5"} rate 1 cluster`, "h_count rate 1 cluster"}},
+		{`histogram_quantile(0.99, sum by (node, le) (rate(h_bucket[5m])))`, "cluster,node", []string{"h_bucket rate 5 cluster,le,node bucket or h"}},
+		{`sum(rate(h_bucket{le="0.5"}[1m])) / sum(rate(h_count[1m]))`, "cluster", []string{`h_bucket{le="0.5"} rate 1 cluster`, "h_count rate 1 cluster or h"}},
+		{`histogram_quantile(0.99, sum by (node) (rate(h[5m])))`, "cluster,node", []string{"h_bucket rate 5 cluster,le,node bucket or h"}},
+		{`histogram_quantile(0.99, sum(rate(h_bucket{le=~".*"}[5m])) by (le))`, "cluster", []string{`h_bucket{le=~".*"} rate 5 cluster,le bucket`}},
+		{`histogram_fraction(0, 1, 2 * sum by (le) (increase(h[5m])))`, "cluster", []string{"h_bucket increase 5 cluster,le bucket or h"}},
+		{`histogram_avg(sum by (node) (rate(h[5m])))`, "cluster,node", []string{"h_sum rate 5 cluster,node or h", "h_count rate 5 cluster,node or h"}},
+		{`max by (cluster) (histogram_count(avg by (pod) (rate(h[5m]))))`, "cluster", []string{"h_count rate 5 cluster,pod or h"}},
+		{`spread(sum by (cluster, namespace, pod) (rate(x[1m])))`, "cluster,namespace", []string{"x rate 1 cluster,namespace,pod"}},
+		{`spread(max by (node, device) (x), "device")`, "cluster,node", []string{"x value 5 cluster,device,node"}},
 		{`a / on (node) b`, "cluster,node", []string{"a value 5 cluster,node", "b value 5 cluster,node"}},
 		{
 			`max by (version) (a * on (node) group_left (version) b)`, "cluster,version",
@@ -185,6 +204,9 @@ func TestCompileKeepsNeededLabels(t *testing.T) {
 			s += fmt.Sprintf(" %s %d %s", []string{"value", "rate", "increase", "changes", "timestamp"}[l.fn], l.windows, strings.Join(l.keep, ","))
 			if l.bucket {
 				s += " bucket"
+			}
+			if l.base != "" {
+				s += " or " + l.base
 			}
 			leaves = append(leaves, s)
 		}

@@ -14,6 +14,9 @@ func (r *Rule) Metrics() []string {
 		}
 		for _, l := range p.leaves {
 			out = append(out, l.name)
+			if l.base != "" {
+				out = append(out, l.base) // the same, sent as a native histogram
+			}
 		}
 	}
 	slices.Sort(out)

@@ -106,6 +106,47 @@ type scratch struct {
 	match   []int32
 	vals    []float64
 	buckets []bucket
+	temp    histArena // histograms of the plan that is evaluated
+	kept    histArena // those of shared nodes, until the window is done
+	math    histMath
+}
+
+// histArena hands out histograms and reuses them.
+type histArena struct {
+	all []*hist
+	n   int
+}
+
+func (a *histArena) take() *hist {
+	if a.n == len(a.all) {
+		a.all = append(a.all, &hist{})
+	}
+	a.n++
+	return a.all[a.n-1]
+}
+
+// takeHist returns a histogram to fill, and its number.
+func (w *scratch) takeHist() (*hist, int32) {
+	h := w.temp.take()
+	return h, int32(w.temp.n)
+}
+
+// hist returns the histogram with a number.
+func (w *scratch) hist(i int32) *hist {
+	if i < 0 {
+		return w.kept.all[-i-1]
+	}
+	return w.temp.all[i-1]
+}
+
+// keep moves the histograms of a vector to where they outlive the plan.
+func (w *scratch) keep(vec []element) {
+	for i := range vec {
+		if e := &vec[i]; e.hist > 0 {
+			w.kept.take().copyOf(w.hist(e.hist))
+			e.hist = -int32(w.kept.n)
+		}
+	}
 }
 
 // take returns an empty vector, give takes one back. The one that was given last comes first: it is warm, and likely large enough.

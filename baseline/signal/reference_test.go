@@ -14,6 +14,7 @@ import (
 type refSeries struct {
 	labels  series.Labels // with __name__
 	samples []series.Sample
+	hists   []series.Histogram // of a native histogram, which has no samples; a stale marker too
 }
 
 const minuteMs = 60_000
@@ -48,6 +49,76 @@ func refIncrease(samples []series.Sample, endMs int64) (float64, bool) {
 		prev, have = s, true
 	}
 	return sum, covered
+}
+
+// refNative returns the increase of a native histogram within (end − 1 min, end], nil when the cell is not covered.
+func refNative(hists []series.Histogram, endMs int64) *hist {
+	startMs := endMs - minuteMs
+	var m histMath
+	var sum *hist
+	put := func(h *hist, f float64) {
+		if sum == nil {
+			sum = &hist{}
+			sum.like(h)
+		}
+		m.add(sum, h, f)
+	}
+	var prev *series.Histogram
+	for i := range hists {
+		x := &hists[i]
+		if x.Stale {
+			continue
+		}
+		if x.T <= startMs || prev != nil && prev.T >= endMs {
+			prev = x
+			continue
+		}
+		var cur, last hist
+		cur.set(x, x.Custom)
+		if x.T > startMs && x.T <= endMs {
+			put(&cur, 0)
+		}
+		if prev != nil && x.T-prev.T <= refSegmentMax {
+			if lo, hi := max(prev.T, startMs), min(x.T, endMs); lo < hi {
+				last.set(prev, prev.Custom)
+				if !x.Reset && !m.reset(&cur, &last) {
+					m.add(&cur, &last, -1)
+				}
+				put(&cur, float64(hi-lo)/float64(x.T-prev.T))
+			}
+		}
+		prev = x
+	}
+	if sum != nil {
+		sum.prune()
+	}
+	return sum
+}
+
+// refHistogramValue is refValue for native histograms.
+func refHistogramValue(l *leaf, hists []series.Histogram, endMs int64) (h *hist, v, events float64, ok bool) {
+	var m histMath
+	for i := l.windows - 1; i >= 0; i-- {
+		switch x := refNative(hists, endMs-int64(i)*minuteMs); {
+		case x == nil:
+		case h == nil:
+			h = x
+		default:
+			m.add(h, x, 1)
+		}
+	}
+	if h == nil {
+		return nil, 0, 0, false
+	}
+	v, events = h.count, h.count
+	if l.part == partSum {
+		v = h.sum
+	}
+	if l.fn == fnRate {
+		v /= float64(l.windows) * 60
+		h.scale(1 / (float64(l.windows) * 60))
+	}
+	return h, v, events, true
 }
 
 // refChanges returns the changes within (end − 1 min, end], and whether a sample lies in it.
@@ -135,11 +206,12 @@ func refKeep(l *leaf, labels series.Labels) series.Labels {
 // refInput makes what a plan needs for the window that ends at endMs. Series without a value are left out, as if not live.
 func refInput(p *plan, t *labelTable, all []refSeries, endMs int64) *evalInput {
 	return &evalInput{
-		table: t, endMs: endMs, cluster: t.intern(series.Labels{{Name: "cluster", Value: "c1"}}),
+		shared: make([]sharedVec, shareNodes([]*plan{p})),
+		table:  t, endMs: endMs, cluster: t.intern(series.Labels{{Name: "cluster", Value: "c1"}}),
 		leaf: func(i int, dst []element) []element {
 			l := p.leaves[i]
 			for ref, s := range all {
-				if !refSelects(l, s.labels) {
+				if s.hists != nil || !refSelects(l, s.labels) {
 					continue
 				}
 				if v, events, ok := refValue(l, s.samples, endMs); ok {
@@ -147,6 +219,23 @@ func refInput(p *plan, t *labelTable, all []refSeries, endMs int64) *evalInput {
 						ls: t.intern(refKeep(l, s.labels)), v: v, events: events, members: 1,
 						top: [3]memberRef{{int32(ref), v}, noMember, noMember},
 					})
+				}
+			}
+			n := l.native()
+			for ref, s := range all {
+				if n == nil || s.hists == nil || !refSelects(n, s.labels) {
+					continue
+				}
+				if h, v, events, ok := refHistogramValue(n, s.hists, endMs); ok {
+					e := element{
+						ls: t.intern(refKeep(n, s.labels)), v: v, events: events, members: 1, top: [3]memberRef{{int32(ref), v}, noMember, noMember},
+					}
+					if n.part == partBuckets {
+						var own *hist
+						own, e.hist = t.work.takeHist()
+						own.copyOf(h)
+					}
+					dst = append(dst, e)
 				}
 			}
 			return dst

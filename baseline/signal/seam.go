@@ -30,6 +30,11 @@ package signal
 //   - fnValue: the newest sample with end − 5 min < t ≤ end. None when there is none, or when a stale marker with t ≤ end is newer.
 //   - fnTimestamp: the Unix seconds of that sample.
 //
+// A native histogram is read like a counter whose value is a histogram: an increase is taken bucket by bucket, a reset is decided once
+// for all of them, and all are spread alike. v and events are those of the count. A leaf with a base takes x's native histogram where
+// a target sends one: for x_bucket the histogram itself (element.hist), for x_count and x_sum its count and sum. The classic series
+// of the same target are left out then.
+//
 // events: fnIncrease and fnRate: the increase in r; fnChanges: the changes; fnValue and fnTimestamp: NaN.
 // top[0]: {the series, v}; the others noMember.
 //
@@ -70,6 +75,28 @@ type leaf struct {
 	windows int      // range in one-minute windows, 1–15; fnValue, fnTimestamp: lookback
 	keep    []string // names of the labels that something above needs, sorted, possibly virtual; a series without one has no such label
 	bucket  bool     // the series are classic-histogram buckets: keep holds le, and the buckets of a target count together or not at all
+	base    string   // name of the native histogram that may stand in for the series; "" = none may
+	part    histPart // what of the native histogram is taken
+}
+
+// histPart says what of a native histogram a leaf takes.
+type histPart uint8
+
+const (
+	noPart      histPart = iota
+	partBuckets          // the histogram itself, in place of x_bucket
+	partCount            // in place of x_count
+	partSum              // in place of x_sum
+)
+
+// native returns the leaf that selects the native histograms which stand in for l's series; nil when none may.
+func (l *leaf) native() *leaf {
+	if l.base == "" {
+		return nil
+	}
+	n := *l
+	n.name, n.base, n.bucket, n.keep = l.base, "", false, minus(l.keep, labels.BucketLabel)
+	return &n
 }
 
 // counter reports whether the leaf reads its series as a counter.
@@ -102,6 +129,7 @@ type element struct {
 	ls      uint32       // labelTable id
 	members int32        // raw series that gave a value
 	missing int32        // live raw series that gave none
+	hist    int32        // the native histogram, a number of scratch.hist; 0 = the value is a number
 	v       float64      // the value
 	events  float64      // events behind the value in the window's range (a counter's increase); NaN = not counted
 	top     [3]memberRef // up to three raw series that weigh most
@@ -115,8 +143,29 @@ type evalInput struct {
 	table   *labelTable
 	endMs   int64  // the window's end, Unix milliseconds
 	cluster uint32 // id of {cluster="…"} in table
-	// leaf appends the vector of plan.leaves[i], in order of registration.
+	// leaf appends the vector of plan.leaves[i], in order of registration: classic series first, then the native histograms that stand
+	// in for others.
 	leaf func(i int, dst []element) []element
+	// shared holds what shared nodes have found in this window, by node.share; nil = every plan is evaluated on its own.
+	shared []sharedVec
+}
+
+// sharedVec is the vector of a part that several expressions, or one at several places, have in common. Nobody may change it.
+type sharedVec struct {
+	vec  []element
+	done bool
+}
+
+// finish gives back what the shared nodes of a window hold.
+func (in *evalInput) finish() {
+	w := &in.table.work
+	for i := range in.shared {
+		if x := &in.shared[i]; x.done {
+			w.give(x.vec)
+			*x = sharedVec{}
+		}
+	}
+	w.kept.n = 0
 }
 
 // labelTable interns label sets. Ids are dense, from 0; id 0 is the empty set. Ids follow the order of first use, so two tables

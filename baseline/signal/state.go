@@ -17,7 +17,7 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 3              // 1 had no tracker of changes, 2 no carrying over of rules
+	stateVersion = 4              // 1 had no tracker of changes, 2 no carrying over of rules, 3 no native histograms
 	timeMax      = int64(1) << 45 // Unix milliseconds of the year 3084; nothing later is believed
 )
 
@@ -51,7 +51,7 @@ func (s *Stream) signature() print {
 func (s *Stats) counters() []*int64 {
 	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
 		&s.Unusable, &s.Histograms, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
-		&s.Evicted, &s.Disabled, &s.Retired, &s.Changes, &s.ChangesHeld, &s.OverObjects}
+		&s.Evicted, &s.Disabled, &s.Retired, &s.Changes, &s.ChangesHeld, &s.OverObjects, &s.HistogramsUnused, &s.Conflicts, &s.Undefined}
 }
 
 // AppendState appends the stream's complete state to dst. A stream with the same options that restores it gives the same
@@ -120,7 +120,8 @@ func (s *Stream) AppendState(dst []byte) []byte {
 		w.set(set, c.table, d.place)
 		w.num(int(d.pod + 1)) // none + 1 is 0
 		w.num(int(h.replica))
-		w.b = append(w.b, h.flags, h.kinds, h.ring)
+		w.num(int(h.flags))
+		w.b = append(w.b, h.kinds, h.ring)
 		w.int(h.lastT)
 		w.float(h.lastV)
 		w.int(int64(h.head))
@@ -156,6 +157,12 @@ func (s *Stream) AppendState(dst []byte) []byte {
 		}
 		for k := h.kinds; k != 0; k &= k - 1 {
 			w.ring(s.ring(h, k&-k))
+		}
+		if h.flags&flagNative != 0 {
+			w.bool(d.native != none)
+			if d.native != none {
+				w.native(&s.natives[d.native])
+			}
 		}
 	}
 	return w.b
@@ -280,7 +287,7 @@ func (s *Stream) RestoreState(b []byte) error {
 	if len(b) < len(stateMagic) || string(b[:len(stateMagic)]) != stateMagic {
 		return ErrState
 	}
-	fresh := &Stream{opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName}
+	fresh := &Stream{opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName, input: s.input}
 	fresh.clear()
 	r := &stateReader{b: b[len(stateMagic):]}
 	if r.version = r.num(math.MaxInt32); r.err == nil && (r.version < 1 || r.version > stateVersion) {
@@ -307,7 +314,7 @@ func (s *Stream) restore(r *stateReader) {
 		r.fail()
 		return
 	}
-	was.same = same
+	was.same = same && r.version == stateVersion
 	s.nowMs, s.eventMs = r.time(), r.time()
 	counters := s.stats.counters()
 	for i := range r.count(1) {
@@ -574,17 +581,26 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 			r.fail()
 			return nil
 		}
-		d.podNext, d.watch = none, none
+		d.podNext, d.watch, d.native = none, none, none
 		h.replica = uint16(r.num(replicasMax))
-		h.flags, h.kinds, h.ring = r.byte(), r.byte(), r.byte()
+		if r.version < 4 {
+			h.flags = uint16(r.byte()) & (flagNative - 1)
+		} else {
+			h.flags = uint16(r.num(flagsAll))
+		}
+		h.kinds, h.ring = r.byte(), r.byte()
 		h.lastT, h.lastV = r.time(), r.float()
 		h.head, h.stepMs = uint32(min(r.time(), timeMax/windowMs)), uint32(r.num(math.MaxInt32))
 		h.anchor = uint32(r.num(math.MaxUint32))
-		if h.kinds >= 1<<kinds || h.kinds != 0 && h.ring != shortRing && h.ring != longRing || (h.kinds == 0) != (h.flags&flagQuiet != 0) {
+		empty := h.kinds == 0 && h.flags&flagNative == 0
+		if h.kinds >= 1<<kinds || !empty && h.ring != shortRing && h.ring != longRing || empty != (h.flags&flagQuiet != 0) {
 			r.fail()
 			return nil
 		}
 		h.group = s.restoreGroup(r, &groups)
+		if r.version < 4 {
+			h.group = none // of buckets only, under another name: resolve puts the series into that of its histogram
+		}
 		d.target = s.restoreTarget(r, &targets)
 		d.binds = uint32(len(s.binds))
 		for range r.count(3) {
@@ -611,11 +627,20 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		for range kindsOf(h.kinds) {
 			s.cells = r.ring(s.cells, int(h.ring))
 		}
+		if h.flags&(flagNative|flagBucket) != 0 && h.group == none {
+			r.fail()
+		}
+		if h.flags&flagNative != 0 && r.bool() && r.err == nil {
+			d.native = uint32(len(s.natives))
+			s.natives = append(s.natives, r.native(h.ring))
+			s.buckets += s.natives[d.native].room()
+		}
 		if r.err != nil {
 			return nil
 		}
 		if !was.same && !s.refit(&h, &d, was) {
 			s.cells, s.binds = s.cells[:h.cells], s.binds[:d.binds]
+			s.dropNative(&d)
 			s.senders[d.sender].forget(c.own(&d))
 			to = append(to, none)
 			continue

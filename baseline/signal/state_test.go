@@ -193,7 +193,14 @@ func TestFlippedStateNeverPanics(t *testing.T) {
 		`g{instance="10.0.0.1:9100"}`, `kube_node_info{node="n1",internal_ip="10.0.0.1"}`, `x_total{instance="b:1",cluster="c"}`,
 		podOwner("n", "web-5d78c9869d-x7k2p", "ReplicaSet", "web-5d78c9869d"), `kube_job_owner{namespace="n",job_name="j",owner_kind="CronJob",owner_name="c"}`}
 	s, _ := newTestStream(t, StreamOptions{Packs: rules})
-	feedSeries(s, t0, t0+400_000, 30_000, names, ramp)
+	feed := func(s *Stream, from, to int64) {
+		feedSeries(s, from, to, 30_000, names, ramp)
+		for at := from; at <= to; at += 30_000 {
+			b := newBatch(at).addHistogram(series.Labels{{Name: series.NameLabel, Value: "h"}, {Name: "instance", Value: "b:1"}}, steady(at, 1))
+			s.Apply(&b.Batch)
+		}
+	}
+	feed(s, t0, t0+400_000)
 	state := s.AppendState(nil)
 	seed := envInt(t, "SEED", rand.Uint64())
 	r := rand.New(rand.NewPCG(seed, 4))
@@ -225,8 +232,8 @@ func TestFlippedStateNeverPanics(t *testing.T) {
 		}
 		restored++
 		n.closed = func(*Window) {}
-		feedSeries(n, t0+430_000, t0+640_000, 30_000, names, ramp)
-		feedSeries(n, t0+5*hour, t0+5*hour+90_000, 30_000, names, ramp)
+		feed(n, t0+430_000, t0+640_000)
+		feed(n, t0+5*hour, t0+5*hour+90_000)
 		n.AppendState(nil)
 		n.Stats()
 		n.ExplainPod("default", "n", "web-5d78c9869d-x7k2p")

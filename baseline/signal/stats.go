@@ -20,26 +20,29 @@ type Stats struct {
 	Signals    int
 	SignalsMax int
 
-	Samples    int64 // that came
-	Needed     int64 // of tracked series
-	Ignored    int64 // of series that no rule needs
-	Duplicate  int64 // with the time and value of the newest
-	Late       int64 // folded in after their window had closed
-	OutOfOrder int64 // not newer than the newest: dropped
-	Replica    int64 // of a replica that is not the current one: dropped
-	Future     int64 // too far ahead of the receive clock: refused
-	Refused    int64 // of bad series, or beyond a limit: refused
-	Stale      int64 // stale markers
-	Unusable   int64 // NaN and infinite values: dropped
-	Histograms int64 // native histograms: written and not used yet
-	Resets     int64 // counters that began anew
-	Takeovers  int64 // series (or bucket sets) that went over to another replica
+	Samples          int64 // that came
+	Needed           int64 // of tracked series
+	Ignored          int64 // of series that no rule needs
+	Duplicate        int64 // with the time and value of the newest
+	Late             int64 // folded in after their window had closed
+	OutOfOrder       int64 // not newer than the newest: dropped
+	Replica          int64 // of a replica that is not the current one: dropped
+	Future           int64 // too far ahead of the receive clock: refused
+	Refused          int64 // of bad series, or beyond a limit: refused
+	Stale            int64 // stale markers
+	Unusable         int64 // NaN and infinite values: dropped
+	Histograms       int64 // native histograms that came
+	HistogramsUnused int64 // of these, not used: no rule needs them, gauges, too many buckets
+	Resets           int64 // counters that began anew
+	Takeovers        int64 // series (or bucket sets) that went over to another replica
 
 	BadSeries   int64 // series whose labels no sender may send
 	OverSeries  int64 // samples and histograms of series beyond the limit: refused
 	Incomplete  int64 // values not given because too many of their series were missing
 	FewEvents   int64 // values not given because too few events were behind them
 	OverSignals int64 // values not given because the limit of signals was reached
+	Conflicts   int64 // values not given because two series matched where one may
+	Undefined   int64 // values not given because they are no number: a division by zero, a quantile of nothing
 	Disabled    int64 // values not given because an override switches their signal off
 	Evicted     int64 // series forgotten after an hour without samples, with spellings of them
 	Retired     int64 // signals dropped after StreamOptions.RetireMs without a value
@@ -164,9 +167,9 @@ func (c *cluster) used() bool { return len(c.series) > 0 || c.windows > 0 }
 func (s *Stream) missing(c *cluster, r *ruleForms) []string {
 	var out []string
 	for i := range r.forms {
-		for _, l := range r.forms[i].leaves {
+		for j, l := range r.forms[i].leaves {
 			m := s.leaves[l].metric
-			if name := s.metrics[m].name; c.arrived[m] <= c.open-windowMs-formMs && !slices.Contains(out, name) {
+			if name := s.metrics[m].name; s.arrivedAt(c, &r.forms[i], j) <= c.open-windowMs-formMs && !slices.Contains(out, name) {
 				out = append(out, name)
 			}
 		}
@@ -220,9 +223,13 @@ func (s *Stream) Explain(rule string) Explanation {
 		} else {
 			rx.Missing = s.missing(c, r)
 		}
-		for _, li := range f.leaves {
+		for j, li := range f.leaves {
 			lp := s.leaves[li]
-			lx := LeafExplanation{Metric: lp.name, Selector: lp.name, Series: len(c.lists[li])}
+			lists := [][]uint32{c.lists[li]}
+			if n := f.natives[j]; n != none {
+				lists = append(lists, c.lists[n])
+			}
+			lx := LeafExplanation{Metric: lp.name, Selector: lp.name}
 			var ms []string
 			for _, m := range lp.match {
 				ms = append(ms, m.String())
@@ -230,14 +237,17 @@ func (s *Stream) Explain(rule string) Explanation {
 			if ms != nil {
 				lx.Selector += "{" + strings.Join(ms, ", ") + "}"
 			}
-			for _, bi := range c.lists[li] {
-				b := &s.binds[bi]
-				h := &s.hot[b.series]
-				lx.LastT = max(lx.LastT, h.lastT)
-				if b.ls != none {
-					lx.Active++
-					if h.flags&flagLive != 0 {
-						lx.Live++
+			for _, list := range lists {
+				lx.Series += len(list)
+				for _, bi := range list {
+					b := &s.binds[bi]
+					h := &s.hot[b.series]
+					lx.LastT = max(lx.LastT, h.lastT)
+					if b.ls != none {
+						lx.Active++
+						if h.flags&flagLive != 0 {
+							lx.Live++
+						}
 					}
 				}
 			}
@@ -271,7 +281,8 @@ var counted = func() (out []*metrics.Counter) {
 	for _, name := range []string{"samples", "samples_needed", "samples_ignored", "samples_duplicate", "samples_late", "samples_out_of_order",
 		"samples_replica", "samples_future", "samples_refused", "samples_stale", "samples_unusable", "histograms", "resets", "takeovers",
 		"series_bad", "samples_over_series", "values_incomplete", "values_few_events", "values_over_signals", "series_evicted",
-		"values_disabled", "signals_retired", "changes", "changes_held", "objects_over"} {
+		"values_disabled", "signals_retired", "changes", "changes_held", "objects_over",
+		"histograms_unused", "values_conflicting", "values_undefined"} {
 		out = append(out, metrics.NewCounter("wrackline_signal_"+name+"_total"))
 	}
 	return out

@@ -65,18 +65,21 @@ type Stream struct {
 	unspelt int64 // keys forgotten
 
 	// Tracked series, in order of registration.
-	hot     []tracked
-	cold    []cold
-	cells   []float64
-	binds   []bind
-	prints  index32
-	groups  []bucketSet
-	groupAt map[print]uint32
-	groupNo []uint32         // free numbers
-	kin     map[uint64]int32 // most buckets of a set, by bucketSet.kin; of the window that closes
-	targets []target
-	targAt  map[uint64]uint32
-	targNo  []uint32
+	hot      []tracked
+	cold     []cold
+	cells    []float64
+	binds    []bind
+	prints   index32
+	groups   []bucketSet
+	groupAt  map[print]uint32
+	groupNo  []uint32         // free numbers
+	kin      map[uint64]int32 // most buckets of a set, by bucketSet.kin; of the window that closes
+	targets  []target
+	targAt   map[uint64]uint32
+	targNo   []uint32
+	natives  []native
+	nativeNo []uint32 // free numbers
+	buckets  int      // that natives have room for
 
 	watchers []watcher // what watched series say, in order of registration
 	objects  int       // watched in all clusters
@@ -116,6 +119,10 @@ type Stream struct {
 	result   []element
 	current  evaluation
 	input    evalInput
+	fed      []int // by leafPlan.selector: elements given in the window that is evaluated
+	came     hist  // the native histogram that is folded
+	rise     hist
+	math     histMath
 }
 
 // key is a series as a sender spells it, in order of arrival: a scrape repeats its order, so the key that followed last time is
@@ -135,8 +142,9 @@ type ruleForms struct {
 }
 
 type form struct {
-	plan   *plan
-	leaves []uint32 // plan.leaves[i] is Stream.leaves[leaves[i]]
+	plan    *plan
+	leaves  []uint32 // plan.leaves[i] is Stream.leaves[leaves[i]]
+	natives []uint32 // the leaf of the native histograms that may stand in for it, none
 }
 
 // leafPlan is a leaf of one or more plans, with what follows from it.
@@ -152,6 +160,32 @@ type leafPlan struct {
 	node     bool      // keep holds node
 	kinds    uint8
 	ring     uint8
+	stands   bool   // selects native histograms that stand in for classic series
+	selector uint32 // number of what is selected, the same for leaves that differ in keep only
+}
+
+// flags returns what a series is when the leaf selects it.
+func (lp *leafPlan) flags() (f uint16) {
+	if lp.stands {
+		f |= flagNative
+	}
+	if lp.bucket {
+		f |= flagBucket
+	}
+	return f
+}
+
+// histogram returns the histogram that a series which the leaf selects belongs to, "" for none; known is what other leaves say.
+func (lp *leafPlan) histogram(known string) string {
+	switch {
+	case lp.stands:
+		return lp.name
+	case lp.base != "":
+		return lp.base
+	case lp.bucket && known == "":
+		return strings.TrimSuffix(lp.name, "_bucket")
+	}
+	return known
 }
 
 // metric is a metric name that a rule or identity needs.
@@ -206,6 +240,7 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 	}
 	specs := map[string]uint32{}
 	names := map[string]bool{}
+	var plans []*plan
 	add := func(r *Rule) error {
 		if names[r.Name] {
 			return fmt.Errorf("signal %s is asked by two rules", r.Name)
@@ -218,8 +253,14 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 				return fmt.Errorf("signal %s: %w", r.Name, err)
 			}
 			f := form{plan: p}
+			plans = append(plans, p)
 			for _, l := range p.leaves {
-				f.leaves = append(f.leaves, s.leaf(l, specs))
+				f.leaves = append(f.leaves, s.leaf(l, specs, false))
+				stand := uint32(none)
+				if n := l.native(); n != nil {
+					stand = s.leaf(n, specs, true)
+				}
+				f.natives = append(f.natives, stand)
 			}
 			rf.forms = append(rf.forms, f)
 		}
@@ -242,6 +283,7 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 			return nil, err
 		}
 	}
+	s.input.shared = make([]sharedVec, shareNodes(plans))
 	return s, nil
 }
 
@@ -249,6 +291,7 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 func (s *Stream) clear() {
 	*s = Stream{
 		opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
+		input:   evalInput{shared: s.input.shared},
 		groupAt: map[print]uint32{}, kin: map[uint64]int32{}, targAt: map[uint64]uint32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
 		replicas: []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
 	}
@@ -275,16 +318,20 @@ func (s *Stream) metric(name string) *metric {
 }
 
 // leaf returns the number of a leaf, the same for equal ones.
-func (s *Stream) leaf(l *leaf, specs map[string]uint32) uint32 {
-	parts := []string{l.name, fmt.Sprint(l.fn, l.windows, l.bucket), strings.Join(l.keep, ",")}
+func (s *Stream) leaf(l *leaf, specs map[string]uint32, stands bool) uint32 {
+	parts := []string{l.name, fmt.Sprint(l.fn, l.windows, l.bucket, l.base, l.part, stands)}
 	for _, m := range l.match {
 		parts = append(parts, m.String())
 	}
-	spec := strings.Join(parts, "\xff")
+	selector := "s" + strings.Join(parts, "\xff")
+	spec := "l" + strings.Join(append(parts, strings.Join(l.keep, ",")), "\xff")
 	if i, ok := specs[spec]; ok {
 		return i
 	}
-	lp := &leafPlan{leaf: l, spec: spec}
+	if _, ok := specs[selector]; !ok {
+		specs[selector] = uint32(len(s.leaves))
+	}
+	lp := &leafPlan{leaf: l, spec: spec, stands: stands, selector: specs[selector]}
 	for _, m := range l.match {
 		if isDynamic(m.label()) {
 			lp.dynamic = append(lp.dynamic, m)
@@ -306,7 +353,9 @@ func (s *Stream) leaf(l *leaf, specs map[string]uint32) uint32 {
 	}
 	switch l.fn {
 	case fnRate, fnIncrease:
-		lp.kinds = kindIncrease
+		if !stands {
+			lp.kinds = kindIncrease
+		}
 	case fnChanges:
 		lp.kinds = kindChanges
 	case fnTimestamp:
@@ -339,6 +388,8 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 	limit := b.ReceivedMs + futureMs
 	if s.eventMs == 0 && len(b.Samples) > 0 {
 		s.eventMs = max(0, min(b.Samples[0].T, limit))
+	} else if s.eventMs == 0 && len(b.Histograms) > 0 {
+		s.eventMs = max(0, min(b.Histograms[0].T, limit))
 	}
 	s.epoch = byte(s.eventMs / sweepMs)
 	last := uint32(none)
@@ -408,6 +459,14 @@ func (s *Stream) apply(res *series.Result, from *sender, b *series.Batch, e *ser
 		}
 		s.stats.Histograms++
 		res.Histograms++
+		if id == none {
+			s.stats.HistogramsUnused++
+			continue
+		}
+		x := &b.Histograms[j]
+		from.needed++
+		from.lastT = max(from.lastT, x.T)
+		s.histogram(from, id, replica, x)
 	}
 }
 
@@ -480,10 +539,14 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 		}
 	}
 	s.arriving = 0
+	first := int64(math.MaxInt64)
 	if e := &b.Entries[i]; e.SampleLo < e.SampleHi {
-		if t := b.Samples[e.SampleLo].T; t <= b.ReceivedMs+futureMs {
-			s.arriving = t
-		}
+		first = b.Samples[e.SampleLo].T
+	} else if e.HistLo < e.HistHi {
+		first = b.Histograms[e.HistLo].T
+	}
+	if first <= b.ReceivedMs+futureMs {
+		s.arriving = first
 	}
 	id, err = s.lookup(l, from)
 	if err != nil {
@@ -559,7 +622,8 @@ func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own 
 	view := labelView{l: l, cluster: snd.home(s, own)}
 	first := uint32(len(s.binds))
 	var kinds, ring uint8
-	buckets := false
+	var flags uint16
+	base := "" // of the histogram that the series belongs to
 	for _, li := range m.leaves {
 		lp := s.leaves[li]
 		if !view.match(lp.static) {
@@ -568,10 +632,10 @@ func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own 
 		s.binds = append(s.binds, bind{leaf: li, ls: none})
 		kinds |= lp.kinds
 		ring = max(ring, lp.ring)
-		buckets = buckets || lp.bucket
+		flags |= lp.flags()
+		base = lp.histogram(base)
 	}
-	if kinds == 0 && m.identity == notIdentity && m.watch == notWatched {
-		s.binds = s.binds[:first]
+	if uint32(len(s.binds)) == first && m.identity == notIdentity && m.watch == notWatched {
 		return none, nil
 	}
 	if len(s.hot) >= s.opts.MaxSeries {
@@ -589,18 +653,18 @@ func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own 
 	}
 	snd.register(s, from, own, m)
 	id := uint32(len(s.hot))
-	h := tracked{cluster: ci, kinds: kinds, ring: ring, group: none, cells: uint32(len(s.cells))}
-	if kinds == 0 {
+	h := tracked{cluster: ci, kinds: kinds, ring: ring, flags: flags, group: none, cells: uint32(len(s.cells))}
+	if kinds == 0 && flags&flagNative == 0 {
 		h.flags |= flagQuiet
 	}
 	for range kindsOf(kinds) * int(ring) {
 		s.cells = append(s.cells, math.NaN())
 	}
-	if buckets {
-		h.group = s.bucketSet(s.printOf(snd.fixed, l, "le"), kinOf(&view, m))
+	if base != "" {
+		h.group = s.bucketSet(s.printOfHistogram(snd.fixed, l, base), kinOf(&view, base))
 	}
-	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none, watch: none}
-	if kinds&kindIncrease != 0 {
+	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none, watch: none, native: none}
+	if kinds&kindIncrease != 0 || flags&flagNative != 0 {
 		d.target = s.target(c, m, &view)
 	}
 	d.own = c.one(labelCluster, own)
@@ -661,7 +725,7 @@ func (s *Stream) bucketSet(p print, kin uint64) uint32 {
 			g = uint32(len(s.groups))
 			s.groups = append(s.groups, bucketSet{})
 		}
-		s.groups[g] = bucketSet{print: p, kin: kin}
+		s.groups[g] = bucketSet{print: p, native: none, kin: kin}
 		s.groupAt[p] = g
 	}
 	s.groups[g].refs++
@@ -744,25 +808,11 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 	}
 	var base int64
 	if h.lastT == 0 {
-		base = s.begin(c, id, x.T)
-		if t := s.asked(c, &s.cold[id]); t != 0 && x.T <= t+askedYoungMs {
-			base = 0
-			h.anchor = uint32(x.T / 1000)
-		} else if base == 0 && x.T <= c.born+windowMs {
-			h.anchor = uint32(x.T / 1000) // it is only we who are new
-		}
+		base = s.first(c, id, h, x.T)
 	} else if d := x.T - h.lastT; d < stepMax {
-		// The interval follows at once downwards and slowly upwards: a missed scrape is not a longer interval.
-		if step := int64(h.stepMs); step == 0 || d < step {
-			h.stepMs = uint32(d)
-		} else {
-			h.stepMs += uint32((d - step) / 8)
-		}
+		h.step(d)
 		if h.flags&flagSecond == 0 {
-			h.flags |= flagSecond
-			if g := s.cold[id].target; g != none {
-				s.targets[g].stepMs = uint32(d)
-			}
+			s.second(id, h, d)
 		}
 	}
 	if h.kinds != 0 {
@@ -776,17 +826,50 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 	if h.group != none {
 		g := &s.groups[h.group]
 		g.lastT = max(g.lastT, x.T)
-		if g.firstT == 0 {
-			g.firstT = x.T
+		if h.flags&flagBucket != 0 {
+			if g.firstT == 0 {
+				g.firstT = x.T
+			}
+			g.chain.add(before, x.T)
 		}
-		g.chain.add(before, x.T)
 	}
 	if h.flags&(flagLive|flagPast|flagStale|flagQuiet) != flagLive|flagPast {
 		c.alive(h)
 	}
 }
 
-// begin handles the first sample of a series and returns since when it is to be counted from zero, 0 = it is not.
+// step notes that a sample is d after the one before. The interval follows at once downwards and slowly upwards: a missed scrape is not a
+// longer interval.
+func (h *tracked) step(d int64) {
+	if step := int64(h.stepMs); step == 0 || d < step {
+		h.stepMs = uint32(d)
+	} else {
+		h.stepMs += uint32((d - step) / 8)
+	}
+}
+
+// second notes the second sample of a series, which is d after its first.
+func (s *Stream) second(id uint32, h *tracked, d int64) {
+	h.flags |= flagSecond
+	if g := s.cold[id].target; g != none {
+		s.targets[g].stepMs = uint32(d)
+	}
+}
+
+// first handles the first sample of a series, at t, and returns since when it is to be counted from zero, 0 = it is not: then it may
+// have been there before.
+func (s *Stream) first(c *cluster, id uint32, h *tracked, t int64) int64 {
+	base := s.begin(c, id, t)
+	if a := s.asked(c, &s.cold[id]); a != 0 && t <= a+askedYoungMs {
+		base = 0
+		h.anchor = uint32(t / 1000)
+	} else if base == 0 && t <= c.born+windowMs {
+		h.anchor = uint32(t / 1000) // it is only we who are new
+	}
+	return base
+}
+
+// begin notes the first sample of a series and returns since when it is to be counted from zero, 0 = it is not.
 func (s *Stream) begin(c *cluster, id uint32, t int64) int64 {
 	d := &s.cold[id]
 	if d.pod != none {

@@ -35,6 +35,7 @@ func (s *Stream) sweep() {
 		to[id] = none
 		s.stats.Evicted++
 		s.senders[d.sender].forget(c.own(d))
+		s.dropNative(d)
 		if h.group != none {
 			if g := &s.groups[h.group]; g.refs > 1 {
 				g.refs--
@@ -121,10 +122,16 @@ func (s *Stream) relist() {
 			c.pods[i].first = none
 		}
 	}
+	for i := range s.groups {
+		s.groups[i].native = none
+	}
 	for id := range s.hot {
 		h, d := &s.hot[id], &s.cold[id]
 		c := s.clusters[h.cluster]
 		c.series = append(c.series, uint32(id))
+		if d.native != none {
+			s.groups[h.group].native = uint32(id)
+		}
 		for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
 			if b := &s.binds[i]; b.static != none {
 				c.lists[b.leaf] = append(c.lists[b.leaf], i)

@@ -4,6 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
+	"slices"
+
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -38,13 +41,16 @@ var endMark = series.StaleNaN
 
 // Flags of a tracked series.
 const (
-	flagStale  uint8 = 1 << iota // ended by a stale marker
-	flagLive                     // counted in cluster.live
-	flagPast                     // counted in cluster.past: has a sample at or after the end of the cluster's open window
-	flagQuiet                    // has no ring: kept for identity only, and never waited for
-	flagPlaced                   // its node follows from its instance, so it must be looked at when nodes become known
-	flagSecond                   // has sent two samples
-	flagWatch                    // speaks of a watched object
+	flagStale  uint16 = 1 << iota // ended by a stale marker
+	flagLive                      // counted in cluster.live
+	flagPast                      // counted in cluster.past: has a sample at or after the end of the cluster's open window
+	flagQuiet                     // has no ring: kept for identity only, and never waited for
+	flagPlaced                    // its node follows from its instance, so it must be looked at when nodes become known
+	flagSecond                    // has sent two samples
+	flagWatch                     // speaks of a watched object
+	flagNative                    // a leaf reads its native histograms
+	flagBucket                    // a classic bucket: counts with the others of its set or not at all
+	flagsAll   = 1<<iota - 1
 )
 
 // tracked is what a sample touches of a series that a rule needs: 48 bytes, in order of registration.
@@ -54,13 +60,13 @@ type tracked struct {
 	head    uint32  // newest window of the rings: its end in minutes since 1970
 	cells   uint32  // of the first ring, in Stream.cells
 	stepMs  uint32  // distance of the newest samples
-	group   uint32  // the bucket set, none for others
+	group   uint32  // the bucket set, none for what is no histogram
 	anchor  uint32  // Unix seconds since which it has been known without a gap, when it may have been there before; 0 = it was not
 	cluster uint16
 	replica uint16 // whose samples are taken; of a bucket the group's counts
+	flags   uint16
 	kinds   uint8
 	ring    uint8 // windows in a ring
-	flags   uint8
 }
 
 // cold is the rest of a tracked series: what it is.
@@ -77,6 +83,7 @@ type cold struct {
 	podNext uint32 // next series of the pod, none
 	target  uint32 // in Stream.targets, none
 	watch   uint32 // in Stream.watchers, none
+	native  uint32 // in Stream.natives, none
 }
 
 // bind is a series' part in a leaf.
@@ -111,11 +118,23 @@ func (s *Stream) printOf(fixed string, l series.Labels, skip string) print {
 	return print(sum[:16])
 }
 
-// bucketSet is the buckets of one classic histogram of one target. They have one current replica, and in a window they count
-// together or not at all.
+// printOfHistogram identifies the histogram that a series is a part of: its labels without le, under the base name.
+func (s *Stream) printOfHistogram(fixed string, l series.Labels, base string) print {
+	own := slices.Clone(l)
+	for i := range own {
+		if own[i].Name == series.NameLabel {
+			own[i].Value = base
+		}
+	}
+	return s.printOf(fixed, own, labels.BucketLabel)
+}
+
+// bucketSet is one histogram of one target: its classic buckets, count and sum, and its native form. They have one current replica, and
+// in a window the buckets count together or not at all.
 type bucketSet struct {
 	print   print
 	refs    uint32
+	native  uint32 // the series that sends it natively, none
 	replica uint16
 	lastT   int64 // newest sample of any bucket
 	chain   chain
