@@ -10,7 +10,9 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
+
 	"github.com/prometheus/prometheus/promql/parser/posrange"
+	"github.com/wrackline/wrackline/baseline/series"
 )
 
 // plan is a compiled expression. It is immutable and may be shared by clusters.
@@ -276,7 +278,7 @@ func (c *compiler) selector(v *parser.VectorSelector, fn leafFn, windows int) (*
 	l := &leaf{fn: fn, windows: windows}
 	for _, m := range v.LabelMatchers {
 		switch {
-		case m.Name != labels.MetricName:
+		case m.Name != series.NameLabel:
 			l.match = append(l.match, matcher{m})
 		case m.Type != labels.MatchEqual:
 			return nil, c.errorf(at, "the metric's name must be given, not matched (%s): write one expression for each name, joined by or, or as a list of fallbacks", m)
@@ -332,8 +334,8 @@ func (c *compiler) aggregate(e *parser.AggregateExpr) (*node, error) {
 	default:
 		return nil, c.errorf(at, "%s is not available; there are sum, avg, min, max, count, quantile, group, stddev and stdvar, or %s", e.Op, recording)
 	}
-	if len(e.Grouping) > 0 && slices.Contains(e.Grouping, labels.MetricName) {
-		return nil, c.errorf(places[labels.MetricName], "a selector has one metric, so grouping by __name__ says nothing; leave it out")
+	if len(e.Grouping) > 0 && slices.Contains(e.Grouping, series.NameLabel) {
+		return nil, c.errorf(places[series.NameLabel], "a selector has one metric, so grouping by __name__ says nothing; leave it out")
 	}
 	n.key = c.key(e)
 	compile := c.vector

@@ -56,7 +56,7 @@ func asEngine(e parser.Expr, native map[string]bool) parser.Expr {
 			}
 			v.Name = base
 			for _, m := range v.LabelMatchers {
-				if m.Name == labels.MetricName {
+				if m.Name == series.NameLabel {
 					m.Value = base
 				}
 			}
