@@ -598,8 +598,8 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 			return nil
 		}
 		h.group = s.restoreGroup(r, &groups)
-		if r.version < 4 {
-			h.group = none // of buckets only, under another name: resolve puts the series into that of its histogram
+		if r.version < 4 && h.group != none { // of buckets only, under another name: resolve puts the series into that of its histogram
+			h.replica, h.group = s.groups[h.group].replica, none
 		}
 		d.target = s.restoreTarget(r, &targets)
 		d.binds = uint32(len(s.binds))
