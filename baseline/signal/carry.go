@@ -159,7 +159,7 @@ func (s *Stream) refit(h *tracked, d *cold, b *ruleBook) bool {
 		size = max(size, lp.ring)
 		flags |= lp.flags()
 	}
-	if kinds == 0 && flags&flagNative == 0 && s.metrics[d.metric].identity == notIdentity {
+	if kinds == 0 && flags&flagNative == 0 && s.metrics[d.metric].identity == notIdentity && s.metrics[d.metric].watch == notWatched {
 		return false
 	}
 	old := *h

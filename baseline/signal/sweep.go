@@ -23,7 +23,7 @@ func (s *Stream) sweep() {
 		h, d := &s.hot[id], &s.cold[id]
 		c := s.clusters[h.cluster]
 		dead := h.lastT <= due[h.cluster] && due[h.cluster] != 0 ||
-			d.nbinds == 0 && s.metrics[d.metric].identity == notIdentity // no rule needs it any more
+			d.nbinds == 0 && s.metrics[d.metric].identity == notIdentity && s.metrics[d.metric].watch == notWatched // nobody needs it any more
 		if snd := s.senders[d.sender]; !dead && moved[d.sender] {
 			dead = snd.home(s, c.own(d)) != c.name
 		}
