@@ -49,7 +49,8 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	dev := v - q.band.Expected
 	big := [2]bool{dev > 0 && dev >= q.effUp*gross, dev < 0 && -dev >= q.effDn*gross}
 	// The regime before an adoption is no news, and neither is what its hours usually bring.
-	known := m.alt != 0 && math.Abs(l.e-float64(m.alt)) < 3*q.sig || m.usual(p, q, l)
+	l.usual = m.usual(p, q, l)
+	known := l.usual || m.alt != 0 && math.Abs(l.e-float64(m.alt)) < 3*q.sig
 	bad := [2]bool{p.Bad != Down, p.Bad != Up}
 	beyond := [2]bool{l.z > q.hiZ && v > q.band.Upper, l.z < -q.lowZ && v < q.band.Lower}
 	switch {

@@ -163,7 +163,7 @@ func (m *Model) regime(l *lesson, q *prediction, dt float64) {
 	if m.state.Alarm() || m.alt == 0 {
 		return
 	}
-	if math.Abs(l.e-float64(m.alt)) < 3*q.sig && math.Abs(l.e) > 2*q.sig {
+	if math.Abs(l.e-float64(m.alt)) < 3*q.sig && math.Abs(l.e) > 2*q.sig && !l.usual { // the weekend is no regime
 		m.rec += float32(dt)
 	} else {
 		m.rec = max(m.rec-2*float32(dt), 0)

@@ -359,6 +359,7 @@ type lesson struct {
 	bz           float64 // the same in units of sigma
 	closed       bool    // a block closed with enough windows
 	bInUp, bInDn bool    // in a block tail
+	usual        bool    // what these hours of the day or the week bring
 	suspect      bool    // evidence is high: learn little
 	hit          bool    // Event: above the effect
 }

@@ -130,7 +130,7 @@ func (m *Model) closeHour(p *Params, r float32) {
 	switch {
 	case c != noCell:
 		m.setCell(how, toward(float32(c)*m.weekUnit, mean-day, max(int(m.weekday[how/24]), 1), 1./5, lim, r))
-	case r == 1: // what an alarm was about is not taken for the week's habit
+	case r == 1, m.weekday[how/24] == 0 && m.ageH() < 8*dayH: // what an alarm was about is not taken for the week's habit, but a first weekend is
 		m.setCell(how, mean-day)
 	}
 	if h == 23 && m.weekday[how/24] < 250 && m.last-m.first > 86_000_000 {
