@@ -21,6 +21,8 @@ import (
 type Options struct {
 	// Params are the model's parameters. Zero: StockParams of the series' own step. A StepMs of 0 is taken from the data.
 	Params *model.Params
+	// Direction says which way of moving is bad for a series of a name; nil = both ways.
+	Direction func(name string) model.Direction
 	// Location is the civil time of the series; nil = UTC.
 	Location *time.Location
 	// RowsMax bounds how many rows of a series are read; 0 = 5,000,000.
@@ -187,11 +189,14 @@ type Result struct {
 	model.Judgement
 }
 
-// Replay judges the rows in order, each before it is learned, and calls fn for every one. It ends with fn's first error. Rows that
+// Replay judges the rows of the series of that name in order, each before it is learned, and calls fn for every one. It ends with fn's first error. Rows that
 // repeat a time are handed over as skipped.
-func Replay(rows []Row, o Options, fn func(*Result) error) error {
+func Replay(name string, rows []Row, o Options, fn func(*Result) error) error {
 	step := Step(rows)
 	p := StockParams(step)
+	if o.Direction != nil {
+		p.Bad = o.Direction(name)
+	}
 	if o.Params != nil {
 		p = *o.Params
 		if p.StepMs <= 0 {
@@ -242,11 +247,11 @@ func floorDiv(a, b int64) int64 {
 // Header is the first line that ReplayCSV writes.
 const Header = "timestamp,value,expected,lower,upper,score,alert,state"
 
-// ReplayCSV reads a recording from in, replays it and writes Header and one line for every row to out, in order of time: Unix seconds,
+// ReplayCSV reads the recording of the series of that name from in, replays it and writes Header and one line for every row to out, in order of time: Unix seconds,
 // the value as it was, what was expected and the band (before the value was learned), the score (1 = stock alert), alert (1 while an
-// alarm stands), and the model's state in words. Cells of numbers that do not exist are empty: a missing value, and the band before
+// alarm stands that is news), and the model's state in words. Cells of numbers that do not exist are empty: a missing value, and the band before
 // the first value.
-func ReplayCSV(in io.Reader, out io.Writer, o Options) error {
+func ReplayCSV(name string, in io.Reader, out io.Writer, o Options) error {
 	rows, err := ReadCSV(in, o.RowsMax)
 	if err != nil {
 		return err
@@ -262,7 +267,7 @@ func ReplayCSV(in io.Reader, out io.Writer, o Options) error {
 			b = strconv.AppendFloat(b, v, 'g', digits, 64)
 		}
 	}
-	err = Replay(rows, o, func(r *Result) error {
+	err = Replay(name, rows, o, func(r *Result) error {
 		b = strconv.AppendInt(b[:0], r.T, 10)
 		number(r.V, -1)
 		if r.Skipped && r.Seen == 0 {
@@ -275,7 +280,7 @@ func ReplayCSV(in io.Reader, out io.Writer, o Options) error {
 		b = append(b, ',')
 		b = strconv.AppendFloat(b, r.Score, 'f', 4, 64)
 		alert := ",0,"
-		if r.State.Alarm() {
+		if r.State.Alarm() && !r.Told {
 			alert = ",1,"
 		}
 		b = append(b, alert...)

@@ -90,7 +90,7 @@ func FuzzReadCSV(f *testing.F) {
 				t.Fatalf("row %d is older than the one before", i)
 			}
 		}
-		if err := ReplayCSV(bytes.NewReader(data), &bytes.Buffer{}, Options{RowsMax: 1000}); err != nil {
+		if err := ReplayCSV("x", bytes.NewReader(data), &bytes.Buffer{}, Options{RowsMax: 1000}); err != nil {
 			t.Fatalf("read, but not replayed: %v", err)
 		}
 	})
@@ -136,7 +136,7 @@ func TestReplayCSVContract(t *testing.T) {
 	in := recording(3000, 2500, 2599)
 	in = strings.Replace(in, "timestamp,value,label\n", "timestamp,value,label\n1736121480,,0\n", 1)
 	var out bytes.Buffer
-	if err := ReplayCSV(strings.NewReader(in), &out, Options{}); err != nil {
+	if err := ReplayCSV("x", strings.NewReader(in), &out, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
@@ -196,7 +196,7 @@ func TestReplayCSVGapRow(t *testing.T) {
 	}
 	s.WriteString("12000,\n12060,101\n12060,5000\n")
 	var out bytes.Buffer
-	if err := ReplayCSV(strings.NewReader(s.String()), &out, Options{}); err != nil {
+	if err := ReplayCSV("x", strings.NewReader(s.String()), &out, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -235,7 +235,7 @@ func TestClock(t *testing.T) {
 func TestReplayStopsAtAnError(t *testing.T) {
 	stop := errors.New("enough")
 	n := 0
-	err := Replay([]Row{{T: 0}, {T: 60}, {T: 120}}, Options{}, func(*Result) error {
+	err := Replay("x", []Row{{T: 0}, {T: 60}, {T: 120}}, Options{}, func(*Result) error {
 		if n++; n == 2 {
 			return stop
 		}

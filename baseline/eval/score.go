@@ -265,8 +265,8 @@ func Score(name string, rows []Row, evalStart, hold int64, o Options) (SeriesRep
 		counts[i] = newCount(&others[i], rows, evalStart, hold, step)
 	}
 	var k ranking
-	err := Replay(rows, o, func(r *Result) error {
-		if r.State.Alarm() {
+	err := Replay(name, rows, o, func(r *Result) error {
+		if r.State.Alarm() && !r.Told {
 			c.alert(r.Row, r.Test.String())
 		}
 		for i, t := range Thresholds {

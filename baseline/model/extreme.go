@@ -27,10 +27,17 @@ const (
 	extMoves   = .5         // sigmas below which a window says nothing about extremes
 	extHeld    = .95        // score of what lacks a condition
 
-	wanderNews = 5  // -ln of the probability per day at which a wandering level is news
-	wanderDays = 14 // days that say where the level was
-	wanderLaw  = 5  // days of a law that may raise an alarm
-	wanderCell = 3  // two-hour cells that say where it is
+	wanderHours  = 6    // hours that say where the signal is
+	wanderDays   = 5    // days before it that say where it should be
+	wanderNews   = 3    // -ln of the probability per day at which the distance is news
+	wanderLaw    = 5    // days of a law that may raise an alarm
+	wanderHold   = 4    // hours without a strong distance after which a drift has ended
+	wanderTold   = .5   // hours for which a drift is news; then it stands, and what happens meanwhile is news
+	wanderWeekly = 0x80 // bit of extN[5]: the law is of distances from the week's shape
+	toldLeast    = .5   // least score while a drift stands that is no news any more
+	wanderZero   = .2   // share of zeros above which a signal has no level that could wander
+
+	recoverXH = .1 // hours in the band after which an alarm of such a signal is over: three windows of a minute
 
 	flatSure = 2 // nats beyond a month's worth of windows that make a row of repeats news
 	flatRow  = 2 // × the longest harmless row
@@ -79,20 +86,17 @@ func (m *Model) extremes(p *Params, at Moment, v float64, q *prediction, l *less
 	if !p.Extremes {
 		return
 	}
-	z, d := l.z, v-q.band.Expected
-	sharp := 0.
+	z, d, sharp, s := l.z, v-q.band.Expected, 0., 0
 	if l.z*l.w > 0 {
 		sharp = math.Copysign(math.Sqrt(l.z*l.w), l.z)
 	}
-	s := 0
 	if z < 0 {
 		z, d, sharp, s = -z, -d, -sharp, 1
 	}
 	most := extLeast * float64(p.StepMs)
 	block := clamp(float64(m.lived)/extStart, most, max(extBlockMs, most))
-	a, b, c := &m.ext[s], &m.ext[2+s], &m.ext[4]
 	if bad[s] && d > 0 {
-		r := (a.rare(z, m.extN[s]) + b.rare(sharp, m.extN[2+s]) + 2*c.rare(d, m.extN[4])) / 4
+		r := (m.ext[s].rare(z, m.extN[s]) + m.ext[2+s].rare(sharp, m.extN[2+s]) + 2*m.ext[4].rare(d, m.extN[4])) / 4
 		sc := r / (extNews + math.Log(extBlockMs/block)) // of short blocks there are more
 		eff := [2]float64{q.effUp, q.effDn}[s]
 		if d < eff {
@@ -105,9 +109,9 @@ func (m *Model) extremes(p *Params, at Moment, v float64, q *prediction, l *less
 		w.say(PointTest, [2]State{High, Low}[s], sc, at.T)
 	}
 	if z >= extMoves && d > 0 {
-		a.see(z)
-		b.see(sharp)
-		c.see(d)
+		m.ext[s].see(z)
+		m.ext[2+s].see(sharp)
+		m.ext[4].see(d)
 	}
 	m.extL = min(m.extL+1, 60000)
 	if float64(m.extL)*float64(p.StepMs) < block {
@@ -133,75 +137,90 @@ func (m *Model) quarantined(p *Params) bool {
 	return m.state.Alarm() && !(p.Extremes && m.test == DriftTest)
 }
 
-// wanders judges where the signal has been for the last hours against its days of the last weeks, seasonal shape aside, by the
+// wanders judges where the signal has been for the last hours against the same hours of the days before, by the
 // extremes of that distance on past days.
-func (m *Model) wanders(p *Params, at Moment, mid, day bool, bad [2]bool, w *voice) {
+func (m *Model) wanders(p *Params, at Moment, q *prediction, hour bool, bad [2]bool, w *voice) {
 	if !p.Extremes {
 		return
 	}
 	x := &m.ext[5]
-	if day {
-		r := 1.
-		if m.state.Alarm() {
-			r = .1
+	if hour {
+		// Where days differ much the week's shape says where the signal should be, and the law begins anew.
+		weekly := m.extN[5]&wanderWeekly != 0
+		if m.mode == 2 && !weekly && m.err[2] < .5*m.err[1] || weekly && (m.mode != 2 || m.err[2] > .8*m.err[1]) {
+			weekly = !weekly
+			*x, m.extN[5] = extreme{}, m.extN[5]&wanderWeekly^wanderWeekly
 		}
-		m.extN[5] = x.close(m.extN[5], r)
-	}
-	if mid {
+		if m.q%24 == 0 {
+			r := 1.
+			if m.state.Alarm() {
+				r = .1
+			}
+			m.extN[5] = min(x.close(m.extN[5]&^wanderWeekly, r), wanderWeekly-1) | m.extN[5]&wanderWeekly
+		}
+		n := m.extN[5] &^ wanderWeekly
 		m.wander = 0
-		if ref, now, ok := m.whereabouts(); ok {
-			d := now - ref
-			r := x.rare(math.Abs(d), m.extN[5])
+		if ref, d, ok := m.whereabouts(q.how, weekly); ok {
+			r := x.rare(math.Abs(d), n)
 			x.see(math.Abs(d))
 			s := 0
 			if d < 0 {
 				s = 1
 			}
-			x0 := m.x(ref)
-			eff, far := p.trendEffect(x0), math.Abs(m.x(now)-x0)
-			if m.extN[5] >= wanderLaw && bad[s] && r > 0 {
+			if n >= wanderLaw && bad[s] && r > 0 && m.p0 < wanderZero {
 				sc := r / wanderNews
-				if far < eff {
-					sc = min(sc*far/eff, extHeld)
+				if eff := p.trendEffect(ref); math.Abs(d) < eff {
+					sc = min(sc*math.Abs(d)/eff, extHeld)
 				}
 				m.wander = float32(min(sc, 100))
 				if sc > weakTrend {
 					m.slope = 0 // where to is not known
-					m.driftH, m.spanH = 0, 4
+					m.driftH, m.spanH = 0, wanderHold
 				}
 			}
 		}
 	}
 	if m.wander > 0 {
-		w.say(DriftTest, Drifting, float64(m.wander), at.T-6*hourMs)
+		w.say(DriftTest, Drifting, float64(m.wander), at.T-wanderHours*hourMs)
 	}
 }
 
-// whereabouts returns the median level of the last weeks' days and that of the last hours.
-func (m *Model) whereabouts() (ref, now float64, ok bool) {
-	var ds [wanderDays]float64
+// whereabouts returns the median of the last hours' distances from the same hours of the days before, or from those of the week's shape, and of
+// what was expected in them. how is the newest hour's place in the week.
+func (m *Model) whereabouts(how int, weekly bool) (ref, d float64, ok bool) {
+	var ds, rs [wanderHours]float64
 	n := 0
-	days := m.r1d()
-	for k := range int32(wanderDays) {
-		if i := m.d - 1 - k; i >= 0 {
-			if c := days[int(i)%len(days)]; c != hole {
-				ds[n] = float64(c) * unit
-				n++
+	ring := &m.rings
+	for k := range int32(wanderHours) {
+		i := m.q - k
+		if i < 0 || ring[i%int32(len(ring))] == hole {
+			continue
+		}
+		var past [wanderDays]float64
+		np := 0
+		for day := range int32(wanderDays) {
+			if h := i - 24*(day+1); h >= 0 {
+				if c := ring[h%int32(len(ring))]; c != hole {
+					past[np] = float64(c) * unit
+					np++
+				}
 			}
 		}
+		if np < 3 {
+			continue
+		}
+		rs[n] = m.x(median(past[:np]))
+		if h := (how + 168 - int(k)) % 168; weekly && m.byWeek[h] != noCell {
+			rs[n] = m.x(float64(m.byHour[h%24])*unit + float64(m.byWeek[h])*float64(m.weekUnit))
+		}
+		x := m.x(float64(ring[i%int32(len(ring))]) * unit)
+		ds[n] = x - rs[n]
+		n++
 	}
-	if n < 4 {
+	if n < wanderHours-2 {
 		return 0, 0, false
 	}
-	var hs [wanderCell]float64
-	for k := range int32(wanderCell) {
-		i := m.q - k
-		if i < 0 || m.r2h()[i%48] == hole {
-			return 0, 0, false
-		}
-		hs[k] = float64(m.r2h()[i%48]) * unit
-	}
-	return median(ds[:n]), median(hs[:]), true
+	return median(rs[:n]), median(ds[:n]), true
 }
 
 // still judges values that repeat, of a signal of which nothing is known, on either side: a row is as likely as the share of repeats to

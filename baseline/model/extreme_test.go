@@ -141,3 +141,86 @@ func TestStandstill(t *testing.T) {
 		}
 	}
 }
+
+// A service that rests at weekends raises at most one alarm, on the first of them, whatever weekday its life begins on, and neither the next weekends
+// nor the Mondays after them are news. The same of a signal that its pack knows.
+func TestWeekendsAreNoNews(t *testing.T) {
+	weekend := func(day int) series {
+		return func(i int, s *rand.Rand) float64 {
+			h := float64(i%perDay) / 60
+			v := 100 * (1.2 - math.Cos((h-3)/12*math.Pi)) * math.Exp(.06*s.NormFloat64())
+			if d := (i/perDay + day) % 7; d == 5 || d == 6 {
+				v *= .55
+			}
+			return v
+		}
+	}
+	for name, c := range map[string]struct {
+		p    Params
+		most int // alarms in all, after the first eight days
+	}{"unknown": {blind(), 6}, "of a pack": {Defaults(), 0}} {
+		late := 0
+		for day := range 7 {
+			for seed := range uint64(3) {
+				r := newRun(c.p)
+				r.at += int64(day) * perDay * 60_000
+				src := rnd(200 + 10*uint64(day) + seed)
+				s := weekend(day)
+				r.feed(8*perDay, s, src)
+				first := len(r.alarms)
+				r.feed(28*perDay, s, src)
+				late += len(r.alarms) - first
+				if first > 2 {
+					t.Errorf("%s, begun on day %d of the week, seed %d: %d alarms in eight days", name, day, seed, first)
+				}
+			}
+		}
+		if t.Logf("%s: %d alarms in 588 days", name, late); late > c.most {
+			t.Errorf("%s: %d alarms in 588 days with weekends, want at most %d", name, late, c.most)
+		}
+	}
+}
+
+// A slow leak of a signal of which nothing is known is told before its end, once; a spike meanwhile is news of its own; and it is over
+// when the values are back.
+func TestLeakOfAnUnknownSignal(t *testing.T) {
+	for name, mk := range map[string]func() series{"gauss": func() series { return gauss }, "daily": func() series { return daily }, "ar": ar} {
+		for seed := range uint64(4) {
+			s := mk()
+			r := newRun(blind())
+			src := rnd(300 + seed)
+			r.feed(14*perDay, s, src)
+			n := len(r.alarms)
+			const hours = 48
+			told, spike := -1, false
+			for i := range hours * 60 {
+				v := s(r.n, src) * (1 + .6*float64(i)/(hours*60))
+				if told >= 0 && i == told+10*60 {
+					v *= 3
+				}
+				before := r.last
+				j := r.observe(v)
+				if j.Transition == Opened && j.Test == DriftTest && told < 0 {
+					told = i
+				}
+				if told >= 0 && i == told+10*60 {
+					spike = !before.Told || j.Transition == Opened && j.Test == PointTest && j.Score >= 1
+				}
+			}
+			if told < 0 || told > hours*60*6/10 {
+				t.Errorf("%s, seed %d: +60 %% in two days is told after window %d of %d: %v", name, seed, told, hours*60, r.alarms[n:])
+				continue
+			}
+			if !spike {
+				t.Errorf("%s, seed %d: a spike ten hours after the drift was told is no news", name, seed)
+			}
+			if got := len(r.alarms) - n; got > 5 {
+				t.Errorf("%s, seed %d: %d alarms for one leak with one spike: %v", name, seed, got, r.alarms[n:])
+			}
+			r.feed(2*perDay, s, src)
+			if r.last.State.Alarm() {
+				t.Errorf("%s, seed %d: two days after its end: %v by %v", name, seed, r.last.State, r.last.Test)
+			}
+		}
+	}
+}

@@ -158,11 +158,12 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	}
 
 	l.suspect = w.score > .5
-	m.wanders(p, at, mid, day, bad, &w)
+	var slow voice
+	m.wanders(p, at, q, mid, bad, &slow)
 
 	j := Judgement{Band: q.band, Seasonal: m.season(), Maturity: m.maturity(p)}
-	j.Transition = m.move(p, at, v, q, l, &w, dt)
-	m.report(p, &w, l, thr, &j)
+	j.Transition = m.move(p, at, v, q, l, &w, &slow, dt)
+	m.report(p, &w, &slow, l, thr, &j)
 	return j
 }
 
@@ -216,11 +217,19 @@ func (m *Model) usual(p *Params, q *prediction, l *lesson) bool {
 }
 
 // report fills what the tests and the alarm say into j.
-func (m *Model) report(p *Params, w *voice, l *lesson, thr float64, j *Judgement) {
+func (m *Model) report(p *Params, w, slow *voice, l *lesson, thr float64, j *Judgement) {
+	j.Told = p.Extremes && m.state == Drifting && m.mute > wanderTold
+	if slow.score >= 1 && slow.score > w.score && !j.Told {
+		w = slow
+	}
 	j.State, j.Test, j.Score = m.state, w.test, w.score
 	if m.state.Alarm() {
-		j.Score = max(j.Score, 1)
 		j.Test, j.Onset = m.test, m.since
+		if j.Told {
+			j.Score = clamp(j.Score, toldLeast, extHeld) // of what happens meanwhile
+		} else {
+			j.Score = max(j.Score, 1)
+		}
 	} else {
 		j.Score = min(j.Score, .99) // at 1 there is an alarm, or one ended in this very window
 		j.Onset = w.onset
@@ -268,19 +277,24 @@ func temper(t *tail, perDay float64) float64 {
 func (m *Model) roll(p *Params, at Moment, q *prediction, l *lesson) (fine, mid, day bool) {
 	blockMs, midMs := ringMs(p.StepMs)
 	l.level = l.y - q.shape
+	if p.Extremes {
+		mid = m.rollHour(p, at, l)
+	}
 	b, nb := number(at.T, blockMs), number(at.T+p.StepMs, blockMs)
 	if b != m.b {
 		if m.bN > 0 {
-			m.r15()[m.b%48] = pack(m.bDev / float32(m.bN))
+			m.fine(p, m.b)
 		}
-		blank(m.r15(), m.b, b)
+		if !p.Extremes {
+			blank(m.r15(), m.b, b)
+		}
 		m.b, m.bN, m.bSum, m.bDev = b, 0, 0, 0
 	}
 	m.bSum += float32(clamp(l.z, -25, 25))
 	m.bDev += float32(l.level)
 	m.bN++
 	if nb != b {
-		m.r15()[b%48] = pack(m.bDev / float32(m.bN))
+		m.fine(p, b)
 		if int64(m.bN)*p.StepMs*2 > blockMs {
 			l.closed = true
 			l.bz = float64(m.bSum) / float64(m.bN)
@@ -289,33 +303,39 @@ func (m *Model) roll(p *Params, at Moment, q *prediction, l *lesson) (fine, mid,
 		m.bN, m.bSum, m.bDev = 0, 0, 0
 		fine = true
 	}
-	c, nc := number(at.T, midMs), number(at.T+p.StepMs, midMs)
-	if c != m.q {
-		if m.qN > 0 {
-			m.r2h()[m.q%48] = pack(m.qSum / float32(m.qN))
+	if !p.Extremes {
+		c, nc := number(at.T, midMs), number(at.T+p.StepMs, midMs)
+		if c != m.q {
+			if m.qN > 0 {
+				m.r2h()[m.q%48] = pack(m.qSum / float32(m.qN))
+			}
+			blank(m.r2h(), m.q, c)
+			m.q, m.qN, m.qSum = c, 0, 0
 		}
-		blank(m.r2h(), m.q, c)
-		m.q, m.qN, m.qSum = c, 0, 0
-	}
-	m.qSum += float32(l.level)
-	m.qN++
-	if nc != c {
-		m.r2h()[c%48] = pack(m.qSum / float32(m.qN))
-		m.qN, m.qSum = 0, 0
-		mid = true
+		m.qSum += float32(l.level)
+		m.qN++
+		if nc != c {
+			m.r2h()[c%48] = pack(m.qSum / float32(m.qN))
+			m.qN, m.qSum = 0, 0
+			mid = true
+		}
 	}
 	if d := at.Day & 0x3fffffff; d != m.d {
 		if m.dN > 0 && m.d != 0 {
 			if float64(m.dN)*float64(p.StepMs) > 12*hourMs { // half a day has another mean
-				m.r1d()[m.d%int32(len(m.r1d()))] = pack(m.dSum / float32(m.dN))
+				if !p.Extremes {
+					m.r1d()[m.d%int32(len(m.r1d()))] = pack(m.dSum / float32(m.dN))
+				}
 				day = true
 			}
-			blank(m.r1d(), m.d, d)
+			if !p.Extremes {
+				blank(m.r1d(), m.d, d)
+			}
 			for i := range m.tails {
 				m.tails[i].closeDay(m.age)
 			}
 			m.age = min(m.age+1, 250)
-		} else {
+		} else if !p.Extremes {
 			blank(m.r1d(), m.d, d)
 		}
 		m.d, m.dN, m.dSum = d, 0, 0
@@ -325,6 +345,38 @@ func (m *Model) roll(p *Params, at Moment, q *prediction, l *lesson) (fine, mid,
 		m.dN++
 	}
 	return fine, mid, day
+}
+
+// fine writes the block under way into the fine ring.
+func (m *Model) fine(p *Params, b int32) {
+	if !p.Extremes {
+		m.r15()[b%48] = pack(m.bDev / float32(m.bN))
+	}
+}
+
+// rollHour adds the window to the hour under way, of which all rings together keep the last 126, and reports whether one closed. They hold what
+// was seen as it was, without any learned shape.
+func (m *Model) rollHour(p *Params, at Moment, l *lesson) bool {
+	c, nc := number(at.T, hourMs), number(at.T+p.StepMs, hourMs)
+	ring := m.rings[:]
+	write := func(h int32) {
+		ring[h%int32(len(ring))] = pack(m.qSum / float32(m.qN))
+		m.qN, m.qSum = 0, 0
+	}
+	if c != m.q {
+		if m.qN > 0 {
+			write(m.q)
+		}
+		blank(ring, m.q, c)
+		m.q, m.qN, m.qSum = c, 0, 0
+	}
+	m.qSum += float32(l.y)
+	m.qN++
+	if nc == c {
+		return false
+	}
+	write(c)
+	return true
 }
 
 // number returns the number of the cell in which the window that ended at t lies.
@@ -464,11 +516,35 @@ func (m *Model) warmAlarm(p *Params, at Moment, l *lesson, w *voice, j *Judgemen
 
 // recoverH is for how long, in hours, a signal must be in its band to have recovered.
 func recoverH(p *Params) float64 {
+	if p.Extremes {
+		return max(recoverXH, 2*float64(p.StepMs)/hourMs)
+	}
 	return max(recoverLeastH, 2*float64(p.StepMs)/hourMs)
 }
 
 // move opens, keeps and ends the alarm.
-func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, w *voice, dt float64) Transition {
+func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, w, slow *voice, dt float64) Transition {
+	drifts := p.Extremes && m.spanH > 0 && m.driftH < m.spanH
+	if p.Extremes {
+		switch {
+		case !drifts:
+			m.mute = 0
+		case slow.score >= 1 || m.mute > 0:
+			m.mute += float32(dt) // for how long the drift has stood
+		}
+		if w.score < 1 && !m.state.Alarm() && slow.score >= 1 {
+			w = slow
+		}
+		if m.state == Drifting && !drifts && w.score < 1 {
+			m.end(p)
+			return Recovered
+		}
+		if m.state == Drifting && w.score >= 1 && w.test != DriftTest {
+			m.state, m.test, m.since = w.state, w.test, max(w.onset, m.first)
+			m.rec, m.candH, m.cand, m.candD = 0, 0, 0, 0
+			return Opened
+		}
+	}
 	if !m.state.Alarm() {
 		if w.score >= 1 {
 			m.state, m.test, m.since = w.state, w.test, max(w.onset, m.first)
@@ -480,7 +556,7 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 		if l.out != 0 {
 			m.candidate(l, q, dt)
 			if float64(m.candH) >= adoptH {
-				m.adopt(q)
+				m.adopt(p, q)
 				return Adopted
 			}
 		} else {
@@ -498,7 +574,7 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 	case EventTest:
 		in = !l.hit
 	case DriftTest:
-		in = m.driftH >= m.spanH && l.out == 0
+		in = m.driftH >= m.spanH && (l.out == 0 || p.Extremes)
 	default:
 		in = l.out == 0 && (m.state != High || v <= q.band.Upper) && (m.state != Low || v >= q.band.Lower)
 	}
@@ -508,7 +584,12 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 		m.rec = max(m.rec-float32(dt), 0)
 	}
 	if float64(m.rec) >= recoverH(p)-dt/2 {
+		was := m.test
 		m.end(p)
+		if p.Extremes && was != DriftTest && m.mute > 0 {
+			m.state, m.test, m.since = Drifting, DriftTest, at.T // what was slow goes on
+			return Stay
+		}
 		return Recovered
 	}
 	// What was found as high may turn out to be on its way.
@@ -531,7 +612,7 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 	}
 	m.candidate(l, q, dt)
 	if float64(m.candH) >= adoptH && m.test != CeilingTest && m.test != EventTest && (p.Bad == Both || p.Bad == Up && m.cand < 0 || p.Bad == Down && m.cand > 0) {
-		m.adopt(q)
+		m.adopt(p, q)
 		return Adopted
 	}
 	return Stay
@@ -539,7 +620,7 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 
 // end closes the alarm and forgets the evidence for it.
 func (m *Model) end(p *Params) {
-	if m.test == DriftTest {
+	if m.test == DriftTest && !p.Extremes {
 		m.mute = 2 * m.spanH
 	}
 	m.state, m.test, m.since = Normal, NoTest, 0
@@ -573,7 +654,7 @@ func (m *Model) candidate(l *lesson, q *prediction, dt float64) {
 }
 
 // adopt makes the candidate the level; the old one is remembered for two weeks.
-func (m *Model) adopt(q *prediction) {
+func (m *Model) adopt(p *Params, q *prediction) {
 	for k := range m.off {
 		m.off[k] += m.cand
 	}
@@ -582,6 +663,16 @@ func (m *Model) adopt(q *prediction) {
 	m.alt, m.altH = -m.cand, 14*dayH
 	m.sigma = max(m.sigma, min(m.candD, 3*m.sigma))
 	// The rings' past moves along, so that the step is no trend.
+	if p.Extremes {
+		for h, n := max(m.q-int32(len(m.rings)), 0), number(m.since, hourMs); h < n; h++ {
+			if c := &m.rings[h%int32(len(m.rings))]; *c != hole {
+				*c = pack(float32(*c)*unit + m.cand)
+			}
+		}
+		m.end(p)
+		m.cand, m.candD = 0, 0
+		return
+	}
 	for _, ring := range [...][]int16{m.r1d(), m.r2h(), m.r15()} {
 		for i, c := range ring {
 			if c != hole && math.Abs(float64(c)*unit-now) > math.Abs(float64(m.cand))/2 {

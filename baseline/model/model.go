@@ -131,9 +131,12 @@ func (m *Model) r15() []int16 { return m.rings[:48] }
 func (m *Model) r2h() []int16 { return m.rings[48:96] }
 func (m *Model) r1d() []int16 { return m.rings[96:] }
 
-func (m *Model) clearRings() {
+func (m *Model) clearRings(p *Params) {
 	if m.flags&flagWarm == 0 {
 		return // the first values are there
+	}
+	if p.Extremes {
+		return
 	}
 	for i := range m.rings[:96] {
 		m.rings[i] = hole
@@ -319,7 +322,7 @@ func (m *Model) Observe(p *Params, at Moment, v float64) Judgement {
 	if uint32(p.StepMs) != m.step {
 		m.step = uint32(p.StepMs)
 		m.streak, m.stay = [2]uint16{}, [2]uint16{}
-		m.clearRings()
+		m.clearRings(p)
 	}
 	if gap {
 		// What was in a row is not any more, and a fast average from before the gap says nothing.

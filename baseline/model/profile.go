@@ -246,5 +246,5 @@ func (m *Model) choose(p *Params) {
 	m.setMean()
 	// The fast average and the blocks were residuals of the other predictor, the fine ring was rid of another shape.
 	m.g = 0
-	m.clearRings()
+	m.clearRings(p)
 }

@@ -18,7 +18,7 @@ type TrackRule struct {
 	Agg   string   // sum, avg, min, max, count …; "" = sum
 	By    []string // labels that tell the entities apart; nil = cluster, namespace, workload
 	Unit  string   // "" = none
-	Bad   string   // both, up, down; "" = both
+	Bad   string   // both, up, down; "" = what the metric's name says, see DirectionOf
 }
 
 // Rule returns the rule that t stands for. An error says which field is wrong.
@@ -74,8 +74,11 @@ func (t TrackRule) Rule() (*Rule, error) {
 		Question: fmt.Sprintf("Is %s as usual?", metric),
 		Exprs:    []string{fmt.Sprintf("%s by (%s) (%s)", agg, strings.Join(by, ", "), inner)},
 	}
+	r.Params.Extremes = true
 	switch t.Bad {
-	case "", "both":
+	case "":
+		r.Params.Bad = DirectionOf(metric)
+	case "both":
 	case "up":
 		r.Params.Bad = model.Up
 	case "down":

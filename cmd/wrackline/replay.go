@@ -16,6 +16,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/eval"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ingest"
 )
 
@@ -66,7 +67,7 @@ func runReplay(ctx context.Context, e env, args []string) error {
 		}
 	}
 	if csv {
-		return replayCSV(ctx, e, fs.Args(), *out, eval.Options{Location: loc})
+		return replayCSV(ctx, e, fs.Args(), *out, eval.Options{Location: loc, Direction: signal.DirectionOf})
 	}
 	enc := json.NewEncoder(e.stdout)
 	enc.SetEscapeHTML(false)
@@ -251,5 +252,5 @@ func replayOneCSV(file string, w io.Writer, opts eval.Options) error {
 		return err
 	}
 	defer f.Close()
-	return eval.ReplayCSV(f, w, opts)
+	return eval.ReplayCSV(strings.TrimSuffix(resultName(file), filepath.Ext(resultName(file))), f, w, opts)
 }
