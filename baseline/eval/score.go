@@ -3,6 +3,7 @@ package eval
 // Counting: episodes, events, false alerts, delays, incidents. The rules are fixed; nothing here knows how the model works.
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,7 +47,29 @@ type SetReport struct {
 	Incidents int            // incidents of groups of series, after history
 	Caught    int            // … inside which a member's alert began
 	Chance    float64        // share of equally long windows of normal time of the same members that hold an alert's begin
+	Entities  EntityReport   // of the series that meta.json gives an entity
 }
+
+// EntityReport is what the entities of a set gave: an alert of an entity is entityFew members whose alerts begin within a quarter of an hour, an event
+// is an incident of its members.
+type EntityReport struct {
+	Events, Detected, False int
+	Days                    float64 // scored time of all entities
+}
+
+// F1 is the harmonic mean of recall and precision of entity alerts; 0 when nothing was detected.
+func (e *EntityReport) F1() float64 {
+	if e.Detected == 0 {
+		return 0
+	}
+	return 2 * float64(e.Detected) / float64(e.Events+e.Detected+e.False)
+}
+
+// entityFew is how many members make an alert of their entity, entityWithin in how many seconds.
+const (
+	entityFew    = 3
+	entityWithin = 900
+)
 
 // Totals returns the sums over the series: labelled events, those detected, false alerts, and scored days.
 func (s *SetReport) Totals() (events, detected, falses int, days float64) {
@@ -141,8 +164,9 @@ type meta struct {
 		Hold int64 `json:"hold"` // seconds; 0 = the usual
 	} `json:"info"`
 	Series map[string]struct {
-		EvalStart int64 `json:"eval_start"`
-		Step      int64 `json:"step"`
+		EvalStart int64  `json:"eval_start"`
+		Step      int64  `json:"step"`
+		Entity    string `json:"entity"`
 	} `json:"series"`
 }
 
@@ -227,6 +251,7 @@ func ScoreDir(dir string, o Options) (SetReport, error) {
 		}
 	}
 	rep.scoreIncidents(incidents)
+	rep.scoreEntities(incidents, mt)
 	return rep, nil
 }
 
@@ -400,6 +425,71 @@ func (s *SetReport) scoreIncidents(incidents []incident) {
 	}
 }
 
+// scoreEntities counts alerts of whole entities against the incidents of their members.
+func (s *SetReport) scoreEntities(incidents []incident, mt meta) {
+	members := map[string][]*SeriesReport{}
+	entityOf := map[string]string{}
+	for i := range s.Series {
+		r := &s.Series[i]
+		if e := mt.Series[r.Name].Entity; e != "" {
+			members[e] = append(members[e], r)
+			entityOf[r.Name] = e
+		}
+	}
+	type begin struct {
+		t      int64
+		member int
+	}
+	for _, e := range slices.Sorted(maps.Keys(members)) {
+		var begins []begin
+		from, to, step := int64(math.MaxInt64), int64(math.MinInt64), int64(60)
+		for k, r := range members[e] {
+			from, to, step = min(from, r.from), max(to, r.to), max(step, mt.Series[r.Name].Step)
+			for _, t := range r.onsets {
+				begins = append(begins, begin{t, k})
+			}
+		}
+		slices.SortFunc(begins, func(a, b begin) int { return cmp.Compare(a.t, b.t) })
+		var events []span
+		for _, in := range incidents {
+			if in.End >= from && slices.ContainsFunc(in.Series, func(n string) bool { return entityOf[n] == e }) {
+				events = append(events, span{in.Start, in.End})
+			}
+		}
+		hit := make([]bool, len(events))
+		last := int64(math.MinInt64)
+		for i, b := range begins {
+			who := map[int]bool{}
+			for k := i; k >= 0 && b.t-begins[k].t <= entityWithin; k-- {
+				who[begins[k].member] = true
+			}
+			if len(who) < entityFew {
+				continue
+			}
+			again := last != math.MinInt64 && b.t-last <= max(entityWithin, 3*step)
+			if last = b.t; again {
+				continue
+			}
+			inside := false
+			for k, ev := range events {
+				if b.t >= ev.a-max(300, 2*step) && b.t <= ev.b+max(600, 2*step) {
+					inside, hit[k] = true, true
+				}
+			}
+			if !inside {
+				s.Entities.False++
+			}
+		}
+		for _, h := range hit {
+			if h {
+				s.Entities.Detected++
+			}
+		}
+		s.Entities.Events += len(events)
+		s.Entities.Days += float64(max(0, to-from)) / 86400
+	}
+}
+
 // anyIn reports whether a sorted list has a value from a to b.
 func anyIn(sorted []int64, a, b int64) bool {
 	i, _ := slices.BinarySearch(sorted, a)
@@ -429,8 +519,8 @@ func Table(sets []SetReport) string {
 		b.WriteString(strings.TrimRight(fmt.Sprintf(f, args...), " "))
 		b.WriteByte('\n')
 	}
-	line("%-12s %6s %6s %6s %6s %6s %5s %9s %10s %5s %5s %8s %8s  %-16s  %s", "set", "series", "days", "events", "recall", "prec", "F1", "false/day", "best (at)",
-		"AUC", "VUS", "delay50", "delay90", "caught (chance)", "found / false by test")
+	line("%-12s %6s %6s %6s %6s %6s %5s %9s %10s %5s %5s %8s %8s  %-16s  %-21s  %s", "set", "series", "days", "events", "recall", "prec", "F1", "false/day", "best (at)",
+		"AUC", "VUS", "delay50", "delay90", "caught (chance)", "entity F1 (false/day)", "found / false by test")
 	sum, bests, aucs, vuss, ranked := 0., 0., 0., 0., 0.
 	for i := range sets {
 		s := &sets[i]
@@ -438,6 +528,10 @@ func Table(sets []SetReport) string {
 		inc := "-"
 		if s.Incidents > 0 {
 			inc = fmt.Sprintf("%d/%d (%.2f)", s.Caught, s.Incidents, s.Chance)
+		}
+		ent := "-"
+		if n := &s.Entities; n.Events > 0 {
+			ent = fmt.Sprintf("%.2f (%.3f)", n.F1(), float64(n.False)/n.Days)
 		}
 		at, best := s.Best()
 		auc, vus := s.Areas()
@@ -447,8 +541,8 @@ func Table(sets []SetReport) string {
 			vuss += vus
 			ranked++
 		}
-		line("%-12s %6d %6.0f %6d %6s %6s %5.2f %9.3f %4.2f (%3.1f) %5s %5s %8s %8s  %-16s  %s", s.Name, len(s.Series), days, e, ratio(d, e), ratio(d, d+f),
-			s.F1(), s.FalsePerDay(), best, at, share(auc), share(vus), seconds(s.Delay(.5)), seconds(s.Delay(.9)), inc, s.byTest())
+		line("%-12s %6d %6.0f %6d %6s %6s %5.2f %9.3f %4.2f (%3.1f) %5s %5s %8s %8s  %-16s  %-21s  %s", s.Name, len(s.Series), days, e, ratio(d, e), ratio(d, d+f),
+			s.F1(), s.FalsePerDay(), best, at, share(auc), share(vus), seconds(s.Delay(.5)), seconds(s.Delay(.9)), inc, ent, s.byTest())
 		sum += s.F1()
 	}
 	if len(sets) > 1 {

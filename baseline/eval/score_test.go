@@ -194,12 +194,12 @@ func TestTable(t *testing.T) {
 	other[3] = At{Detected: 6, False: 2}
 	got := Table([]SetReport{
 		{Name: "one", Series: []SeriesReport{{Events: 10, Detected: 5, False: 5, Days: 100, Delays: []float64{60, 60, 300, 300, 9000}, Tests: map[string]int{"drift": 2, "point": 3},
-			Found: map[string]int{"point": 5}, Other: other, AUC: .5, VUS: .25}}, Incidents: 3, Caught: 2, Chance: .125},
+			Found: map[string]int{"point": 5}, Other: other, AUC: .5, VUS: .25}}, Incidents: 3, Caught: 2, Chance: .125, Entities: EntityReport{Events: 3, Detected: 2, False: 1, Days: 20}},
 		{Name: "two", Series: []SeriesReport{{Events: 0, Days: 1}}},
 	})
-	const want = `set          series   days events recall   prec    F1 false/day  best (at)   AUC   VUS  delay50  delay90  caught (chance)   found / false by test
-one               1    100     10   0.50   0.50  0.50     0.050 0.67 (0.6)  0.50  0.25    5 min    2.5 h  2/3 (0.12)        drift 0/2, point 5/3
-two               1      1      0      -      -  0.00     0.000 0.00 (0.0)     -     -        -        -  -
+	const want = `set          series   days events recall   prec    F1 false/day  best (at)   AUC   VUS  delay50  delay90  caught (chance)   entity F1 (false/day)  found / false by test
+one               1    100     10   0.50   0.50  0.50     0.050 0.67 (0.6)  0.50  0.25    5 min    2.5 h  2/3 (0.12)        0.67 (0.050)           drift 0/2, point 5/3
+two               1      1      0      -      -  0.00     0.000 0.00 (0.0)     -     -        -        -  -                 -
 mean                                             0.25           0.33        0.50  0.25
 `
 	if got != want {
@@ -264,5 +264,40 @@ func TestCompare(t *testing.T) {
 	}
 	if _, err := Compare(strings.NewReader("x,y\n"), sets); err == nil {
 		t.Error("a broken file: no error")
+	}
+}
+
+// Three members within a quarter of an hour make one alert of their entity; a fourth one, or the same again soon after, makes no other.
+func TestEntities(t *testing.T) {
+	rep := SetReport{Series: make([]SeriesReport, 5)}
+	var mt meta
+	mt.Series = map[string]struct {
+		EvalStart int64  `json:"eval_start"`
+		Step      int64  `json:"step"`
+		Entity    string `json:"entity"`
+	}{}
+	for i, name := range []string{"a1", "a2", "a3", "a4", "lone"} {
+		rep.Series[i] = SeriesReport{Name: name, from: 0, to: 86400}
+		x := mt.Series[name]
+		if x.Step = 60; i < 4 {
+			x.Entity = "a"
+		}
+		mt.Series[name] = x
+	}
+	rep.Series[0].onsets = []int64{10_000, 40_000, 60_000, 60_100}
+	rep.Series[1].onsets = []int64{10_300, 40_900, 60_200}
+	rep.Series[2].onsets = []int64{10_800, 41_801, 60_300}
+	rep.Series[3].onsets = []int64{11_200}
+	rep.Series[4].onsets = []int64{41_000}
+	rep.scoreEntities([]incident{
+		{Start: 10_000, End: 11_000, Series: []string{"a1", "a2"}},
+		{Start: 40_000, End: 42_000, Series: []string{"a3"}}, // 41,801 is too late to be a third
+		{Start: 40_000, End: 42_000, Series: []string{"lone"}},
+	}, mt)
+	if want := (EntityReport{Events: 2, Detected: 1, False: 1, Days: 1}); rep.Entities != want {
+		t.Errorf("%+v, want %+v", rep.Entities, want)
+	}
+	if f := rep.Entities.F1(); math.Abs(f-.5) > 1e-12 {
+		t.Errorf("F1 %g, want .5", f)
 	}
 }

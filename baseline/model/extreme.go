@@ -32,7 +32,7 @@ const (
 	wanderNews   = 3    // -ln of the probability per day at which the distance is news
 	wanderLaw    = 5    // days of a law that may raise an alarm
 	wanderHold   = 4    // hours without a strong distance after which a drift has ended
-	wanderTold   = .5   // hours for which a drift is news; then it stands, and what happens meanwhile is news
+	wanderTold   = 1.   // hours for which a drift is news; then it stands, and what happens meanwhile is news
 	wanderWeekly = 0x80 // bit of extN[5]: the law is of distances from the week's shape
 	toldLeast    = .5   // least score while a drift stands that is no news any more
 	wanderZero   = .2   // share of zeros above which a signal has no level that could wander
