@@ -39,6 +39,9 @@ func (m *Manager) findCauses(cluster string, changes []signal.Change, seq int64)
 		inc.searched = now
 		found := make([]Cause, 0, causesMax)
 		add := func(c *signal.Change) {
+			if c.Kind == signal.ChangeRolled {
+				return // that a rollout ended well causes nothing; its beginning is listed
+			}
 			if c.T < inc.minOnset-inc.reach() || c.T > inc.minOnset+causeAfterMs || Cut(c.Cluster, textMax) != cluster {
 				return
 			}

@@ -281,7 +281,7 @@ func TestChangesAreRememberedAndRestored(t *testing.T) {
 	for _, c := range e.View().Changes {
 		kinds = append(kinds, string(c.Kind))
 	}
-	if got := strings.Join(kinds, " "); got != "rbac limits rollout" {
+	if got := strings.Join(kinds, " "); got != "rbac limits rollout rolled" {
 		t.Fatalf("changes of kind %s", got)
 	}
 	before := e.View().Changes

@@ -3,8 +3,10 @@
 package packtest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -104,6 +106,9 @@ type run struct {
 	senders []*sender
 }
 
+// senderLabel names who sends a series of a test; it is not sent. Without it one sender sends all series of a cluster.
+const senderLabel = "__sender__"
+
 // sender sends the series of one cluster, as one Prometheus would.
 type sender struct {
 	batch  series.Batch
@@ -111,6 +116,7 @@ type sender struct {
 	series []*signal.TestSeries
 	warm   [][]float64 // of series
 	life   series.Labels
+	named  bool // by senderLabel
 }
 
 // AppendLabels implements series.LabelReader.
@@ -119,27 +125,33 @@ func (s *sender) AppendLabels(dst series.Labels, i int) (series.Labels, error) {
 }
 
 func (r *run) play() {
-	byCluster := map[string]*sender{}
+	bySender := map[string]*sender{}
 	var names []string
 	for i := range r.test.Series {
 		x := &r.test.Series[i]
-		c := x.Labels.Get("cluster")
-		s := byCluster[c]
+		c, from := x.Labels.Get("cluster"), x.Labels.Get(senderLabel)
+		who := c + "\x00" + from
+		s := bySender[who]
 		if s == nil {
-			s = &sender{life: series.Labels{{Name: series.NameLabel, Value: life}}}
+			s = &sender{named: from != "", life: series.Labels{{Name: series.NameLabel, Value: life}}}
 			if c != "" {
 				s.life = append(s.life, series.Label{Name: "cluster", Value: c})
 			}
-			s.batch.Sender, s.batch.Cluster, s.batch.Labels = "test "+c, c, s
-			byCluster[c] = s
-			names = append(names, c)
+			s.batch.Sender, s.batch.Cluster, s.batch.Labels = cmp.Or(from, "test "+c), c, s
+			bySender[who] = s
+			names = append(names, who)
+		}
+		if from != "" {
+			sent := *x
+			sent.Labels = slices.DeleteFunc(slices.Clone(x.Labels), func(l series.Label) bool { return l.Name == senderLabel })
+			x = &sent
 		}
 		s.series = append(s.series, x)
 		s.warm = append(s.warm, x.Warm(r.test))
 	}
 	sort.Strings(names)
-	for _, c := range names {
-		r.senders = append(r.senders, byCluster[c])
+	for _, who := range names {
+		r.senders = append(r.senders, bySender[who])
 	}
 	last := 0
 	for i := range r.test.Series {
@@ -173,6 +185,10 @@ func (r *run) play() {
 // send sends the samples of one instant. A plain NaN is a sample that does not come.
 func (r *run) send(t int64, value func(x *signal.TestSeries, warm []float64) float64) {
 	key := uint64(0)
+	end := r.start
+	for i := range r.test.Series {
+		end = max(end, r.start+int64(len(r.test.Series[i].Values))*r.test.IntervalMs)
+	}
 	for _, s := range r.senders {
 		b := &s.batch
 		b.ReceivedMs = t + 1000
@@ -190,7 +206,9 @@ func (r *run) send(t int64, value func(x *signal.TestSeries, warm []float64) flo
 		for i, x := range s.series {
 			add(x.Labels, value(x, s.warm[i]))
 		}
-		add(s.life, 1)
+		if len(b.Samples) > 0 || !s.named || t >= end {
+			add(s.life, 1) // a named sender that sends nothing is silent
+		}
 		r.engine.Apply(b, 0)
 	}
 }

@@ -16,7 +16,9 @@ type ChangeKind string
 
 // The kinds of change.
 const (
-	ChangeRollout  ChangeKind = "rollout"   // a new ReplicaSet, image or StatefulSet revision
+	ChangeRollout  ChangeKind = "rollout"   // a new ReplicaSet, image or StatefulSet revision, or back to an older one
+	ChangeRolled   ChangeKind = "rolled"    // a rollout has ended: all replicas are updated and available
+	ChangeStuck    ChangeKind = "stuck"     // a rollout takes three times as long as usual and more than three minutes, or was given up
 	ChangeScale    ChangeKind = "scale"     // another number of replicas is wanted
 	ChangeHPA      ChangeKind = "hpa"       // the bounds of an autoscaler
 	ChangeLimits   ChangeKind = "limits"    // limits or requests of a container
@@ -37,7 +39,7 @@ const (
 
 // ChangeKinds returns all kinds, in the order in which people are offered them.
 func ChangeKinds() []ChangeKind {
-	return []ChangeKind{ChangeRollout, ChangeScale, ChangeHPA, ChangeLimits, ChangeCordon, ChangeUncordon, ChangeDrain, ChangeReboot, ChangeNodeNew, ChangeNodeGone, ChangeVersion, ChangeConfig, ChangeSecret, ChangeWebhook, ChangeRBAC, ChangeOOM, ChangeRestart}
+	return []ChangeKind{ChangeRollout, ChangeRolled, ChangeStuck, ChangeScale, ChangeHPA, ChangeLimits, ChangeCordon, ChangeUncordon, ChangeDrain, ChangeReboot, ChangeNodeNew, ChangeNodeGone, ChangeVersion, ChangeConfig, ChangeSecret, ChangeWebhook, ChangeRBAC, ChangeOOM, ChangeRestart}
 }
 
 // Bounds of a Change.
@@ -73,6 +75,10 @@ func (c *Change) Text() string {
 	switch c.Kind {
 	case ChangeRollout:
 		return "rollout of " + c.Object + move
+	case ChangeRolled:
+		return "rollout of " + c.Object + " has ended " + c.To
+	case ChangeStuck:
+		return "rollout of " + c.Object + " is late: " + c.To
 	case ChangeScale:
 		return c.Object + " scaled" + move
 	case ChangeLimits:
@@ -119,7 +125,8 @@ const (
 	watchRestart            // restarts of a pod's container
 	watchOOM                // the reason of its last end
 	whatRollout             // no metric: when a workload was last said to roll
-	watchKindMax  = whatRollout
+	watchProgress           // replicas that are updated, available …, by slot
+	watchKindMax  = watchProgress
 )
 
 // ofPod reports whether the object is found by the workload of the series' pod.
@@ -128,7 +135,7 @@ func (k watchKind) ofPod() bool {
 }
 
 // watchedMetrics are read for the changes that they show, whether or not a rule selects them.
-var watchedMetrics = map[string]watchKind{
+var watchedMetrics = withProgress(map[string]watchKind{
 	"kube_replicaset_owner":                                         watchSet,
 	"kube_pod_container_info":                                       watchImage,
 	"kube_statefulset_status_update_revision":                       watchRevision,
@@ -156,7 +163,7 @@ var watchedMetrics = map[string]watchKind{
 	"kube_clusterrolebinding_metadata_resource_version":             watchVersion,
 	"kube_pod_container_status_restarts_total":                      watchRestart,
 	"kube_pod_container_status_last_terminated_reason":              watchOOM,
-}
+})
 
 // versioned returns the object that a metric of resource versions is about, and its kind of change.
 func versioned(metric string) (label string, kind ChangeKind) {

@@ -10,7 +10,7 @@ import (
 //	began, sweepIn
 //	families: name, since, last
 //	objects: what, ns, name, sub, kind, family, times and counts, facts
-//	changes that wait, numbers of objects with restarts to tell, of cordoned nodes
+//	changes that wait, numbers of objects with restarts to tell, of cordoned nodes, of rollouts under way
 //
 // and with each watched series the number of its object + 1, its sub and its fact.
 
@@ -45,6 +45,9 @@ func (t *tracker) append(w *stateWriter) {
 		w.bool(o.fresh)
 		w.bool(o.gone)
 		w.bool(o.oom)
+		w.int(o.rollT)
+		w.int(o.usual)
+		w.bool(o.late)
 		w.num(len(o.facts))
 		for _, f := range o.facts {
 			w.float(math.Float64frombits(f.bits))
@@ -69,7 +72,7 @@ func (t *tracker) append(w *stateWriter) {
 			w.word(x)
 		}
 	}
-	for _, list := range [...][]uint32{t.restarts, t.cordons} {
+	for _, list := range [...][]uint32{t.restarts, t.cordons, t.rolls} {
 		w.num(len(list))
 		for _, i := range list {
 			w.num(int(i))
@@ -100,6 +103,9 @@ func (s *Stream) restoreChanges(r *stateReader, c *cluster) {
 		}
 		o.words, o.spent = uint8(r.num(2)), uint8(r.num(math.MaxUint8))
 		o.fresh, o.gone, o.oom = r.bool(), r.bool(), r.bool()
+		if r.version >= 5 {
+			o.rollT, o.usual, o.late = r.time(), r.time(), r.bool()
+		}
 		for range r.count(5) {
 			o.facts = append(o.facts, fact{math.Float64bits(r.float()), r.word(), r.time(), r.time(), r.bool()})
 		}
@@ -128,7 +134,11 @@ func (s *Stream) restoreChanges(r *stateReader, c *cluster) {
 		}
 		t.pending = append(t.pending, p)
 	}
-	for _, list := range [...]*[]uint32{&t.restarts, &t.cordons} {
+	lists := []*[]uint32{&t.restarts, &t.cordons, &t.rolls}
+	if r.version < 5 {
+		lists = lists[:2]
+	}
+	for _, list := range lists {
 		for range r.count(1) {
 			*list = append(*list, uint32(r.num(len(t.objects)-1)))
 		}

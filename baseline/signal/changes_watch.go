@@ -66,7 +66,10 @@ type object struct {
 	pendPod string // restarts: whose the newest was
 	oom     bool   // restarts: one of them was at the memory limit
 	pods    int64  // cordon: pods on the node then
-	until   int64  // cordon: until when a drain is looked for; 0 = not any more
+	until   int64  // cordon: until when a drain is looked for, 0 = not any more; rollouts: end of the newest
+	rollT   int64  // rollouts: when the one under way began; 0 = none
+	usual   int64  // rollouts: how long they usually take, ms; 0 = none has ended yet
+	late    bool   // rollouts: the one under way was told as late
 	fam     uint8  // family of its metric
 	aliveT  int64  // newest sample of any series that speaks of it, whatever it says
 }
@@ -104,6 +107,7 @@ type tracker struct {
 	pending  []pendingChange
 	restarts []uint32 // objects with restarts to tell, in order
 	cordons  []uint32 // nodes that may be drained, in order
+	rolls    []uint32 // rollouts under way, in order
 	sweepIn  int      // windows until what is gone is looked for
 }
 
@@ -166,6 +170,12 @@ func (c *cluster) watch(s *Stream, id uint32, m *metric, v *labelView) {
 			k.name, kind = get("statefulset"), kindStatefulSet
 		}
 		k.sub = kind
+	case watchProgress:
+		var ok bool
+		if k, w.fact, ok = progressOf(m.name, get); !ok {
+			return
+		}
+		kind = k.sub
 	case watchHPA:
 		k.name, kind = get("horizontalpodautoscaler"), "hpa"
 		k.sub = strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(m.name, "kube_horizontalpodautoscaler_"), "spec_"), "status_"), "_replicas")
@@ -288,6 +298,10 @@ func (s *Stream) heard(c *cluster, id uint32, h *tracked, x *series.Sample) {
 	o := &c.changes.objects[oi]
 	o.aliveT = max(o.aliveT, x.T)
 	switch m.watch {
+	case watchProgress:
+		o.lastT = max(o.lastT, x.T)
+		c.progressed(s, o, w.fact, x)
+		return
 	case watchOOM:
 		if o.pendT != 0 && x.V == 1 && o.pendPod == c.pods[d.pod].name {
 			o.oom = true
@@ -442,12 +456,15 @@ func (c *cluster) entityOf(o *object) (series.Labels, string) {
 		}
 	}
 	switch o.what {
-	case watchSet, watchImage, watchRevision, watchReplicas, watchLimits, watchRestart, watchHPA:
+	case watchSet, watchImage, watchRevision, watchReplicas, watchLimits, watchRestart, watchHPA, watchProgress, whatRollout:
 		add(labelNamespace, o.ns)
 		add(labelWorkload, o.name)
 		kind, word := o.kind, o.kind
-		if o.what == watchHPA {
+		switch o.what {
+		case watchHPA:
 			kind, word = "", "autoscaler"
+		case whatRollout:
+			kind, word = o.sub, o.sub
 		}
 		add(labelWorkloadType, kind)
 		return l, word + " " + slashed(o.ns, o.name)
@@ -644,6 +661,9 @@ func (s *Stream) settleChanges(c *cluster, end int64) {
 	if len(t.cordons) > 0 {
 		c.lookForDrains(s, end)
 	}
+	if len(t.rolls) > 0 {
+		c.followRollouts(s, end)
+	}
 	if t.sweepIn--; t.sweepIn <= 0 {
 		t.sweepIn = changeSweepEvery
 		c.lookForGone(s, end)
@@ -674,12 +694,14 @@ func (s *Stream) settleChanges(c *cluster, end int64) {
 		o := &t.objects[i]
 		o.aliveT = max(o.aliveT, end)
 		near := o.toldT != 0 && ch.T < o.toldT+changeRolloutMs && ch.T > o.toldT-changeRolloutMs
-		if near && len(o.facts) > 0 && o.facts[0].bits&uint64(ch.by) == 0 {
+		again := o.rollT == 0 && o.until != 0 && ch.T > o.until // the one that was told has ended since
+		if near && !again && len(o.facts) > 0 && o.facts[0].bits&uint64(ch.by) == 0 {
 			o.facts[0].bits |= uint64(ch.by)
 			s.stats.ChangesHeld++
 			return true
 		}
 		o.toldT = ch.T
+		c.rolling(i, ch.T)
 		o.facts = append(o.facts[:0], fact{bits: uint64(ch.by), firstT: ch.T, lastT: ch.T, known: true})
 		return false
 	})
@@ -738,6 +760,10 @@ func (c *cluster) lookForDrains(s *Stream, end int64) {
 func (c *cluster) lookForGone(s *Stream, end int64) {
 	for i := range c.changes.objects {
 		o := &c.changes.objects[i]
+		if o.what == watchLimits && !o.gone && o.lastT != 0 {
+			c.lookForRemovedLimit(s, o, end)
+			continue
+		}
 		if o.what != watchNode && o.what != watchVersion || o.gone || o.lastT == 0 {
 			continue
 		}
@@ -763,6 +789,26 @@ func (c *cluster) lookForGone(s *Stream, end int64) {
 			}
 		}
 	}
+}
+
+// lookForRemovedLimit tells of a limit or request that a workload's pods no longer have while the container is still there.
+func (c *cluster) lookForRemovedLimit(s *Stream, o *object, end int64) {
+	container, which, _ := strings.Cut(o.sub, "\x00")
+	i, ok := c.changes.at[objectKey{watchImage, o.ns, o.name, container}]
+	if !ok || len(o.facts) == 0 || c.changes.objects[i].lastT-o.lastT < changeGoneMs || c.changes.families[o.fam].lastT-o.lastT < changeGoneMs {
+		return
+	}
+	o.gone = true
+	if c.young(end) {
+		return
+	}
+	_, resource, _ := strings.Cut(which, " ")
+	which, _, _ = strings.Cut(which, " ")
+	if container != "" && container != o.name {
+		which = container + " " + which
+	}
+	was := math.Float64frombits(o.facts[len(o.facts)-1].bits)
+	c.tell(s, o, ChangeLimits, o.lastT, which+" "+amount(resource, was), "none", 0)
 }
 
 // sweepChanges forgets the objects of which nothing was heard for a day. The others keep their order.
@@ -797,7 +843,7 @@ func (c *cluster) sweepChanges(s *Stream) {
 		}
 		return out
 	}
-	t.restarts, t.cordons = move(t.restarts), move(t.cordons)
+	t.restarts, t.cordons, t.rolls = move(t.restarts), move(t.cordons), move(t.rolls)
 	for _, id := range c.series {
 		if d := &s.cold[id]; d.watch != none {
 			if w := &s.watchers[d.watch]; w.object != none {

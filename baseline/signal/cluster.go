@@ -352,7 +352,7 @@ func (s *Stream) formOf(c *cluster, r *ruleForms, end int64) int {
 next:
 	for i := range r.forms {
 		for j, l := range r.forms[i].leaves {
-			if s.arrivedAt(c, &r.forms[i], j) <= end-formMs || c.asked[l] != 0 && end <= c.asked[l]+askedWaitMs {
+			if !s.hasArrived(c, &r.forms[i], j, end) || c.asked[l] != 0 && end <= c.asked[l]+askedWaitMs {
 				continue next
 			}
 		}
@@ -361,8 +361,21 @@ next:
 	return -1
 }
 
+// hasArrived reports whether the metric of a form's leaf is there at the end of a window. One that only absent() asks was there within the last day.
+func (s *Stream) hasArrived(c *cluster, f *form, leaf int, end int64) bool {
+	within := int64(formMs)
+	if !f.plan.needed[leaf] {
+		within = changeForgetMs
+	}
+	t := s.arrivedAt(c, f, leaf)
+	return t != 0 && t > end-within
+}
+
 // arrivedAt returns the newest sample of the metric of a form's leaf, or of the native histogram that stands in for it.
 func (s *Stream) arrivedAt(c *cluster, f *form, leaf int) int64 {
+	if s.leaves[f.leaves[leaf]].own {
+		return c.open // it is always there, though it may have no values
+	}
 	t := c.arrived[s.leaves[f.leaves[leaf]].metric]
 	if n := f.natives[leaf]; n != none {
 		t = max(t, c.arrived[s.leaves[n].metric])
@@ -376,6 +389,11 @@ func (s *Stream) vector(i int, dst []element) []element {
 	li := ev.form.leaves[i]
 	lp := s.leaves[li]
 	before := len(dst)
+	if lp.own {
+		dst = s.ownVector(ev.c, lp, ev.end, dst)
+		s.fed[lp.selector] = len(dst) - before
+		return dst
+	}
 	span := float64(lp.windows) * windowMs / 1000
 	for _, bi := range ev.c.lists[li] {
 		b := &s.binds[bi]

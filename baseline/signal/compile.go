@@ -21,8 +21,9 @@ type plan struct {
 	leaves []*leaf  // in order of first appearance
 	labels []string // the labels of the result, sorted; cluster is one of them
 	root   *node
-	nodes  int   // nodes have numbers below this
-	uses   []int // for each leaf, how many nodes read it
+	nodes  int    // nodes have numbers below this
+	uses   []int  // for each leaf, how many nodes read it
+	needed []bool // for each leaf, whether there is no result without its metric; not so of what only absent() asks
 }
 
 type nodeKind uint8
@@ -36,6 +37,7 @@ const (
 	nodeSet             // and, or, unless
 	nodeAgg
 	nodeHistogram // histogram_quantile, histogram_fraction
+	nodeAbsent    // absent
 )
 
 // node is a vector-valued part of an expression.
@@ -60,8 +62,9 @@ type node struct {
 	on      []string // nodeBinary, nodeSet: matching labels, sorted
 	drop    bool     // … on lists what is ignored
 	card    parser.VectorMatchCardinality
-	include []string // group_left(…)
-	zero    bool     // nodeBinary: a missing left side is 0
+	include []string      // group_left(…)
+	zero    bool          // nodeBinary: a missing left side is 0
+	gone    series.Labels // nodeAbsent: labels of the result besides cluster, sorted
 
 	// Analysis. out is what labels the result can have: all that the series have when open, else at most these.
 	out  []string
@@ -77,9 +80,10 @@ type scalar func(endMs int64) float64
 // compiler checks one expression and builds its plan.
 type compiler struct {
 	*source
-	p     *plan
-	depth int
-	hists *histMode // set inside a function of histograms
+	p      *plan
+	depth  int
+	hists  *histMode // set inside a function of histograms
+	absent int       // how many absent() are around
 }
 
 // histMode says what a function of histograms wants of the series that it is given.
@@ -291,7 +295,14 @@ func (c *compiler) selector(v *parser.VectorSelector, fn leafFn, windows int) (*
 	if l.name == "" {
 		return nil, c.errorf(at, `the selector names no metric; write x{a="b"}`)
 	}
-	if err := c.bindNative(l, at); err != nil {
+	if own, known := isOwn(l.name); own {
+		switch {
+		case !known:
+			return nil, c.errorf(at, "Wrackline has no metric %s of its own; there are %s", l.name, strings.Join(ownMetrics, ", "))
+		case fn != fnValue || c.hists != nil:
+			return nil, c.errorf(at, "%s is a gauge that is made as windows close; write it without a function: max by (cluster) (%s)", l.name, l.name)
+		}
+	} else if err := c.bindNative(l, at); err != nil {
 		return nil, err
 	}
 	sort.SliceStable(l.match, func(i, j int) bool { return l.match[i].String() < l.match[j].String() })
@@ -304,8 +315,10 @@ func (c *compiler) selector(v *parser.VectorSelector, fn leafFn, windows int) (*
 		}
 		c.p.leaves = append(c.p.leaves, l)
 		c.p.uses = append(c.p.uses, 0)
+		c.p.needed = append(c.p.needed, false)
 	}
 	c.p.uses[i]++
+	c.p.needed[i] = c.p.needed[i] || c.absent == 0
 	return c.node(node{kind: nodeLeaf, leaf: i, open: true, raw: true}), nil
 }
 
@@ -434,6 +447,8 @@ func (c *compiler) call(e *parser.Call) (*node, error) {
 			return nil, err
 		}
 		return c.node(node{kind: nodeConst, arg: s, out: []string{"cluster"}}), nil
+	case "absent":
+		return c.missing(e)
 	case "histogram_quantile", "histogram_fraction":
 		return c.histogram(e)
 	case "histogram_count":
@@ -476,6 +491,32 @@ func (c *compiler) call(e *parser.Call) (*node, error) {
 		return nil, c.errorf(at, "clamp's lowest value is above its highest; write clamp(x, low, high)")
 	}
 	return c.function(child, f, args), nil
+}
+
+// missing compiles absent(x): 1 while x has no elements. Of a plain selector the result has the labels that it must equal.
+func (c *compiler) missing(e *parser.Call) (*node, error) {
+	c.absent++
+	child, err := c.impure(e.Args[0])
+	c.absent--
+	if err != nil {
+		return nil, err
+	}
+	n := node{kind: nodeAbsent, l: child, out: []string{labelCluster}}
+	if v, ok := unparen(e.Args[0]).(*parser.VectorSelector); ok {
+		times := map[string]int{}
+		for _, m := range v.LabelMatchers {
+			times[m.Name]++
+		}
+		for _, m := range v.LabelMatchers {
+			if m.Type == labels.MatchEqual && m.Value != "" && times[m.Name] == 1 && m.Name != series.NameLabel && m.Name != labelCluster {
+				n.gone = append(n.gone, series.Label{Name: m.Name, Value: m.Value})
+				n.out = append(n.out, m.Name)
+			}
+		}
+		sort.Slice(n.gone, func(i, j int) bool { return n.gone[i].Name < n.gone[j].Name })
+		slices.Sort(n.out)
+	}
+	return c.node(n), nil
 }
 
 // within compiles the argument of a function of histograms.
@@ -785,6 +826,8 @@ func (c *compiler) need(n *node, want []string) {
 	case nodeConst:
 	case nodeFunc, nodeScalar:
 		c.need(n.l, want)
+	case nodeAbsent:
+		c.need(n.l, n.l.out)
 	case nodeAgg:
 		c.need(n.l, n.by)
 	case nodeHistogram:

@@ -2,8 +2,12 @@ package signal
 
 import (
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/wrackline/wrackline/baseline/series"
 )
 
 // planState holds the scratch of one plan in one cluster, and what the last evaluation found. It holds nothing that a later
@@ -120,6 +124,8 @@ func (n *node) compute(st *planState, in *evalInput) []element {
 		return n.evalAgg(st, in, s)
 	case nodeHistogram:
 		return n.evalHistogram(st, in, s)
+	case nodeAbsent:
+		return n.evalAbsent(st, in, s)
 	case nodeSet:
 		return n.evalSet(st, in, s)
 	}
@@ -154,6 +160,33 @@ func (n *node) own(st *planState, in *evalInput, s *nodeState) []element {
 		child := &st.nodes[n.l.idx]
 		s.buf, child.buf = child.buf, nil
 	}
+	return s.buf
+}
+
+// evalAbsent gives 1 when the child has no elements. Where it has only such as gave no value it is not known whether they are gone.
+func (n *node) evalAbsent(st *planState, in *evalInput, s *nodeState) []element {
+	vec := n.l.eval(st, in)
+	e := element{v: 1, events: math.NaN(), members: 1, top: noMembers}
+	for i := range vec {
+		if !vec[i].unknown() {
+			e.members = 0
+			e.missing = 0
+			break
+		}
+		e.members, e.missing, e.v = 0, e.missing+vec[i].missing, math.NaN()
+	}
+	n.l.release(st, in)
+	s.buf = in.table.work.take()
+	if e.members == 0 && e.missing == 0 {
+		return s.buf
+	}
+	own := append(series.Labels{}, in.table.labels(in.cluster)...)
+	for _, l := range n.gone {
+		own = append(own, l)
+	}
+	slices.SortFunc(own, func(a, b series.Label) int { return strings.Compare(a.Name, b.Name) })
+	e.ls = in.table.intern(own)
+	s.buf = append(s.buf, e)
 	return s.buf
 }
 

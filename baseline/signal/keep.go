@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// Metrics returns the metric names that any form of the rule needs, sorted.
+// Metrics returns the metric names that any form of the rule needs of senders, sorted.
 func (r *Rule) Metrics() []string {
 	var out []string
 	for _, src := range r.Exprs {
@@ -13,6 +13,9 @@ func (r *Rule) Metrics() []string {
 			continue // the loader has refused it before
 		}
 		for _, l := range p.leaves {
+			if own, _ := isOwn(l.name); own {
+				continue // nobody needs to send it
+			}
 			out = append(out, l.name)
 			if l.base != "" {
 				out = append(out, l.base) // the same, sent as a native histogram

@@ -141,6 +141,7 @@ func (l *packLoader) test(p *Pack, y *packTest, at string) (*PackTest, error) {
 		rules[r.Name] = r
 	}
 	var used []string // metrics of the signals that are asked about
+	own := false      // one of them reads what follows from changes
 	for i := range y.Expect {
 		e, err := l.expect(rules, &y.Expect[i], fmt.Sprintf("%s.expect[%d]", at, i))
 		if err != nil {
@@ -148,6 +149,7 @@ func (l *packLoader) test(p *Pack, y *packTest, at string) (*PackTest, error) {
 		}
 		if !slices.ContainsFunc(t.Expect, func(x TestExpect) bool { return x.Signal == e.Signal }) {
 			used = append(used, rules[e.Signal].Metrics()...)
+			own = own || rules[e.Signal].readsOwn()
 		}
 		t.Expect = append(t.Expect, e)
 	}
@@ -175,8 +177,11 @@ func (l *packLoader) test(p *Pack, y *packTest, at string) (*PackTest, error) {
 			return nil, l.errorAt(where, "series %q is the same as %q", text, other)
 		}
 		seen[ls.String()] = text
-		if _, ok := identityMetrics[ls.Get(series.NameLabel)]; !ok && !slices.Contains(used, ls.Get(series.NameLabel)) {
-			return nil, l.errorAt(where, "series %q: no signal of this test reads %s; they read %s", text, ls.Get(series.NameLabel), strings.Join(used, ", "))
+		name := ls.Get(series.NameLabel)
+		_, identity := identityMetrics[name]
+		_, watched := watchedMetrics[name]
+		if !identity && !(watched && own) && !slices.Contains(used, name) {
+			return nil, l.errorAt(where, "series %q: no signal of this test reads %s; they read %s", text, name, strings.Join(used, ", "))
 		}
 		s, first, err := parseValues(string(y.Input[text]), t, y.Noise, ls)
 		if err != nil {

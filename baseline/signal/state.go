@@ -17,7 +17,7 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 4              // 1 had no tracker of changes, 2 no carrying over of rules, 3 no native histograms
+	stateVersion = 5              // 1 had no tracker of changes, 2 no carrying over of rules, 3 no native histograms, 4 no end of rollouts
 	timeMax      = int64(1) << 45 // Unix milliseconds of the year 3084; nothing later is believed
 )
 

@@ -169,7 +169,7 @@ func (s *Stream) missing(c *cluster, r *ruleForms) []string {
 	for i := range r.forms {
 		for j, l := range r.forms[i].leaves {
 			m := s.leaves[l].metric
-			if name := s.metrics[m].name; s.arrivedAt(c, &r.forms[i], j) <= c.open-windowMs-formMs && !slices.Contains(out, name) {
+			if name := s.metrics[m].name; !s.hasArrived(c, &r.forms[i], j, c.open-windowMs) && !slices.Contains(out, name) {
 				out = append(out, name)
 			}
 		}

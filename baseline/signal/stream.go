@@ -160,6 +160,7 @@ type leafPlan struct {
 	node     bool      // keep holds node
 	kinds    uint8
 	ring     uint8
+	own      bool   // one of the stream's own metrics
 	stands   bool   // selects native histograms that stand in for classic series
 	selector uint32 // number of what is selected, the same for leaves that differ in keep only
 }
@@ -372,7 +373,9 @@ func (s *Stream) leaf(l *leaf, specs map[string]uint32, stands bool) uint32 {
 	s.leaves = append(s.leaves, lp)
 	m := s.metric(l.name)
 	lp.metric = s.byName[l.name]
-	m.leaves = append(m.leaves, i)
+	if lp.own, _ = isOwn(l.name); !lp.own { // a sender's series of that name is not asked
+		m.leaves = append(m.leaves, i)
+	}
 	return i
 }
 

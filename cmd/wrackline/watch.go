@@ -16,12 +16,12 @@ const (
 	silentUntil = 24 * time.Hour   // … and after this it is gone for good, which is no news
 	knownAfter  = 10 * time.Minute // a sender that was there for less was a test
 	watchEvery  = 15 * time.Second //
-	recvGap     = "recv.gap"       // the name under which it is told, as signals.md has it
+	recvSilent  = "recv.silent"    // the name under which it is told; recv.gap is the signal of a sender that lags behind others
 )
 
 // gapRule is the question behind a silent sender.
 var gapRule = &signal.Rule{
-	Pack: "recv", Name: recvGap, Question: "Does a sender deliver nothing?", Unit: "s", Severity: signal.Page, Lesson: "trend",
+	Pack: "recv", Name: recvSilent, Question: "Does a sender deliver nothing?", Unit: "s", Severity: signal.Page, Lesson: "trend",
 	Summary: "Nothing has arrived from {{ $labels.sender }} for {{ $value }}: what it watches is not judged any more",
 	Meaning: "While nothing arrives no other alarm can rise. Wrackline itself is well, or it could not say this.",
 	Causes:  []string{"that Prometheus is down or restarts", "its remote_write block was removed or points elsewhere", "the network or a policy between the two", "its token is not valid any more"},
@@ -38,7 +38,7 @@ type gap struct {
 func (g gap) incident(now int64, over bool) *alerting.Incident {
 	entity := series.Labels{{Name: "cluster", Value: g.cluster}, {Name: "sender", Value: g.sender}}
 	silent := float64(now-g.lastMs) / 1000
-	m := alerting.Member{SignalID: signal.MakeID(recvGap, entity), Name: recvGap, Rule: gapRule, Entity: entity, Unit: "s", Severity: gapRule.Severity,
+	m := alerting.Member{SignalID: signal.MakeID(recvSilent, entity), Name: recvSilent, Rule: gapRule, Entity: entity, Unit: "s", Severity: gapRule.Severity,
 		Onset: g.lastMs, Opened: g.lastMs + silentAfter.Milliseconds(), Fired: 1, State: model.High, Value: silent, Worst: silent, WorstT: now,
 		Band: model.Band{Upper: silentAfter.Seconds()}, WorstBand: model.Band{Upper: silentAfter.Seconds()}, Score: 1, Peak: 1, Maturity: 1}
 	inc := &alerting.Incident{ID: "gap-" + alerting.NotificationID(m.SignalID, alerting.First, uint32(g.lastMs/1000))[4:], Severity: gapRule.Severity,

@@ -1,0 +1,159 @@
+package signal
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline/series"
+)
+
+// Metrics that the stream gives itself, of what it knows beyond single samples. Expressions select them like any gauge; no sender can
+// send them, since a sender's series of such a name is not asked. They have no series: their elements are made when a window closes.
+const (
+	ownPrefix    = "wrackline_own_"
+	ownLate      = ownPrefix + "rollout_late_seconds" // namespace, workload, workload_type: for how long a rollout has been late, 0 = none is
+	ownShort     = ownPrefix + "rollout_short_ratio"  // … share of the wanted replicas that a rollout misses beyond what it may, 0 without one
+	ownCohort    = ownPrefix + "node_cohort"          // node, cohort = new or old: 1 while kubelets of two versions run on three nodes each
+	ownSenderGap = ownPrefix + "sender_gap_seconds"   // sender: for how long the newest sample of a sender has been older than the cluster's
+)
+
+const (
+	cohortLeast = 3               // nodes on either side that can be compared
+	gapForgetMs = 60 * windowMs   // a sender that is silent for so long is gone
+	cohortMs    = lookback * 60e3 // a node not heard of for so long is not compared
+)
+
+// ownMetrics are their names.
+var ownMetrics = []string{ownLate, ownShort, ownCohort, ownSenderGap}
+
+// isOwn reports whether a metric is one of the stream's own, and whether there is one of that name.
+func isOwn(name string) (own, known bool) {
+	if !strings.HasPrefix(name, ownPrefix) {
+		return false, false
+	}
+	return true, slices.Contains(ownMetrics, name)
+}
+
+// readsOwn reports whether an expression of the rule reads one of the stream's own metrics.
+func (r *Rule) readsOwn() bool {
+	return slices.ContainsFunc(r.Exprs, func(src string) bool {
+		p, err := compileExpr(src)
+		return err == nil && slices.ContainsFunc(p.leaves, func(l *leaf) bool { own, _ := isOwn(l.name); return own })
+	})
+}
+
+// ownVector appends the vector of a leaf of the stream's own metrics.
+func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []element) []element {
+	give := func(v float64, l series.Labels) {
+		get := func(name string) string {
+			if name == labelCluster {
+				return c.name
+			}
+			return l.Get(name)
+		}
+		for _, m := range lp.match {
+			if !m.matches(get(m.label())) {
+				return
+			}
+		}
+		var kept series.Labels
+		for _, name := range lp.leaf.keep {
+			if x := get(name); x != "" {
+				kept = append(kept, series.Label{Name: name, Value: x})
+			}
+		}
+		dst = append(dst, element{ls: c.table.intern(kept), v: v, events: math.NaN(), members: 1, top: noMembers})
+	}
+	switch lp.name {
+	case ownLate, ownShort:
+		for i := range c.changes.objects {
+			pr := &c.changes.objects[i]
+			if pr.what != watchProgress {
+				continue
+			}
+			p, ok := c.progress(pr, end)
+			if !ok {
+				continue
+			}
+			v := 0.
+			if ri, ok := c.changes.at[objectKey{whatRollout, pr.ns, pr.name, pr.sub}]; ok {
+				if o := &c.changes.objects[ri]; o.rollT != 0 && !p.done {
+					switch {
+					case lp.name == ownShort:
+						if p.want > 0 {
+							v = max(0, p.want-p.available-p.mayMiss) / p.want
+						}
+					case p.failed:
+						v = float64(end-o.rollT) / 1000
+					default:
+						v = max(0, float64(end-o.rollT-o.lateAfter())/1000)
+					}
+				}
+			}
+			give(v, c.workLabels(pr))
+		}
+	case ownCohort:
+		for _, n := range c.cohorts(end) {
+			give(1, series.Labels{{Name: "cohort", Value: n.cohort}, {Name: labelNode, Value: n.node}})
+		}
+	case ownSenderGap:
+		for _, n := range s.senders {
+			if n.lastT != 0 && s.nowMs-n.lastMs < gapForgetMs && n.home(s, n.major) == c.name {
+				give(max(0, float64(end-n.lastT)/1000), series.Labels{{Name: "sender", Value: n.name}})
+			}
+		}
+	}
+	return dst
+}
+
+// workLabels returns the labels of the workload of an object.
+func (c *cluster) workLabels(o *object) series.Labels {
+	var l series.Labels
+	for _, x := range [...]series.Label{{Name: labelNamespace, Value: o.ns}, {Name: labelWorkload, Value: o.name}, {Name: labelWorkloadType, Value: o.sub}} {
+		if x.Value != "" {
+			l = append(l, x)
+		}
+	}
+	return l
+}
+
+// nodeCohort is a node on one side of an upgrade.
+type nodeCohort struct{ node, cohort string }
+
+// cohorts returns the nodes by whether they run the newest kubelet, while enough do and enough do not; nil otherwise. In the order in which
+// nodes were first heard of.
+func (c *cluster) cohorts(end int64) []nodeCohort {
+	var out []nodeCohort
+	newest := ""
+	for pass := range 2 {
+		for i := range c.changes.objects {
+			o := &c.changes.objects[i]
+			if o.what != watchNode || o.gone || o.lastT <= end-cohortMs || len(o.facts) == 0 {
+				continue
+			}
+			v, _, _ := strings.Cut(o.facts[len(o.facts)-1].text, "\x00")
+			switch {
+			case v == "":
+			case pass == 0:
+				if newest == "" || newerVersion(v, newest) {
+					newest = v
+				}
+			case v == newest:
+				out = append(out, nodeCohort{o.name, "new"})
+			default:
+				out = append(out, nodeCohort{o.name, "old"})
+			}
+		}
+	}
+	n := 0
+	for _, x := range out {
+		if x.cohort == "new" {
+			n++
+		}
+	}
+	if n < cohortLeast || len(out)-n < cohortLeast {
+		return nil
+	}
+	return out
+}

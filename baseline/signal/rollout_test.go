@@ -1,0 +1,114 @@
+package signal
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// deployment sets what kube-state-metrics says of Deployment shop/cart.
+func (g *stage) deployment(want, updated, available, generation float64) *stage {
+	const of = `{namespace="shop",deployment="cart"}`
+	g.set(want, "kube_deployment_spec_replicas"+of)
+	g.set(updated, "kube_deployment_status_replicas_updated"+of)
+	g.set(available, "kube_deployment_status_replicas_available"+of)
+	return g.set(generation, "kube_deployment_metadata_generation"+of, "kube_deployment_status_observed_generation"+of)
+}
+
+const (
+	cartOld = `kube_replicaset_owner{namespace="shop",replicaset="cart-6c8b7d9f5b",owner_kind="Deployment",owner_name="cart"}`
+	cartNew = `kube_replicaset_owner{namespace="shop",replicaset="cart-5d9c7b8f6d",owner_kind="Deployment",owner_name="cart"}`
+)
+
+// told returns the texts told of rollouts since the last call.
+func (g *stage) told() string {
+	out := slices.DeleteFunc(g.got, func(s string) bool { return !strings.Contains(s, "rollout") })
+	g.got = nil
+	return strings.Join(out, "; ")
+}
+
+func TestRolloutHasAnEnd(t *testing.T) {
+	g := newStage(t, cartOld).deployment(4, 4, 4, 7).run(70)
+	g.told()
+	g.set(1, cartNew).deployment(4, 1, 3, 8).run(1)
+	g.deployment(4, 3, 4, 8).run(1)
+	g.deployment(4, 4, 4, 8).run(6)
+	if got, want := g.told(), "rollout of deployment shop/cart: cart-6c8b7d9f5b → cart-5d9c7b8f6d; rollout of deployment shop/cart has ended after 2 min"; got != want {
+		t.Errorf("told %q, want %q", got, want)
+	}
+
+	// One that hangs is late after three minutes, told once, and ends when it ends; a restart in between changes nothing.
+	g.deployment(4, 2, 3, 9).run(4)
+	if got := g.told(); got != "rollout of deployment shop/cart" {
+		t.Errorf("going on with another revision: told %q", got)
+	}
+	g.moved()
+	g.run(8)
+	if got, want := g.told(), "rollout of deployment shop/cart is late: after 7 min 2 of 4 are updated, 3 available"; got != want {
+		t.Errorf("told %q, want %q", got, want)
+	}
+	g.run(30)
+	g.deployment(4, 4, 4, 9).run(5)
+	if got, want := g.told(), "rollout of deployment shop/cart has ended after 42 min"; got != want {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// More replicas are no rollout, nor is a new generation, nor replicas that are not ready.
+func TestScalingIsNoRollout(t *testing.T) {
+	g := newStage(t, cartOld).deployment(4, 4, 4, 7).run(70)
+	g.told()
+	g.deployment(8, 4, 4, 8).run(3)
+	g.deployment(8, 8, 8, 8).run(10)
+	g.deployment(8, 8, 5, 8).run(10)
+	g.deployment(8, 8, 8, 9).run(10)
+	g.deployment(3, 3, 3, 10).run(10)
+	if got := g.told(); got != "" {
+		t.Errorf("told %q", got)
+	}
+}
+
+// A controller that gives up is late at once.
+func TestRolloutThatWasGivenUp(t *testing.T) {
+	g := newStage(t, cartOld).deployment(4, 4, 4, 7)
+	g.set(0, `kube_deployment_status_condition{namespace="shop",deployment="cart",condition="Progressing",status="false"}`)
+	g.set(1, `kube_deployment_status_condition{namespace="shop",deployment="cart",condition="Progressing",status="true"}`).run(70)
+	g.told()
+	g.set(1, cartNew).deployment(4, 1, 3, 8)
+	g.set(1, `kube_deployment_status_condition{namespace="shop",deployment="cart",condition="Progressing",status="false"}`).run(4)
+	if got := g.told(); !strings.Contains(got, "is late: after") || strings.Count(got, "late") != 1 {
+		t.Errorf("told %q", got)
+	}
+}
+
+// A limit that the pods of a workload no longer have was removed; that its pods are gone says nothing.
+func TestLimitThatWasRemoved(t *testing.T) {
+	pod := func(metric, more string) string { return metric + `{namespace="shop",pod="web-0",container="web"` + more + `}` }
+	limit := pod("kube_pod_container_resource_limits", `,resource="cpu",unit="core"`)
+	info := pod("kube_pod_container_info", `,image="web:1"`)
+	other := `kube_pod_container_resource_limits{namespace="shop",pod="db-0",container="db",resource="cpu",unit="core"}`
+	owner := `kube_pod_owner{namespace="shop",pod="web-0",owner_kind="StatefulSet",owner_name="web"}`
+	g := newStage(t, info, other, owner).set(.5, limit).run(70)
+	g.got = nil
+	g.drop(limit).run(12)
+	if got := strings.Join(g.got, "; "); got != "limits of statefulset shop/web: limit 500m CPU → none" {
+		t.Errorf("told %q", got)
+	}
+	g = newStage(t, info, other, owner).set(.5, limit).run(70)
+	g.got = nil
+	g.drop(limit, info, owner).run(12)
+	if got := strings.Join(g.got, "; "); got != "" {
+		t.Errorf("a workload that is gone: told %q", got)
+	}
+}
+
+func TestNewerVersion(t *testing.T) {
+	for _, c := range [][2]string{{"v1.34.1", "v1.33.4"}, {"v1.10.0", "v1.9.9"}, {"v1.33.10-gke.100", "v1.33.10-gke.20"}, {"v2", "v1.99"}, {"v1.33.4+k3s1", "v1.33.4"}, {"1.010", "1.9"}} {
+		if !newerVersion(c[0], c[1]) || newerVersion(c[1], c[0]) {
+			t.Errorf("%s is newer than %s", c[0], c[1])
+		}
+	}
+	if newerVersion("v1.33.4", "v1.33.4") {
+		t.Error("a version is newer than itself")
+	}
+}
