@@ -13,21 +13,26 @@ import (
 
 // A recording is a gzip stream: a magic line, then records until it ends. All lengths are unsigned varints.
 //
-//	"wrackline recording 1\n"
-//	record: len | receivedMs (8 bytes, little endian) | len(sender) sender | body (the rest: snappy, remote write 1.0)
+//	"wrackline recording 2\n"
+//	record: len | receivedMs (8 bytes, little endian) | len(sender) sender | proto | encoding | body (the rest)
 //
+// proto and encoding are a byte each, 0 = remote write 1.0 and snappy; other values are those of package ingest. Version 1 had neither.
 // Bodies are what came over the wire, so a replay exercises the decoder too. Bodies are compressed already; gzip still
 // saves two thirds, since one request repeats the labels of the one before.
-const recordingMagic = "wrackline recording 1\n"
+const (
+	recordingMagic = "wrackline recording 2\n"
+	recordingV1    = "wrackline recording 1\n"
+)
 
 // recordMax bounds a record that is read, so that a damaged length cannot ask for all memory.
 const recordMax = 32 << 20
 
 // Record is one request of a recording. Its slices are borrowed until the next one is read.
 type Record struct {
-	ReceivedMs int64
-	Sender     string
-	Body       []byte
+	ReceivedMs      int64
+	Sender          string
+	Proto, Encoding uint8 // as package ingest numbers them
+	Body            []byte
 }
 
 // ErrNotRecording is returned for a file that does not begin as a recording.
@@ -54,7 +59,7 @@ func NewRecorder(w io.Writer) (*Recorder, error) {
 // Write appends a request.
 func (r *Recorder) Write(q *Request) error {
 	r.body, r.buf = q.AppendBody(r.body[:0], r.buf)
-	return r.WriteRecord(Record{q.ReceivedMs, q.Sender, r.body})
+	return r.WriteRecord(Record{ReceivedMs: q.ReceivedMs, Sender: q.Sender, Body: r.body})
 }
 
 // WriteRecord appends a request that is encoded already.
@@ -62,6 +67,7 @@ func (r *Recorder) WriteRecord(rec Record) error {
 	h := binary.LittleEndian.AppendUint64(r.h[:0], uint64(rec.ReceivedMs))
 	h = binary.AppendUvarint(h, uint64(len(rec.Sender)))
 	h = append(h, rec.Sender...)
+	h = append(h, rec.Proto, rec.Encoding)
 	r.h = h
 	var n [binary.MaxVarintLen64]byte
 	if _, err := r.w.Write(n[:binary.PutUvarint(n[:], uint64(len(h)+len(rec.Body)))]); err != nil {
@@ -91,8 +97,12 @@ func ReadRecording(src io.Reader, fn func(Record) error) error {
 	}
 	r := bufio.NewReaderSize(z, 1<<16)
 	magic := make([]byte, len(recordingMagic))
-	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != recordingMagic {
+	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != recordingMagic && string(magic) != recordingV1 {
 		return ErrNotRecording
+	}
+	kinds := 2 // bytes of proto and encoding
+	if string(magic) == recordingV1 {
+		kinds = 0
 	}
 	var buf []byte
 	for i := 0; ; i++ {
@@ -119,11 +129,15 @@ func ReadRecording(src io.Reader, fn func(Record) error) error {
 		rec := Record{ReceivedMs: int64(binary.LittleEndian.Uint64(buf))}
 		l, k := binary.Uvarint(buf[8:])
 		rest := buf[8:]
-		if k <= 0 || l > uint64(len(rest)-k) {
+		if k <= 0 || l > uint64(len(rest)-k) || uint64(len(rest)-k)-l < uint64(kinds) {
 			return fmt.Errorf("request %d: sender of %d bytes", i, l)
 		}
 		rec.Sender = string(rest[k : k+int(l)])
-		rec.Body = rest[k+int(l):]
+		rest = rest[k+int(l):]
+		if kinds > 0 {
+			rec.Proto, rec.Encoding = rest[0], rest[1]
+		}
+		rec.Body = rest[kinds:]
 		if err := fn(rec); err != nil {
 			return err
 		}

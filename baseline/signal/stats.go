@@ -237,6 +237,10 @@ func (s *Stream) Explain(rule string) Explanation {
 			if ms != nil {
 				lx.Selector += "{" + strings.Join(ms, ", ") + "}"
 			}
+			if lp.own && c.windows > 0 {
+				lx.Series = len(s.ownVector(c, lp, c.open-windowMs, nil))
+				lx.Active, lx.Live, lx.LastT = lx.Series, lx.Series, c.open-windowMs
+			}
 			for _, list := range lists {
 				lx.Series += len(list)
 				for _, bi := range list {

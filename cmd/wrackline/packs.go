@@ -23,8 +23,13 @@ const packsHelp = `Packs are files of questions ("signals") with a PromQL expres
   wrackline packs test my-pack.yaml                 run the pack's tests through the real engine; exit code 3 when one fails
   wrackline packs test                              the tests of the built-in and the configured packs
   wrackline packs explain dns.servfail_ratio        expression, metrics, bounds, smallest effect, what it means
+  wrackline packs explain --server http://localhost:9099 wl.throttle_ratio
+                                                    also what it matches in a running Wrackline: series by selector,
+                                                    signals, or the metrics that were not received
+  wrackline packs explain --server http://localhost:9099
+                                                    the same of all signals, a line each
   wrackline packs explain --recording cluster.rec wl.throttle_ratio
-                                                    also what it matched: series, signals, missing metrics
+                                                    the same of a recording
   wrackline packs remote-write-config --url http://HOST:9099/api/v1/write
                                                     the block for prometheus.yml, with a keep-list of just what is needed
 `
@@ -36,6 +41,7 @@ func runPacks(ctx context.Context, e env, args []string) error {
 	asJSON := fs.Bool("json", false, "list: JSON lines")
 	verbose := fs.Bool("v", false, "test: also list what passed, and when signals fired")
 	recording := fs.String("recording", "", "explain: also play this recording and say what matched")
+	server := fs.String("server", "", "explain: also ask the Wrackline at this `URL` what matches")
 	var verb string
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		verb, args = args[0], args[1:]
@@ -68,11 +74,24 @@ func runPacks(ctx context.Context, e env, args []string) error {
 	case "list":
 		return listPacks(e, packs, *asJSON)
 	case "explain":
+		if *recording != "" && *server != "" {
+			return usagef("explain: --recording or --server, not both")
+		}
+		if fs.NArg() == 0 && *recording == "" && *server == "" {
+			return usagef("explain: name a signal, as dns.servfail_ratio, or say --server or --recording for all")
+		}
+		m, err := newMatcher(ctx, e, cfg, *recording, *server)
+		if err != nil {
+			return err
+		}
 		if fs.NArg() == 0 {
-			return usagef("explain: name a signal, as dns.servfail_ratio")
+			return m.summary(ctx, e.stdout)
 		}
 		for _, name := range fs.Args() {
-			if err := explainRule(ctx, e, cfg, packs, name, *recording); err != nil {
+			if err := explainRule(e, packs, name); err != nil {
+				return err
+			}
+			if err := m.explain(ctx, e.stdout, name); err != nil {
 				return err
 			}
 		}
@@ -223,7 +242,7 @@ func checkSummaries(p *signal.Pack) error {
 	return nil
 }
 
-func explainRule(ctx context.Context, e env, cfg config, packs []*signal.Pack, name, recording string) error {
+func explainRule(e env, packs []*signal.Pack, name string) error {
 	var rule *signal.Rule
 	for _, p := range packs {
 		for _, r := range p.Rules {
@@ -273,28 +292,6 @@ func explainRule(ctx context.Context, e env, cfg config, packs []*signal.Pack, n
 	}
 	for _, n := range rule.Next {
 		fmt.Fprintf(w, "  next: %s\n", n)
-	}
-	if recording == "" {
-		return nil
-	}
-	o, err := newOffline(cfg, nil)
-	if err != nil {
-		return err
-	}
-	if _, err := replayRecording(ctx, e, o, cfg, recording); err != nil {
-		return fmt.Errorf("%s: %w", recording, err)
-	}
-	o.engine.Publish()
-	st := o.engine.Stats()
-	for _, r := range st.Rules {
-		if r.Rule.Name != name {
-			continue
-		}
-		if r.Form < 0 {
-			fmt.Fprintf(w, "  cluster %s: dormant, not received: %s\n", r.Cluster, strings.Join(r.Missing, ", "))
-		} else {
-			fmt.Fprintf(w, "  cluster %s: form %d, %d series, %d signals\n", r.Cluster, r.Form+1, r.Series, r.Signals)
-		}
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ const replayHelp = `Puts recordings or CSV files through the engine, in event ti
 
 A CSV file has the header timestamp,value[,label], Unix seconds, plain or gzip. What is written has the columns
 timestamp,value,expected,lower,upper,score,alert,state; at score 1 there is an alert, and alert is 1 while it lasts.
-A recording comes from wrackline simulate --out. Several recordings are read one after the other, as one stream.
+A recording comes from wrackline simulate --out or, of what a receiver got, from wrackline inspect recording. Several recordings are read one after the other, as one stream.
 `
 
 func runReplay(ctx context.Context, e env, args []string) error {
@@ -162,12 +162,16 @@ func replayRecording(ctx context.Context, e env, o *offline, cfg config, name st
 	err = scenario.ReadRecording(f, func(r scenario.Record) error {
 		n++
 		b = series.Batch{}
-		if _, err := d.Decode(ingest.V1, ingest.Snappy, r.Body, &b); err != nil {
+		proto, encoding := ingest.V1, ingest.Snappy
+		if r.Proto != 0 {
+			proto, encoding = ingest.Proto(r.Proto), ingest.Encoding(r.Encoding)
+		}
+		if _, err := d.Decode(proto, encoding, r.Body, &b); err != nil {
 			return fmt.Errorf("request %d: %w", n, err)
 		}
 		b.Sender, b.ReceivedMs = r.Sender, r.ReceivedMs
 		o.engine.Apply(&b, 0)
-		samples += len(b.Samples)
+		samples += len(b.Samples) + len(b.Histograms)
 		if time.Since(told) > time.Second {
 			told = time.Now()
 			fmt.Fprintf(e.stderr, "replaying: %s, %d samples\n", progressDate(r.ReceivedMs), samples)
@@ -176,7 +180,7 @@ func replayRecording(ctx context.Context, e env, o *offline, cfg config, name st
 		return nil
 	})
 	if errors.Is(err, scenario.ErrNotRecording) {
-		err = errors.New("neither a recording of wrackline simulate nor a file named .csv or .csv.gz")
+		err = errors.New("neither a recording of wrackline simulate or inspect nor a file named .csv or .csv.gz")
 	}
 	return samples, err
 }

@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/store"
+	"github.com/wrackline/wrackline/ingest/journal"
 )
 
 const receiversHelp = `Receivers are who is told: Slack incoming webhooks and webhooks, in Alertmanager's words (see README, Configuration).
@@ -81,6 +83,9 @@ const inspectHelp = `Looks into the store of a stopped Wrackline (a running one 
   wrackline inspect verify                   read everything and check every checksum
   wrackline inspect backup FILE              a consistent copy
   wrackline inspect compact FILE             a copy without free pages; put it in the place of wrackline.db yourself
+  wrackline inspect recording FILE           the requests in the journal, for wrackline replay and packs explain --recording.
+                                             The journal goes back to the checkpoint before the newest: with
+                                             storage.checkpoint_interval 1h one to two hours
 `
 
 func runInspect(ctx context.Context, e env, args []string) error {
@@ -99,7 +104,7 @@ func runInspect(ctx context.Context, e env, args []string) error {
 		if fs.NArg() > 0 {
 			return usagef("unexpected argument %q", fs.Arg(0))
 		}
-	case "backup", "compact":
+	case "backup", "compact", "recording":
 		if fs.NArg() != 1 {
 			return usagef("%s: name the file to write", verb)
 		}
@@ -107,7 +112,10 @@ func runInspect(ctx context.Context, e env, args []string) error {
 			return fmt.Errorf("%s exists already", fs.Arg(0))
 		}
 	default:
-		return usagef("want stats, verify, backup or compact")
+		return usagef("want stats, verify, backup, compact or recording")
+	}
+	if verb == "recording" {
+		return recordJournal(ctx, e, filepath.Join(*dir, "journal"), fs.Arg(0))
 	}
 	if _, err := os.Stat(file); err != nil {
 		return err
@@ -209,3 +217,40 @@ func runCheckConfig(_ context.Context, e env, args []string) error {
 
 // parallelism is how many CPU-bound jobs run at once.
 func parallelism() int { return max(1, runtime.GOMAXPROCS(0)) }
+
+// recordJournal writes the requests of a journal to a recording.
+func recordJournal(ctx context.Context, e env, dir, out string) error {
+	if _, err := os.Stat(dir); err != nil {
+		return err // Open would make it
+	}
+	j, err := journal.Open(dir, journal.Options{Logger: slog.New(slog.NewTextHandler(e.stderr, nil))})
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	n, told := 0, time.Now()
+	err = writeFile(out, func(w io.Writer) error {
+		r, err := scenario.NewRecorder(w)
+		if err != nil {
+			return err
+		}
+		if err := j.Replay(0, func(_ uint64, x journal.Record) error {
+			n++
+			if time.Since(told) > time.Second {
+				told = time.Now()
+				fmt.Fprintf(e.stderr, "recording: %d requests, %s\n", n, progressDate(x.ReceivedMs))
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return r.WriteRecord(scenario.Record{ReceivedMs: x.ReceivedMs, Sender: x.Sender, Proto: x.Proto, Encoding: x.Encoding, Body: x.Body})
+		}); err != nil {
+			return err
+		}
+		return r.Close()
+	})
+	if err == nil {
+		fmt.Fprintf(e.stdout, "%s: %d requests\n", out, n)
+	}
+	return err
+}

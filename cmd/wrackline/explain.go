@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// matcher says what rules match: in a recording that was played, in a running Wrackline, or nowhere.
+type matcher struct {
+	played *offline // nil = there is no recording
+	server string   // base URL; "" = there is none
+}
+
+const (
+	matcherTimeout = 30 * time.Second
+	matcherMax     = 64 << 20 // bytes of an answer
+	signalsShown   = 20       // ids of a rule's signals
+)
+
+func newMatcher(ctx context.Context, e env, cfg config, recording, server string) (*matcher, error) {
+	m := &matcher{server: strings.TrimRight(server, "/")}
+	if server != "" {
+		if u, err := url.Parse(server); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, usagef("server %q: want http://HOST:PORT", server)
+		}
+	}
+	if recording == "" {
+		return m, nil
+	}
+	o, err := newOffline(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := replayRecording(ctx, e, o, cfg, recording); err != nil {
+		return nil, fmt.Errorf("%s: %w", recording, err)
+	}
+	o.engine.Publish()
+	m.played = o
+	return m, nil
+}
+
+// ask gets the data of an API answer.
+func (m *matcher) ask(ctx context.Context, path string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, matcherTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.server+path, nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	var a struct {
+		Status string          `json:"status"`
+		Error  string          `json:"error"`
+		Data   json.RawMessage `json:"data"`
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, matcherMax)).Decode(&a); err != nil {
+		return fmt.Errorf("%s%s: %s, and no answer of Wrackline's API: %w", m.server, path, res.Status, err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s%s: %s", m.server, path, a.Error)
+	}
+	return json.Unmarshal(a.Data, into)
+}
+
+// explain writes what a rule matches in each cluster.
+func (m *matcher) explain(ctx context.Context, w io.Writer, name string) error {
+	var clusters []signal.RuleExplanation
+	switch {
+	case m.played != nil:
+		clusters = m.played.engine.Explain(name).Clusters
+	case m.server != "":
+		var a struct {
+			Clusters []struct {
+				Cluster string   `json:"cluster"`
+				Form    int      `json:"form"`
+				Expr    string   `json:"expr"`
+				Missing []string `json:"missing"`
+				Leaves  []struct {
+					Selector string `json:"selector"`
+					Series   int    `json:"series"`
+					Active   int    `json:"series_active"`
+					Live     int    `json:"series_live"`
+					LastT    int64  `json:"newest_sample"`
+				} `json:"selectors"`
+				Groups []string `json:"signals"`
+			} `json:"clusters"`
+		}
+		if err := m.ask(ctx, "/api/v1/packs/"+url.PathEscape(name), &a); err != nil {
+			return err
+		}
+		for _, c := range a.Clusters {
+			x := signal.RuleExplanation{Cluster: c.Cluster, Form: c.Form, Expr: c.Expr, Missing: c.Missing, Groups: c.Groups}
+			for _, l := range c.Leaves {
+				x.Leaves = append(x.Leaves, signal.LeafExplanation{Selector: l.Selector, Series: l.Series, Active: l.Active, Live: l.Live, LastT: l.LastT})
+			}
+			clusters = append(clusters, x)
+		}
+	default:
+		return nil
+	}
+	if len(clusters) == 0 {
+		_, err := fmt.Fprintln(w, "  no cluster has sent anything yet")
+		return err
+	}
+	for i := range clusters {
+		writeMatches(w, &clusters[i])
+	}
+	return nil
+}
+
+func writeMatches(w io.Writer, c *signal.RuleExplanation) {
+	if c.Form < 0 {
+		fmt.Fprintf(w, "  cluster %s: dormant, not received: %s\n", c.Cluster, strings.Join(c.Missing, ", "))
+	} else {
+		fmt.Fprintf(w, "  cluster %s: form %d, %d signals\n", c.Cluster, c.Form+1, len(c.Groups))
+	}
+	for _, l := range c.Leaves {
+		fmt.Fprintf(w, "    %s: %d series, %d taking part, %d alive", l.Selector, l.Series, l.Active, l.Live)
+		if l.LastT > 0 {
+			fmt.Fprintf(w, ", newest sample %s", time.UnixMilli(l.LastT).UTC().Format("2006-01-02 15:04:05 UTC"))
+		}
+		fmt.Fprintln(w)
+	}
+	for i, id := range c.Groups {
+		if i == signalsShown {
+			fmt.Fprintf(w, "    and %d more\n", len(c.Groups)-i)
+			break
+		}
+		fmt.Fprintf(w, "    %s\n", id)
+	}
+}
+
+// summary writes a line for each rule and cluster.
+func (m *matcher) summary(ctx context.Context, w io.Writer) error {
+	type rule struct {
+		Signal  string   `json:"signal"`
+		Cluster string   `json:"cluster"`
+		Dormant bool     `json:"dormant"`
+		Missing []string `json:"missing"`
+		Form    int      `json:"form"`
+		Series  int      `json:"series"`
+		Signals int      `json:"signals"`
+	}
+	var rules []rule
+	if m.played != nil {
+		for _, r := range m.played.engine.Stats().Rules {
+			rules = append(rules, rule{r.Rule.Name, r.Cluster, r.Form < 0, r.Missing, r.Form, r.Series, r.Signals})
+		}
+	} else {
+		var a struct {
+			Packs []struct {
+				Rules []rule `json:"rules"`
+			} `json:"packs"`
+		}
+		if err := m.ask(ctx, "/api/v1/packs", &a); err != nil {
+			return err
+		}
+		for _, p := range a.Packs {
+			rules = append(rules, p.Rules...)
+		}
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "signal\tcluster\tform\tseries\tsignals\tnot received")
+	active, dormant := 0, 0
+	for _, r := range rules {
+		if r.Dormant {
+			dormant++
+			fmt.Fprintf(tw, "%s\t%s\tdormant\t\t\t%s\n", r.Signal, r.Cluster, strings.Join(r.Missing, ", "))
+			continue
+		}
+		active++
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t\n", r.Signal, r.Cluster, r.Form+1, r.Series, r.Signals)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%d rules active, %d dormant\n", active, dormant)
+	return err
+}
