@@ -117,8 +117,11 @@ func (e *Engine) Apply(b *series.Batch, pos uint64) series.Result {
 func (e *Engine) Pos() uint64 { return e.pos }
 
 // moment returns when t was, in the engine's civil time.
-func (e *Engine) moment(t int64) model.Moment {
-	at := time.UnixMilli(t).In(e.opts.Location)
+func (e *Engine) moment(t int64) model.Moment { return momentIn(e.opts.Location, t) }
+
+// momentIn returns when t, Unix ms, was in a place's civil time.
+func momentIn(loc *time.Location, t int64) model.Moment {
+	at := time.UnixMilli(t).In(loc)
 	_, offset := at.Zone()
 	return model.Moment{
 		T:          t,

@@ -7,6 +7,7 @@
 //	GET /api/v1/incidents/{id}
 //	GET /api/v1/changes?cluster=&namespace=&kind=&from=&to=&limit=
 //	GET /api/v1/packs, /api/v1/packs/{signal}
+//	GET /api/v1/selftest?signals=500: faults injected into copies of models; one at a time, else 503
 //	GET /api/v1/pods?pod=&namespace=&cluster=
 //	GET /api/v1/status, /api/v1/status/{build|senders|clusters|limits|counters|journal|store|receivers|problems|noise|config}
 
@@ -251,7 +252,9 @@ func (s *server) apiSignal(c *gin.Context) {
 		To      int64      `json:"to"`
 		StepMs  int64      `json:"step_ms"`
 		Points  []apiPoint `json:"points"`
-	}{apiSignal: s.apiSignalOf(sv), Meaning: r.Meaning, Causes: r.Causes, Exprs: r.Exprs, From: sp.From, To: sp.To, Points: []apiPoint{}}
+		// Notices are the smallest lasting changes that would be noticed within a quarter of an hour, an hour, a day and a week.
+		Notices []apiNotice `json:"notices"`
+	}{apiSignal: s.apiSignalOf(sv), Notices: apiNotices(s.notices(sv)), Meaning: r.Meaning, Causes: r.Causes, Exprs: r.Exprs, From: sp.From, To: sp.To, Points: []apiPoint{}}
 	m := asMember(sv)
 	for _, n := range r.Next {
 		out.Next = append(out.Next, m.Command(n))

@@ -64,6 +64,10 @@ func (f *fake) Pods(cluster, namespace, pod string, limit int) []signal.PodExpla
 	return out
 }
 
+func (f *fake) Shadow(string) *baseline.Shadow { return nil }
+
+func (f *fake) Shadows(int) ([]*baseline.Shadow, int) { return nil, 0 }
+
 func (f *fake) Explain(rule string) signal.Explanation {
 	if f.view == nil {
 		return signal.Explanation{}

@@ -680,7 +680,7 @@ func (s *server) signal(c *gin.Context) {
 	f, _ := s.frame(r.Name, "signals")
 	def := s.ownSpan(sv.Signal.ID, f.Now)
 	sp := parseSpan(c.Request.URL.Query(), f.Now, def)
-	b := &signalBody{SignalView: sv, Rule: r, Labels: s.labelLinks(sv.Signal.Entity), Sentence: verdictSentence(sv, f.Now), Span: sp, Why: why(sv, f.Now), Now: f.Now}
+	b := &signalBody{SignalView: sv, Rule: r, Labels: s.labelLinks(sv.Signal.Entity), Sentence: verdictSentence(sv, f.Now), Span: sp, Why: append(why(sv, f.Now), noticeFacts(s.notices(sv), sv.Band.Expected, r.Unit)...), Now: f.Now}
 	snap := s.snapshot()
 	var marks []mark
 	for _, list := range [][]*alerting.Incident{snap.Open, snap.Closed} {

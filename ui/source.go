@@ -26,6 +26,10 @@ type Source interface {
 	Pods(cluster, namespace, pod string, limit int) []signal.PodExplanation
 	// Explain returns what a rule makes of what arrives; its Rule is nil when there is none of the name.
 	Explain(rule string) signal.Explanation
+	// Shadow returns a copy of what was learned of a signal, to try things on; nil when there is no such signal.
+	Shadow(id string) *baseline.Shadow
+	// Shadows returns copies of at most n signals' models, spread evenly, and how many signals there are.
+	Shadows(n int) (list []*baseline.Shadow, of int)
 	// Ready reports whether requests are accepted, and otherwise what start-up is doing.
 	Ready() (ok bool, doing string)
 }

@@ -20,6 +20,7 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -49,12 +50,14 @@ type asset struct {
 
 // server renders pages. It is immutable once made.
 type server struct {
-	src    Source
-	o      Options
-	base   string // path before every link, "" or /prefix
-	pages  map[string]*template.Template
-	assets map[string]asset
-	log    *slog.Logger
+	src     Source
+	o       Options
+	base    string // path before every link, "" or /prefix
+	pages   map[string]*template.Template
+	assets  map[string]asset
+	log     *slog.Logger
+	noticed noticeCache
+	testing sync.Mutex // a self-test is under way
 }
 
 // New returns the handler of pages and API. It panics only when the embedded templates are broken, which tests find.
@@ -109,6 +112,7 @@ func New(src Source, o Options) http.Handler {
 	get("/api/v1/packs", s.apiPacks)
 	get("/api/v1/packs/:signal", s.apiExplain)
 	get("/api/v1/pods", s.apiPods)
+	r.GET("/api/v1/selftest", s.apiSelfTest)
 	get("/api/v1/status", s.apiStatus)
 	get("/api/v1/status/:part", s.apiStatus)
 	r.NoRoute(func(c *gin.Context) { s.fail(c, http.StatusNotFound, "There is nothing at this address.") })

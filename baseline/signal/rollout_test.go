@@ -83,7 +83,9 @@ func TestRolloutThatWasGivenUp(t *testing.T) {
 
 // A limit that the pods of a workload no longer have was removed; that its pods are gone says nothing.
 func TestLimitThatWasRemoved(t *testing.T) {
-	pod := func(metric, more string) string { return metric + `{namespace="shop",pod="web-0",container="web"` + more + `}` }
+	pod := func(metric, more string) string {
+		return metric + `{namespace="shop",pod="web-0",container="web"` + more + `}`
+	}
 	limit := pod("kube_pod_container_resource_limits", `,resource="cpu",unit="core"`)
 	info := pod("kube_pod_container_info", `,image="web:1"`)
 	other := `kube_pod_container_resource_limits{namespace="shop",pod="db-0",container="db",resource="cpu",unit="core"}`

@@ -122,9 +122,12 @@ func (m *matcher) explain(ctx context.Context, w io.Writer, name string) error {
 }
 
 func writeMatches(w io.Writer, c *signal.RuleExplanation) {
-	if c.Form < 0 {
+	switch {
+	case c.Form < 0 && len(c.Missing) == 0:
+		fmt.Fprintf(w, "  cluster %s: no window has closed with it yet\n", c.Cluster)
+	case c.Form < 0:
 		fmt.Fprintf(w, "  cluster %s: dormant, not received: %s\n", c.Cluster, strings.Join(c.Missing, ", "))
-	} else {
+	default:
 		fmt.Fprintf(w, "  cluster %s: form %d, %d signals\n", c.Cluster, c.Form+1, len(c.Groups))
 	}
 	for _, l := range c.Leaves {

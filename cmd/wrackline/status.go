@@ -45,6 +45,21 @@ func (s source) Explain(rule string) signal.Explanation {
 	return s.a.engine.Explain(rule)
 }
 
+// Shadow: see Pods.
+func (s source) Shadow(id string) *baseline.Shadow {
+	s.a.fold.Lock()
+	defer s.a.fold.Unlock()
+	x, _ := s.a.engine.Shadow(id)
+	return x
+}
+
+// Shadows: see Pods.
+func (s source) Shadows(n int) ([]*baseline.Shadow, int) {
+	s.a.fold.Lock()
+	defer s.a.fold.Unlock()
+	return s.a.engine.Shadows(n)
+}
+
 // skip is one of the stream's counters of samples that were not used as they came.
 type skip struct {
 	Name    string

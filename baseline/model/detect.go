@@ -1,0 +1,264 @@
+package model
+
+// What a model would notice. A formula for that would be another model of the model, and wrong as soon as a constant changes; so a copy is fed
+// what the model itself expects, with its own scatter, plus a change, and one looks whether and when it alarms.
+
+import "math"
+
+// Notice is the smallest change that would be noticed within a span, in the signal's unit, as a distance from what is expected. NaN
+// means that none would: not on that side, or only one beyond a thousandfold.
+type Notice struct {
+	WithinMs int64
+	Up, Down float64
+}
+
+// NoticeSpans are a quarter of an hour, an hour, a day and a week, in ms.
+var NoticeSpans = [...]int64{15 * 60_000, hourMs, 24 * hourMs, 7 * 24 * hourMs}
+
+// stepsMax bounds the windows that a shadow is fed for one question.
+const stepsMax = 7 * 24 * 60
+
+// Clock tells civil time: the moment of an instant, Unix ms.
+type Clock func(t int64) Moment
+
+// shadow is a copy of a model that is fed what it expects.
+type shadow struct {
+	m     Model
+	p     Params
+	at    Clock
+	noise uint64
+	fine  float64 // of the scatter that it is fed, 0 = none
+}
+
+// newShadow returns a shadow of m as it would be without an alarm. m is not changed.
+func (m *Model) newShadow(p *Params, at Clock) *shadow {
+	s := &shadow{m: *m, p: *p, at: at, fine: 1}
+	if !p.sane() {
+		s.p = p.repaired()
+	}
+	if s.m.state.Alarm() {
+		s.m.end(&s.p)
+	}
+	s.m.mute, s.m.spanH = 0, 0
+	return s
+}
+
+// normal returns the next value of a fixed sequence that is about normal, within ±2.5.
+func (s *shadow) normal() float64 {
+	sum := -6.
+	for range 12 {
+		s.noise = s.noise*6364136223846793005 + 1442695040888963407
+		sum += float64(s.noise>>11) / (1 << 53)
+	}
+	return clamp(sum, -2.5, 2.5)
+}
+
+// next feeds the next window: what is expected, with scatter, as change makes it. It returns the judgement and what was expected.
+func (s *shadow) next(change func(v, expected float64) float64) (Judgement, float64) {
+	at := s.at(s.m.last + s.p.StepMs)
+	var q prediction
+	s.m.predict(&s.p, at, &q)
+	v := q.band.Expected
+	if s.m.sigma > 2*minSig && s.m.p0 < .5 {
+		v = s.m.x(q.yhat + s.fine*q.sig*s.normal())
+	}
+	v = change(clamp(v, s.p.Min, s.p.Max), q.band.Expected)
+	return s.m.Observe(&s.p, at, clamp(v, max(s.p.Min, -math.MaxFloat64), min(s.p.Max, math.MaxFloat64))), q.band.Expected
+}
+
+// notices reports whether a change that lasts is noticed within a span, whatever the noise: with each of a few sequences of it.
+func (m *Model) notices(p *Params, at Clock, change float64, withinMs int64) bool {
+	tries := 4
+	if withinMs > 24*hourMs {
+		tries = 1 // many windows are many tries
+	}
+	for k := range tries {
+		s := m.newShadow(p, at)
+		s.noise = uint64(k) << 32
+		hit := false
+		for range min(max(withinMs/max(s.p.StepMs, 1), 1), stepsMax) {
+			if j, _ := s.next(func(v, _ float64) float64 { return v + change }); j.State.Alarm() {
+				hit = (j.State != Low) == (change > 0) || j.State == Drifting
+				break
+			}
+		}
+		if !hit {
+			return false
+		}
+	}
+	return true
+}
+
+// stirs reports whether a shadow alarms without any change.
+func (m *Model) stirs(p *Params, at Clock, withinMs int64) bool {
+	s := m.newShadow(p, at)
+	for range min(max(withinMs/max(s.p.StepMs, 1), 1), stepsMax) {
+		if j, _ := s.next(func(v, _ float64) float64 { return v }); j.State.Alarm() {
+			return true
+		}
+	}
+	return false
+}
+
+// Detect returns the smallest lasting change that would be noticed within each of NoticeSpans, were the signal what is expected of it,
+// with its usual scatter, until now. It takes a tenth of a second of CPU, does not change m, and gives nil while m has not seen its first windows.
+// Sizes are exact to a tenth; the scatter that is fed is independent from window to window, so slow wandering of a signal's own may hide or
+// feign a little more.
+func (m *Model) Detect(p *Params, at Clock) []Notice {
+	if m.flags&flagWarm == 0 {
+		return nil
+	}
+	s := m.newShadow(p, at)
+	var q prediction
+	s.m.predict(&s.p, at(s.m.last+s.p.StepMs), &q)
+	out := make([]Notice, len(NoticeSpans))
+	for i, span := range NoticeSpans {
+		out[i] = Notice{WithinMs: span, Up: math.NaN(), Down: math.NaN()}
+	}
+	for _, side := range [2]Direction{Up, Down} {
+		if s.p.Bad != Both && s.p.Bad != side {
+			continue
+		}
+		sign := 1.
+		if side == Down {
+			sign = -1
+		}
+		// What was noticed within a shorter span is noticed within a longer one, so each search ends where the one before did.
+		largest := 1000 * max(q.band.Upper-q.band.Lower, math.Abs(q.band.Expected), s.p.EffectAbs)
+		if room := [2]float64{s.p.Max - q.band.Expected, q.band.Expected - s.p.Min}[b2i(side == Down)]; finite(room) {
+			largest = min(largest, max(room, 0))
+		}
+		known := false
+		for i, span := range NoticeSpans {
+			if known && span > 24*hourMs && m.stirs(p, at, span) {
+				// A week of scatter alone raises an alarm, so what it would find says nothing.
+				if side == Up {
+					out[i].Up = largest
+				} else {
+					out[i].Down = largest
+				}
+				continue
+			}
+			if !known && !(largest > 0 && m.notices(p, at, sign*largest, span)) {
+				continue
+			}
+			lo, hi := largest/2e6, largest
+			if known {
+				lo = largest / 100
+			}
+			for hi > 1.1*lo {
+				mid := math.Sqrt(lo * hi)
+				if m.notices(p, at, sign*mid, span) {
+					hi = mid
+				} else {
+					lo = mid
+				}
+			}
+			known, largest = true, hi
+			if side == Up {
+				out[i].Up = hi
+			} else {
+				out[i].Down = hi
+			}
+		}
+	}
+	return out
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Fault is a kind of trouble that Trial injects.
+type Fault uint8
+
+// The faults. Sizes are chosen so that a person would want to hear of them.
+const (
+	NoFault    Fault = iota // a quiet day: an alarm is false
+	Doubled                 // twice what is expected for an hour, or half where less is bad
+	Gone                    // zero for half an hour, where less is bad
+	Shifted                 // four hours at three half-widths of the band beyond what is expected, at least twice the smallest effect
+	Creeping                // a slow move to twice what is expected within a day, or to half
+	Stuck                   // the last value for four hours
+	FaultKinds              // how many there are
+)
+
+// String returns the fault in words.
+func (f Fault) String() string {
+	return [...]string{"quiet day", "doubled", "gone", "shifted", "creeping", "stuck"}[f%FaultKinds]
+}
+
+// Trial injects a fault into a shadow of m and returns after how many ms it alarms, -1 when it does not. ok is false when the fault means
+// nothing to the signal: what is zero cannot double, and a signal with a bad side may rest. m is not changed.
+func (m *Model) Trial(p *Params, at Clock, f Fault) (afterMs int64, ok bool) {
+	if m.flags&flagWarm == 0 {
+		return 0, false
+	}
+	s := m.newShadow(p, at)
+	var q prediction
+	s.m.predict(&s.p, at(s.m.last+s.p.StepMs), &q)
+	down := s.p.Bad == Down
+	usual := math.Abs(q.band.Expected)
+	length := int64(24 * hourMs)
+	n := 0.
+	var stuck float64
+	change := func(v, _ float64) float64 { return v }
+	switch f {
+	case Doubled, Creeping:
+		// A share cannot double beyond its end; half of the room is a fault worth hearing then.
+		target := func(e float64) float64 {
+			if down {
+				return e / 2
+			}
+			if finite(s.p.Max) {
+				return min(2*e, e+(s.p.Max-e)/2)
+			}
+			return 2 * e
+		}
+		if usual < 2*max(s.p.EffectAbs, 1e-12) || s.p.Mode == Event || math.Abs(target(q.band.Expected)-q.band.Expected) < s.p.EffectAbs {
+			return 0, false
+		}
+		total := float64(length / s.p.StepMs)
+		if f == Doubled {
+			length = hourMs
+			change = func(v, e float64) float64 { return v + target(e) - e }
+		} else {
+			change = func(v, e float64) float64 { return v + min(n/total, 1)*(target(e)-e) }
+		}
+	case Gone:
+		if s.p.Bad == Up || usual < 2*max(s.p.EffectAbs, 1e-12) || s.p.Min > 0 {
+			return 0, false
+		}
+		length = hourMs / 2
+		change = func(float64, float64) float64 { return 0 }
+	case Shifted:
+		length = 4 * hourMs
+		change = func(v, e float64) float64 {
+			if down {
+				return v - max(3*(q.band.Expected-q.band.Lower), 2*q.effDn)
+			}
+			return v + max(3*(q.band.Upper-q.band.Expected), 2*q.effUp)
+		}
+		if room := [2]float64{s.p.Max - q.band.Expected, q.band.Expected - s.p.Min}[b2i(down)]; room < math.Abs(change(0, 0)) {
+			return 0, false
+		}
+	case Stuck:
+		if s.p.Bad != Both || s.p.Mode == Event || s.m.same > .2 || s.m.p0 > .01 {
+			return 0, false
+		}
+		length = 4 * hourMs
+		stuck = s.m.prevX
+		change = func(float64, float64) float64 { return stuck }
+	}
+	for range min(max(length/s.p.StepMs, 1), stepsMax) {
+		n++
+		j, _ := s.next(change)
+		if j.State.Alarm() {
+			return int64(n) * s.p.StepMs, true
+		}
+	}
+	return -1, true
+}

@@ -1,0 +1,141 @@
+package baseline
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// Shadow is a copy of what has been learned of a signal. Whatever is tried on it changes nothing. It may be used by any goroutine, one at a time.
+type Shadow struct {
+	Signal *signal.Signal
+	model  model.Model
+	loc    *time.Location
+}
+
+// Shadow returns a copy of a signal's model. It belongs to the fold.
+func (e *Engine) Shadow(id string) (*Shadow, bool) {
+	for s := range e.judged {
+		if s.ID == id {
+			return e.shadow(s), true
+		}
+	}
+	return nil, false
+}
+
+func (e *Engine) shadow(s *signal.Signal) *Shadow {
+	return &Shadow{Signal: s, model: e.models[s.Index/chunkLen][s.Index%chunkLen], loc: e.opts.Location}
+}
+
+// Shadows returns copies of at most n signals' models, spread evenly over their ids, and how many signals there are. It belongs to the fold.
+func (e *Engine) Shadows(n int) (list []*Shadow, of int) {
+	var all []*signal.Signal
+	for s := range e.judged {
+		all = append(all, s)
+	}
+	of = len(all)
+	n = max(min(n, of), 0)
+	for i := range n {
+		list = append(list, e.shadow(all[i*of/n]))
+	}
+	return list, of
+}
+
+func (s *Shadow) clock(t int64) model.Moment { return momentIn(s.loc, t) }
+
+// Detect returns the smallest changes that would be noticed; see model.Detect. It takes a tenth of a second of CPU.
+func (s *Shadow) Detect() []model.Notice {
+	return s.model.Detect(&s.Signal.Rule.Params, s.clock)
+}
+
+// TrialResult is what one fault gave in the signals of a pack.
+type TrialResult struct {
+	Pack     string
+	Fault    model.Fault
+	Tried    int   // signals to which the fault means something
+	Found    int   // of these, alarmed; of quiet days false alarms
+	MedianMs int64 // half of those found took no longer; 0 when none was
+}
+
+// MissedBy is a signal and the faults that it would not notice.
+type MissedBy struct {
+	Signal string
+	Faults []model.Fault
+}
+
+// SelfTestReport is what came of faults that were injected into shadows.
+type SelfTestReport struct {
+	Signals int // tried
+	Young   int // left out: a day of windows has not been learned yet
+	Results []TrialResult
+	Blind   []MissedBy // most missed first, at most 50
+}
+
+const (
+	trialAgeMs = 24 * 3_600_000 // of windows before a model is tried
+	blindMax   = 50
+)
+
+// SelfTest injects every fault that means something into each shadow. progress, when set, is called after each with how many are done. It ends
+// early, with what it has, when ctx does. A shadow takes about two milliseconds of CPU.
+func SelfTest(ctx context.Context, list []*Shadow, progress func(done int)) SelfTestReport {
+	type key struct {
+		pack  string
+		fault model.Fault
+	}
+	delays := map[key][]int64{}
+	tried := map[key]int{}
+	var rep SelfTestReport
+	for i, s := range list {
+		if ctx.Err() != nil {
+			break
+		}
+		p := &s.Signal.Rule.Params
+		if s.model.Seen()*p.StepMs < trialAgeMs {
+			rep.Young++
+			continue
+		}
+		rep.Signals++
+		var missed []model.Fault
+		for f := model.NoFault; f < model.FaultKinds; f++ {
+			after, ok := s.model.Trial(p, s.clock, f)
+			if !ok {
+				continue
+			}
+			k := key{s.Signal.Rule.Pack, f}
+			tried[k]++
+			if after >= 0 {
+				delays[k] = append(delays[k], after)
+			} else if f != model.NoFault {
+				missed = append(missed, f)
+			}
+		}
+		if len(missed) > 0 {
+			rep.Blind = append(rep.Blind, MissedBy{s.Signal.ID, missed})
+		}
+		if progress != nil {
+			progress(i + 1)
+		}
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(tried), func(a, b key) int {
+		return cmp.Or(strings.Compare(a.pack, b.pack), cmp.Compare(a.fault, b.fault))
+	}) {
+		r := TrialResult{Pack: k.pack, Fault: k.fault, Tried: tried[k], Found: len(delays[k])}
+		if d := delays[k]; len(d) > 0 {
+			slices.Sort(d)
+			r.MedianMs = d[(len(d)-1)/2]
+		}
+		rep.Results = append(rep.Results, r)
+	}
+	slices.SortStableFunc(rep.Blind, func(a, b MissedBy) int {
+		return cmp.Or(-cmp.Compare(len(a.Faults), len(b.Faults)), strings.Compare(a.Signal, b.Signal))
+	})
+	rep.Blind = rep.Blind[:min(len(rep.Blind), blindMax)]
+	return rep
+}
