@@ -10,8 +10,10 @@ COUNT ?= 1
 
 FUZZTIME ?= 60s
 CASES ?= 1000000
+WEEKS ?= 300000
+DAYS ?= 60
 
-.PHONY: help build demo test race lint bench differential large fuzz screenshot clean
+.PHONY: help build demo test race lint bench differential large null quiet fuzz screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -41,6 +43,12 @@ differential: ## our expressions against the Prometheus engine, CASES generated 
 
 large: ## twelve minutes of the simulated 500-node cluster against all packs: observations, CPU, memory
 	WRACKLINE_LARGE=1 $(GO) test -tags $(TAGS) -count=1 -timeout 20m -run TestLargeClusterIsAsked -v ./baseline/signal
+
+null: ## false alarms of benign families over WEEKS series-weeks (300,000: about 25 minutes on two cores)
+	WRACKLINE_NULL=$(WEEKS) $(GO) test -tags $(TAGS) -count=1 -timeout 6h -run TestNull -v ./baseline/model
+
+quiet: ## false alarms of the simulated cluster without faults, DAYS cluster-days over several seeds (60)
+	WRACKLINE_QUIET=$(DAYS) $(GO) test -tags $(TAGS) -count=1 -timeout 6h -run TestQuietClusters -v ./cmd/wrackline
 
 fuzz: ## every fuzz target, FUZZTIME each (60s)
 	@set -e; for pkg in $$($(GO) list -tags $(TAGS) ./...); do \
