@@ -13,6 +13,8 @@ const (
 	sdHours, sdDays, sdWeeks = 3, 2.2, 1.2
 	// Least change over the window, as a share of the smallest effect: a trend is to be found before it is at its end.
 	trendShare = .5
+	// What a step fits this much better than a line, in squares, is one.
+	stepBetter = .75
 	// A test that comes to this share of what is news keeps a drift standing.
 	weakTrend = .6
 )
@@ -234,6 +236,10 @@ func (m *Model) fit(p *Params, ys, xs *[48]float64, k int, cellH, zMin, kSd floa
 	if t.strength < 1 {
 		return t
 	}
+	if stepFits(ys[:k], xs[:k], a, b) {
+		t.strength = .99 // a deploy, not a drift: it keeps a drift standing, and opens none
+		return t
+	}
 	// Began where a level followed by a line fits best.
 	bestSS := math.Inf(1)
 	for s := range k * 3 / 4 {
@@ -265,6 +271,30 @@ func (m *Model) fit(p *Params, ys, xs *[48]float64, k int, cellH, zMin, kSd floa
 		}
 	}
 	return t
+}
+
+// stepFits reports whether one step between two levels fits the values better than the line a + bx does.
+func stepFits(ys, xs []float64, a, b float64) bool {
+	line, sum, sq := 0., 0., 0.
+	for i := range ys {
+		e := ys[i] - a - b*xs[i]
+		line += e * e
+		sum += ys[i]
+		sq += ys[i] * ys[i]
+	}
+	left, n := 0., float64(len(ys))
+	for i := range ys[:len(ys)-1] {
+		left += ys[i]
+		k := float64(i + 1)
+		if k < 3 || n-k < 3 {
+			continue // an end that is off is no step
+		}
+		right := sum - left
+		if sq-left*left/k-right*right/(n-k) < stepBetter*line {
+			return true
+		}
+	}
+	return false
 }
 
 // deviate returns how sure a slope b over N cells with residuals of scale r is, as a normal deviate; 0 when too little is

@@ -357,7 +357,7 @@ func (m *Model) fine(p *Params, b int32) {
 // rollHour adds the window to the hour under way, of which all rings together keep the last 126, and reports whether one closed. They hold what
 // was seen as it was, without any learned shape.
 func (m *Model) rollHour(p *Params, at Moment, l *lesson) bool {
-	c, nc := number(at.T, hourMs), number(at.T+p.StepMs, hourMs)
+	c, nc := civilHour(p, at, 0), civilHour(p, at, p.StepMs)
 	ring := m.rings[:]
 	write := func(h int32) {
 		ring[h%int32(len(ring))] = pack(m.qSum / float32(m.qN))
@@ -377,6 +377,13 @@ func (m *Model) rollHour(p *Params, at Moment, l *lesson) bool {
 	}
 	write(c)
 	return true
+}
+
+// civilHour returns the number of the hour, in civil time, in which the middle of the window that ends moreMs later lies: the same hour of another
+// day is a multiple of 24 away, also across a change of the clocks.
+func civilHour(p *Params, at Moment, moreMs int64) int32 {
+	x := float64(at.Day)*24 + float64(at.HourOfWeek%24) + at.HourFrac + float64(moreMs-p.StepMs/2)/hourMs
+	return int32(int64(math.Floor(x)) & 0x3fffffff)
 }
 
 // number returns the number of the cell in which the window that ended at t lies.
@@ -655,8 +662,17 @@ func (m *Model) candidate(l *lesson, q *prediction, dt float64) {
 
 // adopt makes the candidate the level; the old one is remembered for two weeks.
 func (m *Model) adopt(p *Params, q *prediction) {
-	for k := range m.off {
-		m.off[k] += m.cand
+	// The shape of the day moves as a whole: left to its hours, each would follow at its next visits, and a day of which half has moved looks like
+	// a trend for a week.
+	m.off[0] += m.cand
+	if m.flags&flagReady != 0 {
+		for h := range m.byHour {
+			m.byHour[h] = pack(float32(m.byHour[h])*unit + m.cand)
+		}
+		m.setMean()
+	} else {
+		m.off[1] += m.cand
+		m.off[2] += m.cand
 	}
 	m.quick += m.cand
 	now := q.yhat - q.shape + float64(m.cand)
@@ -664,7 +680,7 @@ func (m *Model) adopt(p *Params, q *prediction) {
 	m.sigma = max(m.sigma, min(m.candD, 3*m.sigma))
 	// The rings' past moves along, so that the step is no trend.
 	if p.Extremes {
-		for h, n := max(m.q-int32(len(m.rings)), 0), number(m.since, hourMs); h < n; h++ {
+		for h, n := max(m.q-int32(len(m.rings)), 0), m.q-int32((m.last-m.since)/hourMs); h < n; h++ {
 			if c := &m.rings[h%int32(len(m.rings))]; *c != hole {
 				*c = pack(float32(*c)*unit + m.cand)
 			}

@@ -1,0 +1,171 @@
+package model
+
+import (
+	"math"
+	"testing"
+)
+
+// Clocks that change, holidays and deploys: what moves for a good reason is no slow drift.
+
+// civil is the moment at t where clocks are put on by an hour at cut.
+func civil(t, cut int64, hours int) Moment {
+	if t < cut {
+		return moment(t)
+	}
+	m := moment(t + int64(hours)*hourMs)
+	m.T = t
+	return m
+}
+
+// The signal follows civil time through both changes of the clock: a week with 23 or 25 hours in a day raises nothing at all.
+func TestClockChangesAreNoNews(t *testing.T) {
+	for name, p := range map[string]Params{"of a pack": Defaults(), "unknown": blind()} {
+		alarms := 0
+		for _, hours := range []int{1, -1} {
+			for seed := range uint64(3) {
+				var m Model
+				m.Init(&p)
+				src := rnd(400 + seed)
+				cut := monday + 20*perDay*60_000 + 2*hourMs // a Sunday, at two in the morning
+				for i := range int64(30 * perDay) {
+					at := civil(monday+(i+1)*60_000, cut, hours)
+					h := float64(at.HourOfWeek%24) + at.HourFrac
+					v := 100 * (1.2 - math.Cos((h-3)/12*math.Pi)) * math.Exp(.05*src.NormFloat64())
+					if j := m.Observe(&p, at, v); j.Transition == Opened && i > 10*perDay {
+						alarms++
+						if j.Test == DriftTest {
+							t.Errorf("%s, clocks moved by %d h, seed %d: drift after %.1f days", name, hours, seed, float64(i)/perDay)
+						}
+					}
+				}
+			}
+		}
+		if alarms > 1 {
+			t.Errorf("%s: %d alarms around changes of the clock", name, alarms)
+		}
+	}
+}
+
+// A holiday in the week, on which the signal does what it does on Sundays, is no drift, and the days after it are no news. (That the day itself is
+// unlike other Wednesdays is told.)
+func TestHolidayIsNoDrift(t *testing.T) {
+	for name, p := range map[string]Params{"of a pack": Defaults(), "unknown": blind()} {
+		for seed := range uint64(4) {
+			r := newRun(p)
+			src := rnd(500 + seed)
+			day := func(i int) float64 {
+				v := 100 * (1.2 - math.Cos((float64(i%perDay)/60-3)/12*math.Pi)) * math.Exp(.05*src.NormFloat64())
+				if d := i / perDay; d%7 >= 5 || d == 23 {
+					v *= .55
+				}
+				return v
+			}
+			after := 0
+			for i := range 30 * perDay {
+				j := r.observe(day(i))
+				if j.Transition != Opened || i < 14*perDay {
+					continue
+				}
+				if j.Test == DriftTest {
+					t.Errorf("%s, seed %d: drift on day %.1f", name, seed, float64(i)/perDay)
+				}
+				if i > 24*perDay+30 {
+					after++
+				}
+			}
+			if after > 1 {
+				t.Errorf("%s, seed %d: %d alarms in the week after the holiday", name, seed, after)
+			}
+		}
+	}
+}
+
+// A deploy that changes the level at once is a shift, told as such or adopted; no slow drift of a signal that its pack knows. With a strong daily
+// shape that holds for four days: a factor is another distance at night than at noon on the scale of judgement, and days after the level was
+// adopted what is left of that can look like a slow move (docs/accuracy.md).
+func TestDeployStepIsNoDrift(t *testing.T) {
+	for name, mk := range map[string]series{"gauss": gauss, "daily": daily} {
+		days, drifts := 6, 0
+		if name == "daily" {
+			days = 4
+		}
+		for _, factor := range []float64{1.15, 1.5, .6} {
+			for seed := range uint64(3) {
+				r := newRun(Defaults())
+				src := rnd(600 + seed)
+				r.feed(16*perDay+600, mk, src)
+				for range days * perDay {
+					if j := r.observe(factor * mk(r.n, src)); j.Transition == Opened && j.Test == DriftTest {
+						drifts++
+						t.Logf("%s ×%g, seed %d: told as a drift after %d h", name, factor, seed, (r.n-16*perDay-600)/60)
+					}
+				}
+			}
+		}
+		if drifts > 0 && name == "gauss" || drifts > 1 {
+			t.Errorf("%s: %d of 9 steps told as drifts", name, drifts)
+		}
+	}
+}
+
+// The invariances of packs' rules hold for unknown signals too: scale, whole weeks, save and load anywhere.
+func TestUnknownSignalsAreInvariant(t *testing.T) {
+	fault := func(i int, v float64) float64 {
+		if i > 9*perDay+600 && i < 9*perDay+700 {
+			return 3 * v
+		}
+		return v
+	}
+	for _, c := range []float64{1024, 1. / 4096, 1e-9} {
+		a, b := newRun(blind()), newRun(blind())
+		b.at += 3 * 7 * perDay * 60_000
+		ra, rb, cut := rnd(5), rnd(5), rnd(6)
+		for i := range 10 * perDay {
+			ja, jb := a.observe(fault(i, daily(i, ra))), b.observe(c*fault(i, daily(i, rb)))
+			if ja.State != jb.State || ja.Transition != jb.Transition || math.Abs(ja.Score-jb.Score) > .05*(1+ja.Score) {
+				t.Fatalf("×%g, three weeks later, window %d: %v %.3f, scaled %v %.3f", c, i, ja.State, ja.Score, jb.State, jb.Score)
+			}
+			if cut.IntN(500) == 0 {
+				var m Model
+				if err := m.UnmarshalBinary(b.m.AppendBinary(nil)); err != nil || m != b.m {
+					t.Fatalf("window %d: the reloaded model differs: %v", i, err)
+				}
+			}
+		}
+		if len(a.alarms) == 0 {
+			t.Error("the fault was not found at all")
+		}
+	}
+}
+
+// The steeper a leak of an unknown signal, the earlier it is told, in the median.
+func TestSteeperLeaksAreToldEarlier(t *testing.T) {
+	last := math.Inf(1)
+	for _, gain := range []float64{.3, .6, 1.2, 2.4} {
+		var after []float64
+		for seed := range uint64(7) {
+			r := newRun(blind())
+			src := rnd(800 + seed)
+			r.feed(12*perDay, daily, src)
+			n, start := len(r.alarms), r.n
+			when := float64(4 * perDay)
+			for i := range 4 * perDay {
+				r.observe(daily(r.n, src) * (1 + gain*float64(i)/(2*perDay)))
+				if len(r.alarms) > n {
+					when = float64(r.n - start)
+					break
+				}
+			}
+			after = append(after, when)
+		}
+		m := median(after)
+		t.Logf("+%.0f %% in two days: told after %.1f h", 100*gain, m/60)
+		if m > last {
+			t.Errorf("+%.0f %% is told after %.1f h, a slower leak after %.1f h", 100*gain, m/60, last/60)
+		}
+		last = m
+	}
+	if last > 24*60 {
+		t.Errorf("+240 %% in two days is told after %.1f h", last/60)
+	}
+}
