@@ -304,10 +304,7 @@ func remoteWriteConfig(e env, cfg *config, packs []*signal.Pack, target string) 
 	if u.Path == "" || u.Path == "/" {
 		u.Path = "/api/v1/write"
 	}
-	keep, err := signal.KeepList(packs, cfg.trackRules())
-	if err != nil {
-		return err
-	}
+	keep := signal.KeepList(packs)
 	for i, name := range keep {
 		keep[i] = regexp.QuoteMeta(name)
 	}
