@@ -10,8 +10,9 @@ COUNT ?= 1
 
 FUZZTIME ?= 60s
 CASES ?= 1000000
+RECORD ?= 8m
 
-.PHONY: help build demo test race lint bench differential large fuzz screenshot clean
+.PHONY: help build demo test race lint bench differential large recording fuzz screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -41,6 +42,9 @@ differential: ## our expressions against the Prometheus engine, CASES generated 
 
 large: ## twelve minutes of the simulated 500-node cluster against all packs: observations, CPU, memory
 	WRACKLINE_LARGE=1 $(GO) test -tags $(TAGS) -count=1 -timeout 20m -run TestLargeClusterIsAsked -v ./baseline/signal
+
+recording: ## new recordings of Debian's Prometheus and node exporter, RECORD of real time (8m), for cmd/wrackline/testdata
+	WRACKLINE_RECORD=$(RECORD) $(GO) test -tags $(TAGS) -count=1 -timeout 1h -run 'TestRecordPrometheus' -v ./cmd/wrackline
 
 fuzz: ## every fuzz target, FUZZTIME each (60s)
 	@set -e; for pkg in $$($(GO) list -tags $(TAGS) ./...); do \
