@@ -12,8 +12,9 @@ FUZZTIME ?= 60s
 CASES ?= 1000000
 WEEKS ?= 300000
 DAYS ?= 60
+RECORD ?= 8m
 
-.PHONY: help build demo test race lint bench differential large null quiet fuzz screenshot clean
+.PHONY: help build demo test race lint bench differential large null quiet recording fuzz screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -49,6 +50,9 @@ null: ## false alarms of benign families over WEEKS series-weeks (300,000: about
 
 quiet: ## false alarms of the simulated cluster without faults, DAYS cluster-days over several seeds (60)
 	WRACKLINE_QUIET=$(DAYS) $(GO) test -tags $(TAGS) -count=1 -timeout 6h -run TestQuietClusters -v ./cmd/wrackline
+
+recording: ## new recordings of Debian's Prometheus and node exporter, RECORD of real time (8m), for cmd/wrackline/testdata
+	WRACKLINE_RECORD=$(RECORD) $(GO) test -tags $(TAGS) -count=1 -timeout 1h -run 'TestRecordPrometheus' -v ./cmd/wrackline
 
 fuzz: ## every fuzz target, FUZZTIME each (60s)
 	@set -e; for pkg in $$($(GO) list -tags $(TAGS) ./...); do \

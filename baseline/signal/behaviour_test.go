@@ -720,13 +720,20 @@ func TestTrackRule(t *testing.T) {
 			t.Errorf("%+v gives a rule", bad)
 		}
 	}
-	s, rec := newTestStream(t, StreamOptions{Track: []TrackRule{{Match: "x_total", By: []string{"cluster", "job"}}, {Match: "g", Name: "my.gauge", Agg: "max", By: []string{"cluster"}}}})
+	p, err := TrackPack([]TrackRule{{Match: "x_total", By: []string{"cluster", "job"}}, {Match: "g", Name: "my.gauge", Agg: "max", By: []string{"cluster"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, rec := newTestStream(t, StreamOptions{Packs: []*Pack{p}})
 	feedSeries(s, t0, t0+300_000, 30_000, []string{`x_total{job="a"}`, `g`}, ramp)
 	wantValues(t, "tracked counter", only(rec, "track.x_total~cluster=default~job=a"), 2, 3, 1)
 	if v := rec.values["my.gauge~cluster=default"][t0+180_000]; v != 1180 {
 		t.Errorf("tracked gauge: %v", v)
 	}
-	if _, err := NewStream(StreamOptions{Track: []TrackRule{{Match: "x_total"}, {Match: "x_total"}}}, nil); err == nil {
+	if p, err = TrackPack([]TrackRule{{Match: "x_total"}, {Match: "x_total"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewStream(StreamOptions{Packs: []*Pack{p}}, nil); err == nil {
 		t.Error("two rules may have one name")
 	}
 }

@@ -417,10 +417,7 @@ func TestHostileObjectsAreBounded(t *testing.T) {
 
 // TestKeepListHasTheMetricsOfChanges holds that a sender that follows the printed list sends them.
 func TestKeepListHasTheMetricsOfChanges(t *testing.T) {
-	keep, err := KeepList(nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keep := KeepList(nil)
 	for _, n := range append(ChangeMetrics(), "kube_pod_owner") {
 		if !slices.Contains(keep, n) {
 			t.Errorf("the keep-list lacks %s", n)

@@ -26,22 +26,14 @@ func (r *Rule) Metrics() []string {
 	return slices.Compact(out)
 }
 
-// KeepList returns the names of all metrics that the packs, the track rules and the identity of workloads need, sorted: what
-// a sender should pass on.
-func KeepList(packs []*Pack, track []TrackRule) ([]string, error) {
+// KeepList returns the names of all metrics that the packs and the identity of workloads need, sorted: what a sender should pass on.
+func KeepList(packs []*Pack) []string {
 	out := IdentityMetrics()
 	for _, p := range packs {
 		for _, r := range p.Rules {
 			out = append(out, r.Metrics()...)
 		}
 	}
-	for _, t := range track {
-		r, err := t.Rule()
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r.Metrics()...)
-	}
 	slices.Sort(out)
-	return slices.Compact(out), nil
+	return slices.Compact(out)
 }

@@ -27,7 +27,6 @@ const (
 // StreamOptions configure a Stream. The zero value derives nothing, since it has no packs.
 type StreamOptions struct {
 	Packs []*Pack
-	Track []TrackRule
 	// MaxSeries bounds the series that are known, as senders see them: those of an HA pair count twice. 0 = SeriesDefault.
 	// Series that a rule needs are also bounded by it on their own, so that others take no room from them. Beyond it new series are
 	// refused with a count and known ones go on.
@@ -273,15 +272,6 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 			if err := add(r); err != nil {
 				return nil, err
 			}
-		}
-	}
-	for _, t := range o.Track {
-		r, err := t.Rule()
-		if err != nil {
-			return nil, err
-		}
-		if err := add(r); err != nil {
-			return nil, err
 		}
 	}
 	s.input.shared = make([]sharedVec, shareNodes(plans))

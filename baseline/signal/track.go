@@ -21,6 +21,21 @@ type TrackRule struct {
 	Bad   string   // both, up, down; "" = what the metric's name says, see DirectionOf
 }
 
+// TrackPack returns the pack "track" of the rules, in their order. An error says which rule is wrong and why.
+func TrackPack(track []TrackRule) (*Pack, error) {
+	p := &Pack{Name: trackPack, Title: "Tracked by the configuration", Version: 1, Origin: "the configuration"}
+	for _, t := range track {
+		r, err := t.Rule()
+		if err != nil {
+			return nil, err
+		}
+		p.Rules = append(p.Rules, r)
+	}
+	return p, nil
+}
+
+const trackPack = "track"
+
 // Rule returns the rule that t stands for. An error says which field is wrong.
 func (t TrackRule) Rule() (*Rule, error) {
 	match := strings.TrimSpace(t.Match)
@@ -70,7 +85,7 @@ func (t TrackRule) Rule() (*Rule, error) {
 		}
 	}
 	r := &Rule{
-		Pack: "track", Name: name, Unit: t.Unit, Severity: Warn, Params: model.Defaults(),
+		Pack: trackPack, Name: name, Unit: t.Unit, Severity: Warn, Params: model.Defaults(),
 		Question: fmt.Sprintf("Is %s as usual?", metric),
 		Exprs:    []string{fmt.Sprintf("%s by (%s) (%s)", agg, strings.Join(by, ", "), inner)},
 	}

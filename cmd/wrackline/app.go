@@ -99,12 +99,8 @@ func (a *app) open() error {
 		return err
 	}
 	packs := *a.packs.Load()
-	rules, err := cfg.rules(packs)
-	if err != nil {
-		return err
-	}
 	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
-		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Rule: rules})
+		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Rule: rulesOf(packs)})
 	a.engine, err = baseline.New(baseline.Options{Stream: cfg.streamOptions(packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager})
 	if err != nil {
 		return err

@@ -336,27 +336,20 @@ func (c *config) trackRules() []signal.TrackRule {
 
 // streamOptions returns what the configuration asks of the stream.
 func (c *config) streamOptions(packs []*signal.Pack) signal.StreamOptions {
-	return signal.StreamOptions{Packs: packs, Track: c.trackRules(), MaxSeries: c.Signals.SeriesMax, MaxSignals: c.Signals.SignalsMax,
+	return signal.StreamOptions{Packs: packs, MaxSeries: c.Signals.SeriesMax, MaxSignals: c.Signals.SignalsMax,
 		GraceMs: time.Duration(c.Signals.Grace).Milliseconds(), RetireMs: time.Duration(c.Storage.Retention).Milliseconds(),
 		DefaultCluster: c.Signals.DefaultCluster}
 }
 
-// rules returns a look-up of all rules by name.
-func (c *config) rules(packs []*signal.Pack) (func(name string) *signal.Rule, error) {
+// rulesOf returns a look-up of all rules by name.
+func rulesOf(packs []*signal.Pack) func(name string) *signal.Rule {
 	rules := map[string]*signal.Rule{}
 	for _, p := range packs {
 		for _, r := range p.Rules {
 			rules[r.Name] = r
 		}
 	}
-	for i := range c.Track {
-		r, err := c.Track[i].rule().Rule()
-		if err != nil {
-			return nil, fmt.Errorf("track %q: %w", c.Track[i].Name, err)
-		}
-		rules[r.Name] = r
-	}
-	return func(name string) *signal.Rule { return rules[name] }, nil
+	return func(name string) *signal.Rule { return rules[name] }
 }
 
 func (c *config) limits() ingest.Limits {
@@ -415,11 +408,18 @@ func (c *config) allPacks() ([]*signal.Pack, error) {
 	return packs, nil
 }
 
-// packs returns all packs without the disabled rules, and with what the configuration overrides.
+// packs returns all packs and the track rules as one more, without the disabled rules, and with what the configuration overrides.
 func (c *config) packs() ([]*signal.Pack, error) {
 	packs, err := c.allPacks()
 	if err != nil {
 		return nil, err
+	}
+	if len(c.Track) > 0 {
+		track, err := signal.TrackPack(c.trackRules())
+		if err != nil {
+			return nil, err
+		}
+		packs = append(packs, track)
 	}
 	matched := make([]bool, len(c.Packs.Disable))
 	for _, p := range packs {

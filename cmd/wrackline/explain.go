@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -75,14 +77,17 @@ func (m *matcher) ask(ctx context.Context, path string, into any) error {
 	return json.Unmarshal(a.Data, into)
 }
 
-// explain writes what a rule matches in each cluster.
-func (m *matcher) explain(ctx context.Context, w io.Writer, name string) error {
+// explain writes what a rule matches in each cluster. rule is what the packs here have of that name, nil when they have none.
+func (m *matcher) explain(ctx context.Context, w io.Writer, name string, rule *signal.Rule) error {
 	var clusters []signal.RuleExplanation
 	switch {
 	case m.played != nil:
 		clusters = m.played.engine.Explain(name).Clusters
 	case m.server != "":
 		var a struct {
+			Pack     string   `json:"pack"`
+			Question string   `json:"question"`
+			Exprs    []string `json:"exprs"`
 			Clusters []struct {
 				Cluster string   `json:"cluster"`
 				Form    int      `json:"form"`
@@ -100,6 +105,14 @@ func (m *matcher) explain(ctx context.Context, w io.Writer, name string) error {
 		}
 		if err := m.ask(ctx, "/api/v1/packs/"+url.PathEscape(name), &a); err != nil {
 			return err
+		}
+		switch {
+		case rule == nil:
+			fmt.Fprintf(w, "%s — %s\n  pack %s, which only the server has\n", name, plain(a.Question), plain(a.Pack))
+			writeForms(w, a.Exprs)
+		case !slices.Equal(rule.Exprs, a.Exprs):
+			fmt.Fprintf(w, "  the server asks another expression than the packs here (--config.file names them):\n")
+			writeForms(w, a.Exprs)
 		}
 		for _, c := range a.Clusters {
 			x := signal.RuleExplanation{Cluster: c.Cluster, Form: c.Form, Expr: c.Expr, Missing: c.Missing, Groups: c.Groups}
@@ -121,17 +134,39 @@ func (m *matcher) explain(ctx context.Context, w io.Writer, name string) error {
 	return nil
 }
 
+// plain makes text of a server or a sender safe for a terminal: controls become spaces.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// writeForms writes the expressions of a rule.
+func writeForms(w io.Writer, exprs []string) {
+	for i, x := range exprs {
+		if len(exprs) > 1 {
+			fmt.Fprintf(w, "  form %d:\n", i+1)
+		}
+		for line := range strings.Lines(strings.TrimSpace(x)) {
+			fmt.Fprintf(w, "    %s\n", plain(strings.TrimRight(line, "\n")))
+		}
+	}
+}
+
 func writeMatches(w io.Writer, c *signal.RuleExplanation) {
 	switch {
 	case c.Form < 0 && len(c.Missing) == 0:
-		fmt.Fprintf(w, "  cluster %s: no window has closed with it yet\n", c.Cluster)
+		fmt.Fprintf(w, "  cluster %s: no window has closed with it yet\n", plain(c.Cluster))
 	case c.Form < 0:
-		fmt.Fprintf(w, "  cluster %s: dormant, not received: %s\n", c.Cluster, strings.Join(c.Missing, ", "))
+		fmt.Fprintf(w, "  cluster %s: dormant, not received: %s\n", plain(c.Cluster), plain(strings.Join(c.Missing, ", ")))
 	default:
-		fmt.Fprintf(w, "  cluster %s: form %d, %d signals\n", c.Cluster, c.Form+1, len(c.Groups))
+		fmt.Fprintf(w, "  cluster %s: form %d, %d signals\n", plain(c.Cluster), c.Form+1, len(c.Groups))
 	}
 	for _, l := range c.Leaves {
-		fmt.Fprintf(w, "    %s: %d series, %d taking part, %d alive", l.Selector, l.Series, l.Active, l.Live)
+		fmt.Fprintf(w, "    %s: %d series, %d taking part, %d alive", plain(l.Selector), l.Series, l.Active, l.Live)
 		if l.LastT > 0 {
 			fmt.Fprintf(w, ", newest sample %s", time.UnixMilli(l.LastT).UTC().Format("2006-01-02 15:04:05 UTC"))
 		}
@@ -142,7 +177,7 @@ func writeMatches(w io.Writer, c *signal.RuleExplanation) {
 			fmt.Fprintf(w, "    and %d more\n", len(c.Groups)-i)
 			break
 		}
-		fmt.Fprintf(w, "    %s\n", id)
+		fmt.Fprintf(w, "    %s\n", plain(id))
 	}
 }
 
@@ -181,11 +216,11 @@ func (m *matcher) summary(ctx context.Context, w io.Writer) error {
 	for _, r := range rules {
 		if r.Dormant {
 			dormant++
-			fmt.Fprintf(tw, "%s\t%s\tdormant\t\t\t%s\n", r.Signal, r.Cluster, strings.Join(r.Missing, ", "))
+			fmt.Fprintf(tw, "%s\t%s\tdormant\t\t\t%s\n", plain(r.Signal), plain(r.Cluster), plain(strings.Join(r.Missing, ", ")))
 			continue
 		}
 		active++
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t\n", r.Signal, r.Cluster, r.Form+1, r.Series, r.Signals)
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t\n", plain(r.Signal), plain(r.Cluster), r.Form+1, r.Series, r.Signals)
 	}
 	if err := tw.Flush(); err != nil {
 		return err

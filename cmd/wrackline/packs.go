@@ -88,10 +88,14 @@ func runPacks(ctx context.Context, e env, args []string) error {
 			return m.summary(ctx, e.stdout)
 		}
 		for _, name := range fs.Args() {
-			if err := explainRule(e, packs, name); err != nil {
-				return err
+			rule := rulesOf(packs)(name)
+			switch {
+			case rule != nil:
+				explainRule(e, rule)
+			case m.server == "": // which may have packs of its own
+				return fmt.Errorf("no signal is called %q; wrackline packs list names them", name)
 			}
-			if err := m.explain(ctx, e.stdout, name); err != nil {
+			if err := m.explain(ctx, e.stdout, name, rule); err != nil {
 				return err
 			}
 		}
@@ -242,18 +246,8 @@ func checkSummaries(p *signal.Pack) error {
 	return nil
 }
 
-func explainRule(e env, packs []*signal.Pack, name string) error {
-	var rule *signal.Rule
-	for _, p := range packs {
-		for _, r := range p.Rules {
-			if r.Name == name {
-				rule = r
-			}
-		}
-	}
-	if rule == nil {
-		return fmt.Errorf("no signal is called %q; wrackline packs list names them", name)
-	}
+// explainRule writes what a rule asks and why.
+func explainRule(e env, rule *signal.Rule) {
 	w := e.stdout
 	p := &rule.Params
 	fmt.Fprintf(w, "%s — %s\n  pack %s, severity %s", rule.Name, rule.Question, rule.Pack, rule.Severity)
@@ -275,14 +269,7 @@ func explainRule(e env, packs []*signal.Pack, name string) error {
 	for _, o := range rule.Overridden {
 		fmt.Fprintf(w, "  overridden by the configuration: %s\n", o)
 	}
-	for i, x := range rule.Exprs {
-		if len(rule.Exprs) > 1 {
-			fmt.Fprintf(w, "  form %d:\n", i+1)
-		}
-		for line := range strings.Lines(strings.TrimSpace(x)) {
-			fmt.Fprintf(w, "    %s\n", strings.TrimRight(line, "\n"))
-		}
-	}
+	writeForms(w, rule.Exprs)
 	fmt.Fprintf(w, "  metrics: %s\n", strings.Join(rule.Metrics(), ", "))
 	if rule.Meaning != "" {
 		fmt.Fprintf(w, "  meaning: %s\n", rule.Meaning)
@@ -293,7 +280,6 @@ func explainRule(e env, packs []*signal.Pack, name string) error {
 	for _, n := range rule.Next {
 		fmt.Fprintf(w, "  next: %s\n", n)
 	}
-	return nil
 }
 
 func remoteWriteConfig(e env, cfg *config, packs []*signal.Pack, target string) error {
@@ -304,10 +290,7 @@ func remoteWriteConfig(e env, cfg *config, packs []*signal.Pack, target string) 
 	if u.Path == "" || u.Path == "/" {
 		u.Path = "/api/v1/write"
 	}
-	keep, err := signal.KeepList(packs, cfg.trackRules())
-	if err != nil {
-		return err
-	}
+	keep := signal.KeepList(packs)
 	for i, name := range keep {
 		keep[i] = regexp.QuoteMeta(name)
 	}

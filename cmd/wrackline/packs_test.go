@@ -62,6 +62,37 @@ func TestPacksShowOverrides(t *testing.T) {
 	}
 }
 
+// Track rules are a pack like others: listed, explained, overridden and disabled by the same words.
+func TestOverridesOfTrackRules(t *testing.T) {
+	const track = `
+track:
+- {name: shop.orders, match: orders_total, by: [cluster, shop], bad: down}
+- {match: queue_length}
+`
+	cfg := file(t, "w.yml", `packs:
+  disable: ["track.*"]
+  overrides:
+  - {match: shop.*, severity: page, effect: {rel: 0.4}, for: 10m}
+  - {match: shop.orders, where: {shop: "test-.*"}, enabled: false}
+`+track)
+	code, out, errs := run(t, "packs", "explain", "--config.file", cfg, "shop.orders")
+	if code != exitOK || !strings.Contains(out, "severity page") || !strings.Contains(out, "10 windows of 60s must deviate") || !strings.Contains(out, "40 % of the expected value") ||
+		!strings.Contains(out, "overridden by the configuration: off where shop test-.* (by shop.orders)") {
+		t.Errorf("explain: code %d, %s %s", code, out, errs)
+	}
+	code, out, errs = run(t, "packs", "list", "--config.file", cfg)
+	if code != exitOK || !strings.Contains(out, "shop.orders") || strings.Contains(out, "track.queue_length") {
+		t.Errorf("list: code %d, %s %s", code, out, errs)
+	}
+	if code, out, errs = run(t, "packs", "remote-write-config", "--config.file", cfg); code != exitOK || !strings.Contains(out, "|orders_total|") || strings.Contains(out, "queue_length") {
+		t.Errorf("remote-write-config: code %d, %s %s", code, out, errs)
+	}
+	code, _, errs = run(t, "check-config", file(t, "w.yml", "packs: {overrides: [{match: shop.*, where: {pod: x}, severity: info}]}\n"+track))
+	if code != exitFailure || !strings.Contains(errs, "overrides[0].where.pod") {
+		t.Errorf("a label that the rule does not have: code %d, %q", code, errs)
+	}
+}
+
 func TestOverrideErrorsNameTheirPlace(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"no such signal", "packs:\n  overrides:\n  - {match: dns.nothing, enabled: false}\n", ":3:13: packs.overrides[0].match: no signal matches"},

@@ -122,10 +122,6 @@ func (a *app) reload() (note string, err error) {
 	if err != nil {
 		return "", err
 	}
-	rules, err := next.rules(packs)
-	if err != nil {
-		return "", err
-	}
 	old := a.cfg.Load()
 	var fixed []string
 	for _, part := range []struct {
@@ -147,7 +143,7 @@ func (a *app) reload() (note string, err error) {
 		return "", err
 	}
 	// A pack's file may have changed although its name in the configuration has not.
-	asks := !reflect.DeepEqual(old.Signals, merged.Signals) || !reflect.DeepEqual(old.Track, merged.Track) || !samePacks(*a.packs.Load(), packs)
+	asks := !reflect.DeepEqual(old.Signals, merged.Signals) || !samePacks(*a.packs.Load(), packs)
 
 	// What the old outbox takes after its end is in the store, where the new one finds it; the fold waits only while they change places.
 	a.checkpointMu.Lock()
@@ -167,7 +163,7 @@ func (a *app) reload() (note string, err error) {
 		a.manager.SetNotificationsPerDay(merged.Alerting.NotificationsPerDay)
 		if asks {
 			res = commit()
-			a.manager.SetRules(rules)
+			a.manager.SetRules(rulesOf(packs))
 			a.packs.Store(&packs)
 			checkpoint = a.freeze()
 		}

@@ -211,7 +211,7 @@ func runCheckConfig(_ context.Context, e env, args []string) error {
 		}
 		n += len(p.Rules)
 	}
-	fmt.Fprintf(e.stdout, "%s: ok: %d signals in %d packs, %d track rules, %d receivers\n", file, n, len(packs), len(cfg.Track), len(cfg.Receivers))
+	fmt.Fprintf(e.stdout, "%s: ok: %d signals in %d packs, of which %d track rules, %d receivers\n", file, n, len(packs), len(cfg.Track), len(cfg.Receivers))
 	return nil
 }
 
