@@ -14,7 +14,7 @@ WEEKS ?= 300000
 DAYS ?= 60
 RECORD ?= 8m
 
-.PHONY: help build demo test race lint bench differential large null quiet recording fuzz screenshot clean
+.PHONY: help build demo test race lint bench differential large null quiet recording fuzz pictures screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -59,6 +59,11 @@ fuzz: ## every fuzz target, FUZZTIME each (60s)
 	  for f in $$($(GO) test -tags $(TAGS) -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "$$pkg $$f"; $(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
 	  done; done
+
+pictures: ## docs/series/*.svg, the pictures of docs/series.md
+	mkdir -p docs/series
+	WRACKLINE_PICTURES=$(CURDIR)/docs/series $(GO) test -tags $(TAGS) -count=1 -run TestTellingSeries ./cmd/wrackline
+	chmod 644 docs/series/*.svg
 
 screenshot: ## docs/incident.png, as the demo's browser test sees it
 	mkdir -p docs

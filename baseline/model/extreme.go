@@ -37,6 +37,9 @@ const (
 	toldLeast    = .5   // least score while a drift stands that is no news any more
 	wanderZero   = .2   // share of zeros above which a signal has no level that could wander
 
+	relapseXH = 1 // the same after an alarm that followed another one within relapseMs
+	relapseMs = 3 * hourMs
+	suddenX   = 4  // whitened residual beyond which something is news while a drift stands: the drift itself goes on slowly
 	recoverXH = .1 // hours in the band after which an alarm of such a signal is over: three windows of a minute
 
 	flatSure = 2 // nats beyond a month's worth of windows that make a row of repeats news

@@ -510,7 +510,7 @@ func (m *Model) warmAlarm(p *Params, at Moment, l *lesson, w *voice, j *Judgemen
 		m.rec = 0
 	default:
 		m.rec += float32(p.StepMs) / hourMs
-		if float64(m.rec) >= recoverH(p) {
+		if float64(m.rec) >= m.recoverH(p) {
 			m.state, m.test, m.since, m.rec, m.evHits = Learning, NoTest, 0, 0, 0
 			j.Transition = Recovered
 		}
@@ -522,8 +522,11 @@ func (m *Model) warmAlarm(p *Params, at Moment, l *lesson, w *voice, j *Judgemen
 }
 
 // recoverH is for how long, in hours, a signal must be in its band to have recovered.
-func recoverH(p *Params) float64 {
+func (m *Model) recoverH(p *Params) float64 {
 	if p.Extremes {
+		if m.hit > 0 {
+			return max(relapseXH, 2*float64(p.StepMs)/hourMs)
+		}
 		return max(recoverXH, 2*float64(p.StepMs)/hourMs)
 	}
 	return max(recoverLeastH, 2*float64(p.StepMs)/hourMs)
@@ -546,7 +549,13 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 			m.end(p)
 			return Recovered
 		}
-		if m.state == Drifting && w.score >= 1 && w.test != DriftTest {
+		if m.evHits > 0 {
+			m.evHits--
+		} else if !m.state.Alarm() {
+			m.hit = 0
+		}
+		if m.state == Drifting && w.score >= 1 && w.test != DriftTest && math.Abs(l.w) > suddenX {
+			m.relapse()
 			m.state, m.test, m.since = w.state, w.test, max(w.onset, m.first)
 			m.rec, m.candH, m.cand, m.candD = 0, 0, 0, 0
 			return Opened
@@ -554,6 +563,9 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 	}
 	if !m.state.Alarm() {
 		if w.score >= 1 {
+			if p.Extremes {
+				m.relapse()
+			}
 			m.state, m.test, m.since = w.state, w.test, max(w.onset, m.first)
 			m.rec, m.candH, m.cand, m.candD = 0, 0, 0, 0
 			return Opened
@@ -590,9 +602,12 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 	} else {
 		m.rec = max(m.rec-float32(dt), 0)
 	}
-	if float64(m.rec) >= recoverH(p)-dt/2 {
+	if float64(m.rec) >= m.recoverH(p)-dt/2 {
 		was := m.test
 		m.end(p)
+		if p.Extremes {
+			m.evHits = uint16(min(relapseMs/p.StepMs, 60000))
+		}
 		if p.Extremes && was != DriftTest && m.mute > 0 {
 			m.state, m.test, m.since = Drifting, DriftTest, at.T // what was slow goes on
 			return Stay
@@ -623,6 +638,13 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 		return Adopted
 	}
 	return Stay
+}
+
+// relapse notes that an alarm begins within three hours after another one ended: the next must be quiet for longer to be over.
+func (m *Model) relapse() {
+	if m.evHits > 0 {
+		m.hit = 1
+	}
 }
 
 // end closes the alarm and forgets the evidence for it.

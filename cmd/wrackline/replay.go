@@ -8,16 +8,19 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/eval"
+	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ui"
 )
 
 const replayHelp = `Puts recordings or CSV files through the engine, in event time, and writes its verdicts.
@@ -26,6 +29,8 @@ const replayHelp = `Puts recordings or CSV files through the engine, in event ti
   wrackline replay --verdicts alarms cluster.rec   every window of every signal that is in alarm; "all" = every window
   wrackline replay --out verdicts/ cpu.csv mem.csv.gz
                                                    one CSV per series in, one of the same name out
+  wrackline replay --svg pictures/ --last 72h cpu.csv
+                                                   a picture of each series
 
 A CSV file has the header timestamp,value[,label], Unix seconds, plain or gzip. What is written has the columns
 timestamp,value,expected,lower,upper,score,alert,state; at score 1 there is an alert, and alert is 1 while it lasts.
@@ -37,6 +42,8 @@ func runReplay(ctx context.Context, e env, args []string) error {
 	configFile := fs.String("config.file", "", "configuration `file`: packs, track rules, limits")
 	out := fs.String("out", "", "`directory` for CSV results; without it a single CSV goes to standard output")
 	verdicts := fs.String("verdicts", "incidents", "what is written of a recording: incidents, alarms or all")
+	svg := fs.String("svg", "", "`directory` for a picture of each CSV file: value, band, alarms, score")
+	last := fs.Duration("last", 0, "pictures: only the last so long, as 72h; 0 = all")
 	timezone := fs.String("timezone", "", "civil time of CSV series, as Europe/Berlin; default the configuration's, UTC")
 	if err := parse(e, fs, args); err != nil {
 		return err
@@ -67,7 +74,13 @@ func runReplay(ctx context.Context, e env, args []string) error {
 		}
 	}
 	if csv {
-		return replayCSV(ctx, e, fs.Args(), *out, eval.Options{Location: loc, Direction: signal.DirectionOf})
+		opts := eval.Options{Location: loc, Direction: signal.DirectionOf}
+		if *svg != "" {
+			if err := drawCSVs(ctx, fs.Args(), *svg, *last, opts); err != nil || *out == "" {
+				return err
+			}
+		}
+		return replayCSV(ctx, e, fs.Args(), *out, opts)
 	}
 	enc := json.NewEncoder(e.stdout)
 	enc.SetEscapeHTML(false)
@@ -250,11 +263,59 @@ func resultName(file string) string {
 	return base
 }
 
+// seriesName is the name of the series in a CSV file.
+func seriesName(file string) string {
+	return strings.TrimSuffix(resultName(file), filepath.Ext(resultName(file)))
+}
+
+// drawCSVs replays CSV files and draws each.
+func drawCSVs(ctx context.Context, files []string, dir string, last time.Duration, opts eval.Options) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		rows, err := eval.ReadCSV(f, opts.RowsMax)
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		var points []ui.Point
+		if err := eval.Replay(seriesName(file), rows, opts, func(r *eval.Result) error {
+			state := r.State
+			if r.Told {
+				state = model.Normal // told before; what is drawn as an alarm is what is news
+			}
+			points = append(points, ui.Point{T: r.T * 1000, Min: r.V, Max: r.V, Value: r.V, Lower: r.Band.Lower, Expected: r.Band.Expected, Upper: r.Band.Upper, State: state, Score: r.Score})
+			return nil
+		}); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if n := len(points); n > 0 && last > 0 {
+			from := points[n-1].T - last.Milliseconds()
+			points = slices.DeleteFunc(points, func(p ui.Point) bool { return p.T <= from })
+		}
+		if err := writeFile(filepath.Join(dir, seriesName(file)+".svg"), func(w io.Writer) error {
+			_, err := w.Write(ui.Picture(seriesName(file), "", nil, points, eval.Step(rows)*1000))
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func replayOneCSV(file string, w io.Writer, opts eval.Options) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return eval.ReplayCSV(strings.TrimSuffix(resultName(file), filepath.Ext(resultName(file))), f, w, opts)
+	return eval.ReplayCSV(seriesName(file), f, w, opts)
 }
