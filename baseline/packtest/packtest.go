@@ -160,7 +160,7 @@ func (r *run) play() {
 	steps := int(r.test.WarmMs / r.test.WarmStepMs())
 	for i := range steps {
 		t := r.start - int64(steps-i)*r.test.WarmStepMs()
-		r.send(t, func(_ *signal.TestSeries, warm []float64) float64 {
+		r.send(t, func(_ *signal.TestSeries, warm []float64, _ int) float64 {
 			if warm == nil {
 				return math.NaN()
 			}
@@ -170,7 +170,8 @@ func (r *run) play() {
 	// What comes after the last value only closes the windows before it.
 	for i := range last + len(r.test.Series[0].After) {
 		t := r.start + int64(i)*r.test.IntervalMs
-		r.send(t, func(x *signal.TestSeries, _ []float64) float64 {
+		r.send(t, func(x *signal.TestSeries, _ []float64, back int) float64 {
+			i := i - back
 			switch {
 			case i < len(x.Values):
 				return x.Values[i]
@@ -182,8 +183,9 @@ func (r *run) play() {
 	}
 }
 
-// send sends the samples of one instant. A plain NaN is a sample that does not come.
-func (r *run) send(t int64, value func(x *signal.TestSeries, warm []float64) float64) {
+// send sends the samples of one instant. A plain NaN is a sample that does not come. Of series that are delayed since the fault began it sends
+// those of back intervals before.
+func (r *run) send(t int64, value func(x *signal.TestSeries, warm []float64, back int) float64) {
 	key := uint64(0)
 	end := r.start
 	for i := range r.test.Series {
@@ -193,7 +195,7 @@ func (r *run) send(t int64, value func(x *signal.TestSeries, warm []float64) flo
 		b := &s.batch
 		b.ReceivedMs = t + 1000
 		b.Entries, b.Samples, s.labels = b.Entries[:0], b.Samples[:0], s.labels[:0]
-		add := func(l series.Labels, v float64) {
+		add := func(l series.Labels, t int64, v float64) {
 			key++
 			if math.IsNaN(v) && !series.IsStale(v) {
 				return
@@ -204,10 +206,18 @@ func (r *run) send(t int64, value func(x *signal.TestSeries, warm []float64) flo
 			s.labels = append(s.labels, l)
 		}
 		for i, x := range s.series {
-			add(x.Labels, value(x, s.warm[i]))
+			at, fault := t, r.start+r.test.FromMs
+			if t >= fault {
+				at -= x.DelayMs
+			}
+			if at < fault && t >= fault && x.DelayMs > 0 {
+				key++
+				continue // on its way
+			}
+			add(x.Labels, at, value(x, s.warm[i], int((t-at)/r.test.IntervalMs)))
 		}
 		if len(b.Samples) > 0 || !s.named || t >= end {
-			add(s.life, 1) // a named sender that sends nothing is silent
+			add(s.life, t, 1) // a named sender that sends nothing is silent
 		}
 		r.engine.Apply(b, 0)
 	}

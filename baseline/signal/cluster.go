@@ -285,6 +285,11 @@ func (s *Stream) close(c *cluster, early bool) {
 	} else {
 		c.grace++
 	}
+	for _, n := range s.senders {
+		if n.home(s, n.major) == c.name {
+			n.closed()
+		}
+	}
 	// One pass: what has arrived, which bucket sets are whole, and who is to be waited for next.
 	c.open += windowMs
 	c.live, c.past = 0, 0

@@ -490,6 +490,12 @@ func (g exprGen) by(l []string, depth int) text {
 		return sprint("(%s) or (%s)", g.by(l, depth-1), g.by(l, depth-1))
 	default:
 		if len(l) == 0 {
+			switch g.IntN(4) {
+			case 0:
+				return sprint("absent(%s)", g.by(pick(g, l, []string{"node"}), depth-1))
+			case 1:
+				return sprint("absent(%s)", g.raw(g.IntN(2) == 0, depth-1))
+			}
 			return sprint("(%s) or vector(%s)", g.by(l, depth-1), g.number())
 		}
 		return sprint("(%s) / ignoring () (%s)", g.by(l, depth-1), g.by(l, depth-1))

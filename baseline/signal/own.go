@@ -16,16 +16,18 @@ const (
 	ownShort     = ownPrefix + "rollout_short_ratio"  // … share of the wanted replicas that a rollout misses beyond what it may, 0 without one
 	ownCohort    = ownPrefix + "node_cohort"          // node, cohort = new or old: 1 while kubelets of two versions run on three nodes each
 	ownSenderGap = ownPrefix + "sender_gap_seconds"   // sender: for how long the newest sample of a sender has been older than the cluster's
+	ownLateShare = ownPrefix + "sender_late_ratio"    // sender: share of the samples of the newest windows that came after theirs had closed
 )
 
 const (
 	cohortLeast = 3               // nodes on either side that can be compared
+	lateWindows = 5               // … of whose samples the late ones are counted
 	gapForgetMs = 60 * windowMs   // a sender that is silent for so long is gone
 	cohortMs    = lookback * 60e3 // a node not heard of for so long is not compared
 )
 
 // ownMetrics are their names.
-var ownMetrics = []string{ownLate, ownShort, ownCohort, ownSenderGap}
+var ownMetrics = []string{ownLate, ownShort, ownCohort, ownSenderGap, ownLateShare}
 
 // isOwn reports whether a metric is one of the stream's own, and whether there is one of that name.
 func isOwn(name string) (own, known bool) {
@@ -45,7 +47,7 @@ func (r *Rule) readsOwn() bool {
 
 // ownVector appends the vector of a leaf of the stream's own metrics.
 func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []element) []element {
-	give := func(v float64, l series.Labels) {
+	give := func(v, events float64, l series.Labels) {
 		get := func(name string) string {
 			if name == labelCluster {
 				return c.name
@@ -63,7 +65,7 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []element) [
 				kept = append(kept, series.Label{Name: name, Value: x})
 			}
 		}
-		dst = append(dst, element{ls: c.table.intern(kept), v: v, events: math.NaN(), members: 1, top: noMembers})
+		dst = append(dst, element{ls: c.table.intern(kept), v: v, events: events, members: 1, top: noMembers})
 	}
 	switch lp.name {
 	case ownLate, ownShort:
@@ -91,16 +93,23 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []element) [
 					}
 				}
 			}
-			give(v, c.workLabels(pr))
+			give(v, math.NaN(), c.workLabels(pr))
 		}
 	case ownCohort:
 		for _, n := range c.cohorts(end) {
-			give(1, series.Labels{{Name: "cohort", Value: n.cohort}, {Name: labelNode, Value: n.node}})
+			give(1, math.NaN(), series.Labels{{Name: "cohort", Value: n.cohort}, {Name: labelNode, Value: n.node}})
 		}
 	case ownSenderGap:
 		for _, n := range s.senders {
 			if n.lastT != 0 && s.nowMs-n.lastMs < gapForgetMs && n.home(s, n.major) == c.name {
-				give(max(0, float64(end-n.lastT)/1000), series.Labels{{Name: "sender", Value: n.name}})
+				give(max(0, float64(end-n.lastT)/1000), math.NaN(), series.Labels{{Name: "sender", Value: n.name}})
+			}
+		}
+	case ownLateShare:
+		for _, n := range s.senders {
+			from, to := n.recent[lateWindows], n.recent[0]
+			if d := float64(to.needed - from.needed); d > 0 && n.home(s, n.major) == c.name {
+				give(float64(to.late-from.late)/d, d, series.Labels{{Name: "sender", Value: n.name}})
 			}
 		}
 	}

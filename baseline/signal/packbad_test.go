@@ -85,6 +85,8 @@ func TestBadPacks(t *testing.T) {
 		{"metric that nobody reads", in("y: 1x10 2x10", fires), 9, 5, "no signal of this test reads y", "they read x"},
 		{"series without a name", in(`'{node="a"}': 1x10 2x10`, fires), 9, 5, `{node="a"}`, ""},
 		{"matcher in a series", in(`'x{node=~"a"}': 1x10 2x10`, fires), 9, 5, "want a metric's name with labels", `x_total{code="500"}`},
+		{"delay of half an interval", in(`'x{__delay__="90s"}': 1x10 2x10`, fires), 9, 5, `__delay__ is "90s"`, "a multiple of the interval"},
+		{"delay that is none", in(`'x{__delay__="late"}': 1x10 2x10`, fires), 9, 5, `__delay__ is "late"`, "up to 30m"},
 		{"series twice", tests + "- input:\n    'x{a=\"1\",b=\"2\"}': 1\n    'x{b=\"2\",a=\"1\"}': 1\n  expect: [" + fires + "]\n", 10, 5, "is the same as", ""},
 		{"unknown term", in("x: 1x10 up", fires), 9, 5, `term "up"`, "0+60x10"},
 		{"slope without a count", in("x: 1x10 prev+3", fires), 9, 5, "how often?", "prev+3x10"},

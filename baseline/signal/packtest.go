@@ -26,6 +26,8 @@ const (
 	testWarmMax    = 28 * 24 * time.Hour
 	testWarm       = 2 * 24 * time.Hour // when the test does not say
 	warmStepMs     = int64(60_000)
+	testDelay      = "__delay__" // label of a series of a test: how much later its samples arrive during the fault
+	testDelayMax   = 30 * time.Minute
 )
 
 // PackTestStart is minute 0 of every test: a Tuesday noon.
@@ -47,6 +49,8 @@ type TestSeries struct {
 	Labels series.Labels
 	// Values come every interval from minute 0 on. A stale marker ends the series, any other NaN is a sample that does not come.
 	Values []float64
+	// DelayMs is how much later than their time samples arrive from the beginning of the fault on, a multiple of the interval.
+	DelayMs int64
 	// After is what would come next if the last term went on: a window closes only when later samples have come.
 	After [3]float64
 
@@ -177,6 +181,14 @@ func (l *packLoader) test(p *Pack, y *packTest, at string) (*PackTest, error) {
 			return nil, l.errorAt(where, "series %q is the same as %q", text, other)
 		}
 		seen[ls.String()] = text
+		var delay time.Duration
+		if v := ls.Get(testDelay); v != "" {
+			step := time.Duration(t.IntervalMs) * time.Millisecond
+			if delay, err = duration(v); err != nil || delay <= 0 || delay > testDelayMax || delay%step != 0 {
+				return nil, l.errorAt(where, "series %q: %s is %q; want a multiple of the interval, up to %s: a sample is late after four minutes", text, testDelay, v, testDelayMax)
+			}
+			ls = slices.DeleteFunc(ls, func(x series.Label) bool { return x.Name == testDelay })
+		}
 		name := ls.Get(series.NameLabel)
 		_, identity := identityMetrics[name]
 		_, watched := watchedMetrics[name]
@@ -193,6 +205,7 @@ func (l *packLoader) test(p *Pack, y *packTest, at string) (*PackTest, error) {
 		if first < len(s.Values) {
 			from = min(from, int64(first-1)*t.IntervalMs)
 		}
+		s.DelayMs = delay.Milliseconds()
 		t.Series = append(t.Series, s)
 	}
 	if from != math.MaxInt64 {

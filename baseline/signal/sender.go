@@ -22,6 +22,17 @@ type sender struct {
 	replica                                              string
 	samples, needed, accepted, duplicate, late, rejected int64
 	firstMs, lastMs, lastT                               int64
+
+	recent [lateWindows + 1]arrivals // what had arrived when the newest windows of its cluster closed, newest first
+}
+
+// arrivals counts what a sender has sent since it is known.
+type arrivals struct{ needed, late int64 }
+
+// closed notes what has arrived when a window of the sender's cluster closes.
+func (n *sender) closed() {
+	copy(n.recent[1:], n.recent[:])
+	n.recent[0] = arrivals{n.needed, n.late}
 }
 
 type senderKey struct{ name, fixed string }

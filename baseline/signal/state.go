@@ -17,7 +17,7 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 5              // 1 had no tracker of changes, 2 no carrying over of rules, 3 no native histograms, 4 no end of rollouts
+	stateVersion = 6              // 1 had no tracker of changes, 2 no carrying over of rules, 3 no native histograms, 4 no end of rollouts, 5 no share of late samples
 	timeMax      = int64(1) << 45 // Unix milliseconds of the year 3084; nothing later is believed
 )
 
@@ -187,6 +187,10 @@ func (n *sender) append(w *stateWriter) {
 	}
 	for _, c := range n.counters() {
 		w.int(*c)
+	}
+	for _, a := range n.recent {
+		w.int(a.needed)
+		w.int(a.late)
 	}
 }
 
@@ -441,6 +445,15 @@ func (s *Stream) restoreSender(r *stateReader) {
 	}
 	for _, c := range n.counters() {
 		*c = r.int()
+	}
+	if r.version < 6 {
+		for i := range n.recent { // as if its next window were its first
+			n.recent[i] = arrivals{n.needed, n.late}
+		}
+		return
+	}
+	for i := range n.recent {
+		n.recent[i] = arrivals{r.int(), r.int()}
 	}
 }
 
