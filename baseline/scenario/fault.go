@@ -29,11 +29,16 @@ const (
 	ConntrackExhaustion Kind = "conntrack_exhaustion"
 	// PrometheusStall: one shard of one Prometheus delivers five minutes late. The cluster is well; only the pipeline is not.
 	PrometheusStall Kind = "prometheus_stall"
+	// RolloutStuck: pods of a new version do not get ready. The old ones serve, so nothing else shows it; then it is taken back.
+	RolloutStuck Kind = "rollout_stuck"
+	// NodeUpgrade: nodes are cordoned, drained, booted with another kubelet and let in again, one after the other. The kernel that comes
+	// with it loses packets.
+	NodeUpgrade Kind = "node_upgrade"
 )
 
 // Kinds returns every fault in the order of the library.
 func Kinds() []Kind {
-	return []Kind{CoreDNSBlackhole, CoreDNSOverload, MemoryLeak, CPULimitHalved, RBAC403, TrafficDrop, ConntrackExhaustion, PrometheusStall}
+	return []Kind{CoreDNSBlackhole, CoreDNSOverload, MemoryLeak, CPULimitHalved, RBAC403, TrafficDrop, ConntrackExhaustion, PrometheusStall, RolloutStuck, NodeUpgrade}
 }
 
 // Fault is one scheduled fault.
@@ -57,6 +62,8 @@ var defaultDuration = map[Kind]time.Duration{
 	TrafficDrop:         40 * time.Minute,
 	ConntrackExhaustion: 60 * time.Minute,
 	PrometheusStall:     20 * time.Minute,
+	RolloutStuck:        40 * time.Minute,
+	NodeUpgrade:         2 * time.Hour,
 }
 
 func (f Fault) withDefaults() (Fault, error) {
@@ -141,6 +148,7 @@ type effects struct {
 	forbidden float64   // refused requests a second of ci-deployer
 	traffic   float64   // factor on the storefront's requests; 0 = 1
 	conntrack []float64 // by node: share of the table filled besides normal use
+	lossy     []float64 // by node: share of TCP segments that a bad kernel loses
 }
 
 // planned is a fault and what it has done so far.
@@ -158,6 +166,7 @@ const (
 	cpuTarget     = "checkout"
 	deniedTarget  = "ci-deployer"
 	trafficTarget = "storefront"
+	stuckTarget   = "catalog"
 	leakHours     = 8.0 // from the deploy to the kill
 	stallLagMs    = 300_000
 )
@@ -181,6 +190,14 @@ func (w *world) scoped(name string, t int64) bool {
 			if name == trafficTarget {
 				return true
 			}
+		case RolloutStuck:
+			if name == stuckTarget {
+				return true
+			}
+		case NodeUpgrade:
+			if t >= p.StartMs { // a change freeze
+				return true
+			}
 		}
 	}
 	return false
@@ -189,10 +206,11 @@ func (w *world) scoped(name string, t int64) bool {
 // applyFaults sets the effects for a step.
 func (w *world) applyFaults(now int64) {
 	e := &w.fx
-	lost, table := e.dnsLost, e.conntrack
+	lost, table, lossy := e.dnsLost, e.conntrack, e.lossy
 	clear(lost)
 	clear(table)
-	*e = effects{dnsLost: lost, conntrack: table, forward: 1, traffic: 1}
+	clear(lossy)
+	*e = effects{dnsLost: lost, conntrack: table, lossy: lossy, forward: 1, traffic: 1}
 	for _, p := range w.faults {
 		if now < p.StartMs || p.ended && now > p.endMs()+2*3_600_000 {
 			continue
@@ -268,6 +286,25 @@ func (w *world) applyFaults(now int64) {
 					table[i] = r
 				}
 			}
+		case RolloutStuck:
+			wl := w.byName[stuckTarget]
+			if began {
+				wl.stuck = true
+				w.deploy(wl, now)
+			}
+			if ending {
+				wl.stuck = false
+				w.undo(wl, now)
+			}
+		case NodeUpgrade:
+			for i, n := range w.upgraded() {
+				if at := p.StartMs + int64(i)*upgradeEveryMs; at < p.endMs() {
+					w.upgradeNode(n, now-at, now)
+				}
+				if n.upgrade >= phaseBack && !over {
+					lossy[n.index] = 0.009
+				}
+			}
 		}
 	}
 }
@@ -327,6 +364,8 @@ type Expect struct {
 const (
 	withinStep    = 5 * 60
 	withinRollout = 9 * 60
+	withinStuck   = 25 * 60 // three times the usual length of a rollout of four pods, and two windows
+	withinUpgrade = 30 * 60 // a node is back after twelve minutes; rates of five minutes for five minutes
 )
 
 func (w *world) truth() []Truth {
@@ -400,6 +439,26 @@ func (w *world) truth() []Truth {
 			}
 			may("net.*", "svc.error_ratio", "svc.latency_p99")
 			t.MustNot = []string{"api.*", "wl.mem*", "dns.servfail_ratio", "wl.restarts"}
+		case RolloutStuck:
+			wl := w.byName[stuckTarget]
+			t.Scope = in(wl)
+			t.Change = "rollout deployment " + wl.ns + "/" + wl.name
+			t.Must = []Expect{{"roll.duration", in(wl), "up", withinStuck}}
+			for _, s := range []string{"roll.*", "wl.*", "svc.*"} {
+				t.May = append(t.May, Expect{Signal: s, Group: in(wl)})
+			}
+			t.MustNot = []string{"dns.*", "api.*", "net.*", "node.*"}
+		case NodeUpgrade:
+			nodes := w.upgraded()
+			t.Scope = "node=" + nodes[0].name
+			t.Change = "version node " + nodes[0].name
+			t.Must = []Expect{{"net.tcp_retrans", "node=" + nodes[0].name, "up", withinUpgrade}}
+			if len(nodes) >= 3 && len(w.nodes)-len(nodes) >= 3 {
+				t.Must = append(t.Must, Expect{"upg.cohort_retrans", "", "up", 2*upgradeEveryMs/1000 + withinUpgrade})
+			}
+			// Whatever lived on the nodes has moved: fewer replicas for a while, other neighbours, counters that begin anew.
+			may("upg.*", "node.*", "net.*", "wl.*", "svc.*", "dns.*", "prom.*", "kubelet.*", "cap.*", "ing.*", "roll.unavailable")
+			t.MustNot = []string{"api.forbidden", "api.client_denied", "dns.servfail_ratio", "roll.duration"}
 		case PrometheusStall:
 			t.Scope = "prometheus_replica=" + replicaNames[0]
 			may("prom.*", "recv.*")

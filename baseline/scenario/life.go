@@ -52,7 +52,7 @@ func (w *world) life(now int64) {
 				p.started = now
 			}
 			// A container is ready half a minute after it started.
-			ready := p.down == 0 && now-p.started >= 30_000
+			ready := p.down == 0 && now-p.started >= 30_000 && !(wl.stuck && p.set == wl.hash) && !p.n.down
 			if ready != p.ready || p.ksm.vals[p.ksmReady] != b2f(ready) {
 				p.ready = ready
 				p.ksm.vals[p.ksmReady] = b2f(ready)
@@ -110,7 +110,7 @@ func (w *world) deploy(wl *workload, now int64) {
 
 // roll takes the next step of a rolling update.
 func (w *world) roll(wl *workload, now int64) {
-	if len(wl.inRoll) == 0 && wl.doomed == nil || now-wl.rolled < 60_000 {
+	if len(wl.inRoll) == 0 && wl.doomed == nil || now-wl.rolled < 60_000 || wl.stuck && wl.doomed != nil {
 		return
 	}
 	wl.rolled = now
@@ -121,6 +121,24 @@ func (w *world) roll(wl *workload, now int64) {
 	if len(wl.inRoll) > 0 {
 		wl.doomed = wl.inRoll[0]
 		wl.inRoll = wl.inRoll[1:]
+		w.makePod(wl, now, "")
+	}
+}
+
+// undo takes a rolling update back: the ReplicaSet before the newest is wanted again and has kept most of its pods.
+func (w *world) undo(wl *workload, now int64) {
+	was := wl.sets[len(wl.sets)-2]
+	bad := wl.hash
+	wl.hash, wl.tag = was.name[len(wl.name)+1:], was.tag
+	wl.revision++
+	wl.generation++
+	wl.inRoll, wl.doomed, wl.rolled = nil, nil, now
+	for i := len(wl.pods) - 1; i >= 0; i-- {
+		if wl.pods[i].set == bad {
+			w.removePod(wl.pods[i])
+		}
+	}
+	for len(wl.pods) < wl.replicas {
 		w.makePod(wl, now, "")
 	}
 }
@@ -147,6 +165,9 @@ func (w *world) removePod(p *pod) {
 			p.w.inRoll = append(p.w.inRoll[:i:i], p.w.inRoll[i+1:]...)
 			break
 		}
+	}
+	if p.w.doomed == p {
+		p.w.doomed = nil
 	}
 	for _, d := range w.dnsPods {
 		if d.p == p {
@@ -205,7 +226,7 @@ func (w *world) autoscale() {
 		if wl.hpaMax == 0 || len(wl.inRoll) > 0 || wl.doomed != nil || wl.util == 0 {
 			continue
 		}
-		const target = 0.5
+		const target = 0.36 // the peak of a working day needs a replica more than the night
 		have := wl.replicas
 		want := have
 		if r := wl.util / target; r > 1.1 {
@@ -218,6 +239,7 @@ func (w *world) autoscale() {
 		case want > have:
 			wl.hpaBelow = 0
 			wl.replicas = want
+			wl.generation++
 			for len(wl.pods) < want {
 				w.makePod(wl, w.now, "")
 			}
@@ -225,6 +247,7 @@ func (w *world) autoscale() {
 			if wl.hpaBelow++; wl.hpaBelow >= 10 {
 				wl.hpaBelow = 0
 				wl.replicas = want
+				wl.generation++
 				for len(wl.pods) > want {
 					w.removePod(wl.pods[len(wl.pods)-1])
 				}

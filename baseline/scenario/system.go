@@ -442,9 +442,10 @@ func (w *world) makeExporters() {
 			set(0, "node_netstat_"+m)
 		}
 		x.misc = set(0, "node_timex_offset_seconds")
-		set(float64(w.cfg.StartMs/1000-40*86_400), "node_boot_time_seconds")
+		n.boot = set(float64(w.cfg.StartMs/1000-40*86_400), "node_boot_time_seconds")
 		set(0, "node_vmstat_oom_kill")
 		set(1, "node_uname_info", "nodename", n.name, "sysname", "Linux", "release", "6.12.63", "machine", "x86_64")
+		n.fresh = append([]float64(nil), b.vals...)
 	}
 }
 
@@ -524,7 +525,7 @@ func (w *world) runNodes(now int64) {
 		segments := math.Floor(bytes / 1000)
 		opens := r.poisson((n.flows + 3) * w.dt)
 		t[0] += segments
-		t[1] += r.poisson(segments * (0.0004 + 0.004*full))
+		t[1] += r.poisson(segments * (0.0004 + 0.004*full + w.fx.lossy[n.index]))
 		t[2] += opens
 		t[3] += r.poisson(opens * (0.002 + 0.08*full))
 		t[6] += r.poisson(0.0005 * w.dt)

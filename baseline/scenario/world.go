@@ -54,6 +54,7 @@ type outage struct{ from, to int64 }
 // node is a machine.
 type node struct {
 	name, ip, kubelet string
+	uuid              string
 	index             int
 	r                 rng
 	nextIP            int
@@ -61,7 +62,15 @@ type node struct {
 	cadvisor          *target
 	exporter          *block
 	rows              nodeRows
-	proms             *block // kubelet's own metrics
+	proms             *block    // kubelet's own metrics
+	info              *block    // kube_node_info
+	state             int       // row of its conditions and of its cordon in world.ksmNodes
+	boot              int       // row of node_boot_time_seconds in exporter
+	fresh             []float64 // of exporter, after a boot
+	cordoned          bool
+	down              bool // boots
+	upgrade           upgradePhase
+	toMove            int // pods when its drain began
 	kubeletClient     *client
 
 	cpu, mem, flows, rps float64 // sums over pods, made in each step
@@ -101,17 +110,21 @@ type call struct {
 // workload is what owns pods.
 type workload struct {
 	spec
-	r         rng
-	pods      []*pod
-	replicas  int
-	cpuLimit  float64
-	revision  int
-	hash      string
-	sets      []*replicaSet
-	status    *block
-	statusRow int
-	hpa       *block
-	hpaBelow  int // minutes for which fewer replicas would do
+	r          rng
+	pods       []*pod
+	replicas   int
+	cpuLimit   float64
+	revision   int
+	generation int // of what somebody has written: templates and replicas
+	hash       string
+	tag        int  // of the image of its template
+	stuck      bool // pods of the newest template do not get ready
+	moves      int  // pods that had to leave their node
+	sets       []*replicaSet
+	status     *block
+	statusRow  int
+	hpa        *block
+	hpaBelow   int // minutes for which fewer replicas would do
 
 	peak   float64 // requests a second at peak, from the graph; costs follow from it
 	cost   float64 // core seconds a request
@@ -134,6 +147,7 @@ type edge struct {
 
 type replicaSet struct {
 	name string
+	tag  int // of its image
 	b    *block
 }
 
@@ -141,6 +155,7 @@ type replicaSet struct {
 type pod struct {
 	w        *workload
 	name     string
+	set      string // hash of its template
 	uid, ip  string
 	n        *node
 	born     int64
@@ -189,6 +204,7 @@ func newWorld(c Config) *world {
 		}
 	}
 	w.fx.conntrack = make([]float64, len(w.nodes))
+	w.fx.lossy = make([]float64, len(w.nodes))
 	w.fx.dnsLost = make([]float64, len(w.dnsPods))
 	return w
 }
@@ -204,9 +220,9 @@ func (w *world) makeNodes() {
 		w.nodes = append(w.nodes, n)
 		b := w.ksmNodes
 		set := func(v float64, name string, kv ...string) { b.vals[w.add(b, name, append(kv, "node", n.name)...)] = v }
-		set(1, "kube_node_info", "kernel_version", "6.12.63", "os_image", "Flatcar 4459.2.1", "container_runtime_version", "containerd://2.1.5",
-			"kubelet_version", n.kubelet, "kubeproxy_version", "deprecated", "provider_id", "sim://"+n.name, "pod_cidr", fmt.Sprintf("10.%d.%d.0/24", 244+i/256, i%256),
-			"system_uuid", uid(&n.r), "internal_ip", n.ip)
+		n.uuid = uid(&n.r)
+		w.nodeInfo(n, "6.12.63")
+		n.state = len(b.vals)
 		for _, s := range []string{"true", "false", "unknown"} {
 			v := 0.0
 			if s == "true" {
@@ -219,6 +235,15 @@ func (w *world) makeNodes() {
 		set(nodeMem, "kube_node_status_allocatable", "resource", "memory", "unit", "byte")
 		set(110, "kube_node_status_allocatable", "resource", "pods", "unit", "integer")
 	}
+}
+
+// nodeInfo says what a node runs, in place of what it ran before.
+func (w *world) nodeInfo(n *node, kernel string) {
+	n.info.end()
+	n.info = w.ksm.block()
+	n.info.vals[w.add(n.info, "kube_node_info", "kernel_version", kernel, "os_image", "Flatcar 4459.2.1", "container_runtime_version", "containerd://2.1.5",
+		"kubelet_version", n.kubelet, "kubeproxy_version", "deprecated", "provider_id", "sim://"+n.name, "pod_cidr", fmt.Sprintf("10.%d.%d.0/24", 244+n.index/256, n.index%256),
+		"system_uuid", n.uuid, "internal_ip", n.ip, "node", n.name)] = 1
 }
 
 // apps are the application workloads of one copy of the shop, callers before callees. The long names are those of Helm
@@ -358,11 +383,14 @@ func (w *world) makeWorkload(s spec, suffix string) *workload {
 // newReplicaSet gives a Deployment a new template and drops the ReplicaSets beyond the last three.
 func (w *world) newReplicaSet(wl *workload) {
 	wl.revision++
+	wl.generation++
 	wl.hash = templateHash(uint32(wl.r.next()))
 	name := wl.name + "-" + wl.hash
 	b := w.ksm.block()
 	b.vals[w.add(b, "kube_replicaset_owner", "namespace", wl.ns, "replicaset", name, "owner_kind", "Deployment", "owner_name", wl.name, "owner_is_controller", "true")] = 1
-	wl.sets = append(wl.sets, &replicaSet{name, b})
+	w.add(b, "kube_replicaset_spec_replicas", "namespace", wl.ns, "replicaset", name)
+	wl.tag = wl.revision
+	wl.sets = append(wl.sets, &replicaSet{name, wl.tag, b})
 	if len(wl.sets) > 3 {
 		wl.sets[0].b.end()
 		wl.sets = append(wl.sets[:0], wl.sets[1:]...)
@@ -371,7 +399,7 @@ func (w *world) newReplicaSet(wl *workload) {
 
 // makePod creates a pod; name is for those that are not generated.
 func (w *world) makePod(wl *workload, born int64, name string) *pod {
-	p := &pod{w: wl, born: born, started: born, cpuLimit: wl.cpuLimit}
+	p := &pod{w: wl, born: born, started: born, cpuLimit: wl.cpuLimit, set: wl.hash}
 	ownerKind, owner := wl.kind, wl.name
 	switch wl.kind {
 	case "Deployment":
@@ -393,7 +421,11 @@ func (w *world) makePod(wl *workload, born int64, name string) *pod {
 		name = generated(&wl.r, wl.name)
 	}
 	p.name = name
-	p.r = newRNG(w.cfg.Seed, wl.ns+"/"+name)
+	life := ""
+	if wl.kind == "StatefulSet" && wl.moves > 0 { // another pod of the same name
+		life = fmt.Sprint(" ", wl.moves)
+	}
+	p.r = newRNG(w.cfg.Seed, wl.ns+"/"+name+life)
 	if p.n == nil {
 		p.n = w.leastBusy(wl)
 	}
@@ -424,6 +456,7 @@ func (w *world) makePod(wl *workload, born int64, name string) *pod {
 	set(1, "kube_pod_status_ready", "condition", "false")
 	set(0, "kube_pod_status_ready", "condition", "unknown")
 	p.ksmRestarts = set(0, "kube_pod_container_status_restarts_total", "container", c)
+	set(1, "kube_pod_container_info", "container", c, "image", w.image(wl), "image_spec", w.image(wl))
 	if p.cpuLimit > 0 {
 		set(p.cpuLimit, "kube_pod_container_resource_limits", "container", c, "node", p.n.name, "resource", "cpu", "unit", "core")
 		set(wl.memLimit*(1<<20), "kube_pod_container_resource_limits", "container", c, "node", p.n.name, "resource", "memory", "unit", "byte")
@@ -436,6 +469,11 @@ func (w *world) makePod(wl *workload, born int64, name string) *pod {
 	}
 	wl.pods = append(wl.pods, p)
 	return p
+}
+
+// image is what a workload's newest template runs.
+func (w *world) image(wl *workload) string {
+	return fmt.Sprint("registry.sim/", wl.container(), ":", wl.tag)
 }
 
 // container is the name of a workload's only container.
@@ -454,6 +492,9 @@ func (w *world) leastBusy(wl *workload) *node {
 	var best *node
 	var bestOwn int
 	for _, n := range w.nodes {
+		if n.cordoned {
+			continue
+		}
 		own := 0
 		for _, p := range wl.pods {
 			if p.n == n {
@@ -488,7 +529,7 @@ func (w *world) makeContainer(p *pod) {
 	c := p.w.container()
 	add := func(name string, kv ...string) {
 		w.add(b, name, append(kv, "namespace", p.w.ns, "pod", p.name, "container", c, "id", slice+"/cri-containerd-"+id+".scope",
-			"name", id, "image", "registry.sim/"+c+":"+fmt.Sprint(p.w.revision))...)
+			"name", id, "image", w.image(p.w))...)
 	}
 	add("container_cpu_usage_seconds_total", "cpu", "total")
 	add("container_memory_working_set_bytes")
@@ -524,17 +565,24 @@ func (w *world) makeStatus(wl *workload) {
 	case "Deployment":
 		wl.statusRow = w.add(b, "kube_deployment_spec_replicas", "namespace", wl.ns, "deployment", wl.name)
 		for _, m := range []string{"kube_deployment_status_replicas_available", "kube_deployment_status_replicas", "kube_deployment_status_replicas_updated",
-			"kube_deployment_metadata_generation", "kube_deployment_status_observed_generation"} {
+			"kube_deployment_metadata_generation", "kube_deployment_status_observed_generation", "kube_deployment_spec_strategy_rollingupdate_max_unavailable",
+			"kube_deployment_spec_paused"} {
 			w.add(b, m, "namespace", wl.ns, "deployment", wl.name)
+		}
+		for _, s := range []string{"true", "false", "unknown"} {
+			b.vals[w.add(b, "kube_deployment_status_condition", "namespace", wl.ns, "deployment", wl.name, "condition", "Progressing", "status", s)] = b2f(s == "true")
 		}
 	case "StatefulSet":
 		for _, m := range []string{"kube_statefulset_replicas", "kube_statefulset_status_replicas_ready", "kube_statefulset_status_replicas",
-			"kube_statefulset_status_replicas_available"} {
+			"kube_statefulset_status_replicas_available", "kube_statefulset_status_replicas_updated", "kube_statefulset_metadata_generation",
+			"kube_statefulset_status_observed_generation"} {
 			w.add(b, m, "namespace", wl.ns, "statefulset", wl.name)
 		}
+		b.vals[w.add(b, "kube_statefulset_status_update_revision", "namespace", wl.ns, "statefulset", wl.name, "revision", wl.name+"-"+templateHash(uint32(wl.r.next())))] = 1
 	case "DaemonSet":
 		for _, m := range []string{"kube_daemonset_status_desired_number_scheduled", "kube_daemonset_status_number_ready", "kube_daemonset_status_current_number_scheduled",
-			"kube_daemonset_status_number_available"} {
+			"kube_daemonset_status_number_available", "kube_daemonset_status_updated_number_scheduled", "kube_daemonset_metadata_generation",
+			"kube_daemonset_status_observed_generation"} {
 			w.add(b, m, "namespace", wl.ns, "daemonset", wl.name)
 		}
 	}
@@ -775,20 +823,33 @@ func (w *world) runApp(p *pod) {
 func (w *world) runStatus() {
 	for _, wl := range w.workloads {
 		ready, updated := 0.0, 0.0
+		for _, s := range wl.sets {
+			s.b.vals[1] = 0
+		}
 		for _, p := range wl.pods {
 			if p.ready {
 				ready++
 			}
+			if p.set == wl.hash {
+				updated++
+			}
+			for _, s := range wl.sets {
+				if s.name == wl.name+"-"+p.set && p != wl.doomed {
+					s.b.vals[1]++
+				}
+			}
 		}
-		updated = float64(len(wl.pods) - len(wl.inRoll))
 		want, have := float64(wl.replicas), float64(len(wl.pods))
 		v := wl.status.vals
 		switch wl.kind {
 		case "Deployment":
 			v[0], v[1], v[2], v[3] = want, ready, have, updated
-			v[4], v[5] = float64(wl.revision), float64(wl.revision)
+			v[4], v[5] = float64(wl.generation), float64(wl.generation)
+			v[6] = math.Floor(want / 4)
+			late := wl.stuck && w.now-wl.rolled >= progressDeadlineMs
+			v[8], v[9] = b2f(!late), b2f(late)
 		case "StatefulSet", "DaemonSet":
-			v[0], v[1], v[2], v[3] = want, ready, have, ready
+			v[0], v[1], v[2], v[3], v[4], v[5], v[6] = want, ready, have, ready, have, 1, 1
 		}
 		if wl.hpa != nil {
 			wl.hpa.vals[2], wl.hpa.vals[3] = have, want

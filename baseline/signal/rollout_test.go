@@ -1,9 +1,12 @@
 package signal
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/scenario"
 )
 
 // deployment sets what kube-state-metrics says of Deployment shop/cart.
@@ -112,5 +115,72 @@ func TestNewerVersion(t *testing.T) {
 	}
 	if newerVersion("v1.33.4", "v1.33.4") {
 		t.Error("a version is newer than itself")
+	}
+}
+
+// The two faults of the simulated cluster that are about rollouts: what is told, in order, and that the cohorts' signal shows the bad kernel
+// once three nodes run it.
+func TestSimulatedUpgradeAndStuckRollout(t *testing.T) {
+	const minute = int64(60_000)
+	start := scenario.Epoch + 28*hour
+	for _, live := range []bool{false, true} {
+		c := scenario.Config{Seed: 7, Profile: scenario.Profile{Name: "eight", Nodes: 8, Workloads: 40}, Quiet: true, Live: live, Replicas: 2, Shards: 4,
+			StartMs: start - 70*minute, Faults: []scenario.Fault{{Kind: scenario.RolloutStuck, StartMs: start}, {Kind: scenario.NodeUpgrade, StartMs: start + 2*hour}}}
+		packs, err := Embedded()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []Change
+		delta, duration := 0.0, 0.0
+		s, err := NewStream(StreamOptions{Packs: packs}, func(w *Window) {
+			got = append(got, w.Changes...)
+			for _, o := range w.Observations {
+				switch o.Signal.Rule.Name {
+				case "roll.duration":
+					duration = max(duration, o.Value)
+				case "upg.cohort_retrans":
+					if w.End < start+2*hour+42*minute && o.Value != 0 {
+						t.Errorf("live %v: cohorts are compared at %d", live, (w.End-start)/minute)
+					}
+					delta = max(delta, o.Value)
+				}
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		play(s, generator(t, c), start+4*hour-5*minute)
+		told := map[ChangeKind][]string{}
+		for _, x := range got {
+			if x.Kind != ChangeScale && x.Kind != ChangeRestart {
+				told[x.Kind] = append(told[x.Kind], fmt.Sprint(x.Object, " ", (x.T-start)/minute))
+			}
+		}
+		for kind, want := range map[ChangeKind]string{
+			ChangeRollout: "deployment shop/catalog 0", ChangeStuck: "deployment shop/catalog 3|deployment shop/catalog 4|deployment shop/catalog 5",
+			ChangeRolled: "deployment shop/catalog 40|deployment shop/catalog 41|deployment shop/catalog 42",
+			ChangeCordon: "node node-8 120, node node-7 135, node node-6 150, node node-5 165", ChangeUncordon: "node node-8 133, node node-7 148, node node-6 163, node node-5 178",
+		} {
+			have := strings.Join(told[kind], ", ")
+			if !slices.Contains(strings.Split(want, "|"), have) {
+				t.Errorf("live %v: %s of %s, want %s", live, kind, have, want)
+			}
+			delete(told, kind)
+		}
+		for _, kind := range []ChangeKind{ChangeDrain, ChangeReboot, ChangeVersion} {
+			if len(told[kind]) != 4 {
+				t.Errorf("live %v: %s of %v", live, kind, told[kind])
+			}
+			delete(told, kind)
+		}
+		if len(told) > 0 {
+			t.Errorf("live %v: also told: %v", live, told)
+		}
+		if !(delta > 1) {
+			t.Errorf("live %v: upgraded nodes lose %v times as many segments more", live, delta)
+		}
+		if duration < 30*60 {
+			t.Errorf("live %v: the stuck rollout was late by %v s", live, duration)
+		}
 	}
 }

@@ -39,10 +39,12 @@ var evalSchedule = []struct {
 	{scenario.CoreDNSBlackhole, 10 * time.Hour},
 	{scenario.RBAC403, 14 * time.Hour},
 	{scenario.TrafficDrop, 18 * time.Hour},
+	{scenario.RolloutStuck, 31 * time.Hour},
 	{scenario.CPULimitHalved, 36 * time.Hour},
 	{scenario.CoreDNSOverload, 42 * time.Hour},
 	{scenario.MemoryLeak, 55 * time.Hour},
 	{scenario.ConntrackExhaustion, 70 * time.Hour},
+	{scenario.NodeUpgrade, 76 * time.Hour},
 	{scenario.PrometheusStall, 82 * time.Hour},
 }
 

@@ -82,7 +82,7 @@ func (o *offline) namedChanges(truth []scenario.Truth) []namedChange {
 			}
 			for k := range inc.Changes {
 				c := &inc.Changes[k]
-				near := c.T >= t.Start-2*60_000 && c.T <= t.Start+5*60_000
+				near := c.T >= t.Start-2*60_000 && c.T <= t.Start+15*60_000 // a node is drained before it is upgraded
 				if string(c.Kind)+" "+c.Object == t.Change && near && (n.Place == 0 || k+1 < n.Place) {
 					n.Place, n.Said = k+1, c.Text()+", "+alerting.When(c.T, inc.Onset)
 				}
