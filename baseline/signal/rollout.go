@@ -14,6 +14,7 @@ import (
 const (
 	rolloutLeastMs = 180_000             // no rollout is late before this
 	rolloutLate    = 3                   // × its usual length after which one is
+	rolloutFirstMs = 600_000             // … while none of the workload has ended yet, so that nobody knows its usual length
 	rolloutLostMs  = 24 * 60 * windowMs  // one that takes longer, or of which nothing is heard, is not followed any further
 	progressMs     = lookback * windowMs // what was said of a workload holds for this long
 )
@@ -27,6 +28,7 @@ const (
 	slotSeen      = "seen"  // generation that the controller has acted upon
 	slotMissing   = "may miss"
 	slotFailed    = "failed" // 1 = the controller has given up
+	slotAll       = "all"    // replicas of every version
 )
 
 // progressMetrics say how far workloads are: kind and slot of each.
@@ -34,6 +36,7 @@ var progressMetrics = map[string]struct{ kind, slot string }{
 	"kube_deployment_metadata_generation":                         {kindDeployment, slotAsked},
 	"kube_deployment_status_observed_generation":                  {kindDeployment, slotSeen},
 	"kube_deployment_status_replicas_updated":                     {kindDeployment, slotUpdated},
+	"kube_deployment_status_replicas":                             {kindDeployment, slotAll},
 	"kube_deployment_status_replicas_available":                   {kindDeployment, slotAvailable},
 	"kube_deployment_spec_strategy_rollingupdate_max_unavailable": {kindDeployment, slotMissing},
 	"kube_deployment_status_condition":                            {kindDeployment, slotFailed},
@@ -142,7 +145,7 @@ type progress struct {
 func (c *cluster) progress(o *object, end int64) (p progress, ok bool) {
 	p.heardT = math.MaxInt64
 	p.mayMiss = 1
-	asked, seen := 0., 0.
+	asked, seen, all := 0., 0., 0.
 	n := 0
 	for i := range o.facts {
 		f := &o.facts[i]
@@ -162,6 +165,8 @@ func (c *cluster) progress(o *object, end int64) (p progress, ok bool) {
 			asked = v
 		case slotSeen:
 			seen = v
+		case slotAll:
+			all = v
 		case slotUpdated:
 			p.updated = v
 			n++
@@ -172,7 +177,8 @@ func (c *cluster) progress(o *object, end int64) (p progress, ok bool) {
 		p.sinceT, p.heardT = max(p.sinceT, f.firstT), min(p.heardT, f.lastT)
 	}
 	p.want, _ = c.wanted(o)
-	p.done = seen >= asked && p.updated >= p.want && p.available >= p.want
+	// Available ones count whatever their version: while an old one is left it may stand in for a new one that does not get ready.
+	p.done = seen >= asked && p.updated >= p.want && p.available >= p.want && all <= p.updated
 	return p, n == 2
 }
 
@@ -186,7 +192,12 @@ func (c *cluster) progressAt(o *object) *object {
 }
 
 // lateAfter is for how long, in ms, a rollout of a workload may take before it is late.
-func (o *object) lateAfter() int64 { return max(rolloutLeastMs, rolloutLate*o.usual) }
+func (o *object) lateAfter() int64 {
+	if o.usual == 0 {
+		return rolloutFirstMs
+	}
+	return max(rolloutLeastMs, rolloutLate*o.usual)
+}
 
 // followRollouts looks for rollouts that have ended or are late, at the end of a window.
 func (c *cluster) followRollouts(s *Stream, end int64) {
