@@ -64,6 +64,7 @@ type Engine struct {
 	last    []lastVerdict     // by Signal.Index
 	pending map[string][]byte // restored models whose signal has not been seen yet, by id
 	first   map[string]int64  // end of the first window of each cluster, Unix ms
+	kin     map[kinKey]*kin   // who may learn from whom
 	pos     uint64            // journal position of the last applied request
 	nowMs   int64             // receive stamp of the last applied request
 
@@ -92,7 +93,7 @@ func New(o Options) (*Engine, error) {
 	if o.Location == nil {
 		o.Location = time.UTC
 	}
-	e := &Engine{opts: o, pending: map[string][]byte{}, first: map[string]int64{}}
+	e := &Engine{opts: o, pending: map[string][]byte{}, first: map[string]int64{}, kin: map[kinKey]*kin{}}
 	s, err := signal.NewStream(o.Stream, e.closed)
 	if err != nil {
 		return nil, err
@@ -147,6 +148,7 @@ func (e *Engine) model(s *signal.Signal) *model.Model {
 		e.last[i] = lastVerdict{}
 		*m = model.Model{}
 		m.Init(&s.Rule.Params)
+		e.related(s)
 		if data, ok := e.pending[s.ID]; ok {
 			delete(e.pending, s.ID)
 			if err := m.UnmarshalBinary(data); err != nil {
@@ -179,6 +181,9 @@ func (e *Engine) closed(w *signal.Window) {
 			e.params = *p
 			e.params.EffectAbs = least
 			p = &e.params
+		}
+		if m.Raw() {
+			m.Borrow(p, at, e.prior(o.Signal, w.End))
 		}
 		j := m.Observe(p, at, o.Value)
 		v := Verdict{Signal: o.Signal, T: w.End, Value: o.Value, Judgement: j, Members: o.Members, Expected: o.Expected, Top: o.Top}
@@ -306,7 +311,7 @@ func (e *Engine) Publish() {
 // goes on, without losing a window; the rest is dropped, and new signals begin. After an error nothing has changed, and nothing has
 // before commit is called. Both belong to the fold, with nothing folded in between. Recorder and Sink stay what they are.
 func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit func() ReloadResult, err error) {
-	next := &Engine{opts: e.opts}
+	next := &Engine{opts: e.opts, kin: map[kinKey]*kin{}}
 	next.opts.Stream, next.opts.Location = stream, loc
 	if loc == nil {
 		next.opts.Location = time.UTC
@@ -338,7 +343,7 @@ func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit
 		}
 		modelsOrphaned.Add(res.Dropped)
 		e.opts, e.stream = next.opts, next.stream
-		e.models, e.signals, e.last = next.models, next.signals, next.last
+		e.models, e.signals, e.last, e.kin = next.models, next.signals, next.last, next.kin
 		e.Publish()
 		return res
 	}, nil

@@ -91,6 +91,7 @@ func (e *Engine) RestoreView(b []byte) error {
 		c.verdict(&l)
 		if s := byID[id]; s != nil && !c.bad {
 			l.v.Signal = s
+			l.v.Borrowed = e.models[s.Index/chunkLen][s.Index%chunkLen].Borrowed()
 			e.last[s.Index] = l
 		}
 	}

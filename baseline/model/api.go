@@ -191,6 +191,7 @@ type Judgement struct {
 	LimitEta    int64   // drift: ms until Limit is reached at that slope; 0 when unknown
 	Seasonal    Season  // the shape in use: NoSeason, Daily or Weekly
 	Seen        int64   // windows learned from, ever
+	Borrowed    int     // mature siblings whose scatter, tails and shape the band leans on while little has been seen; 0 = none
 	Told        bool    // a drift that has been an alarm for a while: State stays, the score is below 1, and what happens meanwhile is news
 	Skipped     bool    // the value was NaN or ±Inf: nothing was judged and nothing learned
 }

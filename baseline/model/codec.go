@@ -10,7 +10,8 @@ import (
 )
 
 // version is the first byte of an encoded model. A model of another version is refused, never guessed at.
-const version = 2
+// Version 2 had no siblings.
+const version = 3
 
 // ErrEncoding is wrapped by every error of UnmarshalBinary: the bytes are not a model of this version, or hold values that no model has.
 var ErrEncoding = errors.New("not an encoded model")
@@ -25,10 +26,10 @@ func (m *Model) AppendBinary(dst []byte) []byte {
 // UnmarshalBinary replaces m by the model in data, which then continues bit for bit as the one that was written.
 // m is unchanged when an error is returned. data is not retained.
 func (m *Model) UnmarshalBinary(data []byte) error {
-	if len(data) == 0 || data[0] != version {
+	if len(data) == 0 || data[0] != version && data[0] != 2 {
 		return fmt.Errorf("%w: unknown version", ErrEncoding)
 	}
-	c := codec{b: data[1:]}
+	c := codec{b: data[1:], alone: data[0] == 2}
 	var n Model
 	c.model(&n)
 	switch {
@@ -36,7 +37,7 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 		return fmt.Errorf("%w: %d bytes are too few", ErrEncoding, len(data))
 	case len(c.b) != 0:
 		return fmt.Errorf("%w: %d bytes too many", ErrEncoding, len(c.b))
-	case c.bad || n.mode > 2 || n.state > Drifting || n.test > FlatTest || (n.hour >= 168 && n.hour != noHour) ||
+	case c.bad || n.lent&^lentLevel > PriorMost || n.mode > 2 || n.state > Drifting || n.test > FlatTest || (n.hour >= 168 && n.hour != noHour) ||
 		n.wander < 0 || n.b < 0 || n.q < 0 || n.d < 0 || n.lived < 0 || n.step > stepMax || n.s < 0 || n.sigma < 0 || n.v <= 0 || n.vb <= 0 || n.weekUnit <= 0 || (n.flags&flagWarm == 0 && n.seen >= warmUp):
 		return fmt.Errorf("%w: a value is out of range", ErrEncoding)
 	}
@@ -59,6 +60,7 @@ type codec struct {
 	b          []byte
 	write      bool
 	short, bad bool
+	alone      bool // version 2
 }
 
 // take returns n bytes to fill or to read.
@@ -202,5 +204,8 @@ func (c *codec) model(m *Model) {
 		u := uint8(m.byWeek[i])
 		c.u8(&u)
 		m.byWeek[i] = int8(u)
+	}
+	if !c.alone {
+		c.u8(&m.lent)
 	}
 }

@@ -12,6 +12,8 @@ const (
 	learnH        = 24. // hours in which a signal is called learning and only gross deviations count
 	grossYoung    = 2.  // × the smallest effect: what is gross while learning
 	grossWeek     = 2.5 // × the smallest effect, in hours of the week that were never seen: a quiet first weekend is no outage
+	grossLent     = 4.  // × the smallest effect, in such hours while the day's shape is the siblings': it is trusted before a first weekend
+	inflLent      = 1.5 // what weakens evidence at first where siblings lent the law of the tail; 3 where they did not
 	blockFromH    = 6.  // hours before a quarter of an hour can be judged where a season may be: a morning looks like a shift
 	blockYoungH   = 48. // hours in which such a shift must be gross: the second morning is still new
 	recoverLeastH = .25 // hours in the band, less what was outside, after which a signal has recovered
@@ -39,7 +41,7 @@ func (w *voice) say(t Test, s State, score float64, onset int64) {
 func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson) Judgement {
 	dt := float64(p.StepMs) / hourMs
 	thr := threshold(p)
-	n := float64(m.seen)
+	n := m.weight(priorRarity)
 	age := m.ageH()
 	infl := m.inflation(p, age)
 	// No window counts for more than what n windows can know of its rarity. Where few windows must suffice each may count for more.
@@ -178,11 +180,14 @@ func (m *Model) tooLong(p *Params, side int) float64 {
 // gross is by how much a deviation must exceed the smallest effect: more while little has been seen, and in hours of
 // the week that were never seen, for a first weekend is no outage.
 func (m *Model) gross(p *Params, q *prediction, age float64) float64 {
+	if age < 8*dayH && m.mode == 1 && m.byWeek[q.how] == noCell && (p.Season == Auto || p.Season == Weekly) {
+		if m.Borrowed() > 0 {
+			return grossLent
+		}
+		return grossWeek
+	}
 	if age < learnH {
 		return grossYoung
-	}
-	if age < 8*dayH && m.mode == 1 && m.byWeek[q.how] == noCell && (p.Season == Auto || p.Season == Weekly) {
-		return grossWeek
 	}
 	return 1
 }
@@ -257,8 +262,11 @@ func (m *Model) inflation(p *Params, age float64) float64 {
 	f := 1.
 	if age < 48 {
 		f = 3 - 2*age/48
+		if m.lent != 0 {
+			f = inflLent - (inflLent-1)*age/48 // the law is known, if not from the signal itself
+		}
 	}
-	if age < 168 && p.Season != NoSeason {
+	if age < 168 && p.Season != NoSeason && (m.lent == 0 || m.mode == 0) {
 		f += .5
 	}
 	return f
@@ -633,7 +641,7 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 		m.test = ShiftTest
 	}
 	m.candidate(l, q, dt)
-	if float64(m.candH) >= adoptH && m.test != CeilingTest && m.test != EventTest && (p.Bad == Both || p.Bad == Up && m.cand < 0 || p.Bad == Down && m.cand > 0) {
+	if float64(m.candH) >= adoptH && m.test != CeilingTest && m.test != EventTest && (p.Bad == Both || p.Bad == Up && m.cand < 0 || p.Bad == Down && m.cand > 0 || m.lent&lentLevel != 0 && m.Borrowed() > 0) {
 		m.adopt(p, q)
 		return Adopted
 	}

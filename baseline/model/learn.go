@@ -27,7 +27,7 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	case l.suspect:
 		r = .2
 	}
-	n := float64(m.seen)
+	n, nt, own := m.weight(priorWeight), m.weight(priorRarity), float64(m.seen)
 
 	// Tails of the fast residual. They learn nothing in quarantine: even a fiftieth of a day outside the band, taken as
 	// the tail's habit, would widen the band until the alarm, or the move to the good side, seems over.
@@ -36,13 +36,13 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		rt = 0
 	}
 	pu, pd := m.flags&flagPrevUp != 0, m.flags&flagPrevDn != 0
-	m.tails[0].learn(l.w, alphaFast, l.inUp, pu, n, rt)
-	m.tails[1].learn(-l.w, alphaFast, l.inDn, pd, n, rt)
+	m.tails[0].learn(l.w, alphaFast, l.inUp, pu, nt, rt)
+	m.tails[1].learn(-l.w, alphaFast, l.inDn, pd, nt, rt)
 	m.setFlag(flagPrevUp, l.inUp)
 	m.setFlag(flagPrevDn, l.inDn)
 	if l.closed {
 		blockMs, _ := ringMs(p.StepMs)
-		nb := n * float64(p.StepMs) / float64(blockMs)
+		nb := nt * float64(p.StepMs) / float64(blockMs)
 		m.tails[2].learn(l.bw, alphaBlock, l.bInUp, m.flags&flagPrevBUp != 0, nb, rt)
 		m.tails[3].learn(-l.bw, alphaBlock, l.bInDn, m.flags&flagPrevBDn != 0, nb, rt)
 		m.setFlag(flagPrevBUp, l.bInUp)
@@ -94,8 +94,8 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 			tau = tauLevel
 		}
 		rate := dt / tau
-		if k == 0 {
-			rate = max(rate, 1/(n+1))
+		if k == 0 || m.lent != 0 {
+			rate = max(rate, 1/(own+1)) // a level is never borrowed for long
 		}
 		ek := l.y - q.p[k]
 		m.off[k] += float32(r * min(rate, .5) * clamp(ek, -1.5*sig, 1.5*sig))
@@ -103,7 +103,7 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 			// Skill is measured against a level as quick as the profiles' corrections: a slow one is beaten by any profile while
 			// the signal drifts, and a change of shape would then hide the drift.
 			ek = l.y - float64(m.quick)
-			m.quick += float32(r * min(max(dt/tauCorr, 1/(n+1)), .5) * clamp(ek, -1.5*sig, 1.5*sig))
+			m.quick += float32(r * min(max(dt/tauCorr, 1/(own+1)), .5) * clamp(ek, -1.5*sig, 1.5*sig))
 		}
 		if ready {
 			rs := max(dt/tauSkill, dt/(float64(m.errH)+dt))

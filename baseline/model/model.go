@@ -76,6 +76,7 @@ type Model struct {
 	state State
 	test  Test
 	age   uint8 // daily evidence maxima seen, saturating
+	lent  uint8 // siblings that it began with, and lentLevel; see prior.go
 
 	weekday [7]uint8  // visits of each weekday
 	visits  [12]uint8 // visits of each hour of day, four bits each, saturating
@@ -308,7 +309,7 @@ func (m *Model) Observe(p *Params, at Moment, v float64) Judgement {
 		p = &r
 	}
 	if !finite(v) || (m.first != 0 && at.T <= m.last) {
-		j := Judgement{State: m.state, Seen: int64(m.seen), Skipped: true, Seasonal: m.season(), Maturity: m.maturity(p), Band: m.Predict(p, at)}
+		j := Judgement{State: m.state, Seen: int64(m.seen), Borrowed: m.Borrowed(), Skipped: true, Seasonal: m.season(), Maturity: m.maturity(p), Band: m.Predict(p, at)}
 		if m.state.Alarm() {
 			j.Score, j.Test, j.Onset = 1, m.test, m.since
 			j.Evidence = threshold(p)
@@ -348,7 +349,7 @@ func (m *Model) Observe(p *Params, at Moment, v float64) Judgement {
 	j := m.judge(p, at, v, &q, &l)
 	m.learn(p, at, v, &q, &l)
 	m.last = at.T
-	j.Seen = int64(m.seen)
+	j.Seen, j.Borrowed = int64(m.seen), m.Borrowed()
 	return j
 }
 

@@ -31,6 +31,7 @@ type run struct {
 	n      int
 	last   Judgement
 	each   func(i int, v float64, j Judgement)
+	prior  *Prior // what siblings know; nil = none
 }
 
 type alarm struct {
@@ -47,6 +48,9 @@ func newRun(p Params) *run {
 
 func (r *run) observe(v float64) Judgement {
 	r.at += r.p.StepMs
+	if r.prior != nil {
+		r.m.Borrow(&r.p, moment(r.at), r.prior)
+	}
 	j := r.m.Observe(&r.p, moment(r.at), v)
 	if j.Transition == Opened {
 		r.alarms = append(r.alarms, alarm{r.n, j.Test, j.State})
