@@ -122,6 +122,7 @@ type apiSignal struct {
 	LimitEtaMs  int64             `json:"limit_eta_ms,omitempty"`
 	Seasonal    string            `json:"seasonal"`
 	Windows     int64             `json:"windows_learned"`
+	Borrowed    int               `json:"borrowed,omitempty"` // similar signals on which the band leans while little has been seen
 	Members     int               `json:"members"`
 	Expected    int               `json:"members_expected"`
 	Top         []apiMember       `json:"top,omitempty"`
@@ -160,7 +161,7 @@ func (s *server) apiSignalOf(v *baseline.SignalView) apiSignal {
 		ID: v.Signal.ID, Signal: r.Name, Pack: r.Pack, Question: r.Question, Severity: r.Severity, Labels: labelMap(v.Signal.Entity), Unit: r.Unit,
 		T: v.T, Value: num(v.Value), Band: apiBand{num(v.Band.Lower), num(v.Band.Expected), num(v.Band.Upper)}, State: v.State.String(), Recovering: easingSignal(v), Since: v.Since,
 		Score: num(v.Score), Evidence: num(v.Evidence), Test: v.Test.String(), Onset: v.Onset, Maturity: num(v.Maturity), SlopePerDay: num(v.SlopePerDay),
-		LimitEtaMs: v.LimitEta, Seasonal: seasonWord(v.Seasonal), Windows: v.Seen, Members: v.Members, Expected: v.Verdict.Expected, Top: members(v.Top),
+		LimitEtaMs: v.LimitEta, Seasonal: seasonWord(v.Seasonal), Windows: v.Seen, Borrowed: v.Borrowed, Members: v.Members, Expected: v.Verdict.Expected, Top: members(v.Top),
 		URL: s.signalURL(v.Signal.ID),
 	}
 }

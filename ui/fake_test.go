@@ -325,6 +325,7 @@ func newFake() *fake {
 	}
 	young := f.add(cpu, fakeEntity("namespace", "batch", "workload", "report<b>er\"", "workload_type", "cronjob"), curveOf(200, 0.3, 0, 0.2, 0, nil), 0, model.NoTest)
 	young.State, young.Maturity, young.Seen, young.Seasonal = model.Learning, 0.12, 240, model.NoSeason
+	young.Borrowed = 23
 	spike := f.add(nodeCPU, fakeEntity("node", "edge-1"), curveOf(210, 0.3, 0.1, 0.05, fakeNow-12*fakeMinute, rise(0.5, 6)), fakeNow-12*fakeMinute, model.PointTest)
 	loose := memberFrom(*spike, 0, "")
 

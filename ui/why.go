@@ -5,6 +5,7 @@ package ui
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/wrackline/wrackline/alerting"
@@ -70,7 +71,7 @@ func verdictSentence(v *baseline.SignalView, now int64) string {
 	case model.Absent:
 		return "No value" + since + ". It used to have one every minute."
 	case model.Learning:
-		return "Still learning what is normal: it has " + alerting.Quantity(v.Maturity, "ratio") + " of what it wants to see. Until then only gross, lasting deviations count."
+		return "Still learning what is normal: it has " + alerting.Quantity(v.Maturity, "ratio") + " of what it wants to see" + borrowed(v.Borrowed) + ". Until then only gross, lasting deviations count."
 	}
 	if outside(v) {
 		return fmt.Sprintf("Outside its band just now (%s), but not long or far enough for an alarm: %s.", deviation(v.Value, v.Band, unit), scorePhrase(v.Score))
@@ -124,10 +125,21 @@ func why(v *baseline.SignalView, now int64) []fact {
 		step = 60_000
 	}
 	add("Learned from", commas(v.Seen)+" windows", alerting.Span(v.Seen*step)+" of data in windows of "+alerting.Span(step))
+	if v.Borrowed > 0 {
+		add("Borrowed from", commas(int64(v.Borrowed))+" similar signals", "scatter, tails and the shape of the day are those of the same question elsewhere, until two days have been seen")
+	}
 	add("Shape", shapeWord(v.Seasonal), shapeNote(p.Season, v.Seasonal))
 	add("Made of", plural(v.Members, "series", "series"), membersNote(v.Members, v.Expected))
 	add("Bad direction", directionWord(p.Bad), effectNote(p, unit))
 	return out
+}
+
+// borrowed says of a young signal whom its band leans on.
+func borrowed(from int) string {
+	if from == 0 {
+		return ""
+	}
+	return ", and borrowed from " + strconv.Itoa(from) + " similar signals"
 }
 
 func sure(maturity float64) string {

@@ -186,7 +186,7 @@ func (m *Model) gross(p *Params, q *prediction, age float64) float64 {
 		}
 		return grossWeek
 	}
-	if age < learnH {
+	if age < learnH || m.Borrowed() > 0 {
 		return grossYoung
 	}
 	return 1
