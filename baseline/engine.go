@@ -182,7 +182,7 @@ func (e *Engine) closed(w *signal.Window) {
 			e.params.EffectAbs = least
 			p = &e.params
 		}
-		if m.Raw() {
+		if o.Signal.Rule.Params.Lends() && m.Asks() {
 			m.Borrow(p, at, e.prior(o.Signal, w.End))
 		}
 		j := m.Observe(p, at, o.Value)

@@ -31,6 +31,9 @@ type relative struct {
 
 // related makes s known to its kin.
 func (e *Engine) related(s *signal.Signal) {
+	if !s.Rule.Params.Lends() {
+		return
+	}
 	h := fnv.New64a()
 	h.Write([]byte(s.ID))
 	for _, key := range [...]kinKey{{s.Rule, s.Entity.Get("cluster")}, {s.Rule, ""}} {
@@ -58,9 +61,6 @@ func (e *Engine) prior(s *signal.Signal, end int64) *model.Prior {
 // priorOf is made once for each window and kin, from models as they are when it is first asked for.
 func (e *Engine) priorOf(key kinKey, end int64) *model.Prior {
 	k := e.kin[key]
-	if k == nil {
-		return &model.Prior{}
-	}
 	if k.at == end {
 		return &k.prior
 	}

@@ -16,6 +16,7 @@ import (
 
 // shop is a cluster in which every workload reports how busy it is.
 type shop struct {
+	name string
 	t    int64
 	rnd  *rand.Rand
 	size []float64 // of each workload; 0 = silent
@@ -32,7 +33,7 @@ func (s *shop) minutes(n, odd int, factor float64, to ...*baseline.Engine) {
 	for range n {
 		s.t += 60_000
 		b := &s.made
-		*b = series.Batch{Sender: "s", Cluster: "c", ReceivedMs: s.t, Labels: s, Entries: b.Entries[:0], Samples: b.Samples[:0]}
+		*b = series.Batch{Sender: "s", Cluster: s.name, ReceivedMs: s.t, Labels: s, Entries: b.Entries[:0], Samples: b.Samples[:0]}
 		for i, size := range s.size {
 			v := size * math.Exp(.06*s.rnd.NormFloat64())
 			if i == odd {
@@ -81,7 +82,7 @@ func TestNewWorkloadsBeginWithTheirSiblings(t *testing.T) {
 		return e
 	}
 	const seed = 1701
-	s := &shop{t: scenario.Epoch, rnd: rand.New(rand.NewPCG(seed, 1))}
+	s := &shop{name: "c", t: scenario.Epoch, rnd: rand.New(rand.NewPCG(seed, 1))}
 	told := newSink()
 	e := start(told)
 	for range 23 {
@@ -145,5 +146,14 @@ func TestNewWorkloadsBeginWithTheirSiblings(t *testing.T) {
 	}
 	if v := told.verdicts[id(40)]; v.Borrowed != 0 {
 		t.Errorf("after two days a band still leans on %d", v.Borrowed)
+	}
+	// Another cluster comes along and has no siblings of its own: those of the first one lend, at most so many.
+	far := &shop{name: "d", t: s.t, rnd: s.rnd, size: []float64{.5, 7000}}
+	far.minutes(20, -1, 1, e)
+	if v := told.verdicts["busy.level~cluster=d~namespace=shop~queue=w000"]; v.Borrowed != model.PriorMost {
+		t.Errorf("a new cluster's signal leans on %d others", v.Borrowed)
+	}
+	if len(told.alarms) > 0 {
+		t.Errorf("seed %d, another cluster: %v", seed, told.alarms)
 	}
 }

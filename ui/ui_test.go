@@ -559,3 +559,34 @@ func TestAValueOutsideThatIsNoAlarmIsNotCalledWithin(t *testing.T) {
 		t.Error("the list does not show that the value is outside")
 	}
 }
+
+// TestAYoungSignalSaysWhomItLeansOn: a band that is partly borrowed says so to people and to programs, one that is learned does not.
+func TestAYoungSignalSaysWhomItLeansOn(t *testing.T) {
+	f := newFake()
+	h := New(f, Options{})
+	young, old := 0, 0
+	for i := range f.view.Signals {
+		id := f.view.Signals[i].Signal.ID
+		page := html.UnescapeString(body(t, h, "/signals/"+id, http.StatusOK))
+		api := body(t, h, "/api/v1/signals/"+id, http.StatusOK)
+		if f.view.Signals[i].Borrowed > 0 {
+			young++
+			for _, want := range []string{"it has 12 % of what it wants to see, and borrowed from 23 similar signals.", "Borrowed from", "23 similar signals", "240 windows"} {
+				if !strings.Contains(page, want) {
+					t.Errorf("%s does not say %q", id, want)
+				}
+			}
+			if !strings.Contains(api, `"borrowed":23`) {
+				t.Errorf("%s: %s", id, api)
+			}
+			continue
+		}
+		old++
+		if strings.Contains(page, "similar signals") || strings.Contains(api, `"borrowed"`) {
+			t.Errorf("%s leans on nobody and says it does", id)
+		}
+	}
+	if young != 1 || old < 30 {
+		t.Errorf("%d young signals, %d others", young, old)
+	}
+}

@@ -71,3 +71,21 @@ func BenchmarkAppendBinary(b *testing.B) {
 		buf = r.m.AppendBinary(buf[:0])
 	}
 }
+
+// What siblings know is asked once a window for each rule that has a new signal.
+func BenchmarkPrior(b *testing.B) {
+	src := rnd(9)
+	p := Defaults()
+	var list []*Model
+	for range PriorMost {
+		r := newRun(p)
+		r.feed(10*perDay, kinds["weekly"](src), src)
+		list = append(list, &r.m)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if pr := NewPrior(&p, list, false); !pr.Known() {
+			b.Fatal("nothing is known")
+		}
+	}
+}

@@ -28,8 +28,12 @@ func (m *Model) Mature(t int64) bool {
 	return m.flags&flagWarm != 0 && m.ageH() >= priorAgeH && !m.state.Alarm() && t-m.last <= priorFreshH*hourMs
 }
 
-// Raw reports whether m still gathers its first values, so that Borrow may have an effect.
-func (m *Model) Raw() bool { return m.flags&flagWarm == 0 }
+// Asks reports whether m has still to find out what is normal, and might begin with what siblings know: call Borrow then.
+func (m *Model) Asks() bool { return m.flags&flagWarm == 0 && (m.seen == 0 || m.seen >= priorSettle) }
+
+// Lends reports whether signals with such parameters may learn from each other. Those of which nothing is known and those that are usually
+// zero have laws of their own, for which there is no prior.
+func (p *Params) Lends() bool { return p.sane() && !p.Extremes && p.Mode != Event }
 
 // Borrowed returns how many siblings m leans on; 0 = none, or no longer, since what it has seen itself outweighs them.
 func (m *Model) Borrowed() int {
@@ -64,11 +68,10 @@ type Prior struct {
 func (pr *Prior) Known() bool { return pr.n > 0 }
 
 // NewPrior asks the first PriorMost of siblings, which must be Mature and of the same rule. Nothing is kept of the slice. share says that
-// the signal is a share of counted events, whose level may be borrowed; a machine that is busier than others is no news. Signals of
-// which nothing is known and those that are usually zero have laws of their own, for which there is no prior.
+// the signal is a share of counted events, whose level may be borrowed; a machine that is busier than others is no news.
 func NewPrior(p *Params, siblings []*Model, share bool) Prior {
 	var pr Prior
-	if !p.sane() || p.Extremes || p.Mode == Event {
+	if !p.Lends() {
 		return pr
 	}
 	var list []*Model
@@ -284,10 +287,10 @@ func (pr *Prior) agree(p *Params, list []*Model) {
 	pr.sigma = clamp(d/(pr.s*math.Cosh(math.Asinh(level/pr.s))), minSig, 10)
 }
 
-// Borrow lets m begin with what siblings know, as soon as its own first windows allow, and reports whether it did. Call it before each
-// Observe while Raw says that there is something to gain. at is the end of the window that will be observed next.
+// Borrow lets m begin with what siblings know, as soon as its own first windows allow, and reports whether it did. Call it before
+// Observe while Asks says so. at is the end of the window that will be observed next.
 func (m *Model) Borrow(p *Params, at Moment, pr *Prior) bool {
-	if pr.n == 0 || !m.Raw() || !p.sane() || m.state.Alarm() {
+	if pr.n == 0 || !m.Asks() || !p.sane() || m.state.Alarm() {
 		return false
 	}
 	if pr.level && m.seen == 0 {
@@ -357,16 +360,17 @@ func (m *Model) takeShape(p *Params, at Moment, pr *Prior, level float64) {
 	}
 	i := int(a) % 168
 	f := a - math.Floor(a)
-	mean := level / (pr.shape[i] + f*(pr.shape[(i+1)%168]-pr.shape[i]))
+	shape := pr.shape
 	var day [24]float64
-	for h, x := range pr.shape {
+	for h, x := range shape {
 		day[h%24] += x / 7
 	}
 	if pr.season == 1 {
-		for h := range pr.shape {
-			pr.shape[h] = day[h%24]
+		for h := range shape {
+			shape[h] = day[h%24]
 		}
 	}
+	mean := level / (shape[i] + f*(shape[(i+1)%168]-shape[i]))
 	for h := range day {
 		m.byHour[h] = pack(float32(m.y(mean * day[h])))
 	}
@@ -376,7 +380,7 @@ func (m *Model) takeShape(p *Params, at Moment, pr *Prior, level float64) {
 	}
 	m.flags |= flagReady
 	if pr.season == 2 {
-		for h, x := range pr.shape {
+		for h, x := range shape {
 			m.setCell(h, float32(m.y(mean*x))-float32(m.byHour[h%24])*unit)
 		}
 		for i := range m.weekday {
