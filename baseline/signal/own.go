@@ -89,7 +89,7 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []element) [
 					case p.failed:
 						v = float64(end-o.rollT) / 1000
 					default:
-						v = max(0, float64(end-o.rollT-o.lateAfter())/1000)
+						v = max(0, float64(end-o.rollT-o.lateAfter(p.want))/1000)
 					}
 				}
 			}

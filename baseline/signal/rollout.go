@@ -14,7 +14,8 @@ import (
 const (
 	rolloutLeastMs = 180_000             // no rollout is late before this
 	rolloutLate    = 3                   // × its usual length after which one is
-	rolloutFirstMs = 600_000             // … while none of the workload has ended yet, so that nobody knows its usual length
+	rolloutFirstMs = 600_000             // … while none of the workload has ended yet, so that nobody knows its usual length,
+	rolloutEachMs  = 90_000              // in any case each replica may take so long: more are wanted on some days than on others
 	rolloutLostMs  = 24 * 60 * windowMs  // one that takes longer, or of which nothing is heard, is not followed any further
 	progressMs     = lookback * windowMs // what was said of a workload holds for this long
 )
@@ -191,12 +192,13 @@ func (c *cluster) progressAt(o *object) *object {
 	return &c.changes.objects[i]
 }
 
-// lateAfter is for how long, in ms, a rollout of a workload may take before it is late.
-func (o *object) lateAfter() int64 {
+// lateAfter is for how long, in ms, a rollout of a workload that wants so many replicas may take before it is late.
+func (o *object) lateAfter(want float64) int64 {
+	each := int64(min(want, 1e6)) * rolloutEachMs
 	if o.usual == 0 {
-		return rolloutFirstMs
+		return max(rolloutFirstMs, each)
 	}
-	return max(rolloutLeastMs, rolloutLate*o.usual)
+	return max(rolloutLeastMs, rolloutLate*o.usual, each)
 }
 
 // followRollouts looks for rollouts that have ended or are late, at the end of a window.
@@ -227,7 +229,7 @@ func (c *cluster) followRollouts(s *Stream, end int64) {
 			o.rollT, o.late = 0, false
 			continue
 		}
-		if !o.late && (p.failed || end-o.rollT > o.lateAfter()) {
+		if !o.late && (p.failed || end-o.rollT > o.lateAfter(p.want)) {
 			o.late = true
 			why := "after " + rolloutTime(end-o.rollT) + " " + amount("", p.updated) + " of " + amount("", p.want) + " are updated, " + amount("", p.available) + " available"
 			c.tell(s, o, ChangeStuck, end, "", why, 0)
