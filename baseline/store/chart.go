@@ -53,7 +53,7 @@ func (r *Recorder) Range(id string, fromMs, toMs int64, points int) (pts []Range
 	fromMs, toMs = max(fromMs, keep), min(toMs, r.newest)
 	which := full
 	stepMs = steps(toMs-fromMs, points, minuteMs)
-	if fromMs < full48 || stepMs >= cellMs {
+	if fromMs-fromMs%stepMs < full48 || stepMs >= cellMs { // the whole of the first step must be there
 		which = cells
 		stepMs = steps(toMs-fromMs, points, cellMs)
 	}
