@@ -180,10 +180,7 @@ func (n *node) evalAbsent(st *planState, in *evalInput, s *nodeState) []element 
 	if e.members == 0 && e.missing == 0 {
 		return s.buf
 	}
-	own := append(series.Labels{}, in.table.labels(in.cluster)...)
-	for _, l := range n.gone {
-		own = append(own, l)
-	}
+	own := append(slices.Clone(in.table.labels(in.cluster)), n.gone...)
 	slices.SortFunc(own, func(a, b series.Label) int { return strings.Compare(a.Name, b.Name) })
 	e.ls = in.table.intern(own)
 	s.buf = append(s.buf, e)
