@@ -10,8 +10,8 @@ import (
 )
 
 // version is the first byte of an encoded model. A model of another version is refused, never guessed at.
-// Version 2 had no siblings.
-const version = 3
+// Version 3 had no habits, and wider times.
+const version = 4
 
 // ErrEncoding is wrapped by every error of UnmarshalBinary: the bytes are not a model of this version, or hold values that no model has.
 var ErrEncoding = errors.New("not an encoded model")
@@ -26,10 +26,10 @@ func (m *Model) AppendBinary(dst []byte) []byte {
 // UnmarshalBinary replaces m by the model in data, which then continues bit for bit as the one that was written.
 // m is unchanged when an error is returned. data is not retained.
 func (m *Model) UnmarshalBinary(data []byte) error {
-	if len(data) == 0 || data[0] != version && data[0] != 2 {
+	if len(data) == 0 || data[0] != version && data[0] != 3 {
 		return fmt.Errorf("%w: unknown version", ErrEncoding)
 	}
-	c := codec{b: data[1:], alone: data[0] == 2}
+	c := codec{b: data[1:], before: data[0] == 3}
 	var n Model
 	c.model(&n)
 	switch {
@@ -38,7 +38,7 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 	case len(c.b) != 0:
 		return fmt.Errorf("%w: %d bytes too many", ErrEncoding, len(c.b))
 	case c.bad || n.lent&^lentLevel > PriorMost || n.mode > 2 || n.state > Drifting || n.test > FlatTest || (n.hour >= 168 && n.hour != noHour) ||
-		n.wander < 0 || n.b < 0 || n.q < 0 || n.d < 0 || n.lived < 0 || n.step > stepMax || n.s < 0 || n.sigma < 0 || n.v <= 0 || n.vb <= 0 || n.weekUnit <= 0 || (n.flags&flagWarm == 0 && n.seen >= warmUp):
+		n.wander < 0 || n.b < 0 || n.q < 0 || n.d < 0 || n.step > stepMax || n.s < 0 || n.sigma < 0 || n.v <= 0 || n.vb <= 0 || n.weekUnit <= 0 || (n.flags&flagWarm == 0 && n.seen >= warmUp):
 		return fmt.Errorf("%w: a value is out of range", ErrEncoding)
 	}
 	for i := range n.ext {
@@ -60,7 +60,7 @@ type codec struct {
 	b          []byte
 	write      bool
 	short, bad bool
-	alone      bool // version 2
+	before     bool // version 3
 }
 
 // take returns n bytes to fill or to read.
@@ -169,11 +169,26 @@ func (c *codec) u8s(vs []uint8) {
 // model is the list. A new field goes to its group and raises version.
 func (c *codec) model(m *Model) {
 	c.i64(&m.last)
-	c.i64(&m.first)
-	c.i64(&m.since)
-	c.f64(&m.s)
-	c.f64(&m.prevX)
-	c.i64(&m.lived)
+	if c.before {
+		first, since, lived := int64(m.first)*1000, int64(m.since)*1000, int64(m.lived)*1000
+		var prev float64
+		c.i64(&first)
+		c.i64(&since)
+		c.f64(&m.s)
+		c.f64(&prev)
+		c.i64(&lived)
+		m.first, m.since, m.prevX, m.lived = seconds(first), seconds(since), likeness(prev), seconds(lived)
+	} else {
+		c.f64(&m.s)
+		c.u32(&m.first, &m.since, &m.prevX, &m.lived)
+		for i := range m.habits {
+			h := &m.habits[i]
+			u := uint16(h.level)
+			c.u16(&u)
+			h.level = int16(u)
+			c.u8(&h.at, &h.long, &h.day, &h.n)
+		}
+	}
 	for i := range m.tails {
 		t := &m.tails[i]
 		c.f32(&t.q, &t.m1, &t.m2, &t.h, &t.llr, &t.a1, &t.ext, &t.m, &t.top, &t.med)
@@ -194,7 +209,15 @@ func (c *codec) model(m *Model) {
 	c.f32(&m.slope, &m.driftH, &m.spanH, &m.mute, &m.rec)
 	c.i32(&m.b, &m.q, &m.d)
 	c.u16(&m.hN, &m.bN, &m.qN, &m.dN, &m.run, &m.runMax, &m.streak[0], &m.streak[1], &m.stay[0], &m.stay[1], &m.evHits, &m.ceil)
-	c.u8(&m.hour, &m.mode, &m.flags, (*uint8)(&m.state), (*uint8)(&m.test), &m.age)
+	c.u8(&m.hour, &m.mode, &m.flags)
+	if c.before {
+		c.u8((*uint8)(&m.state), (*uint8)(&m.test))
+	} else {
+		stands := uint8(m.state) | uint8(m.test)<<4
+		c.u8(&stands)
+		m.state, m.test = State(stands&15), Test(stands>>4)
+	}
+	c.u8(&m.age)
 	c.u8s(m.weekday[:])
 	c.u8s(m.visits[:])
 	c.u8s(m.scale[:])
@@ -205,7 +228,5 @@ func (c *codec) model(m *Model) {
 		c.u8(&u)
 		m.byWeek[i] = int8(u)
 	}
-	if !c.alone {
-		c.u8(&m.lent)
-	}
+	c.u8(&m.lent)
 }

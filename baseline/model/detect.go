@@ -250,8 +250,13 @@ func (m *Model) Trial(p *Params, at Clock, f Fault) (afterMs int64, ok bool) {
 			return 0, false
 		}
 		length = 4 * hourMs
-		stuck = s.m.prevX
-		change = func(float64, float64) float64 { return stuck }
+		stuck = math.NaN()
+		change = func(v, _ float64) float64 {
+			if math.IsNaN(stuck) {
+				stuck = v
+			}
+			return stuck
+		}
 	}
 	for range min(max(length/s.p.StepMs, 1), stepsMax) {
 		n++

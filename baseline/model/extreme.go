@@ -97,7 +97,7 @@ func (m *Model) extremes(p *Params, at Moment, v float64, q *prediction, l *less
 		z, d, sharp, s = -z, -d, -sharp, 1
 	}
 	most := extLeast * float64(p.StepMs)
-	block := clamp(float64(m.lived)/extStart, most, max(extBlockMs, most))
+	block := clamp(m.ageH()*hourMs/extStart, most, max(extBlockMs, most))
 	if bad[s] && d > 0 {
 		r := (m.ext[s].rare(z, m.extN[s]) + m.ext[2+s].rare(sharp, m.extN[2+s]) + 2*m.ext[4].rare(d, m.extN[4])) / 4
 		sc := r / (extNews + math.Log(extBlockMs/block)) // of short blocks there are more
@@ -163,14 +163,14 @@ func (m *Model) wanders(p *Params, at Moment, q *prediction, hour bool, bad [2]b
 		}
 		n := m.extN[5] &^ wanderWeekly
 		m.wander = 0
-		if ref, d, ok := m.whereabouts(q.how, weekly); ok {
+		if ref, d, far, ok := m.whereabouts(q.how, weekly); ok {
 			r := x.rare(math.Abs(d), n)
-			x.see(math.Abs(d))
+			x.see(math.Abs(far))
 			s := 0
 			if d < 0 {
 				s = 1
 			}
-			if n >= wanderLaw && bad[s] && r > 0 && m.p0 < wanderZero {
+			if n >= wanderLaw && bad[s] && r > 0 && m.p0 < wanderZero && !m.came(at, wanderHours) {
 				sc := r / wanderNews
 				if eff := p.trendEffect(ref); math.Abs(d) < eff {
 					sc = min(sc*math.Abs(d)/eff, extHeld)
@@ -188,10 +188,11 @@ func (m *Model) wanders(p *Params, at Moment, q *prediction, hour bool, bad [2]b
 	}
 }
 
-// whereabouts returns the median of the last hours' distances from the same hours of the days before, or from those of the week's shape, and of
-// what was expected in them. how is the newest hour's place in the week.
-func (m *Model) whereabouts(how int, weekly bool) (ref, d float64, ok bool) {
-	var ds, rs [wanderHours]float64
+// whereabouts returns the median of the last hours' distances from the same hours of the days before, and of what was expected in them. weekly asks
+// for distances from the week's shape instead; where that is in use, but not much better, each hour's distance is the smaller of both. far is
+// the distance that the law is to be told of. how is the newest hour's place in the week.
+func (m *Model) whereabouts(how int, weekly bool) (ref, d, far float64, ok bool) {
+	var ds, rs, fs [wanderHours]float64
 	n := 0
 	ring := &m.rings
 	for k := range int32(wanderHours) {
@@ -212,18 +213,25 @@ func (m *Model) whereabouts(how int, weekly bool) (ref, d float64, ok bool) {
 		if np < 3 {
 			continue
 		}
-		rs[n] = m.x(median(past[:np]))
-		if h := (how + 168 - int(k)) % 168; weekly && m.byWeek[h] != noCell {
-			rs[n] = m.x(float64(m.byHour[h%24])*unit + float64(m.byWeek[h])*float64(m.weekUnit))
-		}
 		x := m.x(float64(ring[i%int32(len(ring))]) * unit)
+		rs[n] = m.x(median(past[:np]))
+		fs[n] = x - rs[n]
+		if h := (how + 168 - int(k)) % 168; m.mode == 2 && m.byWeek[h] != noCell {
+			week := m.x(float64(m.byHour[h%24])*unit + float64(m.byWeek[h])*float64(m.weekUnit))
+			if weekly || math.Abs(x-week) < math.Abs(x-rs[n]) {
+				rs[n] = week
+			}
+			if weekly {
+				fs[n] = x - week
+			}
+		}
 		ds[n] = x - rs[n]
 		n++
 	}
 	if n < wanderHours-2 {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
-	return median(rs[:n]), median(ds[:n]), true
+	return median(rs[:n]), median(ds[:n]), median(fs[:n]), true
 }
 
 // still judges values that repeat, of a signal of which nothing is known, on either side: a row is as likely as the share of repeats to

@@ -53,6 +53,9 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	// The regime before an adoption is no news, and neither is what its hours usually bring.
 	l.usual = m.usual(p, q, l)
 	known := l.usual || m.alt != 0 && math.Abs(l.e-float64(m.alt)) < 3*q.sig
+	habit := !known && !m.state.Alarm() && m.habitual(at, q, l)
+	known = known || habit
+	l.known = known
 	bad := [2]bool{p.Bad != Down, p.Bad != Up}
 	beyond := [2]bool{l.z > q.hiZ && v > q.band.Upper, l.z < -q.lowZ && v < q.band.Lower}
 	switch {
@@ -159,7 +162,7 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		w.say(CeilingTest, side(p), 1.01, at.T-int64(m.ceil-1)*p.StepMs)
 	}
 
-	l.suspect = w.score > .5
+	l.suspect = w.score > .5 && !habit
 	var slow voice
 	m.wanders(p, at, q, mid, bad, &slow)
 
@@ -229,7 +232,7 @@ func (m *Model) report(p *Params, w, slow *voice, l *lesson, thr float64, j *Jud
 	}
 	j.State, j.Test, j.Score = m.state, w.test, w.score
 	if m.state.Alarm() {
-		j.Test, j.Onset = m.test, m.since
+		j.Test, j.Onset = m.test, m.onset()
 		if j.Told {
 			j.Score = clamp(j.Score, toldLeast, extHeld) // of what happens meanwhile
 		} else {
@@ -467,7 +470,7 @@ func (m *Model) event(p *Params, v float64, at Moment, l *lesson, w *voice) {
 // flat judges values that repeat where they never did. Only signals without a good side are tested: there a stuck sensor
 // is the likely cause, while a ratio that rests at its good end is merely healthy.
 func (m *Model) flat(p *Params, v float64, at Moment, l *lesson, thr float64, w *voice) {
-	if v == m.prevX {
+	if likeness(v) == m.prevX {
 		m.run = min(m.run+1, 60000)
 	} else {
 		// A row teaches once it is over, or none would ever be longer than those before. One that was an alarm teaches twice what was known.
@@ -511,7 +514,8 @@ func (m *Model) warmAlarm(p *Params, at Moment, l *lesson, w *voice, j *Judgemen
 	}
 	switch {
 	case !m.state.Alarm() && w.score >= 1:
-		m.state, m.test, m.since, m.rec = w.state, w.test, max(w.onset, m.first), 0
+		m.state, m.test, m.rec = w.state, w.test, 0
+		m.begins(w.onset)
 		j.Transition = Opened
 	case !m.state.Alarm():
 	case m.test == EventTest && l.hit, m.test != EventTest && m.ceil > 0:
@@ -525,7 +529,7 @@ func (m *Model) warmAlarm(p *Params, at Moment, l *lesson, w *voice, j *Judgemen
 	}
 	j.State, j.Test = m.state, m.test
 	if m.state.Alarm() {
-		j.Score, j.Evidence, j.Onset = 1, threshold(p), m.since
+		j.Score, j.Evidence, j.Onset = 1, threshold(p), m.onset()
 	}
 }
 
@@ -564,7 +568,8 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 		}
 		if m.state == Drifting && w.score >= 1 && w.test != DriftTest && math.Abs(l.w) > suddenX {
 			m.relapse()
-			m.state, m.test, m.since = w.state, w.test, max(w.onset, m.first)
+			m.state, m.test = w.state, w.test
+			m.begins(w.onset)
 			m.rec, m.candH, m.cand, m.candD = 0, 0, 0, 0
 			return Opened
 		}
@@ -574,7 +579,8 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 			if p.Extremes {
 				m.relapse()
 			}
-			m.state, m.test, m.since = w.state, w.test, max(w.onset, m.first)
+			m.state, m.test = w.state, w.test
+			m.begins(w.onset)
 			m.rec, m.candH, m.cand, m.candD = 0, 0, 0, 0
 			return Opened
 		}
@@ -612,19 +618,20 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 	}
 	if float64(m.rec) >= m.recoverH(p)-dt/2 {
 		was := m.test
+		m.remember(p, at)
 		m.end(p)
 		if p.Extremes {
 			m.evHits = uint16(min(relapseMs/p.StepMs, 60000))
 		}
 		if p.Extremes && was != DriftTest && m.mute > 0 {
-			m.state, m.test, m.since = Drifting, DriftTest, at.T // what was slow goes on
+			m.state, m.test, m.since = Drifting, DriftTest, seconds(at.T) // what was slow goes on
 			return Stay
 		}
 		return Recovered
 	}
 	// What was found as high may turn out to be on its way.
 	if w.test == DriftTest && w.score >= 1 && !p.Extremes && (m.test == PointTest || m.test == ShiftTest) {
-		m.state, m.test, m.since = Drifting, DriftTest, min(m.since, w.onset)
+		m.state, m.test, m.since = Drifting, DriftTest, min(m.since, seconds(w.onset))
 	}
 	if m.test == DriftTest && m.driftH < m.spanH {
 		m.candH = 0
@@ -639,6 +646,10 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 	}
 	if m.test == DriftTest && m.state != Drifting {
 		m.test = ShiftTest
+	}
+	if in {
+		m.candH = max(m.candH-3*float32(dt), 0) // where it was stays known, for remember
+		return Stay
 	}
 	m.candidate(l, q, dt)
 	if float64(m.candH) >= adoptH && m.test != CeilingTest && m.test != EventTest && (p.Bad == Both || p.Bad == Up && m.cand < 0 || p.Bad == Down && m.cand > 0 || m.lent&lentLevel != 0 && m.Borrowed() > 0) {
@@ -710,7 +721,7 @@ func (m *Model) adopt(p *Params, q *prediction) {
 	m.sigma = max(m.sigma, min(m.candD, 3*m.sigma))
 	// The rings' past moves along, so that the step is no trend.
 	if p.Extremes {
-		for h, n := max(m.q-int32(len(m.rings)), 0), m.q-int32((m.last-m.since)/hourMs); h < n; h++ {
+		for h, n := max(m.q-int32(len(m.rings)), 0), m.q-int32((m.last-m.onset())/hourMs); h < n; h++ {
 			if c := &m.rings[h%int32(len(m.rings))]; *c != hole {
 				*c = pack(float32(*c)*unit + m.cand)
 			}

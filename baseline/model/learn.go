@@ -13,6 +13,8 @@ const (
 	tauSkill = 72
 	tauWhite = 24
 	tauFast  = 8. / 60
+
+	streakLasts = 3 // windows beyond the band that are no single values any more
 )
 
 // learn takes the window in. While an alarm stands everything is learned at a fiftieth: a 24-h incident then moves
@@ -71,13 +73,13 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		m.hit += float32(r * max(1/(n+30), dt/(7*dayH)) * (h - float64(m.hit)))
 	}
 	eq := 0.
-	if v == m.prevX {
+	if likeness(v) == m.prevX {
 		eq = 1
 	}
 	if !alarm || m.test != FlatTest {
 		m.same += float32(r * max(1/(n+2), dt/(7*dayH)) * (eq - float64(m.same)))
 	}
-	m.prevX = v
+	m.prevX = likeness(v)
 
 	// Predictors: every one is moved, so that the one in use can be replaced.
 	sig := max(float64(m.sigma), minSig)
@@ -132,9 +134,9 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		m.g += float32(dt / (dt + tauFast) * (zc - q.g))
 	}
 
-	// Rhythm. Single values are clipped; a whole hour that is new is not, until it has been seen twice.
+	// Rhythm. Single values are clipped; what lasts is not, until its hour has been seen twice, nor what was to be expected.
 	y := l.y
-	if m.mode > 0 {
+	if m.mode > 0 && !l.known && max(m.streak[0], m.streak[1]) < streakLasts {
 		y = clamp(y, q.yhat-8*q.sig, q.yhat+8*q.sig)
 	}
 	rh := r
@@ -150,7 +152,7 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	if m.seen < math.MaxUint32 {
 		m.seen++
 	}
-	m.lived += p.StepMs
+	m.live(p.StepMs)
 }
 
 // regime keeps the level before an adoption in memory. A return to it that lasts two hours swaps the two.

@@ -9,14 +9,15 @@ import "math"
 // A Model is not safe for concurrent use.
 //
 // Values are judged on the scale y = asinh(x/s), which is linear below s and logarithmic above, so that noise that
-// grows with the value stays even. Memory by purpose, in bytes: extremes 84, tails 176, rings 252, hour of day 96, hour of week 344, the rest
+// grows with the value stays even. Memory by purpose, in bytes: extremes 84, tails 176, rings 252, hour of day 96, hour of week 344, habits 18, the rest
 // scalars; TestSize holds the sum to 1,024.
 type Model struct {
-	last, first int64   // end of the newest and of the first window, Unix ms
-	since       int64   // onset of the alarm that stands, Unix ms
-	s           float64 // scale of asinh; 0 = nothing but zeros so far
-	prevX       float64 // the value before, for the flatline test
-	lived       int64   // ms of windows learned; not seen × step, since the step may change
+	last  int64   // end of the newest window, Unix ms
+	s     float64 // scale of asinh; 0 = nothing but zeros so far
+	first uint32  // end of the first window, Unix s
+	since uint32  // onset of the alarm that stands, Unix s
+	prevX uint32  // hash of the value before, for the flatline test
+	lived uint32  // seconds of windows learned; not seen × step, since the step may change
 
 	ext    [6]extreme // residual up, down; far and sudden up, down; deviation in the unit; wandering level
 	wander float32    // score of the wandering level at its newest test
@@ -82,6 +83,7 @@ type Model struct {
 	visits  [12]uint8 // visits of each hour of day, four bits each, saturating
 	scale   [24]uint8 // residual scale of each hour, 1/32 octaves from 128
 
+	habits [3]habit   // what comes back at the same time of the day or the week
 	byHour [24]int16  // profile, unit
 	rings  [126]int16 // seasonally adjusted levels: 48 blocks, 48 × 2 h, 30 days; before warm-up ends the first values, four cells each
 	byWeek [168]int8  // hour of week less hour of day, in weekUnit
@@ -251,7 +253,33 @@ func (m *Model) wide() float64 {
 }
 
 // ageH is how many hours of windows have been learned.
-func (m *Model) ageH() float64 { return float64(m.lived) / hourMs }
+func (m *Model) ageH() float64 { return float64(m.lived) / 3600 }
+
+// live adds a window to the age.
+func (m *Model) live(stepMs int64) {
+	s := uint32(max((stepMs+500)/1000, 1))
+	if m.lived+s > m.lived {
+		m.lived += s
+	}
+}
+
+// seconds returns t, Unix ms, in whole seconds that fit.
+func seconds(t int64) uint32 { return uint32(min(max(t/1000, 0), math.MaxUint32)) }
+
+// onset is when the alarm that stands began, Unix ms.
+func (m *Model) onset() int64 { return int64(m.since) * 1000 }
+
+// begins notes that an alarm began at t, Unix ms, or with the first window.
+func (m *Model) begins(t int64) { m.since = max(seconds(t), m.first) }
+
+// likeness maps a value to a hash that tells it from the next one.
+func likeness(v float64) uint32 {
+	if v == 0 {
+		v = 0 // minus zero is zero
+	}
+	b := math.Float64bits(v)
+	return uint32((b ^ b>>32) * 0x9e3779b1)
+}
 
 func (b *Band) clip(p *Params) {
 	lo, hi := max(p.Min, -math.MaxFloat64), min(p.Max, math.MaxFloat64)
@@ -311,14 +339,14 @@ func (m *Model) Observe(p *Params, at Moment, v float64) Judgement {
 	if !finite(v) || (m.first != 0 && at.T <= m.last) {
 		j := Judgement{State: m.state, Seen: int64(m.seen), Borrowed: m.Borrowed(), Skipped: true, Seasonal: m.season(), Maturity: m.maturity(p), Band: m.Predict(p, at)}
 		if m.state.Alarm() {
-			j.Score, j.Test, j.Onset = 1, m.test, m.since
+			j.Score, j.Test, j.Onset = 1, m.test, m.onset()
 			j.Evidence = threshold(p)
 		}
 		return j
 	}
 	gap := m.first != 0 && at.T-m.last > p.StepMs*3/2
 	if m.first == 0 {
-		m.first = at.T
+		m.first = max(seconds(at.T), 1)
 	}
 	if uint32(p.StepMs) != m.step {
 		m.step = uint32(p.StepMs)
@@ -364,6 +392,7 @@ type lesson struct {
 	closed       bool    // a block closed with enough windows
 	bInUp, bInDn bool    // in a block tail
 	usual        bool    // what these hours of the day or the week bring
+	known        bool    // that, the regime before an adoption, or a habit
 	suspect      bool    // evidence is high: learn little
 	hit          bool    // Event: above the effect
 }
@@ -513,9 +542,9 @@ func (m *Model) warm(p *Params, at Moment, v float64, gap bool) Judgement {
 	m.warmAlarm(p, at, &l, &w, &j)
 	m.keep(int(m.seen), v)
 	m.seen++
-	m.lived += p.StepMs
+	m.live(p.StepMs)
 	m.last = at.T
-	m.prevX = v
+	m.prevX = likeness(v)
 	j.Seen = int64(m.seen)
 	if m.seen < warmUp {
 		return j

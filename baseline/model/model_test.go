@@ -223,7 +223,7 @@ func TestUnmarshalRefusesDamage(t *testing.T) {
 		"other format": append([]byte{99}, good[1:]...),
 	}
 	nan := append([]byte(nil), good...)
-	copy(nan[25:], []byte{0, 0, 0, 0, 0, 0, 0xf8, 0x7f}) // the scale
+	copy(nan[9:], []byte{0, 0, 0, 0, 0, 0, 0xf8, 0x7f}) // the scale
 	bad["NaN"] = nan
 	for name, data := range bad {
 		if err := r.m.UnmarshalBinary(data); err == nil {

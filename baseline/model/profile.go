@@ -111,8 +111,12 @@ func (m *Model) closeHour(p *Params, r float32) {
 	// What one hour may move the profile: robust once the profile has been seen twice.
 	lim := 4 * max(m.sigma, minSig) * octaves[m.scale[h]]
 	vis := m.visited(h)
+	least := float32(1. / 8)
+	if m.expects(h) {
+		lim, least = math.MaxFloat32, 1./3 // what comes back is not an outlier
+	}
 	was := float32(m.byHour[h]) * unit
-	m.byHour[h] = pack(toward(was, mean, vis, 1./8, lim, r))
+	m.byHour[h] = pack(toward(was, mean, vis, least, lim, r))
 	if r == 1 || vis == 0 {
 		m.visit(h)
 	}
@@ -133,7 +137,7 @@ func (m *Model) closeHour(p *Params, r float32) {
 	case r == 1, m.weekday[how/24] == 0 && m.ageH() < 8*dayH: // what an alarm was about is not taken for the week's habit, but a first weekend is
 		m.setCell(how, mean-day)
 	}
-	if h == 23 && m.weekday[how/24] < 250 && m.last-m.first > 86_000_000 {
+	if h == 23 && m.weekday[how/24] < 250 && m.last/1000-int64(m.first) > 86_000 {
 		m.weekday[how/24]++
 	}
 	// Residual scale of the hour, once the profile carries the shape. A third of the way, since one step is 1/32 octave.
@@ -217,17 +221,19 @@ func (m *Model) choose(p *Params) {
 		return
 	}
 	best := m.mode
-	h := m.ageH()
+	weekly := m.ageH() > 7*dayH && p.Season != Daily && m.err[2] < .95*m.err[1]
 	switch m.mode {
 	case 0:
-		if m.err[1] < .9*m.err[0] {
+		if weekly && m.ageH() > 10*dayH && m.err[2] < .75*m.err[0] { // at weekends no shape of a day beats none, so there may be no way over it
+			best = 2
+		} else if m.err[1] < .9*m.err[0] {
 			best = 1
 		}
 	case 1:
-		if m.err[1] > .98*m.err[0] {
-			best = 0
-		} else if h > 7*dayH && p.Season != Daily && m.err[2] < .95*m.err[1] {
+		if weekly {
 			best = 2
+		} else if m.err[1] > .98*m.err[0] {
+			best = 0
 		}
 	case 2:
 		if m.err[2] > 1.0*m.err[1] {
