@@ -570,7 +570,7 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 			m.relapse()
 			m.state, m.test = w.state, w.test
 			m.begins(w.onset)
-			m.rec, m.candH, m.cand, m.candD = 0, 0, 0, 0
+			m.rec, m.candH, m.cand, m.candD = 0, 0, float32(l.e), float32(q.sig)
 			return Opened
 		}
 	}
@@ -581,7 +581,7 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 			}
 			m.state, m.test = w.state, w.test
 			m.begins(w.onset)
-			m.rec, m.candH, m.cand, m.candD = 0, 0, 0, 0
+			m.rec, m.candH, m.cand, m.candD = 0, 0, float32(l.e), float32(q.sig)
 			return Opened
 		}
 		m.state = Normal
