@@ -86,6 +86,7 @@ type lastVerdict struct {
 	v     Verdict
 	since int64 // Unix ms since which the state has been what it is
 	top   []signal.Member
+	why   model.Why
 }
 
 // New returns an engine that has learned nothing. It fails when a pack or a track rule does not compile.
@@ -185,13 +186,13 @@ func (e *Engine) closed(w *signal.Window) {
 		if o.Signal.Rule.Params.Lends() && m.Asks() {
 			m.Borrow(p, at, e.prior(o.Signal, w.End))
 		}
-		j := m.Observe(p, at, o.Value)
-		v := Verdict{Signal: o.Signal, T: w.End, Value: o.Value, Judgement: j, Members: o.Members, Expected: o.Expected, Top: o.Top}
+		l := &e.last[o.Signal.Index]
+		j := m.Explain(p, at, o.Value, &l.why)
+		v := Verdict{Why: &l.why, Signal: o.Signal, T: w.End, Value: o.Value, Judgement: j, Members: o.Members, Expected: o.Expected, Top: o.Top}
 		if e.opts.Recorder != nil {
 			e.opts.Recorder.Add(o.Signal.Index, o.Signal.ID, Point{T: w.End, Value: o.Value, Lower: j.Band.Lower,
 				Expected: j.Band.Expected, Upper: j.Band.Upper, State: j.State, Score: j.Score})
 		}
-		l := &e.last[o.Signal.Index]
 		since := l.since
 		if l.v.Signal == nil || l.v.State != j.State {
 			since = w.End
@@ -202,7 +203,7 @@ func (e *Engine) closed(w *signal.Window) {
 		// The view outlives this call, and o.Top does not.
 		l.top = append(l.top[:0], o.Top...)
 		l.v, l.since = v, since
-		l.v.Top = nil
+		l.v.Top, l.v.Why = nil, nil
 		e.verdicts = append(e.verdicts, v)
 	}
 	windowsClosed.Inc()
@@ -247,7 +248,8 @@ func leastEffect(o *signal.Observation) float64 {
 // SignalView is one signal as it stood when the view was published. It is immutable.
 type SignalView struct {
 	Verdict
-	Since int64 // Unix ms since which the state has been what it is
+	Since int64     // Unix ms since which the state has been what it is
+	Why   model.Why // what the judgement rests on
 }
 
 // View is every signal at one moment, sorted by id. It is immutable and shared.
@@ -286,12 +288,12 @@ func (e *Engine) Publish() {
 			continue
 		}
 		l := &e.last[s.Index]
-		sv := SignalView{Verdict: l.v, Since: l.since}
+		sv := SignalView{Verdict: l.v, Since: l.since, Why: l.why}
 		if len(l.top) > 0 {
 			sv.Top = append([]signal.Member(nil), l.top...)
 		}
 		if e.nowMs-sv.T > absentAfterMs {
-			sv.Since, sv.State = sv.T, model.Absent
+			sv.Since, sv.State, sv.Why = sv.T, model.Absent, model.Why{}
 		}
 		v.Signals = append(v.Signals, sv)
 	}

@@ -258,14 +258,14 @@ func TestDamagedViewIsRefused(t *testing.T) {
 	e := engine(t, s)
 	play(e, generator(t), scenario.Epoch+hour/2)
 	good := e.AppendView(nil)
-	for _, bad := range [][]byte{nil, []byte("WLV1"), good[:len(good)-1], append(bytes.Clone(good), 0), []byte("WLV3" + string(good[4:])), []byte("WLV1" + string(good[4:]))} {
+	for _, bad := range [][]byte{nil, []byte("WLV1"), good[:len(good)-1], append(bytes.Clone(good), 0), []byte("WLV4" + string(good[4:])), []byte("WLV2" + string(good[4:]))} {
 		if err := engine(t, s).RestoreView(bad); err == nil {
 			t.Errorf("%d bytes were taken for a view", len(bad))
 		}
 	}
-	// A view without changes, as the first version wrote it: here they are two empty counts at the end.
-	if err := engine(t, s).RestoreView([]byte("WLV1" + string(good[4:len(good)-2]))); err != nil {
-		t.Errorf("a view of the first version: %v", err)
+	// A view without reasons, as the version before wrote it.
+	if err := engine(t, s).RestoreView(e.AppendViewBefore()); err != nil {
+		t.Errorf("a view of the version before: %v", err)
 	}
 }
 

@@ -14,16 +14,18 @@ import (
 
 // The last verdict of every signal as bytes, so that a restarted process shows at once what it knew:
 //
-//	"WLV2" | nowMs | count, (cluster, first window)… | count | records | changes told | count | changes
+//	"WLV3" | nowMs | count, (cluster, first window)… | count | records | changes told | count | changes
 //	record: id | T | since | value | band ×3 | state, transition, test, seasonal | score | evidence | onset | maturity |
-//	        slope | eta | seen | members | expected | count, (name, value)…
+//	        slope | eta | seen | members | expected | count, (name, value)… | why
+//
+//	why:    scores ×7 | p | excuse | hour | visits | clear ×2 | clear after
 //
 //	change: T | kind | cluster | object | from | to | count, (name, value)… | count, workload…
 //
-// The strings of changes are numbers: of one that was written before, or of the next, which follows. "WLV1" had no changes.
+// The strings of changes are numbers: of one that was written before, or of the next, which follows. "WLV2" had no why.
 //
 // integers are zig-zag varints, floats 8 bytes little-endian, strings a length and bytes.
-const viewMagic, viewMagic1 = "WLV2", "WLV1"
+const viewMagic, viewMagic2 = "WLV3", "WLV2"
 
 // ErrView is returned by RestoreView for bytes that AppendView cannot have written.
 var ErrView = errors.New("verdicts of the checkpoint are damaged")
@@ -31,6 +33,10 @@ var ErrView = errors.New("verdicts of the checkpoint are damaged")
 // AppendView appends the last verdict of every signal, for a checkpoint.
 func (e *Engine) AppendView(dst []byte) []byte {
 	c := viewCodec{b: append(dst, viewMagic...), write: true}
+	return e.appendView(&c)
+}
+
+func (e *Engine) appendView(c *viewCodec) []byte {
 	c.i64(&e.nowMs)
 	clusters := len(e.first)
 	c.num(&clusters)
@@ -60,11 +66,10 @@ func (e *Engine) AppendView(dst []byte) []byte {
 
 // RestoreView puts back what AppendView gave. Verdicts of signals that the engine does not know are left out.
 func (e *Engine) RestoreView(b []byte) error {
-	if len(b) < len(viewMagic) || string(b[:len(viewMagic)]) != viewMagic && string(b[:len(viewMagic)]) != viewMagic1 {
+	if len(b) < len(viewMagic) || string(b[:len(viewMagic)]) != viewMagic && string(b[:len(viewMagic)]) != viewMagic2 {
 		return ErrView
 	}
-	changes := string(b[:len(viewMagic)]) == viewMagic
-	c := viewCodec{b: b[len(viewMagic):]}
+	c := viewCodec{b: b[len(viewMagic):], before: string(b[:len(viewMagic)]) == viewMagic2}
 	byID := make(map[string]*signal.Signal, len(e.signals))
 	for _, s := range e.signals {
 		if s != nil {
@@ -97,10 +102,8 @@ func (e *Engine) RestoreView(b []byte) error {
 	}
 	var seq int64
 	var told []signal.Change
-	if changes {
-		c.i64(&seq)
-		c.changes(&told)
-	}
+	c.i64(&seq)
+	c.changes(&told)
 	if c.bad || len(c.b) > 0 {
 		return ErrView
 	}
@@ -113,9 +116,10 @@ func (e *Engine) RestoreView(b []byte) error {
 
 // viewCodec walks over the fields in one order for both directions.
 type viewCodec struct {
-	b     []byte
-	write bool
-	bad   bool
+	b      []byte
+	write  bool
+	bad    bool
+	before bool // WLV2
 
 	number map[string]int // of words, when writing
 	words  []string       // by number, when reading
@@ -206,6 +210,31 @@ func (c *viewCodec) verdict(l *lastVerdict) {
 		c.str(&l.top[i].Name)
 		c.f64(&l.top[i].Value)
 	}
+	if !c.before {
+		c.why(&l.why)
+	}
+}
+
+func (c *viewCodec) why(y *model.Why) {
+	for i := range y.Scores {
+		c.f32(&y.Scores[i])
+	}
+	c.f32(&y.P)
+	c.u8((*uint8)(&y.Excuse))
+	c.u8(&y.Hour)
+	c.u8(&y.Visits)
+	c.f64(&y.Clear.Lower)
+	c.f64(&y.Clear.Upper)
+	c.i64(&y.Clear.AfterMs)
+	if y.Excuse > model.Young || y.Hour >= 168 {
+		c.bad, c.b = true, nil
+	}
+}
+
+func (c *viewCodec) f32(v *float32) {
+	x := int64(math.Float32bits(*v))
+	c.i64(&x)
+	*v = math.Float32frombits(uint32(x))
 }
 
 // word writes a string that comes often.

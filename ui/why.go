@@ -13,14 +13,6 @@ import (
 	"github.com/wrackline/wrackline/baseline/model"
 )
 
-// threshold returns the evidence at which the score is 1, in nats.
-func threshold(p *model.Params) float64 {
-	if p.Threshold > 0 {
-		return p.Threshold
-	}
-	return model.Defaults().Threshold
-}
-
 // testWords says what each test looks for.
 var testWords = [...]string{
 	model.NoTest:      "no test has anything to say",
@@ -74,7 +66,7 @@ func verdictSentence(v *baseline.SignalView, now int64) string {
 		return "Still learning what is normal: it has " + alerting.Quantity(v.Maturity, "ratio") + " of what it wants to see" + borrowed(v.Borrowed) + ". Until then only gross, lasting deviations count."
 	}
 	if outside(v) {
-		return fmt.Sprintf("Outside its band just now (%s), but not long or far enough for an alarm: %s.", deviation(v.Value, v.Band, unit), scorePhrase(v.Score))
+		return fmt.Sprintf("Outside its band just now (%s), and no alarm: %s.", deviation(v.Value, v.Band, unit), excuseWord(v.Why.Excuse, v.Signal.Rule.Params.Persist, v.Score))
 	}
 	return "Within its band" + since + "."
 }
@@ -108,7 +100,28 @@ func why(v *baseline.SignalView, now int64) []fact {
 	if v.Test != model.NoTest {
 		add("Test", v.Test.String(), "looks for "+testWord(v.Test))
 	}
-	add("Evidence", alerting.Quantity(v.Evidence, "nats"), scorePhrase(v.Score)+"; score 1 is "+alerting.Quantity(threshold(p), "nats"))
+	note := scorePhrase(v.Score)
+	if need := p.Nats(v.Test); need > 0 {
+		note += "; score 1 is " + alerting.Quantity(need, "nats")
+		add("Evidence", alerting.Quantity(v.Evidence, "nats"), note)
+	} else {
+		add("Evidence", "score "+scoreText(v.Score), "alarm at 1")
+	}
+	if t := byTest(&v.Why, p); t != "" {
+		add("By test", t, "each test alone, against what it needs for an alarm")
+	}
+	if v.State != model.Absent && v.Seen > 0 {
+		add("How rare", chance(v.Why.P, p.Extremes), "by what this signal has shown so far")
+	}
+	if c := compared(v); c != "" {
+		add("Compared with", c, "civil time")
+	}
+	if e := v.Why.Excuse; e != model.NoExcuse {
+		add("No alarm", e.String(), excuseWord(e, p.Persist, v.Score))
+	}
+	if c, n := clears(v, unit); c != "" {
+		add("Ends", c, n)
+	}
 	if v.Onset > 0 && v.State != model.Absent {
 		out = append(out, fact{Name: "Began", At: v.Onset, Note: "when evidence was last zero"})
 	}
@@ -132,6 +145,113 @@ func why(v *baseline.SignalView, now int64) []fact {
 	add("Made of", plural(v.Members, "series", "series"), membersNote(v.Members, v.Expected))
 	add("Bad direction", directionWord(p.Bad), effectNote(p, unit))
 	return out
+}
+
+// excuseWord says why a value beyond its band raises no alarm.
+func excuseWord(e model.Excuse, persist int, score float64) string {
+	switch e {
+	case model.GoodSide:
+		return "this side is not the bad one"
+	case model.ByHabit:
+		return "it comes back at this time, and has been told often enough"
+	case model.ByHour:
+		return "these hours usually bring it, or did a week ago"
+	case model.ByRegime:
+		return "it stood there before its present level was adopted"
+	case model.TooSmall:
+		return "it is less than the smallest effect worth a message"
+	case model.TooBrief:
+		return fmt.Sprintf("it has not lasted for %d windows", persist)
+	case model.Young:
+		return "little has been seen yet, so only what is gross counts"
+	}
+	return "the evidence is not enough yet, " + scorePhrase(score)
+}
+
+// byTest lists what each test has.
+func byTest(y *model.Why, p *model.Params) string {
+	var out []string
+	for t, s := range y.Scores {
+		if s < .05 {
+			continue
+		}
+		text := model.Test(t).String() + " " + scoreText(float64(s))
+		if need := p.Nats(model.Test(t)); need > 0 {
+			text += " (" + alerting.Quantity(float64(s)*need, "") + " of " + alerting.Quantity(need, "nats") + ")"
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, ", ")
+}
+
+// chance writes a probability as people say it.
+func chance(p float32, extremes bool) string {
+	of := "windows"
+	if extremes {
+		of = "spans of six hours"
+	}
+	switch {
+	case p <= 0 || p >= .2:
+		return "usual"
+	case p < 1e-9:
+		return "less than one in a billion " + of
+	}
+	n := 1 / float64(p)
+	if n >= 100 { // two digits are all that is known
+		e := math.Pow(10, math.Floor(math.Log10(n))-1)
+		n = math.Round(n/e) * e
+	}
+	return "one in " + commas(math.Round(n)) + " " + of
+}
+
+var weekdays = [7]string{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"}
+
+// compared says with which hour a value was compared, and how often that was seen.
+func compared(v *baseline.SignalView) string {
+	h := int(v.Why.Hour)
+	var s string
+	switch v.Seasonal {
+	case model.Weekly:
+		s = fmt.Sprintf("%s %02d:00–%02d:00", weekdays[h/24%7], h%24, (h+1)%24)
+	case model.Daily:
+		s = fmt.Sprintf("%02d:00–%02d:00 of other days", h%24, (h+1)%24)
+	default:
+		return ""
+	}
+	switch n := v.Why.Visits; {
+	case v.Seasonal == model.Daily && n >= 15:
+		return s + ", seen 15 times or more"
+	case n == 1:
+		return s + ", seen once"
+	default:
+		return s + fmt.Sprintf(", seen %d times", n)
+	}
+}
+
+// clears says what would end the alarm that stands.
+func clears(v *baseline.SignalView, unit string) (value, note string) {
+	c := v.Why.Clear
+	if !v.State.Alarm() || v.State == model.Absent {
+		return "", ""
+	}
+	after := "at once"
+	if c.AfterMs > 0 {
+		after = "after " + alerting.Span(c.AfterMs)
+	}
+	lower, upper := !math.IsInf(c.Lower, -1), !math.IsInf(c.Upper, 1)
+	switch {
+	case math.IsNaN(c.Lower) && v.Test == model.FlatTest:
+		return after, "of a value that moves again"
+	case math.IsNaN(c.Lower):
+		return after, "without a trend"
+	case lower && upper:
+		return after, "between " + alerting.Quantity(c.Lower, unit) + " and " + alerting.Quantity(c.Upper, unit)
+	case lower:
+		return after, "at or above " + alerting.Quantity(c.Lower, unit)
+	case upper:
+		return after, "at or below " + alerting.Quantity(c.Upper, unit)
+	}
+	return "", ""
 }
 
 // borrowed says of a young signal whom its band leans on.

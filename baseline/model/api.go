@@ -184,7 +184,7 @@ type Judgement struct {
 	Transition  Transition
 	Test        Test    // which test spoke loudest, also below the alarm
 	Score       float64 // evidence ÷ threshold; 1 = alarm. While an alarm lasts it stays ≥ 1
-	Evidence    float64 // nats, of the loudest test
+	Evidence    float64 // nats, of the loudest test; 0 of one that does not count in nats, see Params.Nats
 	Onset       int64   // Unix ms at which the deviation began (evidence last zero); 0 when there is none
 	Maturity    float64 // 0–1: how much of what the model wants to see it has seen
 	SlopePerDay float64 // drift: change of the level, signal's unit a day; 0 when none

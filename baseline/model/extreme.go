@@ -13,19 +13,22 @@ type extreme struct {
 	top       float32 // largest value of the block under way; 0 = it did not move
 }
 
+// ExtremeMs is the span, ms, of which the probability in Why is with Params.Extremes.
+const ExtremeMs = 6 * hourMs
+
 // The blocks, and what is news. None of these is a property of a data set: see docs/accuracy.md for how they were chosen.
 const (
-	extBlockMs = 6 * hourMs // length of a block: four a day, so that a busy hour is in one of them every day
-	extLeast   = 20         // windows of a block, at least
-	extStart   = 16         // while little has been seen a block is this share of it
-	extFew     = 8          // blocks of a law that alone may raise an alarm without Persist
-	extMemory  = 28         // blocks that the law remembers: a week
-	extShare   = .7         // of the spread that is taken for the scale of the tail: the upper half holds past incidents too
-	extWide    = .12        // added to it: what is 1.1 times the usual maximum is never rare
-	extNews    = 3          // -ln of the probability per block of six hours at which a deviation is news
-	extClip    = 8          // a block teaches the spread by no more than this many spreads
-	extMoves   = .5         // sigmas below which a window says nothing about extremes
-	extHeld    = .95        // score of what lacks a condition
+	extBlockMs = ExtremeMs // length of a block: four a day, so that a busy hour is in one of them every day
+	extLeast   = 20        // windows of a block, at least
+	extStart   = 16        // while little has been seen a block is this share of it
+	extFew     = 8         // blocks of a law that alone may raise an alarm without Persist
+	extMemory  = 28        // blocks that the law remembers: a week
+	extShare   = .7        // of the spread that is taken for the scale of the tail: the upper half holds past incidents too
+	extWide    = .12       // added to it: what is 1.1 times the usual maximum is never rare
+	extNews    = 3         // -ln of the probability per block of six hours at which a deviation is news
+	extClip    = 8         // a block teaches the spread by no more than this many spreads
+	extMoves   = .5        // sigmas below which a window says nothing about extremes
+	extHeld    = .95       // score of what lacks a condition
 
 	wanderHours  = 6    // hours that say where the signal is
 	wanderDays   = 5    // days before it that say where it should be
@@ -101,6 +104,7 @@ func (m *Model) extremes(p *Params, at Moment, v float64, q *prediction, l *less
 	if bad[s] && d > 0 {
 		r := (m.ext[s].rare(z, m.extN[s]) + m.ext[2+s].rare(sharp, m.extN[2+s]) + 2*m.ext[4].rare(d, m.extN[4])) / 4
 		sc := r / (extNews + math.Log(extBlockMs/block)) // of short blocks there are more
+		l.rare = sc * extNews
 		eff := [2]float64{q.effUp, q.effDn}[s]
 		if d < eff {
 			sc = min(sc*d/eff, extHeld)
@@ -241,7 +245,7 @@ func (m *Model) still(p *Params, v float64, at Moment, l *lesson, w *voice) {
 		return
 	}
 	same := clamp(float64(m.same), 1/float64(m.seen), .999)
-	need := (flatSure + math.Log(30*dayH*hourMs/float64(p.StepMs))) / -math.Log(same)
+	need := stillNats(p) / -math.Log(same)
 	need = max(need, flatRow*float64(m.runMax)+2)
 	st := High
 	if l.e < 0 {
@@ -249,3 +253,6 @@ func (m *Model) still(p *Params, v float64, at Moment, l *lesson, w *voice) {
 	}
 	w.say(FlatTest, st, min(float64(m.run)/need, 2), at.T-int64(m.run)*p.StepMs)
 }
+
+// stillNats is how rare a row must be, in nats: flatSure beyond all windows of a month.
+func stillNats(p *Params) float64 { return flatSure + math.Log(30*dayH*hourMs/float64(p.StepMs)) }

@@ -23,17 +23,21 @@ const (
 	stayFromH     = 72.        // hours before what was harmless is known well enough for that
 )
 
-// voice is the loudest test of a window.
+// voice is the loudest test of a window, and the score of each where somebody asks.
 type voice struct {
 	score float64
 	test  Test
 	state State
 	onset int64
+	by    *[FlatTest + 1]float32
 }
 
 func (w *voice) say(t Test, s State, score float64, onset int64) {
+	if w.by != nil {
+		w.by[t] = max(w.by[t], float32(score))
+	}
 	if score > w.score {
-		*w = voice{score, t, s, onset}
+		w.score, w.test, w.state, w.onset = score, t, s, onset
 	}
 }
 
@@ -53,8 +57,8 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	// The regime before an adoption is no news, and neither is what its hours usually bring.
 	l.usual = m.usual(p, q, l)
 	known := l.usual || m.alt != 0 && math.Abs(l.e-float64(m.alt)) < 3*q.sig
-	habit := !known && !m.state.Alarm() && m.habitual(at, q, l)
-	known = known || habit
+	l.habit = !known && !m.state.Alarm() && m.habitual(at, q, l)
+	known = known || l.habit
 	l.known = known
 	bad := [2]bool{p.Bad != Down, p.Bad != Up}
 	beyond := [2]bool{l.z > q.hiZ && v > q.band.Upper, l.z < -q.lowZ && v < q.band.Lower}
@@ -120,7 +124,11 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		l.bInUp, l.bInDn = in[0], in[1]
 	}
 
-	var w voice
+	var w, slow voice
+	if l.why != nil {
+		*l.why = Why{P: 1}
+		w.by, slow.by = &l.why.Scores, &l.why.Scores
+	}
 	perDay := dayH / dt
 	for s := range 2 {
 		if !bad[s] || (p.Mode == Event && m.hit < .05) {
@@ -162,13 +170,15 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		w.say(CeilingTest, side(p), 1.01, at.T-int64(m.ceil-1)*p.StepMs)
 	}
 
-	l.suspect = w.score > .5 && !habit
-	var slow voice
+	l.suspect = w.score > .5 && !l.habit
 	m.wanders(p, at, q, mid, bad, &slow)
 
 	j := Judgement{Band: q.band, Seasonal: m.season(), Maturity: m.maturity(p)}
 	j.Transition = m.move(p, at, v, q, l, &w, &slow, dt)
-	m.report(p, &w, &slow, l, thr, &j)
+	m.report(p, &w, &slow, l, &j)
+	if l.why != nil {
+		m.explain(p, q, l, big, l.why)
+	}
 	return j
 }
 
@@ -225,7 +235,7 @@ func (m *Model) usual(p *Params, q *prediction, l *lesson) bool {
 }
 
 // report fills what the tests and the alarm say into j.
-func (m *Model) report(p *Params, w, slow *voice, l *lesson, thr float64, j *Judgement) {
+func (m *Model) report(p *Params, w, slow *voice, l *lesson, j *Judgement) {
 	j.Told = p.Extremes && m.state == Drifting && m.mute > wanderTold
 	if slow.score >= 1 && slow.score > w.score && !j.Told {
 		w = slow
@@ -245,7 +255,7 @@ func (m *Model) report(p *Params, w, slow *voice, l *lesson, thr float64, j *Jud
 			j.State = Learning
 		}
 	}
-	j.Evidence = j.Score * thr
+	j.Evidence = j.Score * p.Nats(j.Test)
 	if m.state == Drifting || (m.state.Alarm() && m.test == DriftTest) {
 		t := trend{hours: 24, start: l.level - float64(m.slope), end: l.level}
 		j.LimitEta, j.SlopePerDay = m.eta(p, &t)
@@ -529,7 +539,10 @@ func (m *Model) warmAlarm(p *Params, at Moment, l *lesson, w *voice, j *Judgemen
 	}
 	j.State, j.Test = m.state, m.test
 	if m.state.Alarm() {
-		j.Score, j.Evidence, j.Onset = 1, threshold(p), m.onset()
+		j.Score, j.Evidence, j.Onset = 1, p.Nats(m.test), m.onset()
+		if l.why != nil {
+			l.why.Clear = m.clears(p, &prediction{band: j.Band})
+		}
 	}
 }
 

@@ -332,15 +332,26 @@ func finite(v float64) bool { return v-v == 0 }
 // of time: one that is not newer than the newest is skipped, as is a value that is NaN or ±Inf. p is not retained, and may differ
 // from window to window.
 func (m *Model) Observe(p *Params, at Moment, v float64) Judgement {
+	return m.Explain(p, at, v, nil)
+}
+
+// Explain is Observe, and writes into why, when that is not nil, what the judgement rests on.
+func (m *Model) Explain(p *Params, at Moment, v float64, why *Why) Judgement {
 	if !p.sane() {
 		r := p.repaired()
 		p = &r
+	}
+	if why != nil {
+		*why = Why{}
 	}
 	if !finite(v) || (m.first != 0 && at.T <= m.last) {
 		j := Judgement{State: m.state, Seen: int64(m.seen), Borrowed: m.Borrowed(), Skipped: true, Seasonal: m.season(), Maturity: m.maturity(p), Band: m.Predict(p, at)}
 		if m.state.Alarm() {
 			j.Score, j.Test, j.Onset = 1, m.test, m.onset()
-			j.Evidence = threshold(p)
+			j.Evidence = p.Nats(m.test)
+			if why != nil {
+				why.Clear = m.clears(p, &prediction{band: j.Band})
+			}
 		}
 		return j
 	}
@@ -361,7 +372,7 @@ func (m *Model) Observe(p *Params, at Moment, v float64) Judgement {
 		m.flags &^= flagPrevUp | flagPrevDn | flagPrevBUp | flagPrevBDn | flagZero
 	}
 	if m.flags&flagWarm == 0 {
-		return m.warm(p, at, v, gap)
+		return m.warm(p, at, v, gap, why)
 	}
 	if m.s == 0 && v != 0 {
 		// The first value that is not zero sets the scale; near-linear, so that the next ones may be ten times larger.
@@ -369,7 +380,7 @@ func (m *Model) Observe(p *Params, at Moment, v float64) Judgement {
 	}
 	var q prediction
 	m.predict(p, at, &q)
-	var l lesson
+	l := lesson{why: why}
 	l.y = m.y(v)
 	l.e = l.y - q.yhat
 	l.z = clamp(l.e/q.sig, -1e6, 1e6)
@@ -395,6 +406,9 @@ type lesson struct {
 	known        bool    // that, the regime before an adoption, or a habit
 	suspect      bool    // evidence is high: learn little
 	hit          bool    // Event: above the effect
+	habit        bool    // what comes back at this time
+	why          *Why    // nil when nobody asks
+	rare         float64 // Extremes: -ln of the probability of such a deviation within six hours
 }
 
 // threshold returns the evidence in nats at which the score is 1.
@@ -528,14 +542,17 @@ func (m *Model) usualHits(p *Params) float32 {
 
 // warm takes one of the first windows: nothing is judged but a ceiling and, of a signal that is usually zero, an event; the values
 // are kept until the scale is known.
-func (m *Model) warm(p *Params, at Moment, v float64, gap bool) Judgement {
+func (m *Model) warm(p *Params, at Moment, v float64, gap bool, why *Why) Judgement {
 	j := Judgement{Band: m.warmBand(p, v), Seasonal: NoSeason, Maturity: m.maturity(p)}
 	if gap {
 		m.flags |= flagGap
 	}
 	m.ceiling(p, v)
 	var w voice
-	var l lesson
+	l := lesson{why: why}
+	if why != nil {
+		w.by = &why.Scores
+	}
 	if m.idle(p) {
 		m.event(p, v, at, &l, &w)
 	}

@@ -1,0 +1,6 @@
+package baseline
+
+// AppendViewBefore writes a view as the version before did.
+func (e *Engine) AppendViewBefore() []byte {
+	return e.appendView(&viewCodec{b: []byte(viewMagic2), write: true, before: true})
+}

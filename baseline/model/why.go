@@ -1,0 +1,150 @@
+package model
+
+// Why a judgement is what it is, as data: what each test has, what it wants, and what would end the alarm.
+
+import "math"
+
+// Excuse says why a window beyond its band is not evidence. The zero value is none.
+type Excuse uint8
+
+// The excuses. When several hold the first of them is given.
+const (
+	NoExcuse  Excuse = iota
+	GoodSide         // it moves to the side that is not bad
+	ByHabit          // it comes back at this time of the day or of the week, and has been told often enough
+	ByHour           // these hours usually bring it, or did a week ago
+	ByRegime         // the signal stood there before the level that it has now was adopted
+	TooSmall         // it is less than the smallest effect worth a message
+	TooBrief         // it has not lasted for as many windows as the rule asks
+	Young            // too little has been seen: only what is gross counts
+	excuseMax = Young
+)
+
+// String returns the excuse's word.
+func (e Excuse) String() string {
+	return [...]string{"", "good side", "habit", "usual hour", "known level", "small", "brief", "young"}[e%(excuseMax+1)]
+}
+
+// Why is what a judgement rests on. The zero value says that nothing was weighed.
+type Why struct {
+	Scores [FlatTest + 1]float32 // by test: how much of what would be an alarm it has, 1 = all. Params.Nats turns it into evidence
+	P      float32               // probability of a window as far out, by what the signal itself has shown: of one window, with Params.Extremes of the furthest one within six hours; 1 = usual
+	Excuse Excuse                // why a window beyond the band is no evidence
+	Hour   uint8                 // hour of the week that it was compared with, 0 = Monday 00:00–00:59, civil time
+	Visits uint8                 // how often that hour was seen: of the day, or of the week where the week's shape is in use; saturating
+	Clear  Clear                 // what would end the alarm that stands; zero when none does
+}
+
+// Clear says how an alarm would end: the value within Lower and Upper, for AfterMs. NaN bounds mean that the value alone does not say: a drift has
+// ended when no trend has been found for so long, and a standstill with the next value that differs.
+type Clear struct {
+	Lower, Upper float64
+	AfterMs      int64
+}
+
+// Nats returns the evidence at which a test's score is 1, in nats; 0 for a test that does not count in nats: a ceiling and an event
+// count windows, a trend has several conditions.
+func (p *Params) Nats(t Test) float64 {
+	switch t {
+	case PointTest:
+		if p.Extremes {
+			return extNews
+		}
+		return threshold(p)
+	case ShiftTest:
+		return threshold(p)
+	case DriftTest:
+		if p.Extremes {
+			return wanderNews
+		}
+	case FlatTest:
+		if p.Extremes {
+			return stillNats(p)
+		}
+		return threshold(p)
+	}
+	return 0
+}
+
+// explain fills in what the tests did not.
+func (m *Model) explain(p *Params, q *prediction, l *lesson, big [2]bool, y *Why) {
+	switch {
+	case p.Extremes:
+		if l.rare > 0 {
+			y.P = float32(math.Exp(-l.rare))
+		}
+	case l.inUp && l.w > 0:
+		y.P = float32(alphaFast * m.tails[0].beyond(l.w))
+	case l.inDn && l.w < 0:
+		y.P = float32(alphaFast * m.tails[1].beyond(-l.w))
+	}
+	y.Hour = uint8(q.how)
+	if m.mode == 2 {
+		y.Visits = m.weekday[q.how/24]
+	} else {
+		y.Visits = uint8(m.visited(q.hi))
+	}
+	if !m.state.Alarm() && (l.out != 0 || math.Abs(l.z) >= usualZ) {
+		y.Excuse = m.excuse(p, l, big)
+	}
+	if m.state.Alarm() {
+		y.Clear = m.clears(p, q)
+	}
+}
+
+func (m *Model) excuse(p *Params, l *lesson, big [2]bool) Excuse {
+	s := 0
+	if l.e < 0 {
+		s = 1
+	}
+	switch {
+	case p.Bad == Up && s == 1, p.Bad == Down && s == 0:
+		return GoodSide
+	case l.habit:
+		return ByHabit
+	case l.usual:
+		return ByHour
+	case l.known:
+		return ByRegime
+	case !big[s] && m.ageH() < learnH:
+		return Young
+	case !big[s]:
+		return TooSmall
+	case int(m.streak[s]) < p.Persist:
+		return TooBrief
+	}
+	return NoExcuse
+}
+
+// clears returns what would end the alarm that stands.
+func (m *Model) clears(p *Params, q *prediction) Clear {
+	c := Clear{math.Inf(-1), math.Inf(1), int64(max(m.recoverH(p)-float64(m.rec), 0) * hourMs)}
+	switch m.test {
+	case CeilingTest:
+		if p.Bad == Down {
+			c.Lower = p.Ceiling
+		} else {
+			c.Upper = p.Ceiling
+		}
+	case EventTest:
+		if p.Bad != Up {
+			c.Lower = -p.EffectAbs
+		}
+		if p.Bad != Down {
+			c.Upper = p.EffectAbs
+		}
+	case FlatTest:
+		c.Lower, c.Upper = math.NaN(), math.NaN()
+	case DriftTest:
+		c.Lower, c.Upper = math.NaN(), math.NaN()
+		c.AfterMs += int64(max(m.spanH-m.driftH, 0) * hourMs)
+	default:
+		if m.state != Low {
+			c.Upper = q.band.Upper
+		}
+		if m.state != High {
+			c.Lower = q.band.Lower
+		}
+	}
+	return c
+}
