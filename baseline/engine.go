@@ -43,6 +43,8 @@ type Options struct {
 	Location *time.Location // civil time of the daily and weekly shapes; nil = UTC
 	Recorder Recorder       // keeps chart history; nil = none is kept
 	Sink     Sink           // takes verdicts; nil = nobody does
+	// FalseAlarmsPerWeek is how many alarms chance may raise, of all signals together; 0 = any number, which is the stock judgement.
+	FalseAlarmsPerWeek float64
 }
 
 // Point is one judged window as charts need it, in the signal's unit.
@@ -68,6 +70,9 @@ type Engine struct {
 	pos     uint64            // journal position of the last applied request
 	nowMs   int64             // receive stamp of the last applied request
 
+	budgets [budgetKinds]model.Budget
+	kinds   [budgetKinds]int // signals that draw on each
+
 	changes   []signal.Change // the newest are kept, see remember; what is in it never changes
 	changeSeq int64           // changes ever told
 
@@ -87,6 +92,7 @@ type lastVerdict struct {
 	since int64 // Unix ms since which the state has been what it is
 	top   []signal.Member
 	why   model.Why
+	near  model.Stretch
 }
 
 // New returns an engine that has learned nothing. It fails when a pack or a track rule does not compile.
@@ -145,6 +151,10 @@ func (e *Engine) model(s *signal.Signal) *model.Model {
 	}
 	m := &e.models[i/chunkLen][i%chunkLen]
 	if e.signals[i] != s {
+		if was := e.signals[i]; was != nil {
+			e.counted(was, -1)
+		}
+		e.counted(s, 1)
 		e.signals[i] = s
 		e.last[i] = lastVerdict{}
 		*m = model.Model{}
@@ -172,6 +182,7 @@ func (e *Engine) closed(w *signal.Window) {
 	}
 	late := w.ClosedMs-w.End > oldAfterMs
 	old := late || w.End-first < youngMs
+	e.passed(w.End)
 	e.remember(w.Changes)
 	e.verdicts = e.verdicts[:0]
 	for i := range w.Observations {
@@ -186,8 +197,12 @@ func (e *Engine) closed(w *signal.Window) {
 		if o.Signal.Rule.Params.Lends() && m.Asks() {
 			m.Borrow(p, at, e.prior(o.Signal, w.End))
 		}
+		p = e.strict(o.Signal.Rule, p)
 		l := &e.last[o.Signal.Index]
 		j := m.Explain(p, at, o.Value, &l.why)
+		if k := budgetKind(o.Signal.Rule); k >= 0 {
+			e.budgets[k].See(&l.near, &j)
+		}
 		v := Verdict{Why: &l.why, Signal: o.Signal, T: w.End, Value: o.Value, Judgement: j, Members: o.Members, Expected: o.Expected, Top: o.Top}
 		if e.opts.Recorder != nil {
 			e.opts.Recorder.Add(o.Signal.Index, o.Signal.ID, Point{T: w.End, Value: o.Value, Lower: j.Band.Lower,
@@ -257,6 +272,7 @@ type View struct {
 	AtMs    int64 // receive clock of the last request folded in, Unix milliseconds
 	Signals []SignalView
 	Changes []signal.Change // the newest ChangesMax, in the order in which they were learned of
+	Budget  []BudgetView    // of the kinds of signals that there are
 }
 
 // Signal returns the view of one signal by its id.
@@ -282,7 +298,7 @@ func (e *Engine) Stats() signal.Stats {
 // lock to make senders that have closed no window yet visible too.
 func (e *Engine) Publish() {
 	e.sinceView = 0
-	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.signals)), Changes: e.changes[:len(e.changes):len(e.changes)]}
+	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.signals)), Changes: e.changes[:len(e.changes):len(e.changes)], Budget: e.budgetViews()}
 	for s := range e.stream.InOrder {
 		if int(s.Index) >= len(e.last) || e.last[s.Index].v.Signal != s {
 			continue
@@ -345,7 +361,8 @@ func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit
 		}
 		modelsOrphaned.Add(res.Dropped)
 		e.opts, e.stream = next.opts, next.stream
-		e.models, e.signals, e.last, e.kin = next.models, next.signals, next.last, next.kin
+		e.models, e.signals, e.last, e.kin, e.kinds = next.models, next.signals, next.last, next.kin, next.kinds
+		e.share()
 		e.Publish()
 		return res
 	}, nil

@@ -14,15 +14,15 @@ import (
 
 // The last verdict of every signal as bytes, so that a restarted process shows at once what it knew:
 //
-//	"WLV3" | nowMs | count, (cluster, first window)… | count | records | changes told | count | changes
+//	"WLV3" | nowMs | count, (cluster, first window)… | count | records | changes told | count | changes | (near, height, hours, extra, last) ×2
 //	record: id | T | since | value | band ×3 | state, transition, test, seasonal | score | evidence | onset | maturity |
-//	        slope | eta | seen | members | expected | count, (name, value)… | why
+//	        slope | eta | seen | members | expected | count, (name, value)… | why | near miss
 //
 //	why:    scores ×7 | p | excuse | hour | visits | clear ×2 | clear after
 //
 //	change: T | kind | cluster | object | from | to | count, (name, value)… | count, workload…
 //
-// The strings of changes are numbers: of one that was written before, or of the next, which follows. "WLV2" had no why.
+// The strings of changes are numbers: of one that was written before, or of the next, which follows. "WLV2" had no why, near misses and budgets.
 //
 // integers are zig-zag varints, floats 8 bytes little-endian, strings a length and bytes.
 const viewMagic, viewMagic2 = "WLV3", "WLV2"
@@ -61,6 +61,9 @@ func (e *Engine) appendView(c *viewCodec) []byte {
 	}
 	c.i64(&e.changeSeq)
 	c.changes(&e.changes)
+	if !c.before {
+		c.budgets(&e.budgets)
+	}
 	return c.b
 }
 
@@ -104,10 +107,15 @@ func (e *Engine) RestoreView(b []byte) error {
 	var told []signal.Change
 	c.i64(&seq)
 	c.changes(&told)
+	budgets := e.budgets
+	if !c.before {
+		c.budgets(&budgets)
+	}
 	if c.bad || len(c.b) > 0 {
 		return ErrView
 	}
 	e.changes, e.changeSeq = told, seq
+	e.budgets = budgets
 	e.first = first
 	e.nowMs = max(e.nowMs, now)
 	e.Publish()
@@ -212,6 +220,7 @@ func (c *viewCodec) verdict(l *lastVerdict) {
 	}
 	if !c.before {
 		c.why(&l.why)
+		c.f32((*float32)(&l.near))
 	}
 }
 
@@ -228,6 +237,20 @@ func (c *viewCodec) why(y *model.Why) {
 	c.i64(&y.Clear.AfterMs)
 	if y.Excuse > model.Young || y.Hour >= 168 {
 		c.bad, c.b = true, nil
+	}
+}
+
+// budgets writes what is known for the budget. What is asked is the configuration's.
+func (c *viewCodec) budgets(list *[budgetKinds]model.Budget) {
+	for k := range list {
+		b := &list[k]
+		for _, v := range []*float64{&b.Near, &b.Height, &b.Hours, &b.Extra} {
+			c.f64(v)
+			if !(*v >= 0 && *v < 1e12) {
+				c.bad, c.b = true, nil
+			}
+		}
+		c.i64(&b.LastMs)
 	}
 }
 

@@ -567,7 +567,15 @@ func (s *server) apiStatus(c *gin.Context) {
 		},
 		"noise": func() any {
 			n := noiseOf(&st, s.now(&st))
-			return object{"notifications_per_day": st.NotificationsPerDay, "pages_per_day": st.PagesPerDay, "realised_per_day": num(n.Rate), "observed_days": num(n.Observed), "days": list(len(st.Days), func(i int) object {
+			budget := s.view().Budget
+			return object{"budget": list(len(budget), func(i int) object {
+				b := &budget[i]
+				x := object{"kind": b.Kind, "signals": b.Signals, "allowed_false_alarms_per_week": num(b.Asked), "strictness": num(b.Strict)}
+				if b.Known {
+					x["expected_false_alarms_per_week"] = num(b.Expected)
+				}
+				return x
+			}), "notifications_per_day": st.NotificationsPerDay, "pages_per_day": st.PagesPerDay, "realised_per_day": num(n.Rate), "observed_days": num(n.Observed), "days": list(len(st.Days), func(i int) object {
 				x := &st.Days[i]
 				return object{"day": x.Day, "sent": x.Sent, "pages": x.Pages, "resolved": x.Resolved, "withheld": x.Withheld}
 			})}

@@ -124,6 +124,7 @@ type overviewBody struct {
 	Clusters []Cluster
 	Learning learning
 	Noise    noise
+	Chance   []string // how false alarms stand against their budget
 	Packs    []packUse
 	Dormant  int
 	Now      int64
@@ -310,10 +311,39 @@ func noiseOf(st *Status, now int64) noise {
 	return n
 }
 
+// chanceLines says how many false alarms chance gives, against how many are allowed.
+func chanceLines(list []baseline.BudgetView) []string {
+	var out []string
+	for i := range list {
+		b := &list[i]
+		kind := map[string]string{"packs": "Rules of packs", "tracked": "Tracked metrics"}[b.Kind]
+		s := kind + ": false alarms by chance "
+		switch {
+		case !b.Known:
+			s += "are not known yet; that takes two days"
+		case b.Expected < .01:
+			s += "less than one in two years"
+		default:
+			s += alerting.Quantity(b.Expected, "") + " a week"
+		}
+		if b.Asked > 0 {
+			s += ", allowed " + alerting.Quantity(b.Asked, "")
+			if !b.Known || b.Expected < .01 {
+				s += " a week"
+			}
+		}
+		if b.Strict > 1.005 {
+			s += fmt.Sprintf("; each asks for %.2f times the usual evidence", b.Strict)
+		}
+		out = append(out, s+".")
+	}
+	return out
+}
+
 func (s *server) overview(c *gin.Context) {
 	f, st := s.frame("Overview", "overview")
 	v, snap := s.view(), s.snapshot()
-	b := &overviewBody{Signals: len(v.Signals), Clusters: st.Clusters, Learning: learningOf(v), Noise: noiseOf(&st, f.Now), Packs: packsOf(&st), Now: f.Now}
+	b := &overviewBody{Signals: len(v.Signals), Clusters: st.Clusters, Learning: learningOf(v), Noise: noiseOf(&st, f.Now), Chance: chanceLines(v.Budget), Packs: packsOf(&st), Now: f.Now}
 	for _, p := range b.Packs {
 		b.Dormant += len(p.DormantRules) + p.DormantHidden
 	}
@@ -958,6 +988,7 @@ type receiversBody struct {
 	Demo        *Demo
 	Inbox       []InboxMessage
 	Budget      noise
+	Chance      []string // how false alarms stand against their budget
 	Now         int64
 	Announced   []*alerting.Incident
 	NoReceivers bool
@@ -965,7 +996,7 @@ type receiversBody struct {
 
 func (s *server) receivers(c *gin.Context) {
 	f, st := s.frame("Receivers", "receivers")
-	b := &receiversBody{Receivers: st.Receivers, Dead: st.DeadLetters[:min(len(st.DeadLetters), pageLen)], Demo: st.Demo, Budget: noiseOf(&st, f.Now), Now: f.Now, NoReceivers: len(st.Receivers) == 0}
+	b := &receiversBody{Receivers: st.Receivers, Dead: st.DeadLetters[:min(len(st.DeadLetters), pageLen)], Demo: st.Demo, Budget: noiseOf(&st, f.Now), Chance: chanceLines(s.view().Budget), Now: f.Now, NoReceivers: len(st.Receivers) == 0}
 	if st.Demo != nil {
 		b.Receivers = slices.Clone(b.Receivers)
 		for i := range b.Receivers {

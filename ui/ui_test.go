@@ -55,7 +55,7 @@ func TestPagesSayWhatATiredEngineerNeeds(t *testing.T) {
 	h := New(newFake(), Options{Version: "v9.9.9"})
 	for path, wants := range map[string][]string{
 		"/": {"2 open incidents, 1 urgent", "6 signals of 41 outside", "1 signal</a> fell silent", "34.2 % of DNS answers fail", "31.1 %", "against 0–0.203 %", "Moved first", "dns.latency_p99", "34 min ago", "worker-3 fills by 3.1 % a day and is full in 9 d",
-			"0.9 a day", "budget 3 a day", "2 kept back", "DNS and service networking", "2 questions cannot be asked yet", "coredns_cache_hits_total, coredns_cache_requests_total", "48,213", "14 s ago", "catalog uses 97 %", "conntrack table of worker-2 fills", "in 9 min", "next fault:"},
+			"0.9 a day", "at most 3 a day", "2 kept back", "DNS and service networking", "2 questions cannot be asked yet", "coredns_cache_hits_total, coredns_cache_requests_total", "48,213", "14 s ago", "catalog uses 97 %", "conntrack table of worker-2 fills", "in 9 min", "next fault:"},
 		"/signals": {"dns.servfail_ratio", "11.7–22.1 ms", "abnormal <b>6</b>", "silent <b>1</b>", "high <b>5</b>", "drifting", "no data", "747 MiB", "3712 /s", "any namespace", "1–41 of 41"},
 		servfailPath: {"Are cluster DNS lookups failing?", "Above its band for 30 min", "31.1 %", "30.9 points above the band", "57.6 nats", "score 3.20 (alarm at 1); score 1 is 18 nats", "point", "93 %", "21,600 windows", "15 d of data", "by hour of the day",
 			"names do not resolve", "The upstream resolver does not answer", "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50", "coredns-5d78c9869d-x7k2p", "Incidents with this signal", "Beside it", "net.conntrack_fill", "ceiling 25 %", "this page as JSON", "The chart as a table", "3 changes in this range", "Changes: 2026-03-02 "},
@@ -574,6 +574,30 @@ func TestAValueOutsideThatIsNoAlarmIsNotCalledWithin(t *testing.T) {
 	}
 	if !strings.Contains(body(t, h, "/signals?q=api.latency", http.StatusOK), "outside") {
 		t.Error("the list does not show that the value is outside")
+	}
+}
+
+// TestTheBudgetIsSaid: how many false alarms chance gives, against how many are allowed.
+func TestTheBudgetIsSaid(t *testing.T) {
+	f := newFake()
+	f.view.Budget = []baseline.BudgetView{{Kind: "packs", Signals: 300, Asked: .5, Expected: .001, Known: true, Strict: 1},
+		{Kind: "tracked", Signals: 12, Asked: .5, Expected: .5, Known: true, Strict: 1.24}}
+	h := New(f, Options{})
+	for _, page := range []string{"/", "/receivers"} {
+		got := body(t, h, page, http.StatusOK)
+		for _, want := range []string{"Rules of packs: false alarms by chance less than one in two years, allowed 0.5 a week.",
+			"Tracked metrics: false alarms by chance 0.5 a week, allowed 0.5; each asks for 1.24 times the usual evidence."} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s does not say %q", page, want)
+			}
+		}
+	}
+	f.view.Budget = []baseline.BudgetView{{Kind: "packs", Signals: 3, Asked: 1}}
+	if got := body(t, h, "/", http.StatusOK); !strings.Contains(got, "Rules of packs: false alarms by chance are not known yet; that takes two days, allowed 1 a week.") {
+		t.Error("a young budget claims to know")
+	}
+	if got := body(t, h, "/api/v1/status/noise", http.StatusOK); !strings.Contains(got, `"budget":[{"allowed_false_alarms_per_week":1,"kind":"packs","signals":3,"strictness":0}]`) {
+		t.Errorf("the answer: %s", got)
 	}
 }
 

@@ -27,6 +27,9 @@ type Options struct {
 	Location *time.Location
 	// RowsMax bounds how many rows of a series are read; 0 = 5,000,000.
 	RowsMax int
+	// Budget is how many false alarms a week the series of a set may raise together, as the signals of one installation: they are then replayed side by
+	// side in order of time, one set on one core. 0 = any number, the stock judgement.
+	Budget float64
 	// Parallel is how many series are replayed at once; 0 = 1.
 	Parallel int
 	// Progress, when set, is called after each series with how many are done. Calls do not overlap.
@@ -192,29 +195,49 @@ type Result struct {
 // Replay judges the rows of the series of that name in order, each before it is learned, and calls fn for every one. It ends with fn's first error. Rows that
 // repeat a time are handed over as skipped.
 func Replay(name string, rows []Row, o Options, fn func(*Result) error) error {
-	step := Step(rows)
-	p := StockParams(step)
-	if o.Direction != nil {
-		p.Bad = o.Direction(name)
-	}
-	if o.Params != nil {
-		p = *o.Params
-		if p.StepMs <= 0 {
-			p.StepMs = step * 1000
-		}
-	}
-	var m model.Model
-	m.Init(&p)
-	c := clock{loc: o.Location}
-	var r Result
-	for _, row := range rows {
-		r.Row = row
-		r.Judgement = m.Observe(&p, c.moment(row.T), row.V)
-		if err := fn(&r); err != nil {
+	r := newReplayer(name, rows, o)
+	for r.next() {
+		if err := fn(&r.result); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// replayer judges a series row by row.
+type replayer struct {
+	rows   []Row
+	params model.Params
+	model  model.Model
+	clock  clock
+	result Result // of the newest row
+}
+
+func newReplayer(name string, rows []Row, o Options) *replayer {
+	step := Step(rows)
+	r := &replayer{rows: rows, params: StockParams(step), clock: clock{loc: o.Location}}
+	if o.Direction != nil {
+		r.params.Bad = o.Direction(name)
+	}
+	if o.Params != nil {
+		r.params = *o.Params
+		if r.params.StepMs <= 0 {
+			r.params.StepMs = step * 1000
+		}
+	}
+	r.model.Init(&r.params)
+	return r
+}
+
+// next judges the next row; false means that there is none.
+func (r *replayer) next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	r.result.Row = r.rows[0]
+	r.rows = r.rows[1:]
+	r.result.Judgement = r.model.Observe(&r.params, r.clock.moment(r.result.T), r.result.V)
+	return true
 }
 
 // clock turns Unix seconds into moments of civil time.

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/wrackline/wrackline/baseline/model"
 )
 
 // SeriesReport is what one series gave.
@@ -48,6 +50,7 @@ type SetReport struct {
 	Caught    int            // … inside which a member's alert began
 	Chance    float64        // share of equally long windows of normal time of the same members that hold an alert's begin
 	Entities  EntityReport   // of the series that meta.json gives an entity
+	Budget    BudgetReport   // with Options.Budget
 }
 
 // EntityReport is what the entities of a set gave: an alert of an entity is entityFew members whose alerts begin within a quarter of an hour, an event
@@ -221,6 +224,20 @@ func ScoreDir(dir string, o Options) (SetReport, error) {
 		return rep, fmt.Errorf("%s: no .csv or .csv.gz files", dir)
 	}
 	rep.Series = make([]SeriesReport, len(files))
+	score := rep.scoreAlone
+	if o.Budget > 0 {
+		score = rep.scoreTogether
+	}
+	if err := score(dir, files, mt, o); err != nil {
+		return rep, err
+	}
+	rep.scoreIncidents(incidents)
+	rep.scoreEntities(incidents, mt)
+	return rep, nil
+}
+
+// scoreAlone scores each file by itself, several at a time.
+func (s *SetReport) scoreAlone(dir string, files []string, mt meta, o Options) error {
 	errs := make([]error, len(files))
 	var wg sync.WaitGroup
 	var mu sync.Mutex // guards done and serialises Progress
@@ -229,8 +246,11 @@ func ScoreDir(dir string, o Options) (SetReport, error) {
 	for range max(1, o.Parallel) {
 		wg.Go(func() {
 			for i := range next {
-				name := strings.TrimSuffix(strings.TrimSuffix(files[i], ".gz"), ".csv")
-				rep.Series[i], errs[i] = scoreFile(filepath.Join(dir, files[i]), name, mt, o)
+				rows, err := readFile(dir, files[i], o)
+				if err == nil {
+					s.Series[i] = scoreFile(files[i], rows, mt, o)
+				}
+				errs[i] = err
 				mu.Lock()
 				done++
 				if o.Progress != nil {
@@ -247,70 +267,188 @@ func ScoreDir(dir string, o Options) (SetReport, error) {
 	wg.Wait()
 	for i, err := range errs {
 		if err != nil {
-			return rep, fmt.Errorf("%s: %w", files[i], err)
+			return fmt.Errorf("%s: %w", files[i], err)
 		}
 	}
-	rep.scoreIncidents(incidents)
-	rep.scoreEntities(incidents, mt)
-	return rep, nil
+	return nil
 }
 
-func scoreFile(path, name string, mt meta, o Options) (SeriesReport, error) {
-	f, err := os.Open(path)
+// scoreTogether plays all files side by side, in order of time, as the signals of one installation with a budget.
+func (s *SetReport) scoreTogether(dir string, files []string, mt meta, o Options) error {
+	b := model.Budget{Asked: o.Budget}
+	scorers := make([]*scorer, len(files))
+	near := make([]model.Stretch, len(files))
+	var times []int64
+	for i, file := range files {
+		rows, err := readFile(dir, file, o)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		name := seriesName(file)
+		scorers[i] = newScorer(name, rows, mt.Series[name].EvalStart, mt.Info.Hold, o)
+		for _, r := range rows {
+			times = append(times, r.T)
+		}
+		if o.Progress != nil {
+			o.Progress(i, len(files))
+		}
+	}
+	slices.Sort(times)
+	times = slices.Compact(times)
+	strict, hours := 0., 0.
+	from := int64(math.MaxInt64)
+	for _, t := range times {
+		live := false
+		for i, x := range scorers {
+			for len(x.replay.rows) > 0 && x.replay.rows[0].T <= t {
+				x.replay.params.Strict = b.Strict()
+				x.row()
+				b.See(&near[i], &x.replay.result.Judgement)
+				live = live || t >= x.rep.from
+			}
+		}
+		before := b.Hours
+		b.Pass(t * 1000)
+		if live {
+			from = min(from, t)
+			if h := b.Hours - before; h > 0 {
+				strict += h * b.Strict()
+				hours += h
+			}
+		}
+	}
+	falses := 0
+	for i, x := range scorers {
+		s.Series[i] = x.report()
+		falses += s.Series[i].False
+	}
+	s.Budget = BudgetReport{Asked: o.Budget, Strict: b.Strict(), MeanStrict: strict / hours, Weeks: float64(times[len(times)-1]-from) / (7 * 86400)}
+	s.Budget.Realised = float64(falses) / s.Budget.Weeks
+	s.Budget.Expected, _ = b.Expected()
+	return nil
+}
+
+// BudgetReport is how a set stood with a budget of false alarms, as the signals of one installation. Zero when none was asked.
+type BudgetReport struct {
+	Asked      float64 // false alarms a week
+	Realised   float64 // false alerts a week, by the labels
+	Expected   float64 // … that the near misses of the end foretell
+	Weeks      float64 // scored time
+	Strict     float64 // × the stock evidence that an alarm needed in the end
+	MeanStrict float64 // … on average
+}
+
+// BudgetTable renders the budgets of sets; empty when none was asked.
+func BudgetTable(sets []SetReport) string {
+	var b strings.Builder
+	for i := range sets {
+		r := &sets[i].Budget
+		if r.Asked == 0 {
+			continue
+		}
+		if b.Len() == 0 {
+			fmt.Fprintf(&b, "\n%-12s %6s %6s %12s %13s %13s %17s\n", "budget", "series", "weeks", "asked a week", "false a week", "foretold then", "strictness (mean)")
+		}
+		fmt.Fprintf(&b, "%-12s %6d %6.1f %12.3g %13.2f %13.2f %10.2f (%.2f)\n", sets[i].Name, len(sets[i].Series), r.Weeks, r.Asked, r.Realised, r.Expected, r.Strict, r.MeanStrict)
+	}
+	return b.String()
+}
+
+func seriesName(file string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(file, ".gz"), ".csv")
+}
+
+func readFile(dir, file string, o Options) ([]Row, error) {
+	f, err := os.Open(filepath.Join(dir, file))
 	if err != nil {
-		return SeriesReport{}, err
+		return nil, err
 	}
 	defer f.Close()
-	rows, err := ReadCSV(f, o.RowsMax)
-	if err != nil {
-		return SeriesReport{}, err
-	}
+	return ReadCSV(f, o.RowsMax)
+}
+
+func scoreFile(file string, rows []Row, mt meta, o Options) SeriesReport {
+	name := seriesName(file)
 	return Score(name, rows, mt.Series[name].EvalStart, mt.Info.Hold, o)
 }
 
 // Score replays rows and scores the alarms against their labels. Rows before evalStart (Unix seconds) are history. hold is the
 // distance in seconds below which alerts, or labels, are one; 0 = the larger of 15 minutes and 3 steps.
-func Score(name string, rows []Row, evalStart, hold int64, o Options) (SeriesReport, error) {
-	rep := SeriesReport{Name: name}
+func Score(name string, rows []Row, evalStart, hold int64, o Options) SeriesReport {
 	if len(rows) == 0 {
-		return rep, nil
+		return SeriesReport{Name: name}
+	}
+	s := newScorer(name, rows, evalStart, hold, o)
+	for s.row() {
+	}
+	return s.report()
+}
+
+// scorer judges a series and counts as it goes.
+type scorer struct {
+	rep    SeriesReport
+	replay *replayer
+	count  *count
+	others []SeriesReport
+	counts []*count
+	rank   ranking
+	from   int64
+	wide   int // rows by which labels are widened at most
+}
+
+func newScorer(name string, rows []Row, evalStart, hold int64, o Options) *scorer {
+	s := &scorer{rep: SeriesReport{Name: name}, replay: newReplayer(name, rows, o), from: evalStart}
+	if len(rows) == 0 {
+		return s
 	}
 	step := Step(rows)
 	if hold <= 0 {
 		hold = max(900, 3*step)
 	}
-	rep.from = max(evalStart, rows[0].T)
-	rep.to = rows[len(rows)-1].T
-	rep.Days = float64(max(0, rep.to-rep.from)) / 86400
+	s.wide = int(2 * hold / step)
+	s.rep.from = max(evalStart, rows[0].T)
+	s.rep.to = rows[len(rows)-1].T
+	s.rep.Days = float64(max(0, s.rep.to-s.rep.from)) / 86400
+	s.count = newCount(&s.rep, rows, evalStart, hold, step)
+	s.others = make([]SeriesReport, len(Thresholds))
+	s.counts = make([]*count, len(Thresholds))
+	for i := range s.counts {
+		s.counts[i] = newCount(&s.others[i], rows, evalStart, hold, step)
+	}
+	return s
+}
 
-	c := newCount(&rep, rows, evalStart, hold, step)
-	others := make([]SeriesReport, len(Thresholds))
-	counts := make([]*count, len(Thresholds))
-	for i := range counts {
-		counts[i] = newCount(&others[i], rows, evalStart, hold, step)
+// row judges the next row; false means that there is none.
+func (s *scorer) row() bool {
+	if !s.replay.next() {
+		return false
 	}
-	var k ranking
-	err := Replay(name, rows, o, func(r *Result) error {
-		if r.State.Alarm() && !r.Told {
-			c.alert(r.Row, r.Test.String())
-		}
-		for i, t := range Thresholds {
-			if r.Score < t {
-				break
-			}
-			counts[i].alert(r.Row, "")
-		}
-		if r.T >= evalStart {
-			k.add(r.Score, r.Label)
-		}
-		return nil
-	})
-	rep.Other = make([]At, len(Thresholds))
-	for i := range others {
-		rep.Other[i] = At{others[i].Detected, others[i].False}
+	r := &s.replay.result
+	if r.State.Alarm() && !r.Told {
+		s.count.alert(r.Row, r.Test.String())
 	}
-	rep.AUC, rep.VUS = k.areas(int(2 * hold / step))
-	return rep, err
+	for i, t := range Thresholds {
+		if r.Score < t {
+			break
+		}
+		s.counts[i].alert(r.Row, "")
+	}
+	if r.T >= s.from {
+		s.rank.add(r.Score, r.Label)
+	}
+	return true
+}
+
+func (s *scorer) report() SeriesReport {
+	if s.count == nil {
+		return s.rep
+	}
+	s.rep.Other = make([]At, len(Thresholds))
+	for i := range s.others {
+		s.rep.Other[i] = At{s.others[i].Detected, s.others[i].False}
+	}
+	s.rep.AUC, s.rep.VUS = s.rank.areas(s.wide)
+	return s.rep
 }
 
 // count compares alert rows with the labels of a series.

@@ -61,7 +61,8 @@ type Params struct {
 	EtaMs     int64     // a drift is news only when it reaches Limit within this many milliseconds; 0 = no such condition
 	Persist   int       // consecutive windows that must deviate before a point alarm; 0 = 1
 	Extremes  bool      // nothing is known of the signal: what goes clearly beyond all that it did is news at once, without Persist; see extreme.go
-	Threshold float64   // evidence in nats at which the score is 1; 0 = 18. For windows of a minute: longer ones, of which a day has fewer, ask for ln(minutes) less
+	Strict    float64   // × the evidence that an alarm needs: what a Budget asks; 0 = 1. A ceiling and an event count windows and do not heed it
+	Threshold float64   // evidence in nats at which the score is 1, before Strict; 0 = 18. For windows of a minute: longer ones, of which a day has fewer, ask for ln(minutes) less
 }
 
 // Defaults returns parameters for an unbounded signal in one-minute windows, judged on both sides.
@@ -72,7 +73,7 @@ func Defaults() Params {
 // sane reports whether arithmetic with p can be trusted.
 func (p *Params) sane() bool {
 	return p.StepMs > 0 && p.StepMs <= stepMax && p.Mode <= Event && p.Bad <= Down && p.Season <= Weekly && p.Min <= p.Max &&
-		p.EffectAbs >= 0 && p.EffectRel >= 0 && p.EffectRel <= math.MaxFloat64 && p.Threshold >= 0 && p.Threshold <= 1e9 && p.Persist >= 0
+		p.EffectAbs >= 0 && p.EffectRel >= 0 && p.EffectRel <= math.MaxFloat64 && p.Threshold >= 0 && p.Threshold <= 1e9 && p.Strict >= 0 && p.Strict <= 1e3 && p.Persist >= 0
 }
 
 // repaired returns p with whatever no signal can have replaced by what Defaults has: a wrong constant must not harm a model.
@@ -104,6 +105,10 @@ func (p *Params) repaired() Params {
 		q.Threshold = 0
 	}
 	q.Threshold = min(q.Threshold, 1e9)
+	if !(q.Strict >= 0) {
+		q.Strict = 0
+	}
+	q.Strict = min(q.Strict, 1e3)
 	q.Persist = max(q.Persist, 0)
 	return q
 }

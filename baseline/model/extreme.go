@@ -103,8 +103,8 @@ func (m *Model) extremes(p *Params, at Moment, v float64, q *prediction, l *less
 	block := clamp(m.ageH()*hourMs/extStart, most, max(extBlockMs, most))
 	if bad[s] && d > 0 {
 		r := (m.ext[s].rare(z, m.extN[s]) + m.ext[2+s].rare(sharp, m.extN[2+s]) + 2*m.ext[4].rare(d, m.extN[4])) / 4
-		sc := r / (extNews + math.Log(extBlockMs/block)) // of short blocks there are more
-		l.rare = sc * extNews
+		sc := r / ((extNews + math.Log(extBlockMs/block)) * p.strict()) // of short blocks there are more
+		l.rare = sc * p.Nats(PointTest)
 		eff := [2]float64{q.effUp, q.effDn}[s]
 		if d < eff {
 			sc = min(sc*d/eff, extHeld)
@@ -175,7 +175,7 @@ func (m *Model) wanders(p *Params, at Moment, q *prediction, hour bool, bad [2]b
 				s = 1
 			}
 			if n >= wanderLaw && bad[s] && r > 0 && m.p0 < wanderZero && !m.came(at, wanderHours) {
-				sc := r / wanderNews
+				sc := r / p.Nats(DriftTest)
 				if eff := p.trendEffect(ref); math.Abs(d) < eff {
 					sc = min(sc*math.Abs(d)/eff, extHeld)
 				}
@@ -255,4 +255,6 @@ func (m *Model) still(p *Params, v float64, at Moment, l *lesson, w *voice) {
 }
 
 // stillNats is how rare a row must be, in nats: flatSure beyond all windows of a month.
-func stillNats(p *Params) float64 { return flatSure + math.Log(30*dayH*hourMs/float64(p.StepMs)) }
+func stillNats(p *Params) float64 {
+	return (flatSure + math.Log(30*dayH*hourMs/float64(p.StepMs))) * p.strict()
+}

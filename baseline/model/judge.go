@@ -125,6 +125,7 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	}
 
 	var w, slow voice
+	heard := 0. // evidence that only lacks persistence
 	if l.why != nil {
 		*l.why = Why{P: 1}
 		w.by, slow.by = &l.why.Scores, &l.why.Scores
@@ -140,10 +141,11 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		if f.m > 0 {
 			sc = float64(f.m) / (thr * temper(f, perDay))
 		}
-		if int(m.streak[s]) < max(p.Persist, 1) {
-			sc = min(sc, .99)
-		}
 		if !p.Extremes {
+			heard = max(heard, sc)
+			if n := max(p.Persist, 1); int(m.streak[s]) < n {
+				sc = min(sc, .99*float64(m.streak[s])/float64(n))
+			}
 			w.say(PointTest, st, sc, int64(f.on)*1000)
 		}
 		sc = 0
@@ -170,7 +172,7 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		w.say(CeilingTest, side(p), 1.01, at.T-int64(m.ceil-1)*p.StepMs)
 	}
 
-	l.suspect = w.score > .5 && !l.habit
+	l.suspect = max(w.score, heard) > .5 && !l.habit
 	m.wanders(p, at, q, mid, bad, &slow)
 
 	j := Judgement{Band: q.band, Seasonal: m.season(), Maturity: m.maturity(p)}
@@ -439,11 +441,11 @@ func (m *Model) slow(p *Params, at Moment, fine, mid, day bool, bad [2]bool, dt 
 		return
 	}
 	m.driftH = 0
-	if !standing || t.strength >= 1 {
+	if !standing || t.strength >= p.strict() {
 		m.slope = float32(t.perHour * 24)
 		m.spanH = float32(clamp(t.hours/3, 4, 72))
 	}
-	w.say(DriftTest, Drifting, t.strength, at.T-int64(t.since*hourMs))
+	w.say(DriftTest, Drifting, t.strength/p.strict(), at.T-int64(t.since*hourMs))
 }
 
 // hit reports whether v alone is news for a signal that is usually zero.

@@ -420,7 +420,15 @@ func threshold(p *Params) float64 {
 	if p.StepMs > 60_000 {
 		t = max(t-math.Log(float64(p.StepMs)/60_000), t/2) // a day has fewer of them to err in
 	}
-	return t
+	return t * p.strict()
+}
+
+// strict is Strict, where 0 is 1.
+func (p *Params) strict() float64 {
+	if p.Strict > 0 {
+		return p.Strict
+	}
+	return 1
 }
 
 // season returns the shape in use.

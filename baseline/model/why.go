@@ -48,14 +48,14 @@ func (p *Params) Nats(t Test) float64 {
 	switch t {
 	case PointTest:
 		if p.Extremes {
-			return extNews
+			return extNews * p.strict()
 		}
 		return threshold(p)
 	case ShiftTest:
 		return threshold(p)
 	case DriftTest:
 		if p.Extremes {
-			return wanderNews
+			return wanderNews * p.strict()
 		}
 	case FlatTest:
 		if p.Extremes {

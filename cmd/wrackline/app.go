@@ -101,7 +101,7 @@ func (a *app) open() error {
 	packs := *a.packs.Load()
 	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
 		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Rule: rulesOf(packs)})
-	a.engine, err = baseline.New(baseline.Options{Stream: cfg.streamOptions(packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager})
+	a.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: cfg.streamOptions(packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager})
 	if err != nil {
 		return err
 	}

@@ -122,6 +122,8 @@ type trackConfig struct {
 type alertingConfig struct {
 	ExternalURL         string `yaml:"external_url"`
 	NotificationsPerDay int    `yaml:"notifications_per_day"` // of severity warn; pages and closing words are apart
+	// FalseAlarmsPerWeek is how many alarms chance may raise in a week, of all signals together; 0 = any number.
+	FalseAlarmsPerWeek float64 `yaml:"false_alarms_per_week"`
 	// Outlet says how receivers are reached: which addresses are allowed, and whether through a proxy.
 	Outlet notify.Outlet `yaml:"outlet"`
 }
@@ -132,11 +134,14 @@ type storageConfig struct {
 	MaxSize            size     `yaml:"max_size"`
 }
 
+// budgetMost is the largest budget of false alarms a week that makes sense.
+const budgetMost = 1_000_000
+
 func defaultConfig() config {
 	return config{
 		Ingest:   ingestConfig{Sync: "1s", JournalMax: 2 << 30, BodyMax: 8 << 20, DecodedMax: 32 << 20},
 		Signals:  signalsConfig{Timezone: "UTC", Grace: duration(90 * time.Second), SeriesMax: 1_000_000, SignalsMax: 200_000, DefaultCluster: "default"},
-		Alerting: alertingConfig{NotificationsPerDay: 3},
+		Alerting: alertingConfig{NotificationsPerDay: 3, FalseAlarmsPerWeek: 1},
 		Storage:  storageConfig{CheckpointInterval: duration(time.Minute), Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30},
 	}
 }
@@ -276,6 +281,9 @@ func (c *config) validate() error {
 	}
 	if c.Storage.Retention < duration(48*time.Hour) {
 		return errors.New("storage.retention must be at least 2d")
+	}
+	if x := c.Alerting.FalseAlarmsPerWeek; !(x >= 0 && x <= budgetMost) {
+		return fmt.Errorf("alerting.false_alarms_per_week is %g; it must be between 0 (any number) and %d", x, budgetMost)
 	}
 	if n := c.Alerting.NotificationsPerDay; n < 1 || n > 1000 {
 		return fmt.Errorf("alerting.notifications_per_day is %d; it must be between 1 and 1000 (configure no receiver to be told nothing)", n)

@@ -24,6 +24,7 @@ const evalHelp = `Says how well the engine judges, with the stock settings.
 A DIR holds one CSV a series (timestamp,value,label; plain or gzip), meta.json with the step and where scoring begins, and
 perhaps incidents.json. Alerts closer than 15 min or 3 steps are one; an alert is right when it begins inside an event's
 tolerance (5 min before to 10 min after, or 2 steps); every other one that begins on a row labelled 0 is false.
+With --budget the series of a DIR are the signals of one installation, and false alarms a week are shown against it.
 The scenarios take a minute or two. The same flags print the same text.
 `
 
@@ -56,6 +57,7 @@ func runEval(ctx context.Context, e env, args []string) error {
 	asJSON := fs.Bool("json", false, "scenarios: the report as JSON")
 	save := fs.String("save", "", "write what each series gave to a CSV `file`, for --compare")
 	compare := fs.String("compare", "", "list the series that differ from a `file` of --save")
+	budget := fs.Float64("budget", 0, "false alarms a week that the series of a DIR may raise together; `0` = any number, the stock judgement")
 	timezone := fs.String("timezone", "UTC", "civil time of CSV series")
 	configFile := fs.String("config.file", "", "scenarios: configuration `file` with further packs")
 	if err := parse(e, fs, args); err != nil {
@@ -82,6 +84,9 @@ func runEval(ctx context.Context, e env, args []string) error {
 		_, err = io.WriteString(e.stdout, r.Table()+changesTable(named))
 		return err
 	}
+	if !(*budget >= 0 && *budget <= budgetMost) {
+		return usagef("budget: want a number of false alarms a week from 0 to %d", budgetMost)
+	}
 	loc, err := time.LoadLocation(*timezone)
 	if err != nil {
 		return usagef("timezone: %v", err)
@@ -89,7 +94,7 @@ func runEval(ctx context.Context, e env, args []string) error {
 	var sets []eval.SetReport
 	for _, dir := range fs.Args() {
 		told := time.Now()
-		r, err := eval.ScoreDir(dir, eval.Options{Location: loc, Direction: signal.DirectionOf, Parallel: parallelism(), Progress: func(done, total int) {
+		r, err := eval.ScoreDir(dir, eval.Options{Location: loc, Direction: signal.DirectionOf, Budget: *budget, Parallel: parallelism(), Progress: func(done, total int) {
 			if time.Since(told) > time.Second {
 				told = time.Now()
 				fmt.Fprintf(e.stderr, "%s: %d of %d series\n", filepath.Base(dir), done, total)
@@ -106,7 +111,7 @@ func runEval(ctx context.Context, e env, args []string) error {
 		}
 		sets = append(sets, r)
 	}
-	if _, err = io.WriteString(e.stdout, eval.Table(sets)); err != nil {
+	if _, err = io.WriteString(e.stdout, eval.Table(sets)+eval.BudgetTable(sets)); err != nil {
 		return err
 	}
 	if *compare != "" {

@@ -31,7 +31,7 @@ func newOffline(cfg config, watch func(baseline.Batch)) (*offline, error) {
 	o := &offline{watch: watch}
 	o.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
 		Emit: func(n alerting.Notification) { o.told = append(o.told, n) }})
-	o.engine, err = baseline.New(baseline.Options{Stream: cfg.streamOptions(packs), Location: loc, Sink: o})
+	o.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: cfg.streamOptions(packs), Location: loc, Sink: o})
 	return o, err
 }
 

@@ -58,7 +58,7 @@ func TestQuietClusters(t *testing.T) {
 						t.Logf("seed %d, day %.2f: %s by %s, told %v, %s", seed, float64(m.Opened-sc.StartMs)/86_400_000, m.SignalID, m.Test, inc.Told > 0, inc.Severity)
 					}
 				}
-				t.Logf("seed %d: done, %.0f cluster-days", seed, total)
+				t.Logf("seed %d: done, %.0f cluster-days; budget %+v", seed, total, o.engine.View().Budget)
 				mu.Unlock()
 			}
 		})

@@ -161,6 +161,7 @@ func (a *app) reload() (note string, err error) {
 	var checkpoint store.Checkpoint
 	if err == nil {
 		a.manager.SetNotificationsPerDay(merged.Alerting.NotificationsPerDay)
+		a.engine.SetBudget(merged.Alerting.FalseAlarmsPerWeek)
 		if asks {
 			res = commit()
 			a.manager.SetRules(rulesOf(packs))

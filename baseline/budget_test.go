@@ -1,0 +1,91 @@
+package baseline_test
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"strconv"
+	"testing"
+
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/scenario"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// heavy reads the labels of twelve gauges.
+type heavy struct{}
+
+func (heavy) AppendLabels(dst series.Labels, i int) (series.Labels, error) {
+	return append(dst, series.Label{Name: "__name__", Value: "queue_seconds"}, series.Label{Name: "queue", Value: strconv.Itoa(i)}), nil
+}
+
+// A budget makes tracked metrics that err often ask for more evidence, leaves the rules of packs alone, is shown, and survives a restart.
+func TestBudgetOfAnEngine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("six weeks of windows")
+	}
+	rules, err := signal.TrackPack([]signal.TrackRule{{Name: "queue.wait", Match: `queue_seconds`, By: []string{"queue"}, Func: "value", Agg: "max"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := baseline.Options{Stream: signal.StreamOptions{Packs: []*signal.Pack{rules}}, FalseAlarmsPerWeek: .2}
+	e, err := baseline.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pcg := rand.NewPCG(3, 3)
+	src := rand.New(pcg)
+	at := scenario.Epoch + 30_000
+	minute := func(e *baseline.Engine) {
+		b := series.Batch{ReceivedMs: at, Labels: heavy{}}
+		for i := range uint32(12) {
+			b.Entries = append(b.Entries, series.Entry{Key: uint64(i) + 1, SampleLo: i, SampleHi: i + 1})
+			b.Samples = append(b.Samples, series.Sample{T: at, V: 1 + src.ExpFloat64()*src.ExpFloat64()})
+		}
+		e.Apply(&b, 0)
+		at += 60_000
+	}
+	for range 3 * 7 * 1440 {
+		minute(e)
+	}
+	e.Publish()
+	got := e.View().Budget
+	if len(got) != 1 || got[0].Kind != "tracked" || got[0].Signals != 12 || got[0].Asked != .2 || !got[0].Known || got[0].Strict <= 1.05 {
+		t.Fatalf("budget %+v: of twelve heavy-tailed metrics more is told than one in five weeks, so each should ask for more", got)
+	}
+	again, err := baseline.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Restore(0, e.AppendStream(nil), e.Models); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.RestoreView(e.AppendView(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if b := again.View().Budget; !reflect.DeepEqual(b, got) {
+		t.Errorf("restored %+v, was %+v", b, got)
+	}
+	pcg.Seed(4, 4)
+	for range 3000 {
+		minute(e)
+	}
+	at -= 3000 * 60_000
+	pcg.Seed(4, 4)
+	for range 3000 {
+		minute(again)
+	}
+	e.Publish()
+	again.Publish()
+	if a, b := e.View().Budget, again.View().Budget; !reflect.DeepEqual(a, b) {
+		t.Errorf("two days later %+v, without a restart %+v", b, a)
+	}
+	e.SetBudget(0)
+	for range 15 * 1440 {
+		minute(e)
+	}
+	e.Publish()
+	if b := e.View().Budget[0]; b.Strict != 1 || b.Asked != 0 {
+		t.Errorf("without a budget, two weeks later: %+v", b)
+	}
+}
