@@ -14,7 +14,7 @@ import (
 
 // The last verdict of every signal as bytes, so that a restarted process shows at once what it knew:
 //
-//	"WLV3" | nowMs | count, (cluster, first window)… | count | records | changes told | count | changes | (near, height, hours, extra, last) ×2
+//	"WLV3" | nowMs | count, (cluster, first window)… | count | records | changes told | count | changes | (near, height, hours, alarms, extra, last) ×2
 //	record: id | T | since | value | band ×3 | state, transition, test, seasonal | score | evidence | onset | maturity |
 //	        slope | eta | seen | members | expected | count, (name, value)… | why | near miss
 //
@@ -244,7 +244,7 @@ func (c *viewCodec) why(y *model.Why) {
 func (c *viewCodec) budgets(list *[budgetKinds]model.Budget) {
 	for k := range list {
 		b := &list[k]
-		for _, v := range []*float64{&b.Near, &b.Height, &b.Hours, &b.Extra} {
+		for _, v := range []*float64{&b.Near, &b.Height, &b.Hours, &b.Alarms, &b.Extra} {
 			c.f64(v)
 			if !(*v >= 0 && *v < 1e12) {
 				c.bad, c.b = true, nil

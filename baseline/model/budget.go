@@ -4,7 +4,8 @@ package model
 // alarms that are counted but near misses: stretches of time in which a score came to half of an alarm or more and did not become one.
 // Their heights fall off exponentially, on every stationary family that was tried by a factor of 1.5 to 10 for each tenth of the score, so the rate at which
 // chance alone reaches an alarm is read off below it, where there are ten times as many stretches, and what a real incident does above it
-// has no say. Where that rate is more than the budget, every signal needs more evidence, until it is not.
+// has no say. Nor can there be more false alarms than alarms: where fewer came than were foretold, as with stretches that are short by
+// nature, that counts. Where the rate is more than the budget, every signal needs more evidence, until it is not.
 
 import "math"
 
@@ -30,6 +31,7 @@ type Budget struct {
 	Near   float64 // near misses, those of three weeks ago counting e⁻¹
 	Height float64 // sum of their heights above budgetFrom, likewise
 	Hours  float64 // time that was seen, likewise
+	Alarms float64 // alarms of any cause, likewise
 	Extra  float64 // strictness beyond 1
 	LastMs int64   // until when time has passed, Unix ms; 0 = none has
 }
@@ -42,6 +44,9 @@ func (b *Budget) See(h *Stretch, j *Judgement) {
 	s := j.Score * b.Strict()
 	switch {
 	case j.State.Alarm():
+		if j.Transition == Opened {
+			b.Alarms++
+		}
 		*h = -1 // an alarm and what follows it is no near miss
 	case j.Score < budgetOver:
 		if x := float64(*h); x >= budgetFrom {
@@ -69,6 +74,7 @@ func (b *Budget) Pass(t int64) {
 	keep := math.Exp(-h / budgetMemoryH)
 	b.Near *= keep
 	b.Height *= keep
+	b.Alarms *= keep
 	b.Hours = b.Hours*keep + h
 	want := b.want() - 1
 	step := .1 * h / strictStepH
@@ -102,17 +108,21 @@ func (b *Budget) Expected() (aWeek float64, known bool) {
 	}
 	if b.Near < budgetFew {
 		// Too few to know their law. One in eight of those there are becomes an alarm at the slowest fall that was seen.
-		return b.Near / 8 / (b.Hours / weekH), true
+		return min(b.Near/8, b.most()) / (b.Hours / weekH), true
 	}
 	return b.rate(b.Strict()), true
 }
 
-// rate is the rate a week at which stretches reach the score s.
+// rate is the rate a week at which stretches reach the score s: as their law foretells, or less where fewer alarms came.
 func (b *Budget) rate(s float64) float64 {
-	k := b.scale()
-	all := b.Near / -math.Expm1(-(b.Strict()-budgetFrom)/k)
-	return all * math.Exp(-(s-budgetFrom)/k) / (b.Hours / weekH)
+	k, now, weeks := b.scale(), b.Strict(), b.Hours/weekH
+	all := b.Near / -math.Expm1(-(now-budgetFrom)/k) / weeks
+	foretold := all * math.Exp(-(now-budgetFrom)/k)
+	return min(foretold, b.most()/weeks) * math.Exp(-(s-now)/k)
 }
+
+// most is how many alarms there could have been where so many came, about the upper end of the 90 % interval of a Poisson count, and of none the one that is about to come.
+func (b *Budget) most() float64 { return b.Alarms + 1.65*math.Sqrt(b.Alarms) + 1 }
 
 // want returns the strictness at which the rate would be what is asked.
 func (b *Budget) want() float64 {

@@ -63,6 +63,27 @@ func TestBudgetIsKept(t *testing.T) {
 	wg.Wait()
 }
 
+// Stretches that are short by nature never become alarms, however their heights look: that none came is believed.
+func TestWhatNeverComesIsNoReason(t *testing.T) {
+	b := Budget{Asked: 1}
+	var near Stretch
+	at := monday
+	src := rnd(9)
+	for range 60 * perDay {
+		score := .1
+		if src.IntN(200) == 0 {
+			score = .6 + .15*float64(src.IntN(2))
+		}
+		b.See(&near, &Judgement{Score: score})
+		at += 60_000
+		b.Pass(at)
+	}
+	x, known := b.Expected()
+	if b.Strict() != 1 || !known || x > 1 || b.Near < 100 {
+		t.Errorf("%+v: expected %.2f", b, x)
+	}
+}
+
 // Real trouble is no reason to become deaf: alarms do not count, however many.
 func TestAlarmsAreNoNearMisses(t *testing.T) {
 	b := Budget{Asked: .1}
@@ -97,6 +118,7 @@ func TestBudgetFindsTheLaw(t *testing.T) {
 				h := budgetFrom + scale*src.ExpFloat64()
 				var near Stretch
 				if h >= b.Strict() {
+					b.See(&near, &Judgement{Score: 1, State: High, Transition: Opened})
 					if i > weeks*7*24/2 {
 						told++
 					}
