@@ -205,7 +205,17 @@ func (c *codec) model(m *Model) {
 	c.f32(&m.off[0], &m.off[1], &m.off[2], &m.mean, &m.quick, &m.err[0], &m.err[1], &m.err[2], &m.errH)
 	c.f32(&m.sigma, &m.v, &m.cov, &m.gvar, &m.g, &m.vb, &m.hv, &m.weekUnit, &m.p0, &m.p00, &m.hit, &m.same)
 	c.f32(&m.hSum, &m.hAbs, &m.hRes, &m.bSum, &m.bDev, &m.qSum, &m.dSum)
-	c.f32(&m.cand, &m.candD, &m.candH, &m.alt, &m.altH)
+	c.f32(&m.cand, &m.candD, &m.candH)
+	if c.before {
+		alt, hours := float32(m.alt[0])*unit, float32(0)
+		c.f32(&alt, &hours)
+		if hours > 0 {
+			m.alt, m.altEnd = [2]int16{pack(alt), 0}, seconds(m.last+int64(hours*hourMs))
+		}
+	} else {
+		c.u32(&m.altEnd)
+		c.i16s(m.alt[:])
+	}
 	c.f32(&m.slope, &m.driftH, &m.spanH, &m.mute, &m.rec)
 	c.i32(&m.b, &m.q, &m.d)
 	c.u16(&m.hN, &m.bN, &m.qN, &m.dN, &m.run, &m.runMax, &m.streak[0], &m.streak[1], &m.stay[0], &m.stay[1], &m.evHits, &m.ceil)

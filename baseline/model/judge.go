@@ -56,7 +56,8 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	big := [2]bool{dev > 0 && dev >= q.effUp*gross, dev < 0 && -dev >= q.effDn*gross}
 	// The regime before an adoption is no news, and neither is what its hours usually bring.
 	l.usual = m.usual(p, q, l)
-	known := l.usual || m.alt != 0 && math.Abs(l.e-float64(m.alt)) < 3*q.sig
+	_, known := m.formerly(l.e, q.sig)
+	known = known && l.e != 0 || l.usual
 	l.habit = !known && !m.state.Alarm() && m.habitual(at, q, l)
 	known = known || l.habit
 	l.known = known
@@ -624,7 +625,7 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 	case DriftTest:
 		in = m.driftH >= m.spanH && (l.out == 0 || p.Extremes)
 	default:
-		in = l.out == 0 && (m.state != High || v <= q.band.Upper) && (m.state != Low || v >= q.band.Lower)
+		in = l.out == 0 && w.score < 1 && (m.state != High || v <= q.band.Upper) && (m.state != Low || v >= q.band.Lower)
 	}
 	if in {
 		m.rec += float32(dt)
@@ -718,6 +719,9 @@ func (m *Model) candidate(l *lesson, q *prediction, dt float64) {
 
 // adopt makes the candidate the level; the old one is remembered for two weeks.
 func (m *Model) adopt(p *Params, q *prediction) {
+	if m.test == FlatTest { // so it stands still at times; a row twice as long is news again
+		m.runMax, m.run = min(max(m.runMax, m.run), 20000), 0
+	}
 	// The shape of the day moves as a whole: left to its hours, each would follow at its next visits, and a day of which half has moved looks like
 	// a trend for a week.
 	m.off[0] += m.cand
@@ -732,26 +736,13 @@ func (m *Model) adopt(p *Params, q *prediction) {
 	}
 	m.quick += m.cand
 	now := q.yhat - q.shape + float64(m.cand)
-	m.alt, m.altH = -m.cand, 14*dayH
+	m.moved(m.cand, m.last, q.sig)
 	m.sigma = max(m.sigma, min(m.candD, 3*m.sigma))
-	// The rings' past moves along, so that the step is no trend.
+	m.carry(p, m.cand, now, m.last-m.onset())
 	if p.Extremes {
-		for h, n := max(m.q-int32(len(m.rings)), 0), m.q-int32((m.last-m.onset())/hourMs); h < n; h++ {
-			if c := &m.rings[h%int32(len(m.rings))]; *c != hole {
-				*c = pack(float32(*c)*unit + m.cand)
-			}
-		}
 		m.end(p)
-		m.cand, m.candD = 0, 0
-		return
+	} else {
+		m.end(&Params{}) // without muting what drifts later
 	}
-	for _, ring := range [...][]int16{m.r1d(), m.r2h(), m.r15()} {
-		for i, c := range ring {
-			if c != hole && math.Abs(float64(c)*unit-now) > math.Abs(float64(m.cand))/2 {
-				ring[i] = pack(float32(c)*unit + m.cand)
-			}
-		}
-	}
-	m.end(&Params{})
 	m.cand, m.candD = 0, 0
 }

@@ -146,37 +146,13 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	if m.hourOf(p, q.how, y, l.e, float32(rh)) && !alarm {
 		m.choose(p)
 	}
-	if m.altH > 0 {
-		m.regime(l, q, dt)
+	if m.altEnd > 0 {
+		m.regime(p, at, l, q, dt)
 	}
 	if m.seen < math.MaxUint32 {
 		m.seen++
 	}
 	m.live(p.StepMs)
-}
-
-// regime keeps the level before an adoption in memory. A return to it that lasts two hours swaps the two.
-func (m *Model) regime(l *lesson, q *prediction, dt float64) {
-	m.altH -= float32(dt)
-	if m.altH <= 0 {
-		m.alt, m.altH = 0, 0
-		return
-	}
-	if m.state.Alarm() || m.alt == 0 {
-		return
-	}
-	if math.Abs(l.e-float64(m.alt)) < 3*q.sig && math.Abs(l.e) > 2*q.sig && !l.usual { // the weekend is no regime
-		m.rec += float32(dt)
-	} else {
-		m.rec = max(m.rec-2*float32(dt), 0)
-	}
-	if m.rec >= 2 {
-		for k := range m.off {
-			m.off[k] += m.alt
-		}
-		m.quick += m.alt
-		m.alt, m.rec = -m.alt, 0
-	}
 }
 
 func (m *Model) setFlag(f uint8, on bool) {

@@ -49,19 +49,19 @@ type Model struct {
 	hit     float32 // Event: share of windows above the effect
 	same    float32 // share of windows equal to the one before
 
-	hSum, hAbs  float32 // the hour under way: y and |e|/sigma
-	hRes        float32 // … and residual
-	bSum, bDev  float32 // the block under way: residual z; level y
-	qSum, dSum  float32 // the 2-h and the daily block under way: level y
-	cand, candD float32 // level of an alarm that lasts, as a distance from the prediction, and its scatter
-	candH       float32 // hours for which that has been steady
-	alt         float32 // the regime before an adoption, as a distance from the present one; 0 = none
-	altH        float32 // hours left to remember it; while it is visited, see regime
-	slope       float32 // drift: y a day, of the newest strong trend
-	driftH      float32 // drift: hours since a test found it strong
-	spanH       float32 // drift: hours without a strong test after which it has ended
-	mute        float32 // hours for which no drift is news, since one has just ended
-	rec         float32 // recovery: hours in band gathered
+	hSum, hAbs  float32  // the hour under way: y and |e|/sigma
+	hRes        float32  // … and residual
+	bSum, bDev  float32  // the block under way: residual z; level y
+	qSum, dSum  float32  // the 2-h and the daily block under way: level y
+	cand, candD float32  // level of an alarm that lasts, as a distance from the prediction, and its scatter
+	candH       float32  // hours for which that has been steady
+	altEnd      uint32   // until when the levels before adoptions are remembered, Unix s; see regime.go
+	alt         [2]int16 // those levels, as distances from the present one, unit; 0 = none
+	slope       float32  // drift: y a day, of the newest strong trend
+	driftH      float32  // drift: hours since a test found it strong
+	spanH       float32  // drift: hours without a strong test after which it has ended
+	mute        float32  // hours for which no drift is news, since one has just ended
+	rec         float32  // recovery: hours in band gathered
 
 	b, q, d int32 // numbers of the block, 2-h block and day under way
 

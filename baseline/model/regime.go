@@ -1,0 +1,101 @@
+package model
+
+// Where the signal stood before. A leader that is elected away, a pool that is resized every other week: each new level is told, lasts, and is
+// adopted as an event; a return to one that is remembered is no news.
+
+import "math"
+
+const (
+	regimeDays  = 28. // days for which a level is remembered after it was adopted or left
+	regimeNear  = 3.  // sigmas within which it is that level, or …
+	regimeShare = .25 // of the way to it: a larger level scatters more
+	regimeDwell = 2   // hours after which a return to it is one
+)
+
+// formerly returns the remembered level near a distance from the present one. Once two are remembered, what lies between all of them is known too, as
+// the level itself; a signal without a bad side that was seen to move to and fro is then silent within its range, and not beyond.
+func (m *Model) formerly(e float64, sig float64) (level float64, ok bool) {
+	if m.altEnd == 0 {
+		return 0, false
+	}
+	lo, hi := 0., 0.
+	both := m.alt[0] != 0 && m.alt[1] != 0
+	for _, a := range m.alt {
+		y := float64(a) * unit
+		if a != 0 && math.Abs(e-y) < max(regimeNear*sig, regimeShare*math.Abs(y)) {
+			return y, true
+		}
+		lo, hi = min(lo, y), max(hi, y)
+	}
+	return e, both && e > lo && e < hi
+}
+
+// moved notes that the level has moved by d: what was the level is remembered, and the furthest one with it.
+func (m *Model) moved(d float32, at int64, sig float64) {
+	levels := [3]float64{-float64(d), 0, 0}
+	for i, a := range m.alt {
+		if y := float64(a)*unit - float64(d); a != 0 && math.Abs(y) > regimeNear*sig { // else it is the level now
+			levels[i+1] = y
+		}
+	}
+	far := 0
+	for i := 1; i < 3; i++ { // of three the one between the others goes, or else the nearest
+		if math.Abs(levels[i]-levels[0]) > math.Abs(levels[far]-levels[0]) && levels[i] != 0 {
+			far = i
+		}
+	}
+	m.alt = [2]int16{pack(float32(levels[0])), 0}
+	if far > 0 {
+		m.alt[1] = pack(float32(levels[far]))
+	}
+	m.altEnd = seconds(at + regimeDays*dayH*hourMs)
+}
+
+// regime forgets levels that are long past, and takes a lasting return to one for the level.
+func (m *Model) regime(p *Params, at Moment, l *lesson, q *prediction, dt float64) {
+	if seconds(at.T) >= m.altEnd {
+		m.alt, m.altEnd = [2]int16{}, 0
+		return
+	}
+	if m.state.Alarm() {
+		return
+	}
+	level, ok := m.formerly(l.e, q.sig)
+	if ok && math.Abs(l.e) > 2*q.sig && !l.usual { // the weekend is no regime
+		m.rec += float32(dt)
+	} else {
+		m.rec = max(m.rec-2*float32(dt), 0)
+	}
+	if m.rec >= regimeDwell {
+		for k := range m.off {
+			m.off[k] += float32(level)
+		}
+		m.quick += float32(level)
+		m.moved(float32(level), at.T, q.sig)
+		m.carry(p, float32(level), q.yhat-q.shape+level, int64(regimeDwell*hourMs))
+		m.rec = 0
+	}
+}
+
+// carry moves the past in the rings along with the level, which moved by d to now some ms ago, so that the step is no trend. What was near the new level
+// already stays.
+func (m *Model) carry(p *Params, d float32, now float64, agoMs int64) {
+	near := math.Abs(float64(d)) / 2
+	if !p.Extremes {
+		for _, ring := range [...][]int16{m.r1d(), m.r2h(), m.r15()} {
+			for i, c := range ring {
+				if c != hole && math.Abs(float64(c)*unit-now) > near {
+					ring[i] = pack(float32(c)*unit + d)
+				}
+			}
+		}
+		return
+	}
+	m.wander = 0
+	for h, n := max(m.q-int32(len(m.rings)), 0), m.q-int32(agoMs/hourMs); h < n; h++ {
+		c := &m.rings[h%int32(len(m.rings))]
+		if *c != hole && (m.mode != 0 || math.Abs(float64(*c)*unit-now) > near) {
+			*c = pack(float32(*c)*unit + d)
+		}
+	}
+}
