@@ -156,6 +156,8 @@ func excuseWord(e model.Excuse, persist int, score float64) string {
 		return "it comes back at this time, and has been told often enough"
 	case model.ByHour:
 		return "these hours usually bring it, or did a week ago"
+	case model.BySunday:
+		return "the day is like a Sunday, as holidays are"
 	case model.ByRegime:
 		return "it stood there before its present level was adopted"
 	case model.TooSmall:

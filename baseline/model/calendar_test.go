@@ -80,6 +80,53 @@ func TestHolidayIsNoDrift(t *testing.T) {
 	}
 }
 
+// A holiday that is like a Sunday is no news at all, once the week is known; a fall to a Sunday's level in the middle of a working day is.
+func TestHolidayIsASunday(t *testing.T) {
+	t.Parallel()
+	up, down := Defaults(), Defaults()
+	up.Bad, up.EffectRel, up.Persist = Up, .5, 5
+	down.Bad, down.EffectRel, down.Persist = Down, .3, 5
+	both := down
+	both.Bad = Both
+	for name, p := range map[string]Params{"up": up, "down": down, "both": both, "unknown": blind()} {
+		for seed := range uint64(3) {
+			src := rnd(700 + seed)
+			day := func(i int, rest, outage bool) float64 {
+				h := float64(i%perDay) / 60
+				v := 100 * (1.2 - math.Cos((h-3)/12*math.Pi)) * math.Exp(.05*src.NormFloat64())
+				if d := i / perDay % 7; d >= 5 || rest {
+					v *= 1 - .6*math.Min(math.Max((h-4)/4, 0), 1) // mornings are alike
+				} else if outage && h >= 11 {
+					v *= .4
+				}
+				return v
+			}
+			r := newRun(p)
+			for i := range 36 * perDay { // to the end of a Monday
+				r.observe(day(i, false, false))
+			}
+			n := len(r.alarms)
+			for i := 36 * perDay; i < 37*perDay; i++ {
+				r.observe(day(i, true, false))
+			}
+			told := len(r.alarms) - n
+			for i := 37 * perDay; i < 42*perDay; i++ {
+				r.observe(day(i, false, false))
+			}
+			if len(r.alarms) > n {
+				t.Errorf("%s, seed %d: %d alarms on the holiday, %d after it: %v", name, seed, told, len(r.alarms)-n-told, r.alarms[n:])
+			}
+			n = len(r.alarms)
+			for i := 42 * perDay; i < 43*perDay; i++ { // a Monday after the weekend
+				r.observe(day(i, false, true))
+			}
+			if got := len(r.alarms) > n; got != (p.Bad != Up) {
+				t.Errorf("%s, seed %d: a fall to a Sunday's level at eleven: alarm %v", name, seed, got)
+			}
+		}
+	}
+}
+
 // A deploy that changes the level at once is a shift, told as such or adopted; no slow drift of a signal that its pack knows. With a strong daily
 // shape that holds for four days: a factor is another distance at night than at noon on the scale of judgement, and days after the level was
 // adopted what is left of that can look like a slow move (docs/accuracy.md).

@@ -228,6 +228,11 @@ func (m *Model) whereabouts(how int, weekly bool) (ref, d, far float64, ok bool)
 			if weekly {
 				fs[n] = x - week
 			}
+			if c := m.byWeek[144+h%24]; c != noCell && m.weekday[6] >= restSundays { // holidays are Sundays
+				if rest := m.x(float64(m.byHour[h%24])*unit + float64(c)*float64(m.weekUnit)); math.Abs(x-rest) < math.Abs(x-rs[n]) {
+					rs[n] = rest
+				}
+			}
 		}
 		ds[n] = x - rs[n]
 		n++

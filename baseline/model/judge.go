@@ -59,7 +59,8 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	_, known := m.formerly(l.e, q.sig)
 	known = known && l.e != 0 || l.usual
 	l.habit = !known && !m.state.Alarm() && m.habitual(at, q, l)
-	known = known || l.habit
+	l.rest = m.resting(p, at, q, l)
+	known = known || l.habit || l.rest
 	l.known = known
 	bad := [2]bool{p.Bad != Down, p.Bad != Up}
 	beyond := [2]bool{l.z > q.hiZ && v > q.band.Upper, l.z < -q.lowZ && v < q.band.Lower}
@@ -173,7 +174,7 @@ func (m *Model) judge(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		w.say(CeilingTest, side(p), 1.01, at.T-int64(m.ceil-1)*p.StepMs)
 	}
 
-	l.suspect = max(w.score, heard) > .5 && !l.habit
+	l.suspect = max(w.score, heard) > .5 && !l.habit || l.rest
 	m.wanders(p, at, q, mid, bad, &slow)
 
 	j := Judgement{Band: q.band, Seasonal: m.season(), Maturity: m.maturity(p)}
@@ -216,26 +217,67 @@ func (m *Model) usual(p *Params, q *prediction, l *lesson) bool {
 	if math.Abs(l.z) < 2.5 || m.mode == 0 && p.Season != Weekly {
 		return false
 	}
-	near := func(week bool, off float64) bool {
-		var c [4]float64 // the hour before, the two around the window, the hour after
-		for i := range c {
-			h := (q.from + 167 + i) % 168
-			c[i] = float64(m.byHour[h%24]) * unit
-			if week {
-				if m.byWeek[h] == noCell {
-					return false
-				}
-				c[i] += float64(m.byWeek[h]) * float64(m.weekUnit)
-			}
-		}
-		before := c[1] + q.frac*(c[1]-c[0])
-		after := c[2] + (1-q.frac)*(c[2]-c[3])
-		y := l.y - off
-		return y > min(c[1], c[2], before, after)-3*q.sig && y < max(c[1], c[2], before, after)+3*q.sig
-	}
-	return m.mode == 1 && near(false, float64(m.off[1])) ||
-		(m.mode == 2 || p.Season == Auto || p.Season == Weekly) && near(true, float64(m.off[2]))
+	return m.mode == 1 && m.near(q, l, q.from, false, float64(m.off[1])) ||
+		(m.mode == 2 || p.Season == Auto || p.Season == Weekly) && m.near(q, l, q.from, true, float64(m.off[2]))
 }
+
+// near reports whether a window is what the hours around it bring, of the day or of the week; from is the hour of the week with the last centre not after it.
+func (m *Model) near(q *prediction, l *lesson, from int, week bool, off float64) bool {
+	var c [4]float64 // the hour before, the two around the window, the hour after
+	for i := range c {
+		h := (from + 167 + i) % 168
+		c[i] = float64(m.byHour[h%24]) * unit
+		if week {
+			if m.byWeek[h] == noCell {
+				return false
+			}
+			c[i] += float64(m.byWeek[h]) * float64(m.weekUnit)
+		}
+	}
+	before := c[1] + q.frac*(c[1]-c[0])
+	after := c[2] + (1-q.frac)*(c[2]-c[3])
+	y := l.y - off
+	return y > min(c[1], c[2], before, after)-3*q.sig && y < max(c[1], c[2], before, after)+3*q.sig
+}
+
+// resting reports whether a weekday is a holiday: since midnight it has been what Sundays bring, and not what its own hours do. A day that once was its own
+// for a few windows on end is no holiday any more, so a fall to a Sunday's level within the day is news.
+func (m *Model) resting(p *Params, at Moment, q *prediction, l *lesson) bool {
+	rest := m.age >> restShift
+	switch {
+	case at.Day&0x3fffffff != m.d:
+		rest = restFull // every day may be one, at first
+	case rest == 0:
+		return false
+	}
+	const sunday = 6
+	sudden := math.Abs(l.z) > 2*suddenX && math.Abs(q.g) < suddenX/2 // a holiday departs from a working day slowly
+	if sudden || m.mode != 2 || m.weekday[sunday] < restSundays || q.how/24 == sunday {
+		rest = 0
+	} else if m.near(q, l, (q.from+24*(sunday-q.how/24))%168, true, float64(m.off[2])) {
+		rest = min(rest+1, restFull)
+	} else {
+		rest -= min(rest, 2)
+	}
+	m.age = m.age&ageDays | rest<<restShift
+	if rest == 0 || math.Abs(l.z) < usualZ {
+		return false
+	}
+	// Only where a Sunday is another day than this one.
+	h := (q.from + 24*(sunday-q.how/24)) % 168
+	k := (h + 1) % 168
+	a := m.cell(h, float64(m.byHour[h%24])*unit)
+	b := m.cell(k, float64(m.byHour[k%24])*unit)
+	apart := a + q.frac*(b-a) + float64(m.off[2]) - q.yhat
+	return apart*l.e > 0 && math.Abs(apart) >= usualZ*q.sig
+}
+
+const (
+	ageDays     = 31 // bits of Model.age that count days
+	restShift   = 5  // those above say how much today is like a Sunday
+	restFull    = 7
+	restSundays = 2 // Sundays that must have been seen
+)
 
 // report fills what the tests and the alarm say into j.
 func (m *Model) report(p *Params, w, slow *voice, l *lesson, j *Judgement) {
@@ -356,9 +398,9 @@ func (m *Model) roll(p *Params, at Moment, q *prediction, l *lesson) (fine, mid,
 				blank(m.r1d(), m.d, d)
 			}
 			for i := range m.tails {
-				m.tails[i].closeDay(m.age)
+				m.tails[i].closeDay(m.age & ageDays)
 			}
-			m.age = min(m.age+1, 250)
+			m.age = m.age&^ageDays | min(m.age&ageDays+1, ageDays)
 		} else if !p.Extremes {
 			blank(m.r1d(), m.d, d)
 		}

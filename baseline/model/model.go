@@ -76,7 +76,7 @@ type Model struct {
 	flags uint8
 	state State
 	test  Test
-	age   uint8 // daily evidence maxima seen, saturating
+	age   uint8 // daily evidence maxima seen, saturating; above them how much today is like a Sunday, see resting
 	lent  uint8 // siblings that it began with, and lentLevel; see prior.go
 
 	weekday [7]uint8  // visits of each weekday
@@ -407,6 +407,7 @@ type lesson struct {
 	suspect      bool    // evidence is high: learn little
 	hit          bool    // Event: above the effect
 	habit        bool    // what comes back at this time
+	rest         bool    // a holiday that is like a Sunday
 	why          *Why    // nil when nobody asks
 	rare         float64 // Extremes: -ln of the probability of such a deviation within six hours
 }

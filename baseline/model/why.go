@@ -13,6 +13,7 @@ const (
 	GoodSide         // it moves to the side that is not bad
 	ByHabit          // it comes back at this time of the day or of the week, and has been told often enough
 	ByHour           // these hours usually bring it, or did a week ago
+	BySunday         // it is a holiday, and like a Sunday
 	ByRegime         // the signal stood there before the level that it has now was adopted
 	TooSmall         // it is less than the smallest effect worth a message
 	TooBrief         // it has not lasted for as many windows as the rule asks
@@ -22,7 +23,7 @@ const (
 
 // String returns the excuse's word.
 func (e Excuse) String() string {
-	return [...]string{"", "good side", "habit", "usual hour", "known level", "small", "brief", "young"}[e%(excuseMax+1)]
+	return [...]string{"", "good side", "habit", "usual hour", "holiday", "known level", "small", "brief", "young"}[e%(excuseMax+1)]
 }
 
 // Why is what a judgement rests on. The zero value says that nothing was weighed.
@@ -104,6 +105,8 @@ func (m *Model) excuse(p *Params, l *lesson, big [2]bool) Excuse {
 		return ByHabit
 	case l.usual:
 		return ByHour
+	case l.rest:
+		return BySunday
 	case l.known:
 		return ByRegime
 	case !big[s] && m.ageH() < learnH:
