@@ -114,14 +114,15 @@ func (m *Member) Sentence(worst bool) string {
 // line will be pasted into a shell: what is not plainly a name is quoted.
 func (m *Member) Command(text string) string {
 	if strings.Contains(text, "{{") {
-		if s, ok := m.fill(text, m.Value, m.Band, shellWord); ok {
+		if s, ok := m.fill(text, m.Value, m.Band, ShellWord); ok {
 			return s
 		}
 	}
 	return Clean(text, summaryMax)
 }
 
-func shellWord(s string) string {
+// ShellWord returns s as one word of a POSIX shell, quoted where it must be, so that a hostile label cannot become a command.
+func ShellWord(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._:/", r)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -38,4 +40,39 @@ func TestChangesAreBounded(t *testing.T) {
 		t.Errorf("restored %d changes: %v", len(n.changes), err)
 	}
 	t.Logf("%d bytes for %d changes", len(view), ChangesMax)
+}
+
+// TestExplained holds that only what was done to a signal's own workload, about when its alarm began, explains its new level.
+func TestExplained(t *testing.T) {
+	e, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := func(namespace, workload string) series.Labels {
+		return series.Labels{{Name: "cluster", Value: "eu"}, {Name: "namespace", Value: namespace}, {Name: "workload", Value: workload}}
+	}
+	const onset = int64(100 * 60_000)
+	v := Verdict{Signal: &signal.Signal{Entity: labels("shop", "cart")}, Judgement: model.Judgement{State: model.High, Onset: onset}}
+	for _, c := range []struct {
+		change signal.Change
+		want   bool
+	}{
+		{signal.Change{T: onset - 10*60_000, Kind: signal.ChangeRollout, Cluster: "eu", Entity: labels("shop", "cart")}, true},
+		{signal.Change{T: onset + 4*60_000, Kind: signal.ChangeLimits, Cluster: "eu", Entity: labels("shop", "cart")}, true},
+		{signal.Change{T: onset - 31*60_000, Kind: signal.ChangeRollout, Cluster: "eu", Entity: labels("shop", "cart")}, false},
+		{signal.Change{T: onset + 6*60_000, Kind: signal.ChangeRollout, Cluster: "eu", Entity: labels("shop", "cart")}, false},
+		{signal.Change{T: onset, Kind: signal.ChangeRollout, Cluster: "us", Entity: labels("shop", "cart")}, false},
+		{signal.Change{T: onset, Kind: signal.ChangeRollout, Cluster: "eu", Entity: labels("shop", "web")}, false},
+		{signal.Change{T: onset, Kind: signal.ChangeRestart, Cluster: "eu", Entity: labels("shop", "cart")}, false},
+	} {
+		e.changes = []signal.Change{{T: onset, Kind: signal.ChangeSecret, Cluster: "eu"}, c.change, {T: onset, Kind: signal.ChangeConfig, Cluster: "eu"}}
+		if got := e.explained(&v); got != c.want {
+			t.Errorf("%s in %s %+v at %+d min: %v", c.change.Kind, c.change.Cluster, c.change.Entity, (c.change.T-onset)/60_000, got)
+		}
+	}
+	calm := v
+	calm.State = model.Normal
+	if e.explained(&calm) {
+		t.Error("a signal without an alarm")
+	}
 }

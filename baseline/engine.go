@@ -77,7 +77,7 @@ type Engine struct {
 	changeSeq int64           // changes ever told
 
 	verdicts  []Verdict    // reused for each window
-	params    model.Params // scratch of closed
+	params    model.Params // scratch of closed: what the present window makes of a rule's
 	sinceView int          // windows closed since a view was published
 
 	view atomic.Pointer[View]
@@ -199,6 +199,13 @@ func (e *Engine) closed(w *signal.Window) {
 		}
 		p = e.strict(o.Signal.Rule, p)
 		l := &e.last[o.Signal.Index]
+		if l.v.Signal != nil && e.explained(&l.v) {
+			if p != &e.params {
+				e.params = *p
+				p = &e.params
+			}
+			p.Explained = true
+		}
 		j := m.Explain(p, at, o.Value, &l.why)
 		if k := budgetKind(o.Signal.Rule); k >= 0 {
 			e.budgets[k].See(&l.near, &j)

@@ -122,6 +122,9 @@ func why(v *baseline.SignalView, now int64) []fact {
 	if c, n := clears(v, unit); c != "" {
 		add("Ends", c, n)
 	}
+	if v.State.Alarm() && v.State != model.Absent && v.Test != model.CeilingTest && v.Test != model.EventTest {
+		add("If it is the new normal", "wrackline accept "+alerting.ShellWord(v.Signal.ID), "with --server and this server's address; ends the alarm, and what was normal stays known for four weeks")
+	}
 	if v.Onset > 0 && v.State != model.Absent {
 		out = append(out, fact{Name: "Began", At: v.Onset, Note: "when evidence was last zero"})
 	}

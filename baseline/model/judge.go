@@ -18,6 +18,8 @@ const (
 	blockYoungH   = 48. // hours in which such a shift must be gross: the second morning is still new
 	recoverLeastH = .25 // hours in the band, less what was outside, after which a signal has recovered
 	adoptH        = 30. // hours at a steady level after which it is adopted: longer than what a day brings and takes away
+	adoptToldH    = 6.  // the same where a rollout explains it and no side is bad
+	acceptedH     = 1e6 // … that a person accepted: more than any alarm lasts
 	flatLeastMs   = 30 * 60_000
 	stayLeastMs   = 8 * 60_000 // beyond the band for this long is news of a signal that never leaves it
 	stayFromH     = 72.        // hours before what was harmless is known well enough for that
@@ -655,6 +657,14 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 		}
 		return Stay
 	}
+	if float64(m.candH) >= acceptedH {
+		if m.test == DriftTest || m.cand == 0 {
+			m.cand, m.candD = float32(l.e), float32(q.sig)
+		}
+		m.candH = 0
+		m.adopt(p, q)
+		return Adopted
+	}
 	// Is it over?
 	in := false
 	switch m.test {
@@ -710,11 +720,37 @@ func (m *Model) move(p *Params, at Moment, v float64, q *prediction, l *lesson, 
 		return Stay
 	}
 	m.candidate(l, q, dt)
-	if float64(m.candH) >= adoptH && m.test != CeilingTest && m.test != EventTest && (p.Bad == Both || p.Bad == Up && m.cand < 0 || p.Bad == Down && m.cand > 0 || m.lent&lentLevel != 0 && m.Borrowed() > 0) {
+	if m.adopts(p) {
 		m.adopt(p, q)
 		return Adopted
 	}
 	return Stay
+}
+
+// adopts reports whether the level at which an alarm stands has been steady for long enough to be the signal's, and may be.
+func (m *Model) adopts(p *Params) bool {
+	least := adoptH
+	if p.Explained && p.Bad == Both {
+		least = adoptToldH
+	}
+	if float64(m.candH) < least || !m.adoptable() {
+		return false
+	}
+	good := p.Bad == Up && m.cand < 0 || p.Bad == Down && m.cand > 0
+	return p.Bad == Both || good || p.Explained || m.lent&lentLevel != 0 && m.Borrowed() > 0
+}
+
+// adoptable reports whether the alarm that stands is about a level: a fixed mark stays, and what is usually zero.
+func (m *Model) adoptable() bool { return m.test != CeilingTest && m.test != EventTest }
+
+// Accept takes the level at which an alarm stands for the new normal, as a person says it is: the next window adopts it. It reports
+// false when no alarm stands that is about a level.
+func (m *Model) Accept() bool {
+	if !m.state.Alarm() || !m.adoptable() || m.flags&flagWarm == 0 {
+		return false
+	}
+	m.candH = acceptedH
+	return true
 }
 
 // relapse notes that an alarm begins within three hours after another one ended: the next must be quiet for longer to be over.

@@ -57,6 +57,7 @@ func commands() []command {
 		{"eval", "[flags] [DIR…]", "score scenarios or labelled CSVs: recall, delay, false alarms", evalHelp, runEval},
 		{"packs", "list|check|test|explain|remote-write-config", "what is watched and why", packsHelp, runPacks},
 		{"selftest", "[flags]", "faults injected into copies of a running Wrackline's models: what it would notice", selftestHelp, runSelftest},
+		{"accept", "[flags] ID…", "the level at which a signal is in alarm is its new normal", acceptHelp, runAccept},
 		{"receivers", "test|list", "who is told, and a test message to each", receiversHelp, runReceivers},
 		{"load", "[flags]", "bounded remote-write load against a URL: CPU per million samples, latency", loadHelp, runLoad},
 		{"inspect", "stats|verify|backup|compact|recording [FILE]", "what the store holds, and its health", inspectHelp, runInspect},

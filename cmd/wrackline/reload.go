@@ -109,7 +109,7 @@ func (a *app) reload() (note string, err error) {
 		a.reloadedMs.Store(time.Now().UnixMilli())
 	}()
 	if a.stopOutbox == nil {
-		return "", fmt.Errorf("still starting")
+		return "", errStarting
 	}
 	if a.file == "" {
 		return "", fmt.Errorf("no configuration file to reload: start with --config.file")

@@ -177,7 +177,8 @@ func (a *app) routes() http.Handler {
 	pages := ui.New(source{a}, ui.Options{Version: buildVersion(), ExternalURL: a.cfg.Load().Alerting.ExternalURL, Demo: a.extra != nil, Logger: a.log})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/v1/write", func(w http.ResponseWriter, r *http.Request) { a.door.Load().ServeHTTP(w, r) })
-	mux.HandleFunc("POST /-/reload", a.serveReload)
+	mux.HandleFunc("POST /-/reload", sameSite(a.serveReload))
+	mux.HandleFunc("POST /-/accept", sameSite(a.serveAccept))
 	mux.HandleFunc("GET /metrics", a.serveMetrics)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Wrackline is healthy.\n") })
 	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {

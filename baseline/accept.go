@@ -1,0 +1,64 @@
+package baseline
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// What explains a new level: a change to the signal's own workload at most so long before its onset, or after it.
+const (
+	explainBeforeMs = 30 * 60_000
+	explainAfterMs  = 5 * 60_000
+)
+
+// explained reports whether the alarm of a signal that stands began with a rollout of its workload, another number of replicas, or other limits. last
+// is its newest verdict.
+func (e *Engine) explained(last *Verdict) bool {
+	if last.State != model.High && last.State != model.Low {
+		return false
+	}
+	namespace, workload := last.Signal.Entity.Get("namespace"), last.Signal.Entity.Get("workload")
+	if workload == "" {
+		return false
+	}
+	cluster := last.Signal.Entity.Get("cluster")
+	for i := len(e.changes) - 1; i >= 0; i-- { // in the order in which they were learned of, which is about that of their times
+		c := &e.changes[i]
+		if c.T < last.Onset-4*explainBeforeMs {
+			break
+		}
+		if c.T < last.Onset-explainBeforeMs || c.T > last.Onset+explainAfterMs || c.Cluster != cluster {
+			continue
+		}
+		switch c.Kind {
+		case signal.ChangeRollout, signal.ChangeScale, signal.ChangeLimits:
+			if c.Entity.Get("namespace") == namespace && c.Entity.Get("workload") == workload {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Reasons for which a level is not accepted.
+var (
+	ErrNoSignal = errors.New("there is no signal with this id")
+	ErrNoLevel  = errors.New("no alarm stands on this signal that is about its level: a ceiling and an event have nothing to get used to")
+)
+
+// Accept takes the level at which a signal is in alarm for its new normal, as a person says it is; its next window adopts it. It belongs to the fold.
+// The samples do not know of it, so a checkpoint must follow before anybody is told that it is done.
+func (e *Engine) Accept(id string) error {
+	for s := range e.judged {
+		if strings.EqualFold(s.ID, id) {
+			if !e.models[s.Index/chunkLen][s.Index%chunkLen].Accept() {
+				return ErrNoLevel
+			}
+			return nil
+		}
+	}
+	return ErrNoSignal
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/wrackline/wrackline/baseline"
+)
+
+const acceptHelp = `Tells a running Wrackline that the level at which a signal is in alarm is its new normal. By itself it adopts a new level only when it was
+steady for long: 30 hours where no side is bad, six where a rollout explains it; to the bad side only where a rollout does.
+
+  wrackline accept 'use.mem_working_set~cluster=prod~namespace=shop~workload=cart'
+  wrackline accept --server https://wrackline.example ID…
+
+The next window ends the alarm as adopted; the level before is remembered for four weeks, and a return to it is no news. An alarm of a ceiling or
+of an event has no level to get used to: change the rule (packs.overrides). The answer comes once it is on disk.
+`
+
+func runAccept(ctx context.Context, e env, args []string) error {
+	fs := newFlags(e, "accept")
+	server := fs.String("server", "http://localhost:9099", "`URL` of a running Wrackline")
+	if err := parse(e, fs, args); err != nil {
+		return err
+	}
+	if fs.NArg() == 0 {
+		return usagef("want the id of a signal, as its page shows it")
+	}
+	base, err := url.Parse(*server)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
+		return usagef("server %q: want a URL like http://localhost:9099", *server)
+	}
+	client := &http.Client{Timeout: time.Minute}
+	for _, id := range fs.Args() {
+		u := base.JoinPath("/-/accept")
+		u.RawQuery = url.Values{"signal": {id}}.Encode()
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), nil)
+		if err != nil {
+			return err
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		text, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
+		res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s: %s: %s", id, res.Status, strings.TrimSpace(string(text)))
+		}
+		fmt.Fprintf(e.stdout, "%s: %s\n", id, strings.TrimSpace(string(text)))
+	}
+	return nil
+}
+
+// accept makes a signal's level in alarm its new normal, and returns once that is on disk.
+func (a *app) accept(id string) error {
+	if a.stopOutbox == nil {
+		return errStarting
+	}
+	a.checkpointMu.Lock()
+	defer a.checkpointMu.Unlock()
+	a.fold.Lock()
+	err := a.engine.Accept(id)
+	if err != nil {
+		a.fold.Unlock()
+		return err
+	}
+	c := a.freeze()
+	a.fold.Unlock()
+	a.log.Info("level accepted as normal", "signal", id)
+	return a.save(c)
+}
+
+// serveAccept answers POST /-/accept?signal=ID.
+func (a *app) serveAccept(w http.ResponseWriter, r *http.Request) {
+	err := a.accept(r.URL.Query().Get("signal"))
+	switch {
+	case err == nil:
+		io.WriteString(w, "Its next window adopts the present level.\n")
+	case errors.Is(err, baseline.ErrNoSignal):
+		http.Error(w, err.Error(), http.StatusNotFound)
+	case errors.Is(err, baseline.ErrNoLevel):
+		http.Error(w, err.Error(), http.StatusConflict)
+	case errors.Is(err, errStarting):
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	default:
+		http.Error(w, "accepted, but not on disk yet: "+err.Error(), http.StatusInternalServerError)
+	}
+}
+
+var errStarting = errors.New("still starting")
+
+// sameSite refuses what a page of another site makes a browser send.
+func sameSite(next http.HandlerFunc) http.HandlerFunc {
+	guard := http.NewCrossOriginProtection()
+	return guard.Handler(next).ServeHTTP
+}

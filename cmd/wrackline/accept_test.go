@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang/snappy"
+	"github.com/prometheus/prometheus/prompb"
+)
+
+// gauge sends minute samples of one series, an hour with each request.
+func (p *process) gauge(name string, from, minutes int64, value func(i int64) float64) {
+	p.t.Helper()
+	for m := int64(0); m < minutes; m += 60 {
+		ts := prompb.TimeSeries{Labels: []prompb.Label{{Name: "__name__", Value: name}, {Name: "cluster", Value: "eu"}}}
+		for i := m; i < min(m+60, minutes); i++ {
+			ts.Samples = append(ts.Samples, prompb.Sample{Timestamp: from + i*60_000, Value: value(i)})
+		}
+		body, err := (&prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts}}).Marshal()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		req, _ := http.NewRequest(http.MethodPost, p.url+"/api/v1/write", bytes.NewReader(snappy.Encode(nil, body)))
+		req.Header.Set("Content-Encoding", "snappy")
+		req.Header.Set("Content-Type", "application/x-protobuf")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode/100 != 2 {
+			p.t.Fatalf("write: %s: %s", resp.Status, text)
+		}
+	}
+}
+
+// TestAccept accepts a level with the command line of the program, against the running program; a kill -9 right after does not undo it.
+func TestAccept(t *testing.T) {
+	t.Parallel()
+	dir, data, addr := t.TempDir(), t.TempDir(), freeAddress(t)
+	conf := filepath.Join(dir, "w.yml")
+	if err := os.WriteFile(conf, []byte("track: [{name: queue.depth, match: queue_depth, by: [cluster], bad: up}]\nstorage: {checkpoint_interval: 1h}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"serve", "--config.file", conf, "--storage.path", data, "--web.listen-address", addr}
+	p := start(t, args...)
+	p.awaitReady()
+	src := rand.New(rand.NewPCG(5, 5))
+	at := time.Now().UnixMilli()/60_000*60_000 - (3*1440+120+7)*60_000
+	const id = "queue.depth~cluster=eu"
+	state := func() string {
+		t.Helper()
+		var out struct {
+			Data struct {
+				State string
+				T     int64
+				Why   struct{ Clears *struct{ Upper float64 } }
+			}
+		}
+		p.get("/metrics") // history is published when somebody looks
+		p.json("/api/v1/signals/"+id, &out)
+		if (out.Data.State == "high") != (out.Data.Why.Clears != nil) {
+			t.Errorf("state %s, clears %v", out.Data.State, out.Data.Why.Clears)
+		}
+		return out.Data.State
+	}
+	send := func(minutes int64, level float64) {
+		t.Helper()
+		p.gauge("queue_depth", at, minutes, func(int64) float64 { return level + 5*src.NormFloat64() })
+		at += minutes * 60_000
+	}
+	accept := func(id string) (int, string) {
+		var out, errs strings.Builder
+		code := mainCode(t.Context(), env{&out, &errs}, []string{"accept", "--server", p.url, id})
+		return code, out.String() + errs.String()
+	}
+	send(3*1440, 100)
+	if code, text := accept(id); code != exitFailure || !strings.Contains(text, "409") || !strings.Contains(text, "no alarm stands") {
+		t.Errorf("without an alarm: %d, %q", code, text)
+	}
+	if code, text := accept("nothing~here=1"); code != exitFailure || !strings.Contains(text, "404") {
+		t.Errorf("without a signal: %d, %q", code, text)
+	}
+	send(120, 300)
+	if s := state(); s != "high" {
+		t.Fatalf("two hours at thrice the level: %s", s)
+	}
+	page := p.get("/signals/" + id)
+	if !strings.Contains(page, "wrackline accept") || !strings.Contains(page, "at or below") {
+		t.Error("the page does not say how the alarm ends or is accepted")
+	}
+	req, _ := http.NewRequest(http.MethodPost, p.url+"/-/accept?signal="+id, nil)
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a page of another site may accept: %v %v", resp, err)
+	}
+	if code, text := accept(id); code != exitOK || !strings.Contains(text, "next window adopts") {
+		t.Fatalf("%d, %q", code, text)
+	}
+	p.kill()
+	p = start(t, args...)
+	p.awaitReady()
+	send(6, 300)
+	if s := state(); s != "normal" {
+		t.Errorf("accepted, killed and started again: %s", s)
+	}
+}
