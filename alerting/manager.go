@@ -303,6 +303,9 @@ func newMember(v *baseline.Verdict) *Member {
 		SignalID: strings.Clone(boundID(v.Signal.ID)), Name: Cut(r.Name, textMax), Rule: r, Unit: Cut(r.Unit, textMax), Severity: r.Severity,
 		Onset: onsetOf(v), Opened: v.T, Fired: 1, Maturity: v.Maturity, Worst: math.NaN(), Value: math.NaN(),
 	}
+	if v.State == model.Absent && m.Severity == signal.Page {
+		m.Severity = signal.Warn // nothing is known to be wrong but the watching
+	}
 	for i, l := range v.Signal.Entity {
 		if i == labelsMax {
 			break

@@ -66,6 +66,7 @@ type Engine struct {
 	last    []lastVerdict     // by Signal.Index
 	pending map[string][]byte // restored models whose signal has not been seen yet, by id
 	first   map[string]int64  // end of the first window of each cluster, Unix ms
+	windows map[string]int64  // windows of each cluster that had values
 	kin     map[kinKey]*kin   // who may learn from whom
 	pos     uint64            // journal position of the last applied request
 	nowMs   int64             // receive stamp of the last applied request
@@ -93,6 +94,8 @@ type lastVerdict struct {
 	top   []signal.Member
 	why   model.Why
 	near  model.Stretch
+
+	cadence cadence
 }
 
 // New returns an engine that has learned nothing. It fails when a pack or a track rule does not compile.
@@ -100,7 +103,7 @@ func New(o Options) (*Engine, error) {
 	if o.Location == nil {
 		o.Location = time.UTC
 	}
-	e := &Engine{opts: o, pending: map[string][]byte{}, first: map[string]int64{}, kin: map[kinKey]*kin{}}
+	e := &Engine{opts: o, pending: map[string][]byte{}, first: map[string]int64{}, windows: map[string]int64{}, kin: map[kinKey]*kin{}}
 	s, err := signal.NewStream(o.Stream, e.closed)
 	if err != nil {
 		return nil, err
@@ -183,6 +186,10 @@ func (e *Engine) closed(w *signal.Window) {
 	late := w.ClosedMs-w.End > oldAfterMs
 	old := late || w.End-first < youngMs
 	e.passed(w.End)
+	if len(w.Observations) > 0 && (known || len(e.first) < clustersMax) {
+		e.windows[w.Cluster]++
+	}
+	window := e.windows[w.Cluster]
 	e.remember(w.Changes)
 	e.verdicts = e.verdicts[:0]
 	for i := range w.Observations {
@@ -199,6 +206,7 @@ func (e *Engine) closed(w *signal.Window) {
 		}
 		p = e.strict(o.Signal.Rule, p)
 		l := &e.last[o.Signal.Index]
+		l.cadence.came(window)
 		if l.v.Signal != nil && e.explained(&l.v) {
 			if p != &e.params {
 				e.params = *p
@@ -228,6 +236,7 @@ func (e *Engine) closed(w *signal.Window) {
 		l.v.Top, l.v.Why = nil, nil
 		e.verdicts = append(e.verdicts, v)
 	}
+	e.fellSilent(w, window)
 	windowsClosed.Inc()
 	verdictsMade.Add(len(e.verdicts))
 	if e.opts.Sink != nil {
@@ -437,6 +446,7 @@ func (e *Engine) Restore(pos uint64, stream []byte, models func(yield func(id st
 
 var (
 	windowsClosed  = metrics.NewCounter("wrackline_baseline_windows_closed_total")
+	silentVerdicts = metrics.NewCounter("wrackline_baseline_silent_verdicts_total")
 	verdictsMade   = metrics.NewCounter("wrackline_baseline_verdicts_total")
 	changesTold    = metrics.NewCounter("wrackline_baseline_changes_total")
 	modelsRefused  = metrics.NewCounter("wrackline_baseline_models_refused_total")

@@ -14,9 +14,9 @@ import (
 
 // The last verdict of every signal as bytes, so that a restarted process shows at once what it knew:
 //
-//	"WLV3" | nowMs | count, (cluster, first window)… | count | records | changes told | count | changes | (near, height, hours, alarms, extra, last) ×2
+//	"WLV3" | nowMs | count, (cluster, first window, windows)… | count | records | changes told | count | changes | (near, height, hours, alarms, extra, last) ×2
 //	record: id | T | since | value | band ×3 | state, transition, test, seasonal | score | evidence | onset | maturity |
-//	        slope | eta | seen | members | expected | count, (name, value)… | why | near miss
+//	        slope | eta | seen | members | expected | count, (name, value)… | why | near miss | born, seen, gap
 //
 //	why:    scores ×7 | p | excuse | hour | visits | clear ×2 | clear after
 //
@@ -44,6 +44,10 @@ func (e *Engine) appendView(c *viewCodec) []byte {
 		first := e.first[name]
 		c.str(&name)
 		c.i64(&first)
+		if !c.before {
+			windows := e.windows[name]
+			c.i64(&windows)
+		}
 	}
 	n := int64(0)
 	for s := range e.judged {
@@ -83,13 +87,18 @@ func (e *Engine) RestoreView(b []byte) error {
 	var clusters int
 	c.i64(&now)
 	c.num(&clusters)
-	first := map[string]int64{}
+	first, windows := map[string]int64{}, map[string]int64{}
 	for ; clusters > 0 && !c.bad; clusters-- {
 		var name string
 		var t int64
 		c.str(&name)
 		c.i64(&t)
 		first[name] = t
+		if !c.before {
+			var n int64
+			c.i64(&n)
+			windows[name] = n
+		}
 	}
 	c.i64(&n)
 	for ; n > 0 && !c.bad; n-- {
@@ -116,7 +125,7 @@ func (e *Engine) RestoreView(b []byte) error {
 	}
 	e.changes, e.changeSeq = told, seq
 	e.budgets = budgets
-	e.first = first
+	e.first, e.windows = first, windows
 	e.nowMs = max(e.nowMs, now)
 	e.Publish()
 	return nil
@@ -221,6 +230,9 @@ func (c *viewCodec) verdict(l *lastVerdict) {
 	if !c.before {
 		c.why(&l.why)
 		c.f32((*float32)(&l.near))
+		c.i64(&l.cadence.born)
+		c.i64(&l.cadence.seen)
+		c.f32(&l.cadence.gap)
 	}
 }
 

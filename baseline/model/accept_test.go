@@ -70,7 +70,7 @@ func TestExplainedByARollout(t *testing.T) {
 		p.Bad = c.bad
 		r := newRun(p)
 		src := rnd(33)
-		r.feed(5*perDay, level(100), src)
+		r.feed(11*perDay, level(100), src)
 		from := r.n
 		adopted := 0
 		r.each = func(i int, _ float64, j Judgement) {

@@ -70,6 +70,9 @@ func (m *Model) driftTest(p *Params, at Moment, fine, mid, day bool) (best trend
 	case p.Season == Daily:
 		wait = 4 * dayH
 	}
+	if m.mode == 2 && m.weekday[int(phase(p, at))/24] < 2 {
+		fine, mid = false, false // a weekday seen once is half known, and what its shape lacks looks like a slow move
+	}
 	try := func(ring []int16, newest int32, n int, cellH, zMin, kSd float64) {
 		t := m.trendOf(p, at, ring, newest, n, cellH, zMin, kSd)
 		if t.strength > best.strength {

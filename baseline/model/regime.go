@@ -72,7 +72,9 @@ func (m *Model) regime(p *Params, at Moment, l *lesson, q *prediction, dt float6
 		}
 		m.quick += float32(level)
 		m.moved(float32(level), at.T, q.sig)
-		m.carry(p, float32(level), q.yhat-q.shape+level, int64(regimeDwell*hourMs))
+		if p.Extremes { // trends know a step when they see one
+			m.carry(p, float32(level), q.yhat-q.shape+level, int64(regimeDwell*hourMs))
+		}
 		m.rec = 0
 	}
 }
