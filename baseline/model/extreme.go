@@ -100,7 +100,10 @@ func (m *Model) extremes(p *Params, at Moment, v float64, q *prediction, l *less
 		z, d, sharp, s = -z, -d, -sharp, 1
 	}
 	most := extLeast * float64(p.StepMs)
-	block := clamp(m.ageH()*hourMs/extStart, most, max(extBlockMs, most))
+	block := max(extBlockMs, most)
+	if m.lent == 0 { // siblings' laws are of whole blocks
+		block = clamp(m.ageH()*hourMs/extStart, most, block)
+	}
 	if bad[s] && d > 0 {
 		r := (m.ext[s].rare(z, m.extN[s]) + m.ext[2+s].rare(sharp, m.extN[2+s]) + 2*m.ext[4].rare(d, m.extN[4])) / 4
 		sc := r / ((extNews + math.Log(extBlockMs/block)) * p.strict()) // of short blocks there are more

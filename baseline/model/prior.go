@@ -20,6 +20,8 @@ const (
 	priorRarity = 960 // … on how rare what is far out is, of which there are many among them: two thirds of a day
 	priorFit    = 2.  // × the siblings' scatter that the first windows may have, and may move
 	priorReach  = 6.  // × the siblings' scatter that one of them may be away
+	priorBlocks = 16  // blocks behind the extremes of a sibling, at least
+	priorExtN   = 12  // blocks for which its word on extremes counts
 	lentLevel   = 0x80
 )
 
@@ -31,9 +33,9 @@ func (m *Model) Mature(t int64) bool {
 // Asks reports whether m has still to find out what is normal, and might begin with what siblings know: call Borrow then.
 func (m *Model) Asks() bool { return m.flags&flagWarm == 0 && (m.seen == 0 || m.seen >= priorSettle) }
 
-// Lends reports whether signals with such parameters may learn from each other. Those of which nothing is known and those that are usually
-// zero have laws of their own, for which there is no prior.
-func (p *Params) Lends() bool { return p.sane() && !p.Extremes && p.Mode != Event }
+// Lends reports whether signals with such parameters may learn from each other. Those that are usually zero have a law of their own, for which
+// there is no prior.
+func (p *Params) Lends() bool { return p.sane() && p.Mode != Event }
 
 // Borrowed returns how many siblings m leans on; 0 = none, or no longer, since what it has seen itself outweighs them.
 func (m *Model) Borrowed() int {
@@ -76,7 +78,7 @@ func NewPrior(p *Params, siblings []*Model, share bool) Prior {
 	}
 	var list []*Model
 	for _, m := range siblings[:min(len(siblings), PriorMost)] {
-		if int64(m.step) == p.StepMs {
+		if int64(m.step) == p.StepMs && (!p.Extremes || min(m.extN[0], m.extN[4]) >= priorBlocks) {
 			list = append(list, m)
 		}
 	}
@@ -86,6 +88,9 @@ func NewPrior(p *Params, siblings []*Model, share bool) Prior {
 	pr.n = len(list)
 	pr.blend(list)
 	pr.scatter(p, list)
+	if p.Extremes && pr.rel > 0 {
+		pr.extremes(list)
+	}
 	if share {
 		pr.agree(p, list)
 	}
@@ -143,6 +148,24 @@ func (pr *Prior) blend(list []*Model) {
 	l.runMax = uint16(mid(func(m *Model) float32 { return float32(m.runMax) }))
 	for s := range l.stay {
 		l.stay[s] = uint16(mid(func(m *Model) float32 { return float32(m.stay[s]) }))
+	}
+}
+
+// extremes takes the laws of how far siblings go when nothing is wrong: in their own scatter, and as a share of their level. How far they wander is
+// each one's own.
+func (pr *Prior) extremes(list []*Model) {
+	for i := range pr.like.ext[:5] {
+		mid, dev := middle(list, func(m *Model) float64 {
+			x := float64(m.ext[i].mid)
+			if i == 4 {
+				_, level := m.share()
+				x -= math.Log(max(math.Abs(level), 1e-300))
+			}
+			return x
+		})
+		wide, _ := middle(list, func(m *Model) float64 { return float64(m.ext[i].wide) })
+		pr.like.ext[i] = extreme{mid: float32(mid), wide: float32(wide + .7*dev)}
+		pr.like.extN[i] = priorExtN
 	}
 }
 
@@ -341,6 +364,8 @@ func (m *Model) begin(p *Params, pr *Prior, s, level, sigma float64) {
 	m.lent = uint8(pr.n)
 	m.tails, m.v, m.cov, m.gvar, m.vb = l.tails, l.v, l.cov, l.gvar, l.vb
 	m.p0, m.p00, m.same, m.runMax, m.stay = l.p0, l.p00, l.same, l.runMax, l.stay
+	m.ext, m.extN = l.ext, l.extN
+	m.ext[4].mid += float32(math.Log(max(math.Abs(level), 1e-300)))
 	for i := range m.rings {
 		m.rings[i] = hole
 	}
