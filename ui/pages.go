@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -317,20 +318,16 @@ func chanceLines(list []baseline.BudgetView) []string {
 	for i := range list {
 		b := &list[i]
 		kind := map[string]string{"packs": "Rules of packs", "tracked": "Tracked metrics"}[b.Kind]
-		s := kind + ": false alarms by chance "
+		s := kind + ": how many false alarms chance raises is not known yet; that takes two days"
 		switch {
 		case !b.Known:
-			s += "are not known yet; that takes two days"
 		case b.Expected < .01:
-			s += "less than one in two years"
+			s = kind + ": chance raises less than one false alarm in two years"
 		default:
-			s += alerting.Quantity(b.Expected, "") + " a week"
+			s = kind + ": chance raises " + strconv.FormatFloat(b.Expected, 'g', 2, 64) + " false alarms a week at most"
 		}
 		if b.Asked > 0 {
-			s += ", allowed " + alerting.Quantity(b.Asked, "")
-			if !b.Known || b.Expected < .01 {
-				s += " a week"
-			}
+			s += ", allowed " + alerting.Quantity(b.Asked, "") + " a week"
 		}
 		if b.Strict > 1.005 {
 			s += fmt.Sprintf("; each asks for %.2f times the usual evidence", b.Strict)

@@ -585,15 +585,15 @@ func TestTheBudgetIsSaid(t *testing.T) {
 	h := New(f, Options{})
 	for _, page := range []string{"/", "/receivers"} {
 		got := body(t, h, page, http.StatusOK)
-		for _, want := range []string{"Rules of packs: false alarms by chance less than one in two years, allowed 0.5 a week.",
-			"Tracked metrics: false alarms by chance 0.5 a week, allowed 0.5; each asks for 1.24 times the usual evidence."} {
+		for _, want := range []string{"Rules of packs: chance raises less than one false alarm in two years, allowed 0.5 a week.",
+			"Tracked metrics: chance raises 0.5 false alarms a week at most, allowed 0.5 a week; each asks for 1.24 times the usual evidence."} {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s does not say %q", page, want)
 			}
 		}
 	}
 	f.view.Budget = []baseline.BudgetView{{Kind: "packs", Signals: 3, Asked: 1}}
-	if got := body(t, h, "/", http.StatusOK); !strings.Contains(got, "Rules of packs: false alarms by chance are not known yet; that takes two days, allowed 1 a week.") {
+	if got := body(t, h, "/", http.StatusOK); !strings.Contains(got, "Rules of packs: how many false alarms chance raises is not known yet; that takes two days, allowed 1 a week.") {
 		t.Error("a young budget claims to know")
 	}
 	if got := body(t, h, "/api/v1/status/noise", http.StatusOK); !strings.Contains(got, `"budget":[{"allowed_false_alarms_per_week":1,"kind":"packs","signals":3,"strictness":0}]`) {
@@ -621,7 +621,7 @@ func TestWhyIsSaidInFull(t *testing.T) {
 			t.Errorf("the answer does not have %s: %s", want, api)
 		}
 	}
-	for p, want := range map[float32]string{1: "usual", .01: "one in 100 windows", 0: "usual", 1e-12: "less than one in a billion windows"} {
+	for p, want := range map[float32]string{1: "usual", .01: "one in 100 windows", 0: "not weighed", 1e-12: "less than one in a billion windows"} {
 		if got := chance(p, false); got != want {
 			t.Errorf("chance of %g: %q, want %q", p, got, want)
 		}

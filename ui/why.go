@@ -196,7 +196,9 @@ func chance(p float32, extremes bool) string {
 		of = "spans of six hours"
 	}
 	switch {
-	case p <= 0 || p >= .2:
+	case p <= 0:
+		return "not weighed"
+	case p >= .2:
 		return "usual"
 	case p < 1e-9:
 		return "less than one in a billion " + of

@@ -29,7 +29,7 @@ func (e Excuse) String() string {
 // Why is what a judgement rests on. The zero value says that nothing was weighed.
 type Why struct {
 	Scores [FlatTest + 1]float32 // by test: how much of what would be an alarm it has, 1 = all. Params.Nats turns it into evidence
-	P      float32               // probability of a window as far out, by what the signal itself has shown: of one window, with Params.Extremes of the furthest one within six hours; 1 = usual
+	P      float32               // probability of a window as far out, by what the signal itself has shown: of one window, with Params.Extremes of the furthest one within six hours; 1 = usual, 0 = nothing was weighed
 	Excuse Excuse                // why a window beyond the band is no evidence
 	Hour   uint8                 // hour of the week that it was compared with, 0 = Monday 00:00–00:59, civil time
 	Visits uint8                 // how often that hour was seen: of the day, or of the week where the week's shape is in use; saturating
@@ -67,6 +67,9 @@ func (p *Params) Nats(t Test) float64 {
 	return 0
 }
 
+// leastP is the smallest probability that is told; 0 means that nothing was weighed.
+const leastP = 1e-30
+
 // explain fills in what the tests did not.
 func (m *Model) explain(p *Params, q *prediction, l *lesson, big [2]bool, y *Why) {
 	switch {
@@ -79,6 +82,7 @@ func (m *Model) explain(p *Params, q *prediction, l *lesson, big [2]bool, y *Why
 	case l.inDn && l.w < 0:
 		y.P = float32(alphaFast * m.tails[1].beyond(-l.w))
 	}
+	y.P = max(y.P, leastP)
 	y.Hour = uint8(q.how)
 	if m.mode == 2 {
 		y.Visits = m.weekday[q.how/24]
