@@ -14,6 +14,7 @@ const (
 	budgetOver    = .3         // score below which a stretch is over
 	budgetMemoryH = 21 * 24.   // hours that are remembered
 	budgetYoungH  = 2 * 24.    // hours before the rate is believed
+	budgetTrust   = 2.         // alarms for which what the law foretells counts
 	budgetFew     = 8          // near misses before their heights are
 	strictMost    = 2.5        // × the evidence that is asked at most: beyond it would be deaf
 	strictStepH   = 24.        // hours in which strictness moves by a tenth at most
@@ -113,11 +114,14 @@ func (b *Budget) Expected() (aWeek float64, known bool) {
 	return b.rate(b.Strict()), true
 }
 
-// rate is the rate a week at which stretches reach the score s: as their law foretells, or less where fewer alarms came.
+// rate is the rate a week at which stretches reach the score s: as their law foretells, or less where fewer alarms came. Where more came they may have been
+// real, so no more than twice what was foretold is believed.
 func (b *Budget) rate(s float64) float64 {
 	k, now, weeks := b.scale(), b.Strict(), b.Hours/weekH
 	all := b.Near / -math.Expm1(-(now-budgetFrom)/k) / weeks
 	foretold := all * math.Exp(-(now-budgetFrom)/k)
+	// Gamma and Poisson: what was foretold weighs as much as budgetTrust alarms.
+	foretold *= min((b.Alarms+budgetTrust)/(foretold*weeks+budgetTrust), 2)
 	return min(foretold, b.most()/weeks) * math.Exp(-(s-now)/k)
 }
 

@@ -101,6 +101,13 @@ func TestAlarmsAreNoNearMisses(t *testing.T) {
 	if b.Strict() != 1 || b.Near != 0 {
 		t.Errorf("%+v", b)
 	}
+	// Beside near misses that foretell what is allowed they are worth a tenth of the evidence, and no more.
+	b = Budget{Asked: 1, Near: 60, Height: 60 * .1, Hours: 500, Alarms: 10_000}
+	b.Asked, _ = b.Expected()
+	b.Asked /= 2
+	if want := b.want(); want > 1.1 {
+		t.Errorf("ten thousand alarms of whatever cause: strictness %.2f", want)
+	}
 }
 
 // The law of heights is found again from what is cut off where alarms begin, and strictness puts the rate where it is asked.

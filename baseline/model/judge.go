@@ -795,28 +795,61 @@ func (m *Model) candidate(l *lesson, q *prediction, dt float64) {
 	m.candD += r * (min(1.2533*d, 2*lim) - m.candD)
 }
 
-// adopt makes the candidate the level; the old one is remembered for two weeks.
+// stretch multiplies the shape of the day and the week by the factor by which the candidate is above the prediction. It reports false, and does nothing,
+// where values are not all positive.
+func (m *Model) stretch(q *prediction) bool {
+	x0, x1 := m.x(q.yhat), m.x(q.yhat+float64(m.cand))
+	for _, c := range m.byHour {
+		if c <= 0 {
+			return false
+		}
+	}
+	f := x1 / x0
+	if !(x0 > 0 && f > .02 && f < 50) {
+		return false
+	}
+	was := m.byHour
+	for h, c := range was {
+		m.byHour[h] = pack(float32(m.y(f * m.x(float64(c)*unit))))
+	}
+	for k, c := range m.byWeek {
+		if c == noCell {
+			continue
+		}
+		y := float64(was[k%24])*unit + float64(c)*float64(m.weekUnit)
+		m.setCell(k, float32(m.y(f*m.x(y)))-float32(m.byHour[k%24])*unit)
+	}
+	return true
+}
+
+// adopt makes the candidate the level; the old one is remembered, see regime.go.
 func (m *Model) adopt(p *Params, q *prediction) {
 	if m.test == FlatTest { // so it stands still at times; a row twice as long is news again
 		m.runMax, m.run = min(max(m.runMax, m.run), 20000), 0
 	}
 	// The shape of the day moves as a whole: left to its hours, each would follow at its next visits, and a day of which half has moved looks like
-	// a trend for a week.
-	m.off[0] += m.cand
-	if m.flags&flagReady != 0 {
+	// a trend for a week. What is busier is so by a factor, which is another distance at night than at noon.
+	d := m.cand
+	m.off[0] += d
+	switch {
+	case m.flags&flagReady == 0:
+		m.off[1] += d
+		m.off[2] += d
+	case m.mode > 0 && m.stretch(q):
+		was := m.mean
+		m.setMean()
+		d = m.mean - was
+	default:
 		for h := range m.byHour {
-			m.byHour[h] = pack(float32(m.byHour[h])*unit + m.cand)
+			m.byHour[h] = pack(float32(m.byHour[h])*unit + d)
 		}
 		m.setMean()
-	} else {
-		m.off[1] += m.cand
-		m.off[2] += m.cand
 	}
 	m.quick += m.cand
-	now := q.yhat - q.shape + float64(m.cand)
-	m.moved(m.cand, m.last, q.sig)
+	now := q.yhat - q.shape + float64(d)
+	m.moved(d, m.last, q.sig)
 	m.sigma = max(m.sigma, min(m.candD, 3*m.sigma))
-	m.carry(p, m.cand, now, m.last-m.onset())
+	m.carry(p, d, now, m.last-m.onset())
 	if p.Extremes {
 		m.end(p)
 	} else {
