@@ -67,6 +67,7 @@ type Engine struct {
 	pending map[string][]byte // restored models whose signal has not been seen yet, by id
 	first   map[string]int64  // end of the first window of each cluster, Unix ms
 	windows map[string]int64  // windows of each cluster that had values
+	members map[string][]int  // Index of each cluster's signals, for silence; some may be another cluster's by now
 	kin     map[kinKey]*kin   // who may learn from whom
 	pos     uint64            // journal position of the last applied request
 	nowMs   int64             // receive stamp of the last applied request
@@ -103,7 +104,7 @@ func New(o Options) (*Engine, error) {
 	if o.Location == nil {
 		o.Location = time.UTC
 	}
-	e := &Engine{opts: o, pending: map[string][]byte{}, first: map[string]int64{}, windows: map[string]int64{}, kin: map[kinKey]*kin{}}
+	e := &Engine{opts: o, pending: map[string][]byte{}, first: map[string]int64{}, windows: map[string]int64{}, members: map[string][]int{}, kin: map[kinKey]*kin{}}
 	s, err := signal.NewStream(o.Stream, e.closed)
 	if err != nil {
 		return nil, err
@@ -158,6 +159,9 @@ func (e *Engine) model(s *signal.Signal) *model.Model {
 			e.counted(was, -1)
 		}
 		e.counted(s, 1)
+		if was, c := e.signals[i], s.Entity.Get("cluster"); was == nil || was.Entity.Get("cluster") != c {
+			e.members[c] = append(e.members[c], i)
+		}
 		e.signals[i] = s
 		e.last[i] = lastVerdict{}
 		*m = model.Model{}
@@ -345,7 +349,7 @@ func (e *Engine) Publish() {
 // goes on, without losing a window; the rest is dropped, and new signals begin. After an error nothing has changed, and nothing has
 // before commit is called. Both belong to the fold, with nothing folded in between. Recorder and Sink stay what they are.
 func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit func() ReloadResult, err error) {
-	next := &Engine{opts: e.opts, kin: map[kinKey]*kin{}}
+	next := &Engine{opts: e.opts, kin: map[kinKey]*kin{}, members: map[string][]int{}}
 	next.opts.Stream, next.opts.Location = stream, loc
 	if loc == nil {
 		next.opts.Location = time.UTC
@@ -377,7 +381,7 @@ func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit
 		}
 		modelsOrphaned.Add(res.Dropped)
 		e.opts, e.stream = next.opts, next.stream
-		e.models, e.signals, e.last, e.kin, e.kinds = next.models, next.signals, next.last, next.kin, next.kinds
+		e.models, e.signals, e.last, e.kin, e.kinds, e.members = next.models, next.signals, next.last, next.kin, next.kinds, next.members
 		e.share()
 		e.Publish()
 		return res

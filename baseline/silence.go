@@ -61,12 +61,14 @@ func (e *Engine) fellSilent(w *signal.Window, window int64) {
 	}
 	var live map[string]bool
 	added := false
-	for i, s := range e.signals {
-		if s == nil {
-			continue
+	keep := e.members[w.Cluster][:0]
+	for _, i := range e.members[w.Cluster] {
+		s, l := e.signals[i], &e.last[i]
+		if s.Entity.Get("cluster") != w.Cluster {
+			continue // its number went to a signal of another cluster
 		}
-		l := &e.last[i]
-		if l.v.Signal != s || !l.cadence.silent(window) || l.v.State.Alarm() || s.Rule.Severity == signal.Info || s.Rule.Params.Mode == model.Event || s.Rule.MinEvents > 0 || s.Entity.Get("cluster") != w.Cluster {
+		keep = append(keep, i)
+		if l.v.Signal != s || !l.cadence.silent(window) || l.v.State.Alarm() || s.Rule.Severity == signal.Info || s.Rule.Params.Mode == model.Event || s.Rule.MinEvents > 0 {
 			continue
 		}
 		if live == nil {
@@ -84,6 +86,7 @@ func (e *Engine) fellSilent(w *signal.Window, window int64) {
 		silentVerdicts.Inc()
 		added = true
 	}
+	e.members[w.Cluster] = keep
 	if added {
 		slices.SortFunc(e.verdicts, func(a, b Verdict) int { return strings.Compare(a.Signal.ID, b.Signal.ID) })
 	}
