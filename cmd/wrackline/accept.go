@@ -16,7 +16,7 @@ import (
 const acceptHelp = `Tells a running Wrackline that the level at which a signal is in alarm is its new normal. By itself it adopts a new level only when it was
 steady for long: 30 hours where no side is bad, six where a rollout explains it; to the bad side only where a rollout does.
 
-  wrackline accept 'use.mem_working_set~cluster=prod~namespace=shop~workload=cart'
+  wrackline accept 'wl.cpu_cores~cluster=prod~namespace=shop~workload=cart'
   wrackline accept --server https://wrackline.example ID…
 
 The next window ends the alarm as adopted; the level before is remembered for four weeks, and a return to it is no news. An alarm of a ceiling or

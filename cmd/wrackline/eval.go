@@ -57,7 +57,7 @@ func runEval(ctx context.Context, e env, args []string) error {
 	asJSON := fs.Bool("json", false, "scenarios: the report as JSON")
 	save := fs.String("save", "", "write what each series gave to a CSV `file`, for --compare")
 	compare := fs.String("compare", "", "list the series that differ from a `file` of --save")
-	budget := fs.Float64("budget", 0, "false alarms a week that the series of a DIR may raise together; `0` = any number, the stock judgement")
+	budget := fs.Float64("budget", 0, "`number` of false alarms a week that the series of a DIR may raise together; 0 = any, the stock judgement")
 	timezone := fs.String("timezone", "UTC", "civil time of CSV series")
 	configFile := fs.String("config.file", "", "scenarios: configuration `file` with further packs")
 	if err := parse(e, fs, args); err != nil {
