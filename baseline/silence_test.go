@@ -118,3 +118,38 @@ func (b both) Observe(x baseline.Batch) {
 	b[0].Observe(x)
 	b[1].Observe(x)
 }
+
+// FuzzRestoreView: whatever bytes a checkpoint holds, a view is restored from them or refused, and what is restored can be written and read again.
+func FuzzRestoreView(f *testing.F) {
+	pack, err := signal.TrackPack([]signal.TrackRule{{Match: "queue_depth", By: []string{"cluster", "queue"}, Func: "value", Agg: "max"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	fresh := func() *baseline.Engine {
+		e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*signal.Pack{pack}}, FalseAlarmsPerWeek: 1})
+		if err != nil {
+			f.Fatal(err)
+		}
+		for k := range int64(5) {
+			at := scenario.Epoch + 30_000 + k*60_000
+			e.Apply(&series.Batch{ReceivedMs: at, Labels: pair{0, 2}, Entries: []series.Entry{{Key: 1, SampleLo: 0, SampleHi: 1}, {Key: 2, SampleLo: 1, SampleHi: 2}},
+				Samples: []series.Sample{{T: at, V: 1}, {T: at, V: 2}}}, 0)
+		}
+		return e
+	}
+	good := fresh().AppendView(nil)
+	f.Add(good)
+	for _, cut := range []int{4, 40, len(good) - 1} {
+		f.Add(good[:cut])
+	}
+	e, again := fresh(), fresh()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if e.RestoreView(b) != nil {
+			return
+		}
+		if err := again.RestoreView(e.AppendView(nil)); err != nil {
+			t.Fatalf("restored, and what it writes is refused: %v", err)
+		}
+		e.Publish()
+	})
+}
