@@ -16,7 +16,12 @@ func long() int {
 }
 
 // One closed window of a signal with daily and weekly season, a month old; the budget is 400 ns.
-func BenchmarkObserve(b *testing.B) {
+func BenchmarkObserve(b *testing.B) { benchmarkWindow(b, nil) }
+
+// The same with its reasons, as the engine asks for them.
+func BenchmarkExplain(b *testing.B) { benchmarkWindow(b, &Why{}) }
+
+func benchmarkWindow(b *testing.B, why *Why) {
 	r := newRun(Defaults())
 	src := rnd(1)
 	r.feed(28*perDay, daily, src)
@@ -36,7 +41,7 @@ func BenchmarkObserve(b *testing.B) {
 			}
 			b.StartTimer()
 		}
-		m.Observe(&r.p, ats[i], vs[i])
+		m.Explain(&r.p, ats[i], vs[i], why)
 		i++
 	}
 }
