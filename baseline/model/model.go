@@ -90,15 +90,16 @@ type Model struct {
 }
 
 const (
-	warmUp = 30        // windows kept raw before the scale is fixed
-	unit   = 1. / 2048 // of profiles and rings, in y
-	hole   = -1 << 15  // a ring cell without data
-	noHour = 255       //
-	hourMs = 3_600_000 //
-	minSig = 1. / 2048 // floor of sigma: 0.05 % of the level
-	dayH   = 24.       //
-	quiet  = .02       // learning while an alarm stands
-	noCell = -128      // an hour of the week that was never seen
+	warmUp   = 30        // windows kept raw before the scale is fixed
+	unit     = 1. / 2048 // of profiles and rings, in y
+	hole     = -1 << 15  // a ring cell without data
+	noHour   = 255       //
+	hourMs   = 3_600_000 //
+	minSig   = 1. / 2048 // floor of sigma: 0.05 % of the level
+	dayH     = 24.       //
+	quiet    = .02       // learning while an alarm stands
+	noCell   = -128      // an hour of the week that was never seen
+	bandMost = 4.        // half-width of a band, in y
 )
 
 const (
@@ -224,6 +225,9 @@ func (m *Model) predict(p *Params, at Moment, q *prediction) {
 	wide := m.wide()
 	q.hiZ = max(2.5, q.rv*float64(m.tails[0].q+m.tails[0].ext)+lean) * wide
 	q.lowZ = max(2.5, q.rv*float64(m.tails[1].q+m.tails[1].ext)-lean) * wide
+	// The tail of a value that hardly ever moves is no law: no band reaches further than fiftyfold.
+	most := bandMost / q.sig
+	q.hiZ, q.lowZ = min(q.hiZ, most), min(q.lowZ, most)
 	x := clamp(m.x(q.yhat), p.Min, p.Max)
 	q.effUp, q.effDn = m.effects(p, x)
 	q.band = Band{

@@ -30,23 +30,17 @@ func (m *Model) formerly(e float64, sig float64) (level float64, ok bool) {
 	return e, both && e > lo && e < hi
 }
 
-// moved notes that the level has moved by d: what was the level is remembered, and the furthest one with it.
+// moved notes that the level has moved by d: what was the level is remembered. Of more than two levels the lowest and the highest are.
 func (m *Model) moved(d float32, at int64, sig float64) {
-	levels := [3]float64{-float64(d), 0, 0}
-	for i, a := range m.alt {
+	lo, hi := -float64(d), -float64(d)
+	for _, a := range m.alt {
 		if y := float64(a)*unit - float64(d); a != 0 && math.Abs(y) > regimeNear*sig { // else it is the level now
-			levels[i+1] = y
+			lo, hi = min(lo, y), max(hi, y)
 		}
 	}
-	far := 0
-	for i := 1; i < 3; i++ { // of three the one between the others goes, or else the nearest
-		if math.Abs(levels[i]-levels[0]) > math.Abs(levels[far]-levels[0]) && levels[i] != 0 {
-			far = i
-		}
-	}
-	m.alt = [2]int16{pack(float32(levels[0])), 0}
-	if far > 0 {
-		m.alt[1] = pack(float32(levels[far]))
+	m.alt = [2]int16{pack(float32(lo)), 0}
+	if hi != lo {
+		m.alt[1] = pack(float32(hi))
 	}
 	m.altEnd = seconds(at + regimeDays*dayH*hourMs)
 }
