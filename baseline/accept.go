@@ -2,7 +2,6 @@ package baseline
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -53,7 +52,7 @@ var (
 // The samples do not know of it, so a checkpoint must follow before anybody is told that it is done.
 func (e *Engine) Accept(id string) error {
 	for s := range e.judged {
-		if strings.EqualFold(s.ID, id) {
+		if s.ID == id {
 			if !e.models[s.Index/chunkLen][s.Index%chunkLen].Accept() {
 				return ErrNoLevel
 			}

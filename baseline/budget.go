@@ -69,17 +69,14 @@ func (e *Engine) counted(s *signal.Signal, by int) {
 	}
 }
 
-// strict returns p with the strictness that the budget asks of the rule. It may be e.params, which the next call overwrites.
+// strict returns p with the strictness that the budget asks of the rule. It may be the scratch, see own.
 func (e *Engine) strict(r *signal.Rule, p *model.Params) *model.Params {
 	k := budgetKind(r)
 	if k < 0 {
 		return p
 	}
 	if s := e.budgets[k].Strict(); s != 1 {
-		if p != &e.params {
-			e.params = *p
-			p = &e.params
-		}
+		p = e.own(p)
 		p.Strict = s
 	}
 	return p

@@ -1,9 +1,11 @@
 package baseline_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline"
@@ -21,9 +23,6 @@ func (heavy) AppendLabels(dst series.Labels, i int) (series.Labels, error) {
 
 // A budget makes tracked metrics that err often ask for more evidence, leaves the rules of packs alone, is shown, and survives a restart.
 func TestBudgetOfAnEngine(t *testing.T) {
-	if testing.Short() {
-		t.Skip("six weeks of windows")
-	}
 	rules, err := signal.TrackPack([]signal.TrackRule{{Name: "queue.wait", Match: `queue_seconds`, By: []string{"queue"}, Func: "value", Agg: "max"}})
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +78,26 @@ func TestBudgetOfAnEngine(t *testing.T) {
 	again.Publish()
 	if a, b := e.View().Budget, again.View().Budget; !reflect.DeepEqual(a, b) {
 		t.Errorf("two days later %+v, without a restart %+v", b, a)
+	}
+	// What would be noticed is judged as strictly as what is, and the view says how strictly.
+	now := e.View().Budget[0].Strict
+	for _, v := range e.View().Signals {
+		if shadow, ok := e.Shadow(v.Signal.ID); !ok || shadow.Strict() != now || math.Abs(float64(v.Why.Strict)-now) > .01 {
+			t.Errorf("%s: strictness %v in a shadow, %v shown, %v asked", v.Signal.ID, shadow.Strict(), v.Why.Strict, now)
+		}
+		if err := e.Accept(strings.ToUpper(v.Signal.ID)); err != baseline.ErrNoSignal {
+			t.Errorf("an id in other letters: %v", err)
+		}
+	}
+	// A reload of rules and of the budget at once: the new budget holds, whichever comes first.
+	commit, err := e.Reload(opts.Stream, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.SetBudget(3)
+	commit()
+	if b := e.View().Budget; len(b) != 1 || b[0].Asked != 3 || b[0].Signals != 12 || b[0].Strict != now {
+		t.Errorf("after a reload with a budget of 3: %+v, strictness before %v", b, now)
 	}
 	e.SetBudget(0)
 	for range 15 * 1440 {

@@ -190,7 +190,7 @@ func (e *Engine) closed(w *signal.Window) {
 	late := w.ClosedMs-w.End > oldAfterMs
 	old := late || w.End-first < youngMs
 	e.passed(w.End)
-	if len(w.Observations) > 0 && (known || len(e.first) < clustersMax) {
+	if _, ok := e.first[w.Cluster]; ok && len(w.Observations) > 0 {
 		e.windows[w.Cluster]++
 	}
 	window := e.windows[w.Cluster]
@@ -201,9 +201,8 @@ func (e *Engine) closed(w *signal.Window) {
 		m := e.model(o.Signal)
 		p := &o.Signal.Rule.Params
 		if least := leastEffect(o); least > p.EffectAbs {
-			e.params = *p
-			e.params.EffectAbs = least
-			p = &e.params
+			p = e.own(p)
+			p.EffectAbs = least
 		}
 		if o.Signal.Rule.Params.Lends() && m.Asks() {
 			m.Borrow(p, at, e.prior(o.Signal, w.End))
@@ -212,17 +211,14 @@ func (e *Engine) closed(w *signal.Window) {
 		l := &e.last[o.Signal.Index]
 		l.cadence.came(window)
 		if l.v.Signal != nil && e.explained(&l.v) {
-			if p != &e.params {
-				e.params = *p
-				p = &e.params
-			}
+			p = e.own(p)
 			p.Explained = true
 		}
 		j := m.Explain(p, at, o.Value, &l.why)
 		if k := budgetKind(o.Signal.Rule); k >= 0 {
 			e.budgets[k].See(&l.near, &j)
 		}
-		v := Verdict{Why: &l.why, Signal: o.Signal, T: w.End, Value: o.Value, Judgement: j, Members: o.Members, Expected: o.Expected, Top: o.Top}
+		v := Verdict{Signal: o.Signal, T: w.End, Value: o.Value, Judgement: j, Members: o.Members, Expected: o.Expected, Top: o.Top}
 		if e.opts.Recorder != nil {
 			e.opts.Recorder.Add(o.Signal.Index, o.Signal.ID, Point{T: w.End, Value: o.Value, Lower: j.Band.Lower,
 				Expected: j.Band.Expected, Upper: j.Band.Upper, State: j.State, Score: j.Score})
@@ -237,7 +233,7 @@ func (e *Engine) closed(w *signal.Window) {
 		// The view outlives this call, and o.Top does not.
 		l.top = append(l.top[:0], o.Top...)
 		l.v, l.since = v, since
-		l.v.Top, l.v.Why = nil, nil
+		l.v.Top = nil
 		e.verdicts = append(e.verdicts, v)
 	}
 	e.fellSilent(w, window)
@@ -265,6 +261,14 @@ func (e *Engine) remember(list []signal.Change) {
 		e.changes = e.changes[n-ChangesMax:] // append copies it when the array behind it is full
 	}
 	changesTold.Add(len(list))
+}
+
+// own returns p where the present window may change it: the scratch, which the next window overwrites.
+func (e *Engine) own(p *model.Params) *model.Params {
+	if p != &e.params {
+		e.params = *p
+	}
+	return &e.params
 }
 
 // leastEffect returns the deviation, in the signal's unit, that Rule.EffectEvents bad events make in this window: a share of the
@@ -380,6 +384,7 @@ func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit
 			}
 		}
 		modelsOrphaned.Add(res.Dropped)
+		next.opts.FalseAlarmsPerWeek = e.opts.FalseAlarmsPerWeek // SetBudget may have been called since
 		e.opts, e.stream = next.opts, next.stream
 		e.models, e.signals, e.last, e.kin, e.kinds, e.members = next.models, next.signals, next.last, next.kin, next.kinds, next.members
 		e.share()

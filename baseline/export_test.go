@@ -4,3 +4,6 @@ package baseline
 func (e *Engine) AppendViewBefore() []byte {
 	return e.appendView(&viewCodec{b: []byte(viewMagic2), write: true, before: true})
 }
+
+// Strict is how strictly the shadow judges.
+func (s *Shadow) Strict() float64 { return s.params.Strict }

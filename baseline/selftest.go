@@ -15,6 +15,7 @@ import (
 // Shadow is a copy of what has been learned of a signal. Whatever is tried on it changes nothing. It may be used by any goroutine, one at a time.
 type Shadow struct {
 	Signal *signal.Signal
+	params model.Params // as the budget has them at present
 	model  model.Model
 	loc    *time.Location
 }
@@ -30,7 +31,7 @@ func (e *Engine) Shadow(id string) (*Shadow, bool) {
 }
 
 func (e *Engine) shadow(s *signal.Signal) *Shadow {
-	return &Shadow{Signal: s, model: e.models[s.Index/chunkLen][s.Index%chunkLen], loc: e.opts.Location}
+	return &Shadow{Signal: s, params: *e.strict(s.Rule, &s.Rule.Params), model: e.models[s.Index/chunkLen][s.Index%chunkLen], loc: e.opts.Location}
 }
 
 // Shadows returns copies of at most n signals' models, spread evenly over their ids, and how many signals there are. It belongs to the fold.
@@ -51,7 +52,7 @@ func (s *Shadow) clock(t int64) model.Moment { return momentIn(s.loc, t) }
 
 // Detect returns the smallest changes that would be noticed; see model.Detect. It takes a tenth of a second of CPU.
 func (s *Shadow) Detect() []model.Notice {
-	return s.model.Detect(&s.Signal.Rule.Params, s.clock)
+	return s.model.Detect(&s.params, s.clock)
 }
 
 // TrialResult is what one fault gave in the signals of a pack.
@@ -96,7 +97,7 @@ func SelfTest(ctx context.Context, list []*Shadow, progress func(done int)) Self
 		if ctx.Err() != nil {
 			break
 		}
-		p := &s.Signal.Rule.Params
+		p := &s.params
 		if s.model.Seen()*p.StepMs < trialAgeMs {
 			rep.Young++
 			continue

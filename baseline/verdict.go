@@ -17,7 +17,6 @@ type Verdict struct {
 	Members  int             // raw series that made the value
 	Expected int             // raw series that made the previous one
 	Top      []signal.Member // up to three members that weigh most; borrowed
-	Why      *model.Why      // what the judgement rests on; borrowed
 }
 
 // Batch is every verdict of one closed window of one cluster, sorted by signal id.

@@ -18,7 +18,7 @@ import (
 //	record: id | T | since | value | band ×3 | state, transition, test, seasonal | score | evidence | onset | maturity |
 //	        slope | eta | seen | members | expected | count, (name, value)… | why | near miss | born, seen, gap
 //
-//	why:    scores ×7 | p | excuse | hour | visits | clear ×2 | clear after
+//	why:    scores ×7 | p | strict | excuse | hour | visits | clear ×2 | clear after
 //
 //	change: T | kind | cluster | object | from | to | count, (name, value)… | count, workload…
 //
@@ -241,6 +241,7 @@ func (c *viewCodec) why(y *model.Why) {
 		c.f32(&y.Scores[i])
 	}
 	c.f32(&y.P)
+	c.f32(&y.Strict)
 	c.u8((*uint8)(&y.Excuse))
 	c.u8(&y.Hour)
 	c.u8(&y.Visits)

@@ -173,6 +173,7 @@ type apiWhy struct {
 	Tests  []apiTest `json:"tests"`                   // those that have anything to say
 	P      num       `json:"p"`                       // probability of a window as far out, by what the signal has shown; 1 = usual
 	PerMs  int64     `json:"p_per_ms"`                // … of one window, or of the furthest one within so long
+	Strict num       `json:"strictness"`              // × the stock evidence that the tests need; 0 = nothing was weighed
 	Excuse string    `json:"excuse,omitempty"`        // why a value beyond the band is no evidence
 	Hour   string    `json:"compared_with,omitempty"` // the hour of the day or the week that the band comes from
 	Seen   int       `json:"compared_with_seen,omitempty"`
@@ -193,8 +194,8 @@ type apiClear struct {
 }
 
 func apiWhyOf(v *baseline.SignalView) apiWhy {
-	p := &v.Signal.Rule.Params
-	y := apiWhy{Tests: []apiTest{}, P: num(v.Why.P), PerMs: p.StepMs, Excuse: v.Why.Excuse.String()}
+	p := judgedBy(v)
+	y := apiWhy{Strict: num(p.Strict), Tests: []apiTest{}, P: num(v.Why.P), PerMs: p.StepMs, Excuse: v.Why.Excuse.String()}
 	if p.Extremes {
 		y.PerMs = model.ExtremeMs
 	}

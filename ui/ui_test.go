@@ -606,17 +606,17 @@ func TestWhyIsSaidInFull(t *testing.T) {
 	f := newFake()
 	v, _ := lookup(f.view, "api.latency_p99~cluster=prod-eu")
 	v.State, v.Test, v.Score, v.Seasonal, v.Value = model.High, model.PointTest, 1.5, model.Weekly, 3
-	v.Why = model.Why{P: 3.2e-7, Hour: 24 + 14, Visits: 6, Clear: model.Clear{Lower: math.Inf(-1), Upper: 0.25, AfterMs: 15 * 60_000}}
+	v.Why = model.Why{P: 3.2e-7, Strict: 1.5, Hour: 24 + 14, Visits: 6, Clear: model.Clear{Lower: math.Inf(-1), Upper: 0.25, AfterMs: 15 * 60_000}}
 	v.Why.Scores[model.PointTest], v.Why.Scores[model.ShiftTest] = 1.5, .4
 	h := New(f, Options{})
 	page := html.UnescapeString(body(t, h, "/signals/"+v.Signal.ID, http.StatusOK))
-	for _, want := range []string{"point 1.50 (27 of 18 nats), shift 0.40 (7.2 of 18 nats)", "one in 3,100,000 windows", "Tuesday 14:00–15:00, seen 6 times", "after 15 min", "at or below 250 ms"} {
+	for _, want := range []string{"point 1.50 (40.5 of 27 nats), shift 0.40 (10.8 of 27 nats)", "score 1 is 27 nats", "one in 3,100,000 windows", "Tuesday 14:00–15:00, seen 6 times", "after 15 min", "at or below 250 ms"} {
 		if !strings.Contains(page, want) && !strings.Contains(strings.ReplaceAll(page, "\u202f", ","), want) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
 	api := body(t, h, "/api/v1/signals/"+v.Signal.ID, http.StatusOK)
-	for _, want := range []string{`{"test":"point","score":1.5,"nats":27,"need_nats":18}`, `"p_per_ms":60000`, `"compared_with":"Tuesday 14:00","compared_with_seen":6`, `"clears":{"lower":null,"upper":0.25,"after_ms":900000}`} {
+	for _, want := range []string{`{"test":"point","score":1.5,"nats":40.5,"need_nats":27}`, `"strictness":1.5`, `"p_per_ms":60000`, `"compared_with":"Tuesday 14:00","compared_with_seen":6`, `"clears":{"lower":null,"upper":0.25,"after_ms":900000}`} {
 		if !strings.Contains(api, want) {
 			t.Errorf("the answer does not have %s: %s", want, api)
 		}

@@ -86,7 +86,7 @@ type fact struct {
 
 // why lists what a judgement rests on.
 func why(v *baseline.SignalView, now int64) []fact {
-	p, unit := &v.Signal.Rule.Params, v.Signal.Rule.Unit
+	p, unit := judgedBy(v), v.Signal.Rule.Unit
 	var out []fact
 	add := func(name, value, note string) { out = append(out, fact{Name: name, Value: value, Note: note}) }
 	if v.State == model.Absent {
@@ -148,6 +148,13 @@ func why(v *baseline.SignalView, now int64) []fact {
 	add("Made of", plural(v.Members, "series", "series"), membersNote(v.Members, v.Expected))
 	add("Bad direction", directionWord(p.Bad), effectNote(p, unit))
 	return out
+}
+
+// judgedBy returns the parameters with which a signal was judged: its rule's, as strict as the budget asked.
+func judgedBy(v *baseline.SignalView) *model.Params {
+	p := v.Signal.Rule.Params
+	p.Strict = float64(v.Why.Strict)
+	return &p
 }
 
 // excuseWord says why a value beyond its band raises no alarm.

@@ -216,7 +216,7 @@ func (m *Model) gross(p *Params, q *prediction, age float64) float64 {
 // the range here holds both hours' levels and the lines of either side led on to the window. The weekly profile must prove itself to
 // be used, which takes days; the Monday after the first weekend and the second weekend are no news either.
 func (m *Model) usual(p *Params, q *prediction, l *lesson) bool {
-	if math.Abs(l.z) < 2.5 || m.mode == 0 && p.Season != Weekly {
+	if math.Abs(l.z) < usualZ || m.mode == 0 && p.Season != Weekly {
 		return false
 	}
 	return m.mode == 1 && m.near(q, l, q.from, false, float64(m.off[1])) ||

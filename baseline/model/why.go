@@ -32,6 +32,7 @@ type Why struct {
 	P      float32               // probability of a window as far out, by what the signal itself has shown: of one window, with Params.Extremes of the furthest one within six hours; 1 = usual, 0 = nothing was weighed
 	Excuse Excuse                // why a window beyond the band is no evidence
 	Hour   uint8                 // hour of the week that it was compared with, 0 = Monday 00:00–00:59, civil time
+	Strict float32               // Params.Strict with which it was judged, at least 1; 0 = nothing was weighed
 	Visits uint8                 // how often that hour was seen: of the day, or of the week where the week's shape is in use; saturating
 	Clear  Clear                 // what would end the alarm that stands; zero when none does
 }
@@ -83,6 +84,7 @@ func (m *Model) explain(p *Params, q *prediction, l *lesson, big [2]bool, y *Why
 		y.P = float32(alphaFast * m.tails[1].beyond(-l.w))
 	}
 	y.P = max(y.P, leastP)
+	y.Strict = float32(p.strict())
 	y.Hour = uint8(q.how)
 	if m.mode == 2 {
 		y.Visits = m.weekday[q.how/24]

@@ -32,15 +32,13 @@ func runAccept(ctx context.Context, e env, args []string) error {
 	if fs.NArg() == 0 {
 		return usagef("want the id of a signal, as its page shows it")
 	}
-	base, err := url.Parse(*server)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return usagef("server %q: want a URL like http://localhost:9099", *server)
+	base, err := serverURL(*server)
+	if err != nil {
+		return err
 	}
-	client := &http.Client{Timeout: time.Minute}
+	client := &http.Client{Timeout: time.Minute} // a checkpoint is written before the answer
 	for _, id := range fs.Args() {
-		u := base.JoinPath("/-/accept")
-		u.RawQuery = url.Values{"signal": {id}}.Encode()
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/-/accept?signal="+url.QueryEscape(id), nil)
 		if err != nil {
 			return err
 		}

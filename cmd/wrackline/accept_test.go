@@ -113,3 +113,46 @@ func TestAccept(t *testing.T) {
 		t.Errorf("accepted, killed and started again: %s", s)
 	}
 }
+
+// TestSilenceOfARealSeries lets one of two series of an entity fall silent in the running program, and finds the incident and its page.
+func TestSilenceOfARealSeries(t *testing.T) {
+	t.Parallel()
+	dir, addr := t.TempDir(), freeAddress(t)
+	conf := filepath.Join(dir, "w.yml")
+	if err := os.WriteFile(conf, []byte("track: [{name: queue.depth, match: queue_depth, by: [cluster]}, {name: queue.age, match: queue_age, by: [cluster]}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "serve", "--config.file", conf, "--storage.path", t.TempDir(), "--web.listen-address", addr)
+	p.awaitReady()
+	const history, silent = 10 * 1440, 25 // minutes
+	end := time.Now().UnixMilli() / 60_000 * 60_000
+	from := end - (history+silent)*60_000
+	value := func(int64) float64 { return 10 }
+	for m := int64(0); m < history; m += 60 {
+		p.gauge("queue_depth", from+m*60_000, 60, value)
+		p.gauge("queue_age", from+m*60_000, 60, value)
+	}
+	p.gauge("queue_age", from+history*60_000, silent, value)
+	var list struct {
+		Data struct {
+			Incidents []struct {
+				ID, Title, Headline, Severity string
+				Open                          bool
+			}
+		}
+	}
+	await(t, "the incident", 20*time.Second, func() bool {
+		p.get("/metrics")
+		p.json("/api/v1/incidents", &list)
+		return len(list.Data.Incidents) > 0
+	})
+	if inc := list.Data.Incidents[0]; len(list.Data.Incidents) != 1 || !inc.Open || inc.Headline != "queue.depth~cluster=eu" || inc.Severity != "warn" || !strings.Contains(inc.Title, "no data") {
+		t.Fatalf("%+v", list.Data.Incidents)
+	}
+	if page := p.get("/incidents/" + list.Data.Incidents[0].ID); !strings.Contains(page, "has no data any more") {
+		t.Error("the page does not say what is wrong")
+	}
+	if page := p.get("/"); !strings.Contains(page, "Tracked metrics: chance raises") {
+		t.Error("the overview does not say how the budget of tracked metrics stands")
+	}
+}

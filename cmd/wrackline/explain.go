@@ -29,10 +29,11 @@ const (
 )
 
 func newMatcher(ctx context.Context, e env, cfg config, recording, server string) (*matcher, error) {
-	m := &matcher{server: strings.TrimRight(server, "/")}
+	m := &matcher{}
 	if server != "" {
-		if u, err := url.Parse(server); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, usagef("server %q: want http://HOST:PORT", server)
+		var err error
+		if m.server, err = serverURL(server); err != nil {
+			return nil, err
 		}
 	}
 	if recording == "" {
@@ -48,6 +49,14 @@ func newMatcher(ctx context.Context, e env, cfg config, recording, server string
 	o.engine.Publish()
 	m.played = o
 	return m, nil
+}
+
+// serverURL checks the address of a running Wrackline and returns it without a slash at its end.
+func serverURL(server string) (string, error) {
+	if u, err := url.Parse(server); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", usagef("server %q: want http://HOST:PORT", server)
+	}
+	return strings.TrimRight(server, "/"), nil
 }
 
 // ask gets the data of an API answer.
