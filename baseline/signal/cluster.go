@@ -457,8 +457,6 @@ func (s *Stream) judge(h *tracked, e *element, lp *leafPlan, live, behind bool, 
 	}
 }
 
-var noMembers = [3]memberRef{noMember, noMember, noMember}
-
 // observe turns a rule's result into observations.
 func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 	r := s.rules[rule]

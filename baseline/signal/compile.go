@@ -15,11 +15,11 @@ import (
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
-// plan is a compiled expression. It is immutable and may be shared by clusters.
+// plan is a compiled expression. It is immutable and may be shared.
 type plan struct {
 	src    string
 	leaves []*leaf  // in order of first appearance
-	labels []string // the labels of the result, sorted; cluster is one of them
+	labels []string // the labels of the result, sorted; the scope is one of them
 	root   *node
 	nodes  int    // nodes have numbers below this
 	uses   []int  // for each leaf, how many nodes read it
@@ -58,13 +58,13 @@ type node struct {
 	key      string   // nodes with one key have one value; "" = not compared
 	share    int      // number among the nodes that are worked out once for several places; 0 = it is not
 
-	by      []string // nodeAgg, sorted, with cluster
+	by      []string // nodeAgg, sorted, with the scope
 	on      []string // nodeBinary, nodeSet: matching labels, sorted
 	drop    bool     // … on lists what is ignored
 	card    parser.VectorMatchCardinality
 	include []string      // group_left(…)
 	zero    bool          // nodeBinary: a missing left side is 0
-	gone    series.Labels // nodeAbsent: labels of the result besides cluster, sorted
+	gone    series.Labels // nodeAbsent: labels of the result besides the scope, sorted
 
 	// Analysis. out is what labels the result can have: all that the series have when open, else at most these.
 	out  []string
@@ -80,6 +80,7 @@ type scalar func(endMs int64) float64
 // compiler checks one expression and builds its plan.
 type compiler struct {
 	*source
+	d      *dialect
 	p      *plan
 	depth  int
 	hists  *histMode // set inside a function of histograms
@@ -105,21 +106,21 @@ func init() {
 	}
 }
 
-// compileExpr turns an expression of the subset in packs/README.md into a plan. Errors say where, what, and what to write instead.
-func compileExpr(src string) (*plan, error) {
+// compile turns an expression of the subset in packs/README.md into a plan. Errors say where, what, and what to write instead.
+func (d *dialect) compile(src string) (*plan, error) {
 	if len(src) > exprBytesMax {
 		return nil, &exprError{1, 1, fmt.Sprintf("%d bytes are too long; at most %d are allowed", len(src), exprBytesMax)}
 	}
-	c := &compiler{source: newSource(src), p: &plan{src: src}}
+	c := &compiler{source: newSource(src, d.Scope), d: d, p: &plan{src: src}}
 	e, err := exprParser.ParseExpr(src)
 	if err != nil {
 		return nil, c.parseError(err)
 	}
 	switch e.Type() {
 	case parser.ValueTypeScalar:
-		return nil, c.errorf(e.PositionRange().Start, "the result is a plain number; select a metric: max by (cluster) (x)")
+		return nil, c.errorf(e.PositionRange().Start, "the result is a plain number; select a metric: max by ({scope}) (x)")
 	case parser.ValueTypeString:
-		return nil, c.errorf(e.PositionRange().Start, "the result is a string; select a metric: max by (cluster) (x)")
+		return nil, c.errorf(e.PositionRange().Start, "the result is a string; select a metric: max by ({scope}) (x)")
 	case parser.ValueTypeMatrix:
 		return nil, c.matrixError(e)
 	}
@@ -128,15 +129,15 @@ func compileExpr(src string) (*plan, error) {
 		return nil, err
 	}
 	if root.open {
-		return nil, c.errorf(e.PositionRange().Start, "the result has a value for each raw series, and those come and go; aggregate it: max by (cluster, namespace, workload) (…), or sum, avg, min, count")
+		return nil, c.errorf(e.PositionRange().Start, "the result has a value for each raw series, and those come and go; aggregate it: max by ({scope}, namespace, workload) (…), or sum, avg, min, count")
 	}
 	if len(c.p.leaves) == 0 {
-		return nil, c.errorf(e.PositionRange().Start, "no metric is selected; a signal needs one: max by (cluster) (x)")
+		return nil, c.errorf(e.PositionRange().Start, "no metric is selected; a signal needs one: max by ({scope}) (x)")
 	}
 	for _, name := range root.out {
 		at := c.place(root, name, e.PositionRange().Start)
-		if with, ok := churny[name]; ok && c.churns(name) {
-			return nil, c.errorf(at, "label %s of the result churns, so a baseline of it would die with each restart; aggregate it away: max by (cluster, %s) (…)", name, with)
+		if churn, ok := d.Churny[name]; ok && c.churns(churn) {
+			return nil, c.errorf(at, "label %s of the result churns, so a baseline of it would die with each restart; aggregate it away: max by ({scope}, %s) (…)", name, churn.Instead)
 		}
 		if name == labels.BucketLabel {
 			return nil, c.errorf(at, "the result is split by le; wrap it in histogram_quantile(0.99, …) or leave le out")
@@ -150,11 +151,9 @@ func compileExpr(src string) (*plan, error) {
 	return c.p, nil
 }
 
-// churns reports whether a label of the churny ones churns here: name and id do so only in cAdvisor's metrics, where they name
-// container instances; elsewhere they name queues, webhooks and the like.
-func (c *compiler) churns(name string) bool {
-	return name != "name" && name != "id" ||
-		slices.ContainsFunc(c.p.leaves, func(l *leaf) bool { return strings.HasPrefix(l.name, "container_") })
+// churns reports whether a label of the churny ones churns here.
+func (c *compiler) churns(x churn) bool {
+	return x.Prefix == "" || slices.ContainsFunc(c.p.leaves, func(l *leaf) bool { return strings.HasPrefix(l.name, x.Prefix) })
 }
 
 // place finds where a label of n's result was named.
@@ -255,7 +254,7 @@ func (c *compiler) bindNative(l *leaf, at posrange.Pos) error {
 			}
 			l.name = base + "_bucket"
 		case !named:
-			return c.errorf(at, "between a histogram and its function there may be sum, avg, * and / by a number: histogram_quantile(0.99, sum by (cluster) (rate(%s[1m])))", l.name)
+			return c.errorf(at, "between a histogram and its function there may be sum, avg, * and / by a number: histogram_quantile(0.99, sum by ({scope}) (rate(%s[1m])))", l.name)
 		}
 		return nil
 	}
@@ -263,7 +262,7 @@ func (c *compiler) bindNative(l *leaf, at posrange.Pos) error {
 	case named:
 		return c.errorf(at, "these are the buckets; name the histogram: %s", base)
 	case !l.counter() || !mode.pure:
-		return c.errorf(at, "between a histogram and its function there may be rate or increase, sum, avg, * and / by a number: histogram_avg(sum by (cluster) (rate(%s[1m])))", l.name)
+		return c.errorf(at, "between a histogram and its function there may be rate or increase, sum, avg, * and / by a number: histogram_avg(sum by ({scope}) (rate(%s[1m])))", l.name)
 	}
 	l.base, l.part = l.name, mode.part
 	l.name += map[histPart]string{partCount: "_count", partSum: "_sum"}[mode.part]
@@ -295,12 +294,12 @@ func (c *compiler) selector(v *parser.VectorSelector, fn leafFn, windows int) (*
 	if l.name == "" {
 		return nil, c.errorf(at, `the selector names no metric; write x{a="b"}`)
 	}
-	if own, known := isOwn(l.name); own {
+	if c.d.made(l.name) {
 		switch {
-		case !known:
-			return nil, c.errorf(at, "Wrackline has no metric %s of its own; there are %s", l.name, strings.Join(ownMetrics, ", "))
+		case !slices.Contains(c.d.Made, l.name):
+			return nil, c.errorf(at, "Wrackline has no metric %s of its own; there are %s", l.name, strings.Join(c.d.Made, ", "))
 		case fn != fnValue || c.hists != nil:
-			return nil, c.errorf(at, "%s is a gauge that is made as windows close; write it without a function: max by (cluster) (%s)", l.name, l.name)
+			return nil, c.errorf(at, "%s is a gauge that is made as windows close; write it without a function: max by ({scope}) (%s)", l.name, l.name)
 		}
 	} else if err := c.bindNative(l, at); err != nil {
 		return nil, err
@@ -334,9 +333,9 @@ func (c *compiler) aggregate(e *parser.AggregateExpr) (*node, error) {
 	}
 	places := c.groupingPlaces(e)
 	if e.Without {
-		return nil, c.errorf(places[""], "without is not available, since it keeps labels that nobody named; write by (cluster, …) with the labels to keep")
+		return nil, c.errorf(places[""], "without is not available, since it keeps labels that nobody named; write by ({scope}, …) with the labels to keep")
 	}
-	n := node{kind: nodeAgg, op: e.Op, places: places, by: union(e.Grouping, "cluster")}
+	n := node{kind: nodeAgg, op: e.Op, places: places, by: c.d.scoped(e.Grouping)}
 	switch e.Op {
 	case parser.SUM, parser.AVG, parser.MIN, parser.MAX, parser.COUNT, parser.GROUP, parser.STDDEV, parser.STDVAR:
 	case parser.QUANTILE:
@@ -446,7 +445,7 @@ func (c *compiler) call(e *parser.Call) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return c.node(node{kind: nodeConst, arg: s, out: []string{"cluster"}}), nil
+		return c.node(node{kind: nodeConst, arg: s, out: c.d.scoped(nil)}), nil
 	case "absent":
 		return c.missing(e)
 	case "histogram_quantile", "histogram_fraction":
@@ -501,14 +500,14 @@ func (c *compiler) missing(e *parser.Call) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := node{kind: nodeAbsent, l: child, out: []string{labelCluster}}
+	n := node{kind: nodeAbsent, l: child, out: c.d.scoped(nil)}
 	if v, ok := unparen(e.Args[0]).(*parser.VectorSelector); ok {
 		times := map[string]int{}
 		for _, m := range v.LabelMatchers {
 			times[m.Name]++
 		}
 		for _, m := range v.LabelMatchers {
-			if m.Type == labels.MatchEqual && m.Value != "" && times[m.Name] == 1 && m.Name != series.NameLabel && m.Name != labelCluster {
+			if m.Type == labels.MatchEqual && m.Value != "" && times[m.Name] == 1 && m.Name != series.NameLabel && m.Name != c.d.Scope {
 				n.gone = append(n.gone, series.Label{Name: m.Name, Value: m.Value})
 				n.out = append(n.out, m.Name)
 			}
@@ -544,9 +543,9 @@ func (c *compiler) histogram(e *parser.Call) (*node, error) {
 		return nil, err
 	}
 	at := e.Args[last].PositionRange().Start
-	want := "histogram_quantile(0.99, sum by (cluster, le) (rate(x_bucket[1m])))"
+	want := "histogram_quantile(0.99, sum by ({scope}, le) (rate(x_bucket[1m])))"
 	if n.fraction {
-		want = "histogram_fraction(0, 0.5, sum by (cluster, le) (rate(x_bucket[1m])))"
+		want = "histogram_fraction(0, 0.5, sum by ({scope}, le) (rate(x_bucket[1m])))"
 	}
 	if child.open {
 		return nil, c.errorf(at, "the buckets are those of each raw series; aggregate them: %s", want)
@@ -569,7 +568,7 @@ func (c *compiler) mean(e *parser.Call) (*node, error) {
 		return nil, err
 	}
 	if l.open {
-		return nil, c.errorf(e.Args[0].PositionRange().Start, "the histograms are those of each raw series; aggregate them: histogram_avg(sum by (cluster) (rate(x[1m])))")
+		return nil, c.errorf(e.Args[0].PositionRange().Start, "the histograms are those of each raw series; aggregate them: histogram_avg(sum by ({scope}) (rate(x[1m])))")
 	}
 	return c.node(node{kind: nodeBinary, op: parser.DIV, l: l, r: r, drop: true, out: l.out, key: c.key(e)}), nil
 }
@@ -578,7 +577,7 @@ func (c *compiler) mean(e *parser.Call) (*node, error) {
 // spread(x, "device", …), which compares those that differ only in the labels named.
 func (c *compiler) spread(e *parser.Call) (*node, error) {
 	at := e.PosRange.Start
-	const want = `spread(sum by (cluster, namespace, workload, pod) (rate(x[1m])))`
+	const want = `spread(sum by ({scope}, namespace, workload, pod) (rate(x[1m])))`
 	child, err := c.impure(e.Args[0])
 	if err != nil {
 		return nil, err
@@ -589,14 +588,14 @@ func (c *compiler) spread(e *parser.Call) (*node, error) {
 	var peers []string
 	for _, a := range e.Args[1:] {
 		name := a.(*parser.StringLiteral).Val
-		if !slices.Contains(child.out, name) || name == labelCluster {
-			return nil, c.errorf(a.PositionRange().Start, "there is no label %s by which peers could differ: there are %s", name, setString(minus(child.out, labelCluster)))
+		if !slices.Contains(child.out, name) || name == c.d.Scope {
+			return nil, c.errorf(a.PositionRange().Start, "there is no label %s by which peers could differ: there are %s", name, setString(minus(child.out, c.d.Scope)))
 		}
 		peers = append(peers, name)
 	}
 	if peers == nil {
 		for _, name := range child.out {
-			if _, ok := churny[name]; ok {
+			if _, ok := c.d.Churny[name]; ok {
 				peers = append(peers, name)
 			}
 		}
@@ -722,12 +721,12 @@ func (c *compiler) binary(e *parser.BinaryExpr) (*node, error) {
 		n.raw = r.raw
 	}
 	if m.On {
-		// Everything is evaluated within one cluster, so the name may join every match: it costs nothing and the result keeps it.
-		n.on = union(m.MatchingLabels, "cluster")
+		// Everything is evaluated within one scope, so its label may join every match: it costs nothing and the result keeps it.
+		n.on = c.d.scoped(m.MatchingLabels)
 	} else {
-		n.on = minus(union(m.MatchingLabels), "cluster")
+		n.on = minus(union(m.MatchingLabels), c.d.Scope)
 	}
-	n.include = minus(union(m.Include), "cluster")
+	n.include = minus(union(m.Include), c.d.Scope)
 	if err := c.match(&n, e); err != nil {
 		return nil, err
 	}
@@ -755,7 +754,7 @@ func (c *compiler) binary(e *parser.BinaryExpr) (*node, error) {
 			}
 		}
 	}
-	n.zero = e.Op == parser.DIV && m.Card != parser.CardManyToOne && len(n.include) == 0 && c.narrows(l, r)
+	n.zero = c.d.Zeros && e.Op == parser.DIV && m.Card != parser.CardManyToOne && len(n.include) == 0 && c.narrows(l, r)
 	return c.node(n), nil
 }
 
@@ -781,7 +780,7 @@ func (c *compiler) match(n *node, e *parser.BinaryExpr) error {
 	}
 	for _, s := range sides {
 		if s.n.open {
-			return c.errorf(s.e.PositionRange().Start, "the %s side is raw series, and they would be matched on all their labels; say on which: %s on (cluster, …), or aggregate it with by", s.name, e.Op)
+			return c.errorf(s.e.PositionRange().Start, "the %s side is raw series, and they would be matched on all their labels; say on which: %s on ({scope}, …), or aggregate it with by", s.name, e.Op)
 		}
 	}
 	l, r := minus(n.l.out, n.on...), minus(n.r.out, n.on...)

@@ -41,7 +41,7 @@ var refusedFuncs = map[string]string{
 	"delta":                        "select the gauge itself: the baseline sees how it moves; or " + recording,
 	"resets":                       "write changes(x[5m]) of a start time, or " + recording,
 	"absent_over_time":             "a gauge is good for five minutes as it is; write absent(x)",
-	"scalar":                       "join the vector instead: a / on (cluster) group_left sum by (cluster) (b)",
+	"scalar":                       "join the vector instead: a / on ({scope}) group_left sum by ({scope}) (b)",
 	"label_replace":                "relabel in your Prometheus, or " + recording,
 	"label_join":                   "relabel in your Prometheus, or " + recording,
 	"sort":                         "results have no order; leave it out",
@@ -54,30 +54,22 @@ var refusedFuncs = map[string]string{
 
 // refusedAggs is the same for aggregations.
 var refusedAggs = map[parser.ItemType]string{
-	parser.TOPK:         "a signal's entities must stay the same; write max by (cluster, …) (x): the members that weigh most are shown as evidence",
-	parser.BOTTOMK:      "a signal's entities must stay the same; write min by (cluster, …) (x): the members that weigh most are shown as evidence",
-	parser.COUNT_VALUES: "a value as label makes entities without end; write count by (cluster) (x == 1) for each value that matters",
-	parser.LIMITK:       "a sample of the series is no stable signal; write avg by (cluster) (x)",
-	parser.LIMIT_RATIO:  "a sample of the series is no stable signal; write avg by (cluster) (x)",
-}
-
-// churny labels name things that are replaced all the time: a baseline of them would never live long enough to learn. The value
-// says what to write instead.
-var churny = map[string]string{
-	"pod": "workload", "pod_name": "workload", "uid": "workload", "instance": "node", "id": "container", "name": "container",
-	"container_id": "container", "image": "container", "image_id": "container", "endpoint": "namespace, workload", "pod_ip": "workload",
-	"host_ip": "node", "address": "node", "replicaset": "workload", "pod_template_hash": "workload",
-	"controller_revision_hash": "workload", "revision": "workload",
+	parser.TOPK:         "a signal's entities must stay the same; write max by ({scope}, …) (x): the members that weigh most are shown as evidence",
+	parser.BOTTOMK:      "a signal's entities must stay the same; write min by ({scope}, …) (x): the members that weigh most are shown as evidence",
+	parser.COUNT_VALUES: "a value as label makes entities without end; write count by ({scope}) (x == 1) for each value that matters",
+	parser.LIMITK:       "a sample of the series is no stable signal; write avg by ({scope}) (x)",
+	parser.LIMIT_RATIO:  "a sample of the series is no stable signal; write avg by ({scope}) (x)",
 }
 
 // source is an expression's text with the places of its tokens, for error messages.
 type source struct {
 	text   string
+	scope  string
 	tokens []parser.Item // until the end, or the first that is no token
 }
 
-func newSource(text string) *source {
-	s := &source{text: text}
+func newSource(text, scope string) *source {
+	s := &source{text: text, scope: scope}
 	lex := parser.Lex(text)
 	for {
 		var it parser.Item
@@ -89,12 +81,12 @@ func newSource(text string) *source {
 	}
 }
 
-// errorf makes an error at a byte offset.
+// errorf makes an error at a byte offset. {scope} in the message stands for the dialect's scope.
 func (s *source) errorf(at posrange.Pos, format string, args ...any) error {
 	head := s.text[:min(max(int(at), 0), len(s.text))]
 	line := 1 + strings.Count(head, "\n")
 	col := 1 + utf8.RuneCountInString(head[strings.LastIndexByte(head, '\n')+1:])
-	return &exprError{line: line, col: col, msg: fmt.Sprintf(format, args...)}
+	return &exprError{line: line, col: col, msg: strings.ReplaceAll(fmt.Sprintf(format, args...), "{scope}", s.scope)}
 }
 
 // parseError turns what the parser says into our form.

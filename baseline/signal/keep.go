@@ -13,7 +13,7 @@ func (r *Rule) Metrics() []string {
 			continue // the loader has refused it before
 		}
 		for _, l := range p.leaves {
-			if own, _ := isOwn(l.name); own {
+			if language.made(l.name) {
 				continue // nobody needs to send it
 			}
 			out = append(out, l.name)

@@ -2,21 +2,9 @@ package signal
 
 import (
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/series"
-)
-
-// Metrics that the stream gives itself, of what it knows beyond single samples. Expressions select them like any gauge; no sender can
-// send them, since a sender's series of such a name is not asked. They have no series: their elements are made when a window closes.
-const (
-	ownPrefix    = "wrackline_own_"
-	ownLate      = ownPrefix + "rollout_late_seconds" // namespace, workload, workload_type: for how long a rollout has been late, 0 = none is
-	ownShort     = ownPrefix + "rollout_short_ratio"  // … share of the wanted replicas that a rollout misses beyond what it may, 0 without one
-	ownCohort    = ownPrefix + "node_cohort"          // node, cohort = new or old: 1 while kubelets of two versions run on three nodes each
-	ownSenderGap = ownPrefix + "sender_gap_seconds"   // sender: for how long the newest sample of a sender has been older than the cluster's
-	ownLateShare = ownPrefix + "sender_late_ratio"    // sender: share of the samples of the newest windows that came after theirs had closed
 )
 
 const (
@@ -25,25 +13,6 @@ const (
 	gapForgetMs = 60 * windowMs   // a sender that is silent for so long is gone
 	cohortMs    = lookback * 60e3 // a node not heard of for so long is not compared
 )
-
-// ownMetrics are their names.
-var ownMetrics = []string{ownLate, ownShort, ownCohort, ownSenderGap, ownLateShare}
-
-// isOwn reports whether a metric is one of the stream's own, and whether there is one of that name.
-func isOwn(name string) (own, known bool) {
-	if !strings.HasPrefix(name, ownPrefix) {
-		return false, false
-	}
-	return true, slices.Contains(ownMetrics, name)
-}
-
-// readsOwn reports whether an expression of the rule reads one of the stream's own metrics.
-func (r *Rule) readsOwn() bool {
-	return slices.ContainsFunc(r.Exprs, func(src string) bool {
-		p, err := compileExpr(src)
-		return err == nil && slices.ContainsFunc(p.leaves, func(l *leaf) bool { own, _ := isOwn(l.name); return own })
-	})
-}
 
 // ownVector appends the vector of a leaf of the stream's own metrics.
 func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []element) []element {

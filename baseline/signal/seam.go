@@ -124,6 +124,9 @@ type memberRef struct {
 
 var noMember = memberRef{ref: -1}
 
+// noMembers is an element's evidence before there is any.
+var noMembers = [3]memberRef{noMember, noMember, noMember}
+
 // element is one value of a vector.
 type element struct {
 	ls      uint32       // labelTable id

@@ -363,7 +363,7 @@ func (s *Stream) leaf(l *leaf, specs map[string]uint32, stands bool) uint32 {
 	s.leaves = append(s.leaves, lp)
 	m := s.metric(l.name)
 	lp.metric = s.byName[l.name]
-	if lp.own, _ = isOwn(l.name); !lp.own { // a sender's series of that name is not asked
+	if lp.own = language.made(l.name); !lp.own { // a sender's series of that name is not asked
 		m.leaves = append(m.leaves, i)
 	}
 	return i
