@@ -122,7 +122,3 @@ func ofPod(all []refSeries, labels series.Labels) (out []int) {
 	}
 	return out
 }
-
-func near(a, b float64) bool {
-	return a == b || math.IsNaN(a) && math.IsNaN(b) || math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b), 1)
-}

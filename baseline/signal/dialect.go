@@ -31,7 +31,9 @@ func (d *dialect) scoped(names []string) []string {
 	return union(names, d.Scope)
 }
 
-// zeroLaws counts the divisions below n to which the zero law applies.
+// zeroLaws counts the divisions of a plan to which the zero law applies.
+func (p *plan) zeroLaws() int { return p.root.zeroLaws() }
+
 func (n *node) zeroLaws() (sum int) {
 	if n == nil {
 		return 0

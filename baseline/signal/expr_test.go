@@ -74,8 +74,8 @@ func TestCompileRefuses(t *testing.T) {
 		{`max(avg_over_time(x[5m]))`, "1:5", "recording rule"},
 		{`absent_over_time(x[5m])`, "1:1", "write absent(x)"},
 		{`absent(x{pod="a"})`, "1:1", "label pod of the result churns"},
-		{`rate(wrackline_own_rollout_late_seconds[1m])`, "1:6", "is a gauge"},
-		{`max by (cluster) (wrackline_own_moon_phase)`, "1:19", "there are wrackline_own_rollout_late_seconds"},
+		{`rate(made_one[1m])`, "1:6", "is a gauge"},
+		{`max by (cluster) (made_three)`, "1:19", "there are made_one"},
 		{`max by (a) (label_replace(x, "a", "$1", "b", "(.*)"))`, "1:13", "relabel in your Prometheus"},
 		{`max(x) * scalar(max(y))`, "1:10", "group_left"},
 		{`max(hour())`, "1:5", "the time of day is the baseline's work"},
@@ -113,13 +113,13 @@ func TestCompileRefuses(t *testing.T) {
 		{`max by (node) (a) atan2 max by (node) (b)`, "1:19", "operator atan2 is not available"},
 		{"# a comment\nmax by (node) (a)\n  and\nbottomk(1, b)", "4:1", "bottomk is not available"},
 	} {
-		p, err := compileExpr(c.expr)
+		p, err := testDialect.compile(c.expr)
 		if err == nil {
-			t.Errorf("compileExpr(%q) = %v, want an error with %q", c.expr, p.labels, c.says)
+			t.Errorf("testDialect.compile(%q) = %v, want an error with %q", c.expr, p.labels, c.says)
 			continue
 		}
 		if got := err.Error(); !strings.HasPrefix(got, "expression "+c.at+": ") || !strings.Contains(got, c.says) {
-			t.Errorf("compileExpr(%q): got %q, want expression %s: … %s", c.expr, got, c.at, c.says)
+			t.Errorf("testDialect.compile(%q): got %q, want expression %s: … %s", c.expr, got, c.at, c.says)
 		}
 	}
 }
@@ -136,7 +136,7 @@ func TestCompileBoundsItsInput(t *testing.T) {
 			return s
 		}(), " or on (cluster) ") + ")",
 	} {
-		if _, err := compileExpr(expr); err == nil {
+		if _, err := testDialect.compile(expr); err == nil {
 			t.Errorf("%s: an expression beyond the bound was compiled", name)
 		}
 	}
@@ -186,9 +186,9 @@ func TestCompileKeepsNeededLabels(t *testing.T) {
 		{`max({__name__="weird.name", a="b"})`, "cluster", []string{`weird.name{a="b"} value 5 cluster`}},
 		{`max by (name) (workqueue_depth)`, "cluster,name", []string{"workqueue_depth value 5 cluster,name"}},
 	} {
-		p, err := compileExpr(c.expr)
+		p, err := testDialect.compile(c.expr)
 		if err != nil {
-			t.Errorf("compileExpr(%q): %v", c.expr, err)
+			t.Errorf("testDialect.compile(%q): %v", c.expr, err)
 			continue
 		}
 		if got := strings.Join(p.labels, ","); got != c.labels {
@@ -220,7 +220,7 @@ func TestCompileKeepsNeededLabels(t *testing.T) {
 }
 
 func TestMatcherComparesBoundsAsNumbers(t *testing.T) {
-	p, err := compileExpr(`sum(rate(h_bucket{le="1",a=~"x.*"}[1m]))`)
+	p, err := testDialect.compile(`sum(rate(h_bucket{le="1",a=~"x.*"}[1m]))`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func FuzzCompile(f *testing.F) {
 	f.Add(`histogram_quantile(0.9, sum by (le) (increase(x_bucket[2m]))) unless max(y) > bool 2`)
 	f.Add("quantile by (a) (0.5, -x ^ 2)\n# comment")
 	f.Fuzz(func(t *testing.T, s string) {
-		p, err := compileExpr(s)
+		p, err := testDialect.compile(s)
 		if err == nil && (len(p.leaves) == 0 || !slices.Contains(p.labels, "cluster")) {
 			t.Errorf("%q: compiled to %v without a metric or a cluster", s, p)
 		}

@@ -271,7 +271,7 @@ func TestNodeOfSeries(t *testing.T) {
 				slices.Reverse(names)
 			}
 			feedSeries(s, t0, t0+600_000, 30_000, names, ramp)
-			want := MakeID("node.conntrack", fedLabels("")[:0])
+			want := MakeID("node.conntrack", nil)
 			want += "~cluster=default~node=" + strings.ReplaceAll(c.node, "::", "::")
 			if got := ids(r); len(got) != 1 || got[0] != want {
 				t.Errorf("%s (reversed: %v): signals %v, want %s", c.name, reverse, got, want)
