@@ -592,7 +592,7 @@ func TestIdleSeriesAreForgotten(t *testing.T) {
 		feedSeries(s, at, at+300_000, 60_000, names, ramp)
 		feedSeries(s, at+360_000, at+540_000, 60_000, stay, ramp)
 		tracked = max(tracked, s.Stats().Tracked)
-		sets = max(sets, s.clusters[0].table.len())
+		sets = max(sets, s.clusters[0].table.Len())
 	}
 	st := s.Stats()
 	if tracked > 300 || st.Series > 500 || len(s.clusters[0].pods) > 100 || len(s.clusters[0].jobs) > 100 || sets > 10_000 || st.Evicted < int64(n)*3 {

@@ -2,6 +2,7 @@ package signal
 
 import (
 	"fmt"
+	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"math/rand/v2"
 	"testing"
 )
@@ -9,7 +10,7 @@ import (
 // TestTornBordersAreThoseThatBucketsSeeDifferently plays samples of a set whose buckets now and then miss a scrape, in any order that
 // keeps each bucket's own, and compares what the chain marks with what the samples say.
 func TestTornBordersAreThoseThatBucketsSeeDifferently(t *testing.T) {
-	seed := envInt(t, "SEED", rand.Uint64())
+	seed := oracle.EnvInt(t, "SEED", rand.Uint64())
 	r := rand.New(rand.NewPCG(seed, 7))
 	torn, whole := 0, 0
 	for range 400 {

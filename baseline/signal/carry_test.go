@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"github.com/wrackline/wrackline/baseline/scenario"
 )
 
@@ -28,7 +29,7 @@ func withRules(t testing.TB, s *Stream, closed func(*Window), rules ...*Rule) *S
 // that the signals of rules that stay give exactly what they give without, and that those of new rules give what they give when
 // they have always been asked: within the tenth of a range that any value may lack at first, exactly once they have seen their range.
 func TestChangedRulesLoseNoWindow(t *testing.T) {
-	seed := envInt(t, "SEED", rand.Uint64())
+	seed := oracle.EnvInt(t, "SEED", rand.Uint64())
 	rnd := rand.New(rand.NewPCG(seed, 3))
 	stay := shopRules()
 	// New leaves of metrics that are tracked (other function, other labels, a longer ring, another selector, buckets) and of others.

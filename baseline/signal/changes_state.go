@@ -95,7 +95,7 @@ func (s *Stream) restoreChanges(r *stateReader, c *cluster) {
 	for range r.count(20) {
 		o := object{objectKey: objectKey{what: watchKind(r.num(int(watchKindMax)))}}
 		for _, x := range [...]*string{&o.ns, &o.name, &o.sub, &o.kind, &o.pendPod} {
-			*x = c.table.word(r.word())
+			*x = c.table.Word(r.word())
 		}
 		fam := r.num(len(fams) - 1)
 		for _, n := range o.numbers() {
@@ -147,7 +147,7 @@ func (s *Stream) restoreChanges(r *stateReader, c *cluster) {
 
 // restoreWatcher reads what a watched series speaks of.
 func (s *Stream) restoreWatcher(r *stateReader, c *cluster, d *cold) bool {
-	w := watcher{object: r.number(), sub: c.table.word(r.word()), fact: c.table.word(r.word())}
+	w := watcher{object: r.number(), sub: c.table.Word(r.word()), fact: c.table.Word(r.word())}
 	if int(d.metric) >= len(s.metrics) {
 		r.fail() // a metric that nobody asks for is not watched either
 		return false

@@ -125,9 +125,9 @@ func (c *cluster) object(s *Stream, k objectKey, kind string, fam uint8) uint32 
 		return none
 	}
 	s.objects++
-	k.ns, k.name, k.sub = c.table.word(k.ns), c.table.word(k.name), c.table.word(k.sub)
+	k.ns, k.name, k.sub = c.table.Word(k.ns), c.table.Word(k.name), c.table.Word(k.sub)
 	i := uint32(len(c.changes.objects))
-	c.changes.objects = append(c.changes.objects, object{objectKey: k, kind: c.table.word(kind), fam: fam, aliveT: c.open})
+	c.changes.objects = append(c.changes.objects, object{objectKey: k, kind: c.table.Word(kind), fam: fam, aliveT: c.open})
 	c.changes.at[k] = i
 	return i
 }
@@ -231,7 +231,7 @@ func (c *cluster) watch(s *Stream, id uint32, m *metric, v *labelView) {
 			return
 		}
 	}
-	w.sub, w.fact = c.table.word(w.sub), c.table.word(w.fact)
+	w.sub, w.fact = c.table.Word(w.sub), c.table.Word(w.fact)
 	s.cold[id].watch = uint32(len(s.watchers))
 	s.watchers = append(s.watchers, w)
 	s.hot[id].flags |= flagWatch

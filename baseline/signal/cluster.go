@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -21,7 +22,7 @@ const (
 // cluster is one cluster's windows, identity and rules.
 type cluster struct {
 	name  string
-	table *labelTable
+	table *promql.Table
 	tidyN int // sets in table after it was last made anew
 
 	series []uint32   // in hot, in order
@@ -64,7 +65,7 @@ type cluster struct {
 // ruleState is a rule in a cluster.
 type ruleState struct {
 	form    int // in use; −1 = dormant
-	plans   []*planState
+	plans   []*promql.State
 	signals map[uint32]uint32 // labelTable id → Signal.Index
 	series  int               // elements that the form's leaves gave in the last window
 }
@@ -100,13 +101,13 @@ func (s *Stream) cluster(name string) (uint16, error) {
 
 func (s *Stream) makeCluster(name string) uint16 {
 	c := &cluster{
-		name: name, table: newLabelTable(), lists: make([][]uint32, len(s.leaves)), rules: make([]ruleState, len(s.rules)),
+		name: name, table: promql.NewTable(), lists: make([][]uint32, len(s.leaves)), rules: make([]ruleState, len(s.rules)),
 		arrived: make([]int64, len(s.metrics)), asked: make([]int64, len(s.leaves)), podAt: map[name2]uint32{}, workloads: map[name2]*workload{}, sets: map[name2]owner{},
 		jobs: map[name2]owner{}, nodes: map[string]kubeNode{}, ips: map[string]string{}, hosts: map[string]*host{},
 		changes: newTracker(),
 	}
 	for i, r := range s.rules {
-		c.rules[i] = ruleState{form: -1, plans: make([]*planState, len(r.forms)), signals: map[uint32]uint32{}}
+		c.rules[i] = ruleState{form: -1, plans: make([]*promql.State, len(r.forms)), signals: map[uint32]uint32{}}
 	}
 	i := uint16(len(s.clusters))
 	s.clusters = append(s.clusters, c)
@@ -262,7 +263,7 @@ func (s *Stream) skip(c *cluster) bool {
 func (s *Stream) covered(id, w uint32) bool {
 	h := &s.hot[id]
 	n := uint32(h.ring)
-	if no := s.cold[id].native; no != none && w <= s.natives[no].head && s.natives[no].rows[w%n].covered() {
+	if no := s.cold[id].native; no != none && w <= s.natives[no].head && s.natives[no].rows[w%n].Covered() {
 		return true
 	}
 	for k := uint32(0); k < uint32(kindsOf(h.kinds)); k++ {
@@ -307,7 +308,7 @@ func (s *Stream) close(c *cluster, early bool) {
 		c.count(h)
 	}
 	s.raw, s.tops = s.raw[:0], s.tops[:0]
-	s.input.table, s.input.endMs, s.input.cluster = c.table, end, c.one(labelCluster, c.name)
+	s.input.Table, s.input.EndMs, s.input.Scope = c.table, end, c.one(labelCluster, c.name)
 	s.current = evaluation{c: c, end: end, w: minute(end)}
 	if s.fed == nil {
 		s.fed = make([]int, len(s.leaves))
@@ -322,20 +323,20 @@ func (s *Stream) close(c *cluster, early bool) {
 		}
 		f := &r.forms[st.form]
 		if st.plans[st.form] == nil {
-			st.plans[st.form] = f.plan.newState()
+			st.plans[st.form] = f.plan.NewState()
 		}
 		s.current.form = f
 		ps := st.plans[st.form]
-		s.result = f.plan.eval(ps, &s.input, s.result[:0])
+		s.result = f.plan.Eval(ps, &s.input, s.result[:0])
 		for _, l := range f.leaves {
 			st.series += s.fed[s.leaves[l].selector]
 		}
-		s.stats.Incomplete += int64(ps.unknown)
-		s.stats.Conflicts += int64(ps.conflicts)
-		s.stats.Undefined += int64(ps.undefined)
+		s.stats.Incomplete += int64(ps.Unknown)
+		s.stats.Conflicts += int64(ps.Conflicts)
+		s.stats.Undefined += int64(ps.Undefined)
 		s.observe(c, uint32(i), end)
 	}
-	s.input.finish()
+	s.input.Finish()
 	s.emit(c, end)
 }
 
@@ -369,7 +370,7 @@ next:
 // hasArrived reports whether the metric of a form's leaf is there at the end of a window. One that only absent() asks was there within the last day.
 func (s *Stream) hasArrived(c *cluster, f *form, leaf int, end int64) bool {
 	within := int64(formMs)
-	if !f.plan.needed[leaf] {
+	if !f.plan.Needed[leaf] {
 		within = changeForgetMs
 	}
 	t := s.arrivedAt(c, f, leaf)
@@ -389,7 +390,7 @@ func (s *Stream) arrivedAt(c *cluster, f *form, leaf int) int64 {
 }
 
 // vector appends the vector of a leaf of the form in evaluation.
-func (s *Stream) vector(i int, dst []element) []element {
+func (s *Stream) vector(i int, dst []promql.Element) []promql.Element {
 	ev := &s.current
 	li := ev.form.leaves[i]
 	lp := s.leaves[li]
@@ -399,7 +400,7 @@ func (s *Stream) vector(i int, dst []element) []element {
 		s.fed[lp.selector] = len(dst) - before
 		return dst
 	}
-	span := float64(lp.windows) * windowMs / 1000
+	span := float64(lp.Windows) * windowMs / 1000
 	for _, bi := range ev.c.lists[li] {
 		b := &s.binds[bi]
 		if b.ls == none {
@@ -408,35 +409,35 @@ func (s *Stream) vector(i int, dst []element) []element {
 		h := &s.hot[b.series]
 		live := h.flags&flagStale == 0 && h.lastT > ev.end-liveMs
 		behind := live && h.lastT < ev.end
-		if lp.bucket && h.group != none {
-			if g := &s.groups[h.group]; !g.whole(ev.end, lp.windows, s.kin[g.kin]) {
+		if lp.Bucket && h.group != none {
+			if g := &s.groups[h.group]; !g.whole(ev.end, lp.Windows, s.kin[g.kin]) {
 				// Some buckets of the set have not arrived, or they were read at different times. A part of a histogram is worse than none.
 				if live {
-					dst = append(dst, element{ls: b.ls, v: math.NaN(), events: math.NaN(), missing: 1, top: noMembers})
+					dst = append(dst, promql.Element{Set: b.ls, V: math.NaN(), Events: math.NaN(), Missing: 1, Top: promql.NoRefs})
 				}
 				continue
 			}
 		}
-		if lp.base != "" && s.nativeOfGroup(h.group, ev.end) {
+		if lp.Base != "" && s.nativeOfGroup(h.group, ev.end) {
 			continue
 		}
-		v, gaps := s.read(h, lp.leaf, ev.w)
+		v, gaps := s.read(h, lp.Leaf, ev.w)
 		if v != v {
 			if behind {
-				dst = append(dst, element{ls: b.ls, v: v, events: v, missing: 1, top: noMembers})
+				dst = append(dst, promql.Element{Set: b.ls, V: v, Events: v, Missing: 1, Top: promql.NoRefs})
 			}
 			continue
 		}
-		e := element{ls: b.ls, v: v, events: v, members: 1, top: noMembers}
-		switch lp.fn {
-		case fnRate:
-			e.v = v / span
-		case fnValue, fnTimestamp:
-			e.events = math.NaN()
+		e := promql.Element{Set: b.ls, V: v, Events: v, Members: 1, Top: promql.NoRefs}
+		switch lp.Func {
+		case promql.Rate:
+			e.V = v / span
+		case promql.Value, promql.Timestamp:
+			e.Events = math.NaN()
 			behind = false
 		}
 		s.judge(h, &e, lp, live, behind, gaps)
-		e.top[0] = memberRef{int32(b.series), e.v}
+		e.Top[0] = promql.Ref{Series: int32(b.series), V: e.V}
 		dst = append(dst, e)
 	}
 	if n := ev.form.natives[i]; n != none {
@@ -447,13 +448,13 @@ func (s *Stream) vector(i int, dst []element) []element {
 }
 
 // judge notes in e that too much of a series' range is missing.
-func (s *Stream) judge(h *tracked, e *element, lp *leafPlan, live, behind bool, gaps int) {
-	end, span := s.current.end, int64(lp.windows)*windowMs
-	if since := int64(h.anchor) * 1000; since != 0 && e.events == e.events && (since-end+span)*10 > span {
-		e.missing = 1 // what was before is not known, so the value is too small
+func (s *Stream) judge(h *tracked, e *promql.Element, lp *leafPlan, live, behind bool, gaps int) {
+	end, span := s.current.end, int64(lp.Windows)*windowMs
+	if since := int64(h.anchor) * 1000; since != 0 && e.Events == e.Events && (since-end+span)*10 > span {
+		e.Missing = 1 // what was before is not known, so the value is too small
 	}
-	if live && gaps*10 > lp.windows || behind && (end-h.lastT)*10 > span {
-		e.missing = 1 // less than nine tenths of the range
+	if live && gaps*10 > lp.Windows || behind && (end-h.lastT)*10 > span {
+		e.Missing = 1 // less than nine tenths of the range
 	}
 }
 
@@ -462,20 +463,20 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 	r := s.rules[rule]
 	for i := range s.result {
 		e := &s.result[i]
-		if e.missing*missingMax > e.members+e.missing {
+		if e.Missing*missingMax > e.Members+e.Missing {
 			s.stats.Incomplete++
 			continue
 		}
-		if e.v-e.v != 0 {
+		if e.V-e.V != 0 {
 			continue
 		}
-		if e.events < r.MinEvents { // false when they are not counted
+		if e.Events < r.MinEvents { // false when they are not counted
 			s.stats.FewEvents++
 			continue
 		}
-		idx, ok := c.rules[rule].signals[e.ls]
+		idx, ok := c.rules[rule].signals[e.Set]
 		if !ok {
-			if idx, ok = s.newSignal(c, rule, e.ls); !ok {
+			if idx, ok = s.newSignal(c, rule, e.Set); !ok {
 				s.stats.OverSignals++
 				continue
 			}
@@ -485,29 +486,29 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 			continue
 		}
 		m := &s.marks[idx]
-		o := Observation{Signal: s.signals[idx], Value: e.v, Members: int(e.members), Expected: int(e.members + e.missing)}
-		if e.events == e.events {
-			o.Events = e.events
+		o := Observation{Signal: s.signals[idx], Value: e.V, Members: int(e.Members), Expected: int(e.Members + e.Missing)}
+		if e.Events == e.Events {
+			o.Events = e.Events
 		}
 		if m.at == end-windowMs {
 			o.Expected = int(m.members)
 		}
 		at := len(s.tops)
-		for _, t := range e.top {
-			if t.ref < 0 {
+		for _, t := range e.Top {
+			if t.Series < 0 {
 				continue
 			}
 			name := ""
-			if l := c.table.labels(s.cold[t.ref].member); len(l) > 0 {
+			if l := c.table.Labels(s.cold[t.Series].member); len(l) > 0 {
 				name = l[0].Value
 			}
 			// A pod's series by protocol or by type are one member.
 			if name != "" && !slices.ContainsFunc(s.tops[at:], func(m Member) bool { return m.Name == name }) {
-				s.tops = append(s.tops, Member{name, t.v})
+				s.tops = append(s.tops, Member{name, t.V})
 			}
 		}
 		o.Top = s.tops[at:len(s.tops):len(s.tops)]
-		m.members, m.at = e.members, end
+		m.members, m.at = e.Members, end
 		m.pos, m.stamp = uint32(len(s.raw)), end
 		s.raw = append(s.raw, o)
 	}
@@ -516,7 +517,7 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 // newSignal makes the signal of a rule and an entity.
 func (s *Stream) newSignal(c *cluster, rule, ls uint32) (uint32, bool) {
 	r := s.rules[rule]
-	entity := slices.Clone(c.table.labels(ls))
+	entity := slices.Clone(c.table.Labels(ls))
 	asked := r.Of(entity)
 	if asked == nil { // an override switches it off for this entity
 		c.rules[rule].signals[ls] = none

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -19,11 +21,11 @@ func TestLeavesEqualTheReference(t *testing.T) {
 		rule("t.g", `histogram_quantile(0.9, sum by (cluster, le) (rate(latency_bucket[1m])))`), rule("t.h", `sum by (cluster) (limit_bytes)`),
 		rule("t.i", `sum by (cluster) (changes(state[15m]))`), rule("t.j", `sum by (cluster) (rate(latency_bucket{le="0.5"}[3m]))`),
 	}
-	seed := envInt(t, "SEED", rand.Uint64())
+	seed := oracle.EnvInt(t, "SEED", rand.Uint64())
 	r := rand.New(rand.NewPCG(seed, 2))
 	compared, kinds := 0, map[string]int{}
 	for range 12 {
-		all := refCluster(r)
+		all := oracle.Cluster(r)
 		type event struct {
 			at  int64 // when it arrives
 			ref int
@@ -32,13 +34,13 @@ func TestLeavesEqualTheReference(t *testing.T) {
 		const base = int64(1_700_000_040_000) // a window's end
 		var events []event
 		for i := range all {
-			all[i].samples = slices.Clone(all[i].samples)
+			all[i].Samples = slices.Clone(all[i].Samples)
 			// One target a metric and pod, so that nothing is counted from zero.
-			all[i].labels = append(all[i].labels, series.Label{Name: "instance", Value: all[i].labels.Get("pod") + all[i].labels.Get("code") + all[i].labels.Get("version")})
-			all[i].labels, _ = series.Canonical(all[i].labels)
+			all[i].Labels = append(all[i].Labels, series.Label{Name: "instance", Value: all[i].Labels.Get("pod") + all[i].Labels.Get("code") + all[i].Labels.Get("version")})
+			all[i].Labels, _ = series.Canonical(all[i].Labels)
 			delay := int64(r.IntN(8)) * 1000 // of its shard
-			for j := range all[i].samples {
-				x := &all[i].samples[j]
+			for j := range all[i].Samples {
+				x := &all[i].Samples[j]
 				x.T += base
 				events = append(events, event{x.T + delay, i, *x})
 			}
@@ -51,29 +53,29 @@ func TestLeavesEqualTheReference(t *testing.T) {
 			c := s.clusters[0]
 			for _, rf := range s.rules {
 				s.current = evaluation{c: c, form: &rf.forms[0], end: w.End, w: minute(w.End)}
-				for li, l := range rf.forms[0].plan.leaves {
-					got := map[int]element{}
+				for li, l := range rf.forms[0].plan.Leaves {
+					got := map[int]promql.Element{}
 					for _, e := range s.vector(li, nil) {
-						if e.members > 0 {
-							got[names[s.cold[e.top[0].ref].print]] = e
+						if e.Members > 0 {
+							got[names[s.cold[e.Top[0].Series].print]] = e
 						}
 					}
 					for i := range all {
-						if !refSelects(l, all[i].labels) || fed[i] < w.End {
+						if !oracle.Selects(l, all[i].Labels) || fed[i] < w.End {
 							continue
 						}
-						if l.bucket && slices.ContainsFunc(ofPod(all, all[i].labels), func(j int) bool { return fed[j] < w.End }) {
+						if l.Bucket && slices.ContainsFunc(ofPod(all, all[i].Labels), func(j int) bool { return fed[j] < w.End }) {
 							continue // a part of a bucket set is none
 						}
-						want, events, ok := refValue(l, all[i].samples, w.End)
+						want, events, ok := oracle.Value(l, all[i].Samples, w.End)
 						e, has := got[i]
-						if newest, _ := refNewest(all[i].samples, w.End); newest.V-newest.V != 0 && !series.IsStale(newest.V) {
+						if newest, _ := oracle.Newest(all[i].Samples, w.End); newest.V-newest.V != 0 && !series.IsStale(newest.V) {
 							continue // NaN and infinite values are not used
 						}
 						compared++
 						kinds[rf.Name]++
-						if has != ok || ok && (!near(e.v, want) || !near(e.events, events)) {
-							t.Fatalf("seed %d: %s of %s at %d: got %v %v (%v events), want %v %v (%v)\nsamples %v", seed, rf.Exprs[0], all[i].labels, w.End-base, has, e.v, e.events, ok, want, events, all[i].samples)
+						if has != ok || ok && (!oracle.Near(e.V, want) || !oracle.Near(e.Events, events)) {
+							t.Fatalf("seed %d: %s of %s at %d: got %v %v (%v events), want %v %v (%v)\nsamples %v", seed, rf.Exprs[0], all[i].Labels, w.End-base, has, e.V, e.Events, ok, want, events, all[i].Samples)
 						}
 					}
 				}
@@ -90,9 +92,9 @@ func TestLeavesEqualTheReference(t *testing.T) {
 			for ; i < len(events) && n > 0; i, n = i+1, n-1 {
 				e := events[i]
 				b.ReceivedMs = max(b.ReceivedMs, e.at)
-				b.addSample(all[e.ref].labels.String(), e.x)
-				b.labels[len(b.labels)-1] = all[e.ref].labels
-				names[s.printOf("", all[e.ref].labels, "")] = e.ref
+				b.addSample(all[e.ref].Labels.String(), e.x)
+				b.labels[len(b.labels)-1] = all[e.ref].Labels
+				names[s.printOf("", all[e.ref].Labels, "")] = e.ref
 			}
 			// Only what the stream has folded counts as fed, so each sample is its own batch here.
 			for j := range b.Entries {
@@ -114,9 +116,9 @@ func TestLeavesEqualTheReference(t *testing.T) {
 }
 
 // ofPod returns the series with the metric name and pod of labels.
-func ofPod(all []refSeries, labels series.Labels) (out []int) {
+func ofPod(all []oracle.Series, labels series.Labels) (out []int) {
 	for i := range all {
-		if l := all[i].labels; l.Get(series.NameLabel) == labels.Get(series.NameLabel) && l.Get("pod") == labels.Get("pod") {
+		if l := all[i].Labels; l.Get(series.NameLabel) == labels.Get(series.NameLabel) && l.Get("pod") == labels.Get("pod") {
 			out = append(out, i)
 		}
 	}

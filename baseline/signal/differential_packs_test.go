@@ -10,22 +10,24 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql"
+	prom "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/promql/oracle"
 )
 
 // Every expression of every shipped pack gives what the engine gives, with classic and with native histograms.
 func TestPacksEqualPromQL(t *testing.T) {
-	seed := envInt(t, "WRACKLINE_SEED", uint64(time.Now().UnixNano()))
-	cases := int(envInt(t, "WRACKLINE_CASES", 10_000))
+	seed := oracle.EnvInt(t, "WRACKLINE_SEED", uint64(time.Now().UnixNano()))
+	cases := int(oracle.EnvInt(t, "WRACKLINE_CASES", 10_000))
 	t.Logf("WRACKLINE_SEED=%d", seed)
 	r := rand.New(rand.NewPCG(seed, 11))
 	packs, err := Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine := promql.NewEngine(promql.EngineOpts{
-		MaxSamples: 1e9, Timeout: time.Minute, LookbackDelta: lookback * time.Minute,
+	engine := prom.NewEngine(prom.EngineOpts{
+		MaxSamples: 1e9, Timeout: time.Minute, LookbackDelta: promql.Lookback * time.Minute,
 		Parser: parser.NewParser(parser.Options{EnableExtendedRangeSelectors: true}),
 	})
 	plain := language
@@ -37,30 +39,30 @@ func TestPacksEqualPromQL(t *testing.T) {
 				exprs++
 				got := 0
 				for round := 0; round < max(4, cases/400) || got == 0 && round < 200; round++ {
-					p, err := plain.compile(src)
+					p, err := plain.Compile(src)
 					if err != nil {
 						t.Fatal(err)
 					}
 					native := map[string]bool{}
-					all := packSeries(r, p, native)
-					e, err := exprParser.ParseExpr(src)
+					all := oracle.ForPlan(r, p, native)
+					e, err := promql.Parser.ParseExpr(src)
 					if err != nil {
 						t.Fatal(err)
 					}
-					text := asEngine(e, native).String()
-					o, table, st := newOracle(all), newLabelTable(), p.newState()
-					at := int64(10+r.IntN(100)) * minuteMs
+					text := oracle.AsEngine(e, native).String()
+					o, table, st := oracle.New(all), promql.NewTable(), p.NewState()
+					at := int64(10+r.IntN(100)) * 60_000
 					ran++
-					in := refInput(p, table, all, at)
+					in := oracle.Input(p, table, all, at)
 					have := map[string]float64{}
-					for _, e := range p.eval(st, in, nil) {
+					for _, e := range p.Eval(st, in, nil) {
 						var b []string
-						for _, l := range table.labels(e.ls) {
+						for _, l := range table.Labels(e.Set) {
 							b = append(b, l.Name, l.Value)
 						}
-						have[labels.FromStrings(b...).String()] = e.v
+						have[labels.FromStrings(b...).String()] = e.V
 					}
-					in.finish()
+					in.Finish()
 					q, err := engine.NewInstantQuery(context.Background(), o, nil, text, time.UnixMilli(at))
 					if err != nil {
 						t.Fatalf("seed %d: %s: %v", seed, text, err)
@@ -71,18 +73,18 @@ func TestPacksEqualPromQL(t *testing.T) {
 						continue
 					}
 					n := 0
-					for _, s := range res.Value.(promql.Vector) {
+					for _, s := range res.Value.(prom.Vector) {
 						if math.IsNaN(s.F) || math.IsInf(s.F, 0) {
 							continue
 						}
 						n++
 						k := s.Metric.String()
 						if h, ok := have[k]; !ok || math.Abs(h-s.F) > 1e-9*max(math.Abs(h), math.Abs(s.F), 1e-4) {
-							t.Errorf("seed %d, %s at %d min:\n%s\n%s\n%s: got %v (%v), want %v", seed, rl.Name, at/minuteMs, src, text, k, h, ok, s.F)
+							t.Errorf("seed %d, %s at %d min:\n%s\n%s\n%s: got %v (%v), want %v", seed, rl.Name, at/60_000, src, text, k, h, ok, s.F)
 						}
 					}
 					if n != len(have) {
-						t.Errorf("seed %d, %s at %d min:\n%s\n%s\ngot %v, want %v", seed, rl.Name, at/minuteMs, src, text, have, res.Value)
+						t.Errorf("seed %d, %s at %d min:\n%s\n%s\ngot %v, want %v", seed, rl.Name, at/60_000, src, text, have, res.Value)
 					}
 					q.Close()
 					got += n

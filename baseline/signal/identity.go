@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -87,9 +88,9 @@ func (v *labelView) get(name string) string {
 	return v.l.Get(name)
 }
 
-func (v *labelView) match(ms []matcher) bool {
+func (v *labelView) match(ms []promql.Matcher) bool {
 	for i := range ms {
-		if !ms[i].matches(v.get(ms[i].label())) {
+		if !ms[i].Matches(v.get(ms[i].Label())) {
 			return false
 		}
 	}
@@ -200,7 +201,7 @@ func (c *cluster) one(name, value string) uint32 {
 		return 0
 	}
 	l := [1]series.Label{{Name: name, Value: value}}
-	return c.table.intern(l[:])
+	return c.table.Intern(l[:])
 }
 
 // static returns the labels that a leaf keeps of a series, without those that may change.
@@ -208,14 +209,14 @@ func (c *cluster) static(lp *leafPlan, v *labelView) uint32 {
 	l := c.scratch[:0]
 	for _, name := range lp.keep {
 		if x := v.get(name); x != "" {
-			if lp.bucket && name == "le" {
+			if lp.Bucket && name == "le" {
 				x = strings.TrimSuffix(x, ".0") // one bound, two spellings
 			}
 			l = append(l, series.Label{Name: name, Value: x})
 		}
 	}
 	c.scratch = l
-	return c.table.intern(l)
+	return c.table.Intern(l)
 }
 
 // memberOf returns the label that tells a series apart from those it is summed with.
@@ -299,7 +300,7 @@ func (c *cluster) placeOf(s *Stream, id uint32, m *metric, v *labelView) {
 		}
 	}
 	slices.SortFunc(l, func(a, b series.Label) int { return strings.Compare(a.Name, b.Name) })
-	d.place = c.table.intern(l)
+	d.place = c.table.Intern(l)
 	c.scratch = l
 }
 
@@ -317,7 +318,7 @@ func (c *cluster) pod(s *Stream, ns, name string) uint32 {
 	if i, ok := c.podAt[name2{ns, name}]; ok {
 		return i
 	}
-	k := name2{c.table.word(ns), c.table.word(name)}
+	k := name2{c.table.Word(ns), c.table.Word(name)}
 	i := uint32(len(c.pods))
 	c.pods = append(c.pods, pod{name2: k, first: none})
 	c.podAt[k] = i
@@ -332,7 +333,7 @@ func (c *cluster) learn(s *Stream, id uint32, m *metric, v *labelView) {
 		if x == "<none>" {
 			x = ""
 		}
-		return c.table.word(x)
+		return c.table.Word(x)
 	}
 	d := &s.cold[id]
 	switch m.identity {
@@ -368,7 +369,7 @@ func (c *cluster) learn(s *Stream, id uint32, m *metric, v *labelView) {
 		if m.identity == identityJobOwner {
 			at, label = c.jobs, "job_name"
 		}
-		k := name2{c.table.word(v.get(labelNamespace)), word(label)}
+		k := name2{c.table.Word(v.get(labelNamespace)), word(label)}
 		if k.name == "" {
 			return
 		}
@@ -506,7 +507,7 @@ func (c *cluster) ofOwner(p *pod, depth int) (work, kind string, why podWhy, sur
 func (c *cluster) resolve(s *Stream, i uint32) {
 	p := &c.pods[i]
 	work, kind, why, sure := c.workloadOf(p)
-	work, kind = c.table.word(work), c.table.word(kind)
+	work, kind = c.table.Word(work), c.table.Word(kind)
 	same := work == p.work && kind == p.kind && p.why != whyNothing
 	held := p.held
 	p.why, p.sure = why, sure
@@ -594,7 +595,7 @@ func (c *cluster) project(s *Stream, id uint32) {
 	}
 	var work, kind string
 	held := false
-	place := c.table.labels(d.place)
+	place := c.table.Labels(d.place)
 	if d.pod != none {
 		p := &c.pods[d.pod]
 		work, kind, held = p.work, p.kind, p.held
@@ -628,18 +629,18 @@ func (c *cluster) project(s *Stream, id uint32) {
 		ok := true
 		for j := range lp.dynamic {
 			x := work
-			switch lp.dynamic[j].label() {
+			switch lp.dynamic[j].Label() {
 			case labelWorkloadType:
 				x = kind
 			case labelNode:
 				x = node
 			}
-			ok = ok && lp.dynamic[j].matches(x)
+			ok = ok && lp.dynamic[j].Matches(x)
 		}
 		if !ok {
 			continue
 		}
-		l := append(c.scratch[:0], c.table.labels(b.static)...)
+		l := append(c.scratch[:0], c.table.Labels(b.static)...)
 		for _, x := range [...]struct {
 			keep        bool
 			name, value string
@@ -651,7 +652,7 @@ func (c *cluster) project(s *Stream, id uint32) {
 			l = slices.Insert(l, at, series.Label{Name: x.name, Value: x.value})
 		}
 		c.scratch = l
-		b.ls = c.table.intern(l)
+		b.ls = c.table.Intern(l)
 	}
 }
 

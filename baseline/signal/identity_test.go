@@ -2,6 +2,7 @@ package signal
 
 import (
 	"fmt"
+	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -75,7 +76,7 @@ func baseName(r *rand.Rand) string {
 
 // TestGeneratedNamesFoldIntoTheirWorkloads names pods as Kubernetes does and asks for the workload.
 func TestGeneratedNamesFoldIntoTheirWorkloads(t *testing.T) {
-	seed := envInt(t, "SEED", rand.Uint64())
+	seed := oracle.EnvInt(t, "SEED", rand.Uint64())
 	r := rand.New(rand.NewPCG(seed, 3))
 	right, all := map[string]int{}, map[string]int{}
 	const n = 60_000

@@ -12,13 +12,13 @@ func (r *Rule) Metrics() []string {
 		if err != nil {
 			continue // the loader has refused it before
 		}
-		for _, l := range p.leaves {
-			if language.made(l.name) {
+		for _, l := range p.Leaves {
+			if language.IsMade(l.Name) {
 				continue // nobody needs to send it
 			}
-			out = append(out, l.name)
-			if l.base != "" {
-				out = append(out, l.base) // the same, sent as a native histogram
+			out = append(out, l.Name)
+			if l.Base != "" {
+				out = append(out, l.Base) // the same, sent as a native histogram
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package signal
 
-import "slices"
+import (
+	"github.com/wrackline/wrackline/baseline/promql"
+	"slices"
+)
 
 // Metrics that the stream gives itself, of what it knows beyond single samples. Expressions select them like any gauge; no sender can
 // send them, since a sender's series of such a name is not asked. They have no series: their elements are made when a window closes.
@@ -14,11 +17,11 @@ const (
 )
 
 // language is PromQL as rules speak it: values of one cluster, zeros where nothing was counted, no labels of what comes and goes.
-var language = dialect{
+var language = promql.Dialect{
 	Scope: labelCluster,
 	Zeros: true,
 	// A baseline of a thing that is replaced all the time would never live long enough to learn.
-	Churny: map[string]churn{
+	Churny: map[string]promql.Churn{
 		"pod": {Instead: "workload"}, "pod_name": {Instead: "workload"}, "uid": {Instead: "workload"}, "instance": {Instead: "node"},
 		"container_id": {Instead: "container"}, "image": {Instead: "container"}, "image_id": {Instead: "container"},
 		"endpoint": {Instead: "namespace, workload"}, "pod_ip": {Instead: "workload"}, "host_ip": {Instead: "node"}, "address": {Instead: "node"},
@@ -32,12 +35,12 @@ var language = dialect{
 }
 
 // compileExpr compiles an expression of a rule.
-func compileExpr(src string) (*plan, error) { return language.compile(src) }
+func compileExpr(src string) (*promql.Plan, error) { return language.Compile(src) }
 
 // readsOwn reports whether an expression of the rule reads one of the stream's own metrics.
 func (r *Rule) readsOwn() bool {
 	return slices.ContainsFunc(r.Exprs, func(src string) bool {
 		p, err := compileExpr(src)
-		return err == nil && p.selects(language.made)
+		return err == nil && p.Selects(language.IsMade)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -14,8 +15,8 @@ import (
 type native struct {
 	lastT int64  // of last; 0 = none yet
 	head  uint32 // newest window of rows
-	last  hist
-	rows  []hist // count is NaN where nothing is known
+	last  promql.Hist
+	rows  []promql.Hist // count is NaN where nothing is known
 }
 
 // nativeBucketsMax bounds the buckets that a stream makes room for, as a multiple of its series: 16 bytes each. Beyond it new histograms are
@@ -23,7 +24,7 @@ type native struct {
 const nativeBucketsMax = 32 // × StreamOptions.MaxSeries
 
 // room returns how many buckets n may come to hold: those of its newest in each window. Fewer is usual.
-func (n *native) room() int { return n.last.buckets() * (1 + len(n.rows)) }
+func (n *native) room() int { return n.last.Buckets() * (1 + len(n.rows)) }
 
 // advance makes w the newest window.
 func (n *native) advance(w uint32) {
@@ -32,7 +33,7 @@ func (n *native) advance(w uint32) {
 	}
 	size := uint32(len(n.rows))
 	for i := w - min(w-n.head, size) + 1; i <= w; i++ {
-		n.rows[i%size].forget()
+		n.rows[i%size].Forget()
 	}
 	n.head = w
 }
@@ -43,22 +44,15 @@ func (n *native) resize(size uint8) {
 	if was == uint32(size) {
 		return
 	}
-	n.rows = make([]hist, size)
+	n.rows = make([]promql.Hist, size)
 	for i := range n.rows {
-		n.rows[i].forget()
+		n.rows[i].Forget()
 	}
 	for i := uint32(0); i < min(uint32(size), was) && i <= n.head; i++ {
 		w := n.head - i
 		n.rows[w%uint32(size)] = old[w%was]
 	}
 }
-
-// forget makes a window one of which nothing is known.
-func (h *hist) forget() {
-	*h = hist{count: math.NaN(), pos: h.pos[:0], neg: h.neg[:0]}
-}
-
-func (h *hist) covered() bool { return h.count == h.count }
 
 // histogram folds one native histogram of a tracked series, as sample does a number.
 func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Histogram) {
@@ -138,27 +132,27 @@ func (s *Stream) nativeOf(id uint32, h *tracked, x *series.Histogram) *native {
 		n = &s.natives[d.native]
 	}
 	custom := x.Custom
-	if n != nil && slices.Equal(custom, n.last.custom) {
-		custom = n.last.custom
+	if n != nil && slices.Equal(custom, n.last.Custom) {
+		custom = n.last.Custom
 	} else {
 		custom = slices.Clone(custom)
 	}
 	cur := &s.came
-	cur.set(x, custom)
-	for !cur.isCustom() && cur.buckets() > bucketsMax && cur.schema > -4 {
-		cur.reduce(cur.schema - 1)
+	cur.Set(x, custom)
+	for !cur.IsCustom() && cur.Buckets() > promql.BucketsMax && cur.Schema > -4 {
+		cur.Reduce(cur.Schema - 1)
 	}
-	if cur.buckets() > bucketsMax || len(custom) > bucketsMax {
+	if cur.Buckets() > promql.BucketsMax || len(custom) > promql.BucketsMax {
 		return nil
 	}
 	most := nativeBucketsMax * s.opts.MaxSeries
 	if n != nil {
-		if cur.buckets() > n.last.buckets() && s.buckets-n.room()+cur.buckets()*(1+len(n.rows)) > most {
+		if cur.Buckets() > n.last.Buckets() && s.buckets-n.room()+cur.Buckets()*(1+len(n.rows)) > most {
 			return nil
 		}
 		return n
 	}
-	if s.buckets+cur.buckets()*int(1+h.ring) > most {
+	if s.buckets+cur.Buckets()*int(1+h.ring) > most {
 		return nil
 	}
 	if k := len(s.nativeNo); k > 0 {
@@ -169,9 +163,9 @@ func (s *Stream) nativeOf(id uint32, h *tracked, x *series.Histogram) *native {
 		s.natives = append(s.natives, native{})
 	}
 	n = &s.natives[d.native]
-	*n = native{rows: make([]hist, h.ring)}
+	*n = native{rows: make([]promql.Hist, h.ring)}
 	for i := range n.rows {
-		n.rows[i].forget()
+		n.rows[i].Forget()
 	}
 	s.groups[h.group].native = id
 	return n
@@ -179,11 +173,11 @@ func (s *Stream) nativeOf(id uint32, h *tracked, x *series.Histogram) *native {
 
 // sound reports whether a histogram's schema, threshold and buckets go together.
 func sound(schema int32, zeroT float64, pos, neg []series.Bucket, custom int) bool {
-	if schema == schemaCustom {
+	if schema == promql.CustomSchema {
 		n := len(pos)
 		return len(neg) == 0 && (n == 0 || pos[0].Index >= 0 && int(pos[n-1].Index) <= custom)
 	}
-	return schema >= -4 && schema <= finest && zeroT >= 0
+	return schema >= -4 && schema <= promql.FinestSchema && zeroT >= 0
 }
 
 // recordNative is record for the histogram in s.came.
@@ -196,10 +190,10 @@ func (s *Stream) recordNative(h *tracked, n *native, x *series.Histogram, base i
 	if h.lastT != 0 && x.T-h.lastT > gapMs {
 		h.anchor = uint32(x.T / 1000)
 	}
-	if n.lastT != 0 && cur.isCustom() != n.last.isCustom() {
+	if n.lastT != 0 && cur.IsCustom() != n.last.IsCustom() {
 		// Other bounds altogether do not add up with what is known.
 		for i := range n.rows {
-			n.rows[i].forget()
+			n.rows[i].Forget()
 		}
 	}
 	began := x.Start > 0 && x.Start < x.T && x.Start > h.lastT
@@ -207,18 +201,18 @@ func (s *Stream) recordNative(h *tracked, n *native, x *series.Histogram, base i
 	switch {
 	case follows:
 		from := h.lastT
-		if began || x.Reset || m.reset(cur, &n.last) {
+		if began || x.Reset || m.Reset(cur, &n.last) {
 			s.stats.Resets++
 			if began {
 				from = x.Start
-				m.b.like(cur)
-				n.spread(m, &m.b, h.lastT, from)
+				m.Spare.Like(cur)
+				n.spread(m, &m.Spare, h.lastT, from)
 			}
 		} else {
 			d = &s.rise
-			d.copyOf(cur)
-			m.add(d, &n.last, -1)
-			d.prune()
+			d.CopyOf(cur)
+			m.Add(d, &n.last, -1)
+			d.Prune()
 		}
 		n.spread(m, d, from, x.T)
 	case began && x.T-x.Start <= gapMs:
@@ -226,80 +220,70 @@ func (s *Stream) recordNative(h *tracked, n *native, x *series.Histogram, base i
 	case base != 0:
 		n.spread(m, d, base, x.T)
 	default:
-		m.b.like(cur)
-		n.rows[w%uint32(h.ring)].take(m, &m.b, 1)
+		m.Spare.Like(cur)
+		n.rows[w%uint32(h.ring)].Take(m, &m.Spare, 1)
 	}
-	n.last.copyOf(cur)
+	n.last.CopyOf(cur)
 	n.lastT = x.T
 }
 
 // spread shares an increase between t0 (exclusive) and t1 (inclusive) among the windows, bucket by bucket.
-func (n *native) spread(m *histMath, d *hist, t0, t1 int64) {
+func (n *native) spread(m *promql.HistMath, d *promql.Hist, t0, t1 int64) {
 	size := uint32(len(n.rows))
 	first, last := uint32(t0/windowMs)+1, minute(t1)
 	if first >= last {
-		n.rows[last%size].take(m, d, 1)
+		n.rows[last%size].Take(m, d, 1)
 		return
 	}
 	for w := max(first, n.head-min(n.head, size-1)); w <= last; w++ {
 		end := int64(w) * windowMs
-		n.rows[w%size].take(m, d, float64(min(t1, end)-max(t0, end-windowMs))/float64(t1-t0))
+		n.rows[w%size].Take(m, d, float64(min(t1, end)-max(t0, end-windowMs))/float64(t1-t0))
 	}
-}
-
-// take adds f times d to a window.
-func (h *hist) take(m *histMath, d *hist, f float64) {
-	if !h.covered() {
-		h.copyOf(d)
-		h.scale(f)
-		return
-	}
-	m.add(h, d, f)
 }
 
 // read returns what a native histogram has for a leaf in the window w: the events, NaN for none, the gaps as Stream.read returns them, and the
 // number of the histogram, or the sum, that the leaf takes.
-func (n *native) read(l *leafPlan, w uint32, work *scratch) (v, sum float64, gaps int, no int32) {
+func (n *native) read(l *leafPlan, w uint32, work *promql.Scratch) (v, sum float64, gaps int, no int32) {
 	size := uint32(len(n.rows))
 	lo := n.head - min(n.head, size-1)
 	v = math.NaN()
-	from := w + 1 - min(w, uint32(l.windows))
+	from := w + 1 - min(w, uint32(l.Windows))
 	hole := 0
-	var all *hist
+	var all *promql.Hist
 	for i := max(from, lo); i <= min(w, n.head); i++ {
 		row := &n.rows[i%size]
 		switch {
-		case !row.covered():
+		case !row.Covered():
 			if v == v {
 				hole++
 			}
 			continue
 		case v == v:
-			v += row.count
-			sum += row.sum
+			v += row.Count
+			sum += row.Sum
 			gaps += hole
 			hole = 0
 		default:
-			v, sum = row.count, row.sum
+			v, sum = row.Count, row.Sum
 		}
-		if l.part != partBuckets {
+		if l.Part != promql.PartBuckets {
 			continue
 		}
 		if all == nil {
-			all, no = work.takeHist()
-			all.copyOf(row)
+			all, no = work.TakeHist()
+			all.CopyOf(row)
 		} else {
-			work.math.add(all, row, 1)
+			work.Math.Add(all, row, 1)
 		}
 	}
 	return v, sum, gaps, no
 }
 
 // nativeVector appends what the native histograms that stand in for a leaf's series have.
-func (s *Stream) nativeVector(li uint32, dst []element) []element {
+func (s *Stream) nativeVector(li uint32, dst []promql.Element) []promql.Element {
 	ev := &s.current
 	lp := s.leaves[li]
-	span := float64(lp.windows) * windowMs / 1000
+	span := float64(lp.Windows) * windowMs / 1000
 	for _, bi := range ev.c.lists[li] {
 		b := &s.binds[bi]
 		no := s.cold[b.series].native
@@ -309,25 +293,25 @@ func (s *Stream) nativeVector(li uint32, dst []element) []element {
 		h, n := &s.hot[b.series], &s.natives[no]
 		live := h.flags&flagStale == 0 && h.lastT > ev.end-liveMs
 		behind := live && h.lastT < ev.end
-		v, sum, gaps, hist := n.read(lp, ev.w, &ev.c.table.work)
+		v, sum, gaps, hist := n.read(lp, ev.w, &ev.c.table.Work)
 		if v != v {
 			if behind {
-				dst = append(dst, element{ls: b.ls, v: v, events: v, missing: 1, top: noMembers})
+				dst = append(dst, promql.Element{Set: b.ls, V: v, Events: v, Missing: 1, Top: promql.NoRefs})
 			}
 			continue
 		}
-		e := element{ls: b.ls, v: v, events: v, members: 1, hist: hist, top: noMembers}
-		if lp.part == partSum {
-			e.v = sum
+		e := promql.Element{Set: b.ls, V: v, Events: v, Members: 1, Hist: hist, Top: promql.NoRefs}
+		if lp.Part == promql.PartSum {
+			e.V = sum
 		}
-		if lp.fn == fnRate {
-			e.v /= span
+		if lp.Func == promql.Rate {
+			e.V /= span
 			if hist != 0 {
-				ev.c.table.work.hist(hist).scale(1 / span)
+				ev.c.table.Work.Hist(hist).Scale(1 / span)
 			}
 		}
 		s.judge(h, &e, lp, live, behind, gaps)
-		e.top[0] = memberRef{int32(b.series), e.v}
+		e.Top[0] = promql.Ref{Series: int32(b.series), V: e.V}
 		dst = append(dst, e)
 	}
 	return dst
@@ -363,23 +347,23 @@ func (w *stateWriter) native(n *native) {
 	w.num(int(n.head))
 	w.hist(&n.last)
 	for i := range n.rows {
-		w.bool(n.rows[i].covered())
-		if n.rows[i].covered() {
+		w.bool(n.rows[i].Covered())
+		if n.rows[i].Covered() {
 			w.hist(&n.rows[i])
 		}
 	}
 }
 
-func (w *stateWriter) hist(h *hist) {
-	w.int(int64(h.schema))
-	for _, v := range [...]float64{h.count, h.sum, h.zeroT, h.zero} {
+func (w *stateWriter) hist(h *promql.Hist) {
+	w.int(int64(h.Schema))
+	for _, v := range [...]float64{h.Count, h.Sum, h.ZeroThreshold, h.Zero} {
 		w.float(v)
 	}
-	w.num(len(h.custom))
-	for _, v := range h.custom {
+	w.num(len(h.Custom))
+	for _, v := range h.Custom {
 		w.float(v)
 	}
-	for _, side := range [...][]series.Bucket{h.pos, h.neg} {
+	for _, side := range [...][]series.Bucket{h.Pos, h.Neg} {
 		w.num(len(side))
 		for _, b := range side {
 			w.b = binary.AppendVarint(w.b, int64(b.Index))
@@ -389,31 +373,31 @@ func (w *stateWriter) hist(h *hist) {
 }
 
 func (r *stateReader) native(ring uint8) native {
-	n := native{lastT: r.time(), head: uint32(r.num(math.MaxUint32)), rows: make([]hist, ring)}
+	n := native{lastT: r.time(), head: uint32(r.num(math.MaxUint32)), rows: make([]promql.Hist, ring)}
 	r.hist(&n.last)
 	for i := range n.rows {
 		if row := &n.rows[i]; r.bool() {
 			r.hist(row)
-			if slices.Equal(row.custom, n.last.custom) {
-				row.custom = n.last.custom
+			if slices.Equal(row.Custom, n.last.Custom) {
+				row.Custom = n.last.Custom
 			}
 		} else {
-			row.forget()
+			row.Forget()
 		}
 	}
 	return n
 }
 
-func (r *stateReader) hist(h *hist) {
-	h.schema = int32(r.int())
-	for _, v := range [...]*float64{&h.count, &h.sum, &h.zeroT, &h.zero} {
+func (r *stateReader) hist(h *promql.Hist) {
+	h.Schema = int32(r.int())
+	for _, v := range [...]*float64{&h.Count, &h.Sum, &h.ZeroThreshold, &h.Zero} {
 		*v = r.float()
 	}
 	for range r.count(8) {
-		h.custom = append(h.custom, r.float())
+		h.Custom = append(h.Custom, r.float())
 	}
-	ok := len(h.custom) <= bucketsMax && slices.IsSorted(h.custom) && h.covered()
-	for _, side := range [...]*[]series.Bucket{&h.pos, &h.neg} {
+	ok := len(h.Custom) <= promql.BucketsMax && slices.IsSorted(h.Custom) && h.Covered()
+	for _, side := range [...]*[]series.Bucket{&h.Pos, &h.Neg} {
 		for range r.count(9) {
 			i := r.int()
 			b := series.Bucket{Index: int32(i), Count: r.float()}
@@ -423,7 +407,7 @@ func (r *stateReader) hist(h *hist) {
 			*side = append(*side, b)
 		}
 	}
-	if !ok || !sound(h.schema, h.zeroT, h.pos, h.neg, len(h.custom)) {
+	if !ok || !sound(h.Schema, h.ZeroThreshold, h.Pos, h.Neg, len(h.Custom)) {
 		r.fail()
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -24,8 +26,8 @@ func (b *batch) addHistogram(l series.Labels, x series.Histogram) *batch {
 func steady(t int64, n float64) series.Histogram {
 	h := series.Histogram{Schema: 3, ZeroThreshold: 1e-128}
 	at := float64(t-t0)/1000 + 1000
-	observe(&h, 1, n*at)
-	observe(&h, 3, n*at)
+	oracle.Observe(&h, 1, n*at)
+	oracle.Observe(&h, 3, n*at)
 	h.T = t
 	return h
 }
@@ -77,7 +79,7 @@ func TestRulesReadEitherFormOfAHistogram(t *testing.T) {
 		end := int64(t0 + 15*60_000)
 		for name, want := range map[string]float64{"n.classic": c.q25, "n.base": c.q25, "n.qps": 6, "n.mean": 2, "n.avg": 2, "n.slow": 0.5} {
 			got, ok := r.values[name+"~cluster=default"][end]
-			if !ok || !near(got, want) {
+			if !ok || !oracle.Near(got, want) {
 				t.Errorf("%s: %s is %v (%v), want %v", c.name, name, got, ok, want)
 			}
 		}
@@ -141,7 +143,7 @@ func TestRolloutToNativeHistograms(t *testing.T) {
 // What the stream makes of native histograms, sharded and delayed, is what the reference makes of them, which is checked against the
 // engine; and a stream that was stored and restored halfway gives the same windows to the bit.
 func TestNativeHistogramsEqualTheReference(t *testing.T) {
-	seed := envInt(t, "SEED", rand.Uint64())
+	seed := oracle.EnvInt(t, "SEED", rand.Uint64())
 	r := rand.New(rand.NewPCG(seed, 9))
 	rules := []*Rule{
 		rule("t.a", `histogram_quantile(0.9, sum by (cluster, node) (rate(rtt[1m])))`), rule("t.b", `sum by (cluster, node) (increase(rtt_count[5m]))`),
@@ -151,9 +153,9 @@ func TestNativeHistogramsEqualTheReference(t *testing.T) {
 	}
 	compared := 0
 	for range 8 {
-		all := slices.DeleteFunc(refCluster(r), func(s refSeries) bool {
+		all := slices.DeleteFunc(oracle.Cluster(r), func(s oracle.Series) bool {
 			// Those of more buckets than are held are made coarser, and the reference keeps them as they are.
-			return s.hists == nil || slices.ContainsFunc(s.hists, func(h series.Histogram) bool { return len(h.Pos)+len(h.Neg) > bucketsMax })
+			return s.Hists == nil || slices.ContainsFunc(s.Hists, func(h series.Histogram) bool { return len(h.Pos)+len(h.Neg) > promql.BucketsMax })
 		})
 		type event struct {
 			at, ref int64
@@ -162,12 +164,12 @@ func TestNativeHistogramsEqualTheReference(t *testing.T) {
 		const base = int64(1_700_000_040_000)
 		var events []event
 		for i := range all {
-			all[i].labels = append(all[i].labels, series.Label{Name: "instance", Value: all[i].labels.Get("pod")})
-			all[i].labels, _ = series.Canonical(all[i].labels)
-			all[i].hists = slices.Clone(all[i].hists)
+			all[i].Labels = append(all[i].Labels, series.Label{Name: "instance", Value: all[i].Labels.Get("pod")})
+			all[i].Labels, _ = series.Canonical(all[i].Labels)
+			all[i].Hists = slices.Clone(all[i].Hists)
 			delay := int64(r.IntN(8)) * 1000
-			for j := range all[i].hists {
-				x := &all[i].hists[j]
+			for j := range all[i].Hists {
+				x := &all[i].Hists[j]
 				x.T += base
 				events = append(events, event{x.T + delay, int64(i), *x})
 			}
@@ -176,37 +178,37 @@ func TestNativeHistogramsEqualTheReference(t *testing.T) {
 		s, rec := newTestStream(t, StreamOptions{Packs: packOf(rules...)})
 		names, fed := map[print]int{}, make([]int64, len(all))
 		for i := range all {
-			names[s.printOf("", all[i].labels, "")] = i
+			names[s.printOf("", all[i].Labels, "")] = i
 		}
 		record := s.closed
 		s.closed = func(w *Window) {
 			record(w)
 			for _, rf := range s.rules {
 				s.current = evaluation{c: s.clusters[0], form: &rf.forms[0], end: w.End, w: minute(w.End)}
-				for li, l := range rf.forms[0].plan.leaves {
-					got := map[int]element{}
+				for li, l := range rf.forms[0].plan.Leaves {
+					got := map[int]promql.Element{}
 					for _, e := range s.vector(li, nil) {
-						if e.members > 0 {
-							got[names[s.cold[e.top[0].ref].print]] = e
+						if e.Members > 0 {
+							got[names[s.cold[e.Top[0].Series].print]] = e
 						}
 					}
-					n := l.native()
+					n := l.Native()
 					for i := range all {
-						if !refSelects(n, all[i].labels) || fed[i] < w.End {
+						if !oracle.Selects(n, all[i].Labels) || fed[i] < w.End {
 							continue
 						}
-						want, v, events, ok := refHistogramValue(n, all[i].hists, w.End)
+						want, v, events, ok := oracle.HistogramValue(n, all[i].Hists, w.End)
 						e, has := got[i]
 						compared++
-						if has != ok || ok && (!near(e.v, v) || !near(e.events, events)) {
-							t.Fatalf("seed %d: %s of %s at %d: got %v %v (%v events), want %v %v (%v)", seed, rf.Exprs[0], all[i].labels, w.End-base, has, e.v, e.events, ok, v, events)
+						if has != ok || ok && (!oracle.Near(e.V, v) || !oracle.Near(e.Events, events)) {
+							t.Fatalf("seed %d: %s of %s at %d: got %v %v (%v events), want %v %v (%v)", seed, rf.Exprs[0], all[i].Labels, w.End-base, has, e.V, e.Events, ok, v, events)
 						}
-						if n.part != partBuckets || !ok {
+						if n.Part != promql.PartBuckets || !ok {
 							continue
 						}
-						h := s.clusters[0].table.work.hist(e.hist)
-						if h.schema != want.schema || !slices.Equal(h.custom, want.custom) || !near(h.quantile(0.3), want.quantile(0.3)) || !near(h.fraction(0, 1), want.fraction(0, 1)) {
-							t.Fatalf("seed %d: %s of %s at %d: got %+v, want %+v", seed, rf.Exprs[0], all[i].labels, w.End-base, h, want)
+						h := s.clusters[0].table.Work.Hist(e.Hist)
+						if h.Schema != want.Schema || !slices.Equal(h.Custom, want.Custom) || !oracle.Near(h.Quantile(0.3), want.Quantile(0.3)) || !oracle.Near(h.Fraction(0, 1), want.Fraction(0, 1)) {
+							t.Fatalf("seed %d: %s of %s at %d: got %+v, want %+v", seed, rf.Exprs[0], all[i].Labels, w.End-base, h, want)
 						}
 					}
 				}
@@ -218,7 +220,7 @@ func TestNativeHistogramsEqualTheReference(t *testing.T) {
 		done := 0
 		for i, e := range events {
 			b := newBatch(e.at + 500)
-			b.addHistogram(all[e.ref].labels, e.x)
+			b.addHistogram(all[e.ref].Labels, e.x)
 			s.Apply(&b.Batch)
 			if !e.x.Stale {
 				fed[e.ref] = e.x.T
@@ -280,8 +282,8 @@ func TestOddHistograms(t *testing.T) {
 		many.Count += float64(len(many.Pos))
 		send(at, many)
 	}
-	if n := s.natives[0].last.buckets(); n > bucketsMax || s.natives[0].last.schema >= 8 {
-		t.Errorf("%d buckets are held, of schema %d", n, s.natives[0].last.schema)
+	if n := s.natives[0].last.Buckets(); n > promql.BucketsMax || s.natives[0].last.Schema >= 8 {
+		t.Errorf("%d buckets are held, of schema %d", n, s.natives[0].last.Schema)
 	}
 	if v := r.values["n.classic~cluster=default"][t0+5*60_000]; math.Abs(v-math.Exp2(250.0/256)) > 0.01 {
 		t.Errorf("the quantile is %v, want %v", v, math.Exp2(250.0/256))
@@ -289,7 +291,7 @@ func TestOddHistograms(t *testing.T) {
 	before := s.Stats()
 	send(at+15_000, series.Histogram{Gauge: true, Count: 1, Schema: 3})
 	send(at+15_000, series.Histogram{Count: 1, Schema: 77})
-	send(at+15_000, series.Histogram{Schema: schemaCustom, Custom: make([]float64, 200)})
+	send(at+15_000, series.Histogram{Schema: promql.CustomSchema, Custom: make([]float64, 200)})
 	other := newBatch(at + 16_000)
 	other.addHistogram(series.Labels{{Name: series.NameLabel, Value: "y"}}, series.Histogram{T: at, Schema: 3})
 	s.Apply(&other.Batch)
@@ -297,13 +299,13 @@ func TestOddHistograms(t *testing.T) {
 		t.Errorf("%d of %d histograms were counted as unused", st.HistogramsUnused, st.Histograms)
 	}
 	// From other bounds altogether only the new ones count.
-	c := series.Histogram{Schema: schemaCustom, Custom: []float64{1, 2, 4}}
+	c := series.Histogram{Schema: promql.CustomSchema, Custom: []float64{1, 2, 4}}
 	for range 40 {
 		at += 15_000
-		observe(&c, 1.5, 10)
+		oracle.Observe(&c, 1.5, 10)
 		send(at, c)
 	}
-	if v := r.values["n.classic~cluster=default"][t0+18*60_000]; !near(v, 1.25) {
+	if v := r.values["n.classic~cluster=default"][t0+18*60_000]; !oracle.Near(v, 1.25) {
 		t.Errorf("the quantile is %v, want 1.25", v)
 	}
 	// A stale marker ends it.
@@ -322,12 +324,12 @@ func TestHostileHistograms(t *testing.T) {
 	s, _ := newTestStream(t, StreamOptions{Packs: packOf(nativeRules...)})
 	l := series.Labels{{Name: series.NameLabel, Value: "x"}, {Name: "instance", Value: "a"}}
 	at := int64(t0)
-	for _, schema := range []int32{8, 3, 0, -4, schemaCustom, 8} {
+	for _, schema := range []int32{8, 3, 0, -4, promql.CustomSchema, 8} {
 		for _, zero := range []float64{0, 5e-324, 1, 1e308, math.MaxFloat64, math.Inf(1), math.NaN(), -1} {
 			for _, index := range []int32{0, math.MinInt32, math.MaxInt32, 1024, -100_000} {
 				at += 5000
 				h := series.Histogram{T: at, Schema: schema, ZeroThreshold: zero, ZeroCount: 3, Count: 13, Pos: []series.Bucket{{Index: index, Count: 5}}}
-				if schema == schemaCustom {
+				if schema == promql.CustomSchema {
 					h.Custom = []float64{1, 2}
 				} else {
 					h.Neg = []series.Bucket{{Index: -index, Count: 5}}
@@ -370,7 +372,7 @@ func TestBucketsAreBounded(t *testing.T) {
 		for i := range 60 {
 			h := series.Histogram{Schema: 3}
 			for j := range 20 {
-				observe(&h, math.Exp2(float64(j)/8), float64(at-t0)/1000+10)
+				oracle.Observe(&h, math.Exp2(float64(j)/8), float64(at-t0)/1000+10)
 			}
 			h.T = at
 			b.addHistogram(series.Labels{{Name: series.NameLabel, Value: "x"}, {Name: "instance", Value: fmt.Sprint(i)}}, h)

@@ -4,18 +4,19 @@ import (
 	"math"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
 const (
-	cohortLeast = 3               // nodes on either side that can be compared
-	lateWindows = 5               // … of whose samples the late ones are counted
-	gapForgetMs = 60 * windowMs   // a sender that is silent for so long is gone
-	cohortMs    = lookback * 60e3 // a node not heard of for so long is not compared
+	cohortLeast = 3                      // nodes on either side that can be compared
+	lateWindows = 5                      // … of whose samples the late ones are counted
+	gapForgetMs = 60 * windowMs          // a sender that is silent for so long is gone
+	cohortMs    = promql.Lookback * 60e3 // a node not heard of for so long is not compared
 )
 
 // ownVector appends the vector of a leaf of the stream's own metrics.
-func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []element) []element {
+func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []promql.Element) []promql.Element {
 	give := func(v, events float64, l series.Labels) {
 		get := func(name string) string {
 			if name == labelCluster {
@@ -23,20 +24,20 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []element) [
 			}
 			return l.Get(name)
 		}
-		for _, m := range lp.match {
-			if !m.matches(get(m.label())) {
+		for _, m := range lp.Match {
+			if !m.Matches(get(m.Label())) {
 				return
 			}
 		}
 		var kept series.Labels
-		for _, name := range lp.leaf.keep {
+		for _, name := range lp.Leaf.Keep {
 			if x := get(name); x != "" {
 				kept = append(kept, series.Label{Name: name, Value: x})
 			}
 		}
-		dst = append(dst, element{ls: c.table.intern(kept), v: v, events: events, members: 1, top: noMembers})
+		dst = append(dst, promql.Element{Set: c.table.Intern(kept), V: v, Events: events, Members: 1, Top: promql.NoRefs})
 	}
-	switch lp.name {
+	switch lp.Name {
 	case ownLate, ownShort:
 		for i := range c.changes.objects {
 			pr := &c.changes.objects[i]
@@ -51,7 +52,7 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []element) [
 			if ri, ok := c.changes.at[objectKey{whatRollout, pr.ns, pr.name, pr.sub}]; ok {
 				if o := &c.changes.objects[ri]; o.rollT != 0 && !p.done {
 					switch {
-					case lp.name == ownShort:
+					case lp.Name == ownShort:
 						if p.want > 0 {
 							v = max(0, p.want-p.available-p.mayMiss) / p.want
 						}

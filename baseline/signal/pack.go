@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/promql"
 )
 
 // Pack is a set of rules that belong together, loaded from one YAML file. Packs are immutable once loaded.
@@ -225,7 +226,7 @@ func (l *packLoader) errorf(at, format string, args ...any) error {
 // exprError reports a fault inside an expression. Where the file shows the expression as it is, in a literal block or on one line, the
 // place is that of the fault itself; else it is the expression's, and the fault's place within it stays in the message.
 func (l *packLoader) exprError(at, name string, err error) error {
-	e, ok := errors.AsType[*exprError](err)
+	e, ok := errors.AsType[*promql.Error](err)
 	n := l.node(at)
 	if !ok || n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
 		return l.errorf(at, "signal %s: %w", name, err)
@@ -236,15 +237,15 @@ func (l *packLoader) exprError(at, name string, err error) error {
 		if lines := strings.Split(string(l.data), "\n"); v.Start != nil && strings.HasPrefix(v.Start.Value, "|") && pos.Line < len(lines) {
 			first := lines[pos.Line] // of the block: lines count from 1
 			indent := len(first) - len(strings.TrimLeft(first, " "))
-			return fmt.Errorf("%s:%d:%d: signal %s: %s", l.origin, pos.Line+e.line, indent+e.col, name, e.msg)
+			return fmt.Errorf("%s:%d:%d: signal %s: %s", l.origin, pos.Line+e.Line, indent+e.Col, name, e.Msg)
 		}
 	case *ast.StringNode:
-		if e.line == 1 && !strings.ContainsAny(v.Value, "\n\\") {
-			col := pos.Column + e.col - 1
+		if e.Line == 1 && !strings.ContainsAny(v.Value, "\n\\") {
+			col := pos.Column + e.Col - 1
 			if v.Token.Type != token.StringType {
 				col++ // the quote
 			}
-			return fmt.Errorf("%s:%d:%d: signal %s: %s", l.origin, pos.Line, col, name, e.msg)
+			return fmt.Errorf("%s:%d:%d: signal %s: %s", l.origin, pos.Line, col, name, e.Msg)
 		}
 	}
 	return l.errorf(at, "signal %s: %w", name, err)

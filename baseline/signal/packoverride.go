@@ -205,7 +205,7 @@ func (r *Rule) labels() []string {
 	var out []string
 	for _, src := range r.Exprs {
 		if p, err := compileExpr(src); err == nil {
-			out = append(out, p.labels...)
+			out = append(out, p.Labels...)
 		}
 	}
 	return out

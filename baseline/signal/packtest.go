@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -166,7 +167,7 @@ func (l *packLoader) test(p *Pack, y *packTest, at string) (*PackTest, error) {
 	seen := map[string]string{}
 	for _, text := range names {
 		where := l.entry(at+".input", text)
-		parsed, err := exprParser.ParseMetric(text)
+		parsed, err := promql.Parser.ParseMetric(text)
 		if err != nil {
 			return nil, l.errorAt(where, "series %q: want a metric's name with labels, like x_total{code=\"500\"}: %v", text, oneLine(err))
 		}
@@ -253,7 +254,7 @@ func (l *packLoader) expect(rules map[string]*Rule, y *packExpect, at string) (T
 		known := false
 		for _, src := range rules[y.Signal].Exprs {
 			p, err := compileExpr(src)
-			known = known || err == nil && slices.Contains(p.labels, x.Name)
+			known = known || err == nil && slices.Contains(p.Labels, x.Name)
 		}
 		if !known {
 			return e, l.errorf(at+".entity", "entity: %s has no label %s; its labels are those of the outermost by (…)", y.Signal, x.Name)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -12,12 +13,12 @@ import (
 // has seen the newest specification and all replicas are updated and available.
 
 const (
-	rolloutLeastMs = 180_000             // no rollout is late before this
-	rolloutLate    = 3                   // × its usual length after which one is
-	rolloutFirstMs = 600_000             // … while none of the workload has ended yet, so that nobody knows its usual length,
-	rolloutEachMs  = 90_000              // in any case each replica may take so long: more are wanted on some days than on others
-	rolloutLostMs  = 24 * 60 * windowMs  // one that takes longer, or of which nothing is heard, is not followed any further
-	progressMs     = lookback * windowMs // what was said of a workload holds for this long
+	rolloutLeastMs = 180_000                    // no rollout is late before this
+	rolloutLate    = 3                          // × its usual length after which one is
+	rolloutFirstMs = 600_000                    // … while none of the workload has ended yet, so that nobody knows its usual length,
+	rolloutEachMs  = 90_000                     // in any case each replica may take so long: more are wanted on some days than on others
+	rolloutLostMs  = 24 * 60 * windowMs         // one that takes longer, or of which nothing is heard, is not followed any further
+	progressMs     = promql.Lookback * windowMs // what was said of a workload holds for this long
 )
 
 // The slots of a progress object: what its facts are about.

@@ -18,10 +18,10 @@ func TestNoRuleMatchesAJob(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, l := range p.leaves {
+				for _, l := range p.Leaves {
 					seen++
-					for _, m := range l.match {
-						if m.label() == "job" || m.label() == "instance" {
+					for _, m := range l.Match {
+						if m.Label() == "job" || m.Label() == "instance" {
 							t.Errorf("%s matches %s", r.Name, m)
 						}
 					}

@@ -2,6 +2,8 @@ package signal
 
 import (
 	"fmt"
+	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"strings"
 	"testing"
 )
@@ -16,13 +18,13 @@ func TestCommonPartsAreWorkedOutOnce(t *testing.T) {
 	}
 	s, r := newTestStream(t, StreamOptions{Packs: packOf(rules...)})
 	alone, ra := newTestStream(t, StreamOptions{Packs: packOf(rules...)})
-	alone.input.shared = nil
-	if n := len(s.input.shared); n != 1 {
+	alone.input.Shared = nil
+	if n := len(s.input.Shared); n != 1 {
 		t.Errorf("%d parts are shared, want 1", n)
 	}
 	calls := 0
-	leaf := s.input.leaf
-	s.input.leaf = func(i int, dst []element) []element {
+	leaf := s.input.Leaf
+	s.input.Leaf = func(i int, dst []promql.Element) []promql.Element {
 		calls++
 		return leaf(i, dst)
 	}
@@ -38,7 +40,7 @@ func TestCommonPartsAreWorkedOutOnce(t *testing.T) {
 			t.Fatalf("window %d:\n%s\nwithout sharing\n%s", i, r.windows[i], ra.windows[i])
 		}
 	}
-	if got := r.values["s.share~cluster=default"][t0+8*60_000]; !near(got, 0.9) {
+	if got := r.values["s.share~cluster=default"][t0+8*60_000]; !oracle.Near(got, 0.9) {
 		t.Errorf("the quietest has %v of its fair share", got)
 	}
 	if calls > len(r.windows) {
@@ -81,7 +83,7 @@ func TestSpreadBetweenPeers(t *testing.T) {
 	})
 	want := map[string]float64{"p.pods~cluster=default~namespace=a": 1.2, "p.disks~cluster=default": 1 / 6.5}
 	for id, v := range want {
-		if !near(value[id], v) {
+		if !oracle.Near(value[id], v) {
 			t.Errorf("%s is %v, want %v", id, value[id], v)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -475,7 +476,7 @@ func (s *Stream) restoreCluster(r *stateReader) {
 	for i := range r.count(12) {
 		var p pod
 		for _, x := range [...]*string{&p.ns, &p.name, &p.node, &p.ownerKind, &p.ownerName, &p.work, &p.kind} {
-			*x = c.table.word(r.word())
+			*x = c.table.Word(r.word())
 		}
 		p.owned, p.sure, p.held = r.bool(), r.bool(), r.bool()
 		p.why, p.firstT, p.first = podWhy(r.num(int(whyCut))), r.time(), none
@@ -553,7 +554,7 @@ func (s *Stream) restoreSignals(r *stateReader, was *ruleBook) {
 		m.members, m.at = int32(members), at
 		c.order = append(c.order, sig.Index)
 		c.fresh++
-		c.rules[ri].signals[c.table.intern(entity)] = sig.Index
+		c.rules[ri].signals[c.table.Intern(entity)] = sig.Index
 	}
 }
 
@@ -562,7 +563,7 @@ func (r *ruleForms) about(entity series.Labels) bool {
 	for i := range r.forms {
 		ok := true
 		for _, l := range entity {
-			ok = ok && slices.Contains(r.forms[i].plan.labels, l.Name)
+			ok = ok && slices.Contains(r.forms[i].plan.Labels, l.Name)
 		}
 		if ok {
 			return true
@@ -756,13 +757,13 @@ type setWriter struct {
 }
 
 // set writes a label set, or the number of one that was written before, or that there is none.
-func (w *stateWriter) set(sw *setWriter, t *labelTable, id uint32) {
+func (w *stateWriter) set(sw *setWriter, t *promql.Table, id uint32) {
 	if id == none {
 		w.num(0)
 		return
 	}
-	if len(sw.numbers) < t.len() {
-		sw.numbers = append(sw.numbers, make([]uint32, t.len()-len(sw.numbers))...)
+	if len(sw.numbers) < t.Len() {
+		sw.numbers = append(sw.numbers, make([]uint32, t.Len()-len(sw.numbers))...)
 	}
 	if n := sw.numbers[id]; n != 0 {
 		w.num(int(n))
@@ -771,7 +772,7 @@ func (w *stateWriter) set(sw *setWriter, t *labelTable, id uint32) {
 	sw.used++
 	sw.numbers[id] = uint32(sw.used)
 	w.num(sw.used)
-	w.labels(t.labels(id))
+	w.labels(t.Labels(id))
 }
 
 // first writes the number of a thing by first use, 0 for none, and reports whether it is to be described now.
@@ -925,7 +926,7 @@ func (r *stateReader) labels() series.Labels {
 	return l
 }
 
-func (r *stateReader) set(known *[]uint32, t *labelTable) uint32 {
+func (r *stateReader) set(known *[]uint32, t *promql.Table) uint32 {
 	i := r.num(len(*known) + 1)
 	if r.err != nil || i == 0 {
 		return none
@@ -937,7 +938,7 @@ func (r *stateReader) set(known *[]uint32, t *labelTable) uint32 {
 	if r.err != nil {
 		return none
 	}
-	id := t.intern(l)
+	id := t.Intern(l)
 	*known = append(*known, id)
 	return id
 }

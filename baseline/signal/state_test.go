@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -202,7 +203,7 @@ func TestFlippedStateNeverPanics(t *testing.T) {
 	}
 	feed(s, t0, t0+400_000)
 	state := s.AppendState(nil)
-	seed := envInt(t, "SEED", rand.Uint64())
+	seed := oracle.EnvInt(t, "SEED", rand.Uint64())
 	r := rand.New(rand.NewPCG(seed, 4))
 	restored := 0
 	for i := range 6000 {

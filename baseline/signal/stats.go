@@ -219,7 +219,7 @@ func (s *Stream) Explain(rule string) Explanation {
 		f := &r.forms[0]
 		if rx.Form >= 0 {
 			f = &r.forms[rx.Form]
-			rx.Expr = f.plan.src
+			rx.Expr = f.plan.Source
 		} else {
 			rx.Missing = s.missing(c, r)
 		}
@@ -229,9 +229,9 @@ func (s *Stream) Explain(rule string) Explanation {
 			if n := f.natives[j]; n != none {
 				lists = append(lists, c.lists[n])
 			}
-			lx := LeafExplanation{Metric: lp.name, Selector: lp.name}
+			lx := LeafExplanation{Metric: lp.Name, Selector: lp.Name}
 			var ms []string
-			for _, m := range lp.match {
+			for _, m := range lp.Match {
 				ms = append(ms, m.String())
 			}
 			if ms != nil {

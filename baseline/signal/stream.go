@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -115,13 +116,13 @@ type Stream struct {
 	out      []Observation
 	tops     []Member
 	changes  []Change
-	result   []element
+	result   []promql.Element
 	current  evaluation
-	input    evalInput
-	fed      []int // by leafPlan.selector: elements given in the window that is evaluated
-	came     hist  // the native histogram that is folded
-	rise     hist
-	math     histMath
+	input    promql.Input
+	fed      []int       // by leafPlan.selector: elements given in the window that is evaluated
+	came     promql.Hist // the native histogram that is folded
+	rise     promql.Hist
+	math     promql.HistMath
 }
 
 // key is a series as a sender spells it, in order of arrival: a scrape repeats its order, so the key that followed last time is
@@ -141,22 +142,22 @@ type ruleForms struct {
 }
 
 type form struct {
-	plan    *plan
+	plan    *promql.Plan
 	leaves  []uint32 // plan.leaves[i] is Stream.leaves[leaves[i]]
 	natives []uint32 // the leaf of the native histograms that may stand in for it, none
 }
 
 // leafPlan is a leaf of one or more plans, with what follows from it.
 type leafPlan struct {
-	*leaf
+	*promql.Leaf
 	spec     string // equal leaves have equal specs
 	metric   uint32
-	static   []matcher // on labels that a series cannot change
-	dynamic  []matcher // on workload, workload_type and node
-	keep     []string  // kept labels that cannot change
-	workload bool      // keep holds workload
-	kind     bool      // keep holds workload_type
-	node     bool      // keep holds node
+	static   []promql.Matcher // on labels that a series cannot change
+	dynamic  []promql.Matcher // on workload, workload_type and node
+	keep     []string         // kept labels that cannot change
+	workload bool             // keep holds workload
+	kind     bool             // keep holds workload_type
+	node     bool             // keep holds node
 	kinds    uint8
 	ring     uint8
 	own      bool   // one of the stream's own metrics
@@ -169,7 +170,7 @@ func (lp *leafPlan) flags() (f uint16) {
 	if lp.stands {
 		f |= flagNative
 	}
-	if lp.bucket {
+	if lp.Bucket {
 		f |= flagBucket
 	}
 	return f
@@ -179,11 +180,11 @@ func (lp *leafPlan) flags() (f uint16) {
 func (lp *leafPlan) histogram(known string) string {
 	switch {
 	case lp.stands:
-		return lp.name
-	case lp.base != "":
-		return lp.base
-	case lp.bucket && known == "":
-		return strings.TrimSuffix(lp.name, "_bucket")
+		return lp.Name
+	case lp.Base != "":
+		return lp.Base
+	case lp.Bucket && known == "":
+		return strings.TrimSuffix(lp.Name, "_bucket")
 	}
 	return known
 }
@@ -240,7 +241,7 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 	}
 	specs := map[string]uint32{}
 	names := map[string]bool{}
-	var plans []*plan
+	var plans []*promql.Plan
 	add := func(r *Rule) error {
 		if names[r.Name] {
 			return fmt.Errorf("signal %s is asked by two rules", r.Name)
@@ -254,10 +255,10 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 			}
 			f := form{plan: p}
 			plans = append(plans, p)
-			for _, l := range p.leaves {
+			for _, l := range p.Leaves {
 				f.leaves = append(f.leaves, s.leaf(l, specs, false))
 				stand := uint32(none)
-				if n := l.native(); n != nil {
+				if n := l.Native(); n != nil {
 					stand = s.leaf(n, specs, true)
 				}
 				f.natives = append(f.natives, stand)
@@ -274,7 +275,7 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 			}
 		}
 	}
-	s.input.shared = make([]sharedVec, shareNodes(plans))
+	s.input.Shared = make([]promql.SharedVector, promql.Share(plans))
 	return s, nil
 }
 
@@ -282,7 +283,7 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 func (s *Stream) clear() {
 	*s = Stream{
 		opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
-		input:   evalInput{shared: s.input.shared},
+		input:   promql.Input{Shared: s.input.Shared},
 		groupAt: map[print]uint32{}, kin: map[uint64]int32{}, targAt: map[uint64]uint32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
 		replicas: []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
 	}
@@ -293,7 +294,7 @@ func (s *Stream) clear() {
 
 // bind points what must point into s there, after s has been made or copied.
 func (s *Stream) bind() {
-	s.input.leaf = s.vector
+	s.input.Leaf = s.vector
 	s.counters = s.stats.counters()
 	s.published = make([]int64, len(s.counters))
 }
@@ -309,28 +310,28 @@ func (s *Stream) metric(name string) *metric {
 }
 
 // leaf returns the number of a leaf, the same for equal ones.
-func (s *Stream) leaf(l *leaf, specs map[string]uint32, stands bool) uint32 {
-	parts := []string{l.name, fmt.Sprint(l.fn, l.windows, l.bucket, l.base, l.part, stands)}
-	for _, m := range l.match {
+func (s *Stream) leaf(l *promql.Leaf, specs map[string]uint32, stands bool) uint32 {
+	parts := []string{l.Name, fmt.Sprint(l.Func, l.Windows, l.Bucket, l.Base, l.Part, stands)}
+	for _, m := range l.Match {
 		parts = append(parts, m.String())
 	}
 	selector := "s" + strings.Join(parts, "\xff")
-	spec := "l" + strings.Join(append(parts, strings.Join(l.keep, ",")), "\xff")
+	spec := "l" + strings.Join(append(parts, strings.Join(l.Keep, ",")), "\xff")
 	if i, ok := specs[spec]; ok {
 		return i
 	}
 	if _, ok := specs[selector]; !ok {
 		specs[selector] = uint32(len(s.leaves))
 	}
-	lp := &leafPlan{leaf: l, spec: spec, stands: stands, selector: specs[selector]}
-	for _, m := range l.match {
-		if isDynamic(m.label()) {
+	lp := &leafPlan{Leaf: l, spec: spec, stands: stands, selector: specs[selector]}
+	for _, m := range l.Match {
+		if isDynamic(m.Label()) {
 			lp.dynamic = append(lp.dynamic, m)
 		} else {
 			lp.static = append(lp.static, m)
 		}
 	}
-	for _, k := range l.keep {
+	for _, k := range l.Keep {
 		switch k {
 		case labelWorkload:
 			lp.workload = true
@@ -342,28 +343,28 @@ func (s *Stream) leaf(l *leaf, specs map[string]uint32, stands bool) uint32 {
 			lp.keep = append(lp.keep, k)
 		}
 	}
-	switch l.fn {
-	case fnRate, fnIncrease:
+	switch l.Func {
+	case promql.Rate, promql.Increase:
 		if !stands {
 			lp.kinds = kindIncrease
 		}
-	case fnChanges:
+	case promql.Changes:
 		lp.kinds = kindChanges
-	case fnTimestamp:
+	case promql.Timestamp:
 		lp.kinds = kindTime
 	default:
 		lp.kinds = kindValue
 	}
 	lp.ring = shortRing
-	if l.windows > 5 {
+	if l.Windows > 5 {
 		lp.ring = longRing
 	}
 	i := uint32(len(s.leaves))
 	specs[spec] = i
 	s.leaves = append(s.leaves, lp)
-	m := s.metric(l.name)
-	lp.metric = s.byName[l.name]
-	if lp.own = language.made(l.name); !lp.own { // a sender's series of that name is not asked
+	m := s.metric(l.Name)
+	lp.metric = s.byName[l.Name]
+	if lp.own = language.IsMade(l.Name); !lp.own { // a sender's series of that name is not asked
 		m.leaves = append(m.leaves, i)
 	}
 	return i

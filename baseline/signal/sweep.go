@@ -1,5 +1,7 @@
 package signal
 
+import "github.com/wrackline/wrackline/baseline/promql"
+
 // sweep forgets series that have been idle for an hour of their cluster's time, and those whose sender has moved them to another
 // cluster: they are learned anew with their next sample. What stays keeps its order and closes ranks, so that the numbers of series
 // are always in order of registration and the state of a stream does not depend on what has been forgotten.
@@ -69,7 +71,7 @@ func (s *Stream) sweep() {
 
 // own returns a series' own cluster label.
 func (c *cluster) own(d *cold) string {
-	if l := c.table.labels(d.own); len(l) > 0 {
+	if l := c.table.Labels(d.own); len(l) > 0 {
 		return l[0].Value
 	}
 	return ""
@@ -219,7 +221,7 @@ func (c *cluster) sweep(s *Stream, to []uint32) {
 	}
 	for _, id := range c.series {
 		if s.hot[id].flags&flagPlaced != 0 {
-			if h := c.hosts[c.table.labels(s.cold[id].place).Get("instance")]; h != nil {
+			if h := c.hosts[c.table.Labels(s.cold[id].place).Get("instance")]; h != nil {
 				h.used = true
 			}
 		}
@@ -229,7 +231,7 @@ func (c *cluster) sweep(s *Stream, to []uint32) {
 			delete(c.hosts, k)
 		}
 	}
-	if c.table.len() > 2*c.tidyN+4096 {
+	if c.table.Len() > 2*c.tidyN+4096 {
 		c.newTable(s)
 	}
 }
@@ -272,10 +274,10 @@ func (c *cluster) sweepPods(s *Stream) {
 // newTable makes the label table anew, with the labels of what is alive.
 func (c *cluster) newTable(s *Stream) {
 	old := c.table
-	c.table = newLabelTable()
+	c.table = promql.NewTable()
 	move := func(id *uint32) {
 		if *id != none {
-			*id = c.table.intern(old.labels(*id))
+			*id = c.table.Intern(old.Labels(*id))
 		}
 	}
 	for _, id := range c.series {
@@ -292,13 +294,13 @@ func (c *cluster) newTable(s *Stream) {
 		clear(c.rules[i].signals)
 	}
 	for _, i := range c.order {
-		c.rules[s.marks[i].rule].signals[c.table.intern(s.signals[i].Entity)] = i
+		c.rules[s.marks[i].rule].signals[c.table.Intern(s.signals[i].Entity)] = i
 	}
 	for i := range c.pods {
 		p := &c.pods[i]
 		delete(c.podAt, p.name2)
-		p.name2 = name2{c.table.word(p.ns), c.table.word(p.name)}
+		p.name2 = name2{c.table.Word(p.ns), c.table.Word(p.name)}
 		c.podAt[p.name2] = uint32(i)
 	}
-	c.tidyN = c.table.len()
+	c.tidyN = c.table.Len()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -274,17 +275,17 @@ func (s *Stream) end(h *tracked, t int64) {
 }
 
 // read returns what h has for a leaf in the window w, NaN for nothing, and how many windows inside the range are gaps.
-func (s *Stream) read(h *tracked, l *leaf, w uint32) (v float64, gaps int) {
+func (s *Stream) read(h *tracked, l *promql.Leaf, w uint32) (v float64, gaps int) {
 	n := uint32(h.ring)
 	lo := h.head - min(h.head, n-1) // the oldest window that the ring holds
-	switch l.fn {
-	case fnValue, fnTimestamp:
+	switch l.Func {
+	case promql.Value, promql.Timestamp:
 		kind := kindValue
-		if l.fn == fnTimestamp {
+		if l.Func == promql.Timestamp {
 			kind = kindTime
 		}
 		ring := s.ring(h, kind)
-		for i := min(w, h.head); i >= lo && i+lookback > w; i-- {
+		for i := min(w, h.head); i >= lo && i+promql.Lookback > w; i-- {
 			v := ring[i%n]
 			if v == v {
 				return v, 0
@@ -296,12 +297,12 @@ func (s *Stream) read(h *tracked, l *leaf, w uint32) (v float64, gaps int) {
 		return math.NaN(), 0
 	}
 	kind := kindIncrease
-	if l.fn == fnChanges {
+	if l.Func == promql.Changes {
 		kind = kindChanges
 	}
 	ring := s.ring(h, kind)
 	v = math.NaN()
-	from := w + 1 - min(w, uint32(l.windows))
+	from := w + 1 - min(w, uint32(l.Windows))
 	hole := 0
 	for i := max(from, lo); i <= min(w, h.head); i++ {
 		switch x := ring[i%n]; {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -91,7 +92,7 @@ func truthQuantile(q float64, counts []float64) float64 {
 // TestStreamAgainstTheTrueProcess uses one seed, since the extremes of 234 windows are chance: what happened between the last scrape of a
 // pod and its end is nobody's to know. SEED=… plays another.
 func TestStreamAgainstTheTrueProcess(t *testing.T) {
-	seed := envInt(t, "SEED", 1)
+	seed := oracle.EnvInt(t, "SEED", 1)
 	t.Run("1.0", func(t *testing.T) { t.Parallel(); testTruth(t, seed, false) })
 	t.Run("2.0", func(t *testing.T) { t.Parallel(); testTruth(t, seed, true) }) // samples say when their counter began
 }

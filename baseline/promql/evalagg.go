@@ -1,4 +1,4 @@
-package signal
+package promql
 
 import (
 	"cmp"
@@ -34,37 +34,37 @@ func compensate(sum, low, x float64) (float64, float64) {
 	return t, low
 }
 
-func (n *node) evalAgg(st *planState, in *evalInput, s *nodeState) []element {
+func (n *node) evalAgg(st *State, in *Input, s *nodeState) []Element {
 	vec := n.l.eval(st, in)
-	t := in.table
+	t := in.Table
 	if s.side == nil {
 		s.side = t.projection(n.by, false)
 	}
-	by, w := s.side, &t.work
+	by, w := s.side, &t.Work
 	out, accs, pos := w.take(), w.accs[:0], w.pos[:0]
 	quantile := n.op == parser.QUANTILE
 	t.begin()
 	for i := range vec {
 		e := &vec[i]
-		id := by.of(e.ls)
+		id := by.of(e.Set)
 		at, ok := t.slot(id)
 		if !ok {
 			at = int32(len(out))
 			t.setSlot(id, at)
-			out = append(out, element{ls: id, events: math.NaN(), v: math.NaN(), top: noMembers})
+			out = append(out, Element{Set: id, Events: math.NaN(), V: math.NaN(), Top: NoRefs})
 			accs = append(accs, acc{})
 		}
 		if quantile {
 			pos = append(pos, at)
 		}
 		g, a := &out[at], &accs[at]
-		g.missing += e.missing
-		if e.unknown() {
+		g.Missing += e.Missing
+		if e.Unknown() {
 			continue
 		}
-		g.members += e.members
+		g.Members += e.Members
 		n.fold(g, a, e)
-		if e.hist != 0 {
+		if e.Hist != 0 {
 			n.foldHist(g, w, e)
 		}
 	}
@@ -73,81 +73,81 @@ func (n *node) evalAgg(st *planState, in *evalInput, s *nodeState) []element {
 	case n.peers:
 		n.spreads(out, vec, w)
 	case quantile:
-		n.quantiles(out, vec, w, n.arg(in.endMs))
+		n.quantiles(out, vec, w, n.arg(in.EndMs))
 	}
 	n.l.release(st, in)
 	if n.peers { // one alone has no peers
-		s.buf = slices.DeleteFunc(out, func(g element) bool { return g.members == 0 && g.missing == 0 })
+		s.buf = slices.DeleteFunc(out, func(g Element) bool { return g.Members == 0 && g.Missing == 0 })
 		return s.buf
 	}
 	for i := range out {
 		g, a := &out[i], &accs[i]
 		if a.n == 0 {
-			g.members = 0 // unknown
+			g.Members = 0 // unknown
 			continue
 		}
-		if g.hist != 0 && n.op == parser.AVG {
-			w.hist(g.hist).scale(1 / a.n)
+		if g.Hist != 0 && n.op == parser.AVG {
+			w.Hist(g.Hist).Scale(1 / a.n)
 		}
 		switch n.op {
 		case parser.SUM:
-			g.v = a.sum + a.low
+			g.V = a.sum + a.low
 		case parser.AVG:
 			if a.running {
-				g.v = a.mean + a.low
+				g.V = a.mean + a.low
 			} else {
-				g.v = a.sum/a.n + a.low/a.n
+				g.V = a.sum/a.n + a.low/a.n
 			}
 		case parser.COUNT:
-			g.v = a.n
+			g.V = a.n
 		case parser.GROUP:
-			g.v = 1
+			g.V = 1
 		case parser.STDVAR:
-			g.v = a.sum / a.n
+			g.V = a.sum / a.n
 		case parser.STDDEV:
-			g.v = math.Sqrt(a.sum / a.n) // min, max and quantile have their value already
+			g.V = math.Sqrt(a.sum / a.n) // min, max and quantile have their value already
 		}
 	}
 	return out
 }
 
 // fold adds one element to its group.
-func (n *node) fold(g *element, a *acc, e *element) {
+func (n *node) fold(g *Element, a *acc, e *Element) {
 	a.n++
 	switch n.op {
 	case parser.MIN, parser.MAX:
-		better := a.n == 1 || math.IsNaN(g.v) || n.op == parser.MAX && g.v < e.v || n.op == parser.MIN && g.v > e.v
+		better := a.n == 1 || math.IsNaN(g.V) || n.op == parser.MAX && g.V < e.V || n.op == parser.MIN && g.V > e.V
 		if n.l.raw {
-			n.evidence(g, memberRef{e.top[0].ref, e.v})
+			n.evidence(g, Ref{e.Top[0].Series, e.V})
 		} else if better {
-			g.top = e.top
+			g.Top = e.Top
 		}
 		if better {
-			g.v, g.events = e.v, e.events
+			g.V, g.Events = e.V, e.Events
 		}
 		return
 	case parser.SUM:
-		a.add(e.v)
+		a.add(e.V)
 	case parser.AVG:
-		a.average(e.v)
+		a.average(e.V)
 	case parser.STDDEV, parser.STDVAR: // Welford, Note on a method for calculating corrected sums of squares and products, 1962
-		if a.n == 1 && (math.IsNaN(e.v) || math.IsInf(e.v, 0)) {
+		if a.n == 1 && (math.IsNaN(e.V) || math.IsInf(e.V, 0)) {
 			a.sum = math.NaN()
 		}
-		delta := e.v - a.mean
+		delta := e.V - a.mean
 		if a.n == 1 {
-			a.mean = e.v
+			a.mean = e.V
 		} else {
 			a.mean += delta / a.n
-			a.sum += delta * (e.v - a.mean)
+			a.sum += delta * (e.V - a.mean)
 		}
 	}
-	g.events = addEvents(g.events, e.events)
+	g.Events = addEvents(g.Events, e.Events)
 	if n.l.raw {
-		n.evidence(g, memberRef{e.top[0].ref, e.v})
+		n.evidence(g, Ref{e.Top[0].Series, e.V})
 		return
 	}
-	for _, m := range e.top {
+	for _, m := range e.Top {
 		n.evidence(g, m)
 	}
 }
@@ -173,8 +173,8 @@ func (a *acc) average(x float64) {
 
 // evidence keeps m when it weighs more than the least of the group's three: by size for a sum, by value otherwise. Equal ones
 // keep their order.
-func (n *node) evidence(g *element, m memberRef) {
-	if m.ref < 0 || math.IsNaN(m.v) {
+func (n *node) evidence(g *Element, m Ref) {
+	if m.Series < 0 || math.IsNaN(m.V) {
 		return
 	}
 	weight := func(v float64) float64 { return v }
@@ -184,11 +184,11 @@ func (n *node) evidence(g *element, m memberRef) {
 	case parser.MIN:
 		weight = func(v float64) float64 { return -v }
 	}
-	w := weight(m.v)
-	for i := range g.top {
-		if g.top[i].ref < 0 || w > weight(g.top[i].v) {
-			copy(g.top[i+1:], g.top[i:])
-			g.top[i] = m
+	w := weight(m.V)
+	for i := range g.Top {
+		if g.Top[i].Series < 0 || w > weight(g.Top[i].V) {
+			copy(g.Top[i+1:], g.Top[i:])
+			g.Top[i] = m
 			return
 		}
 	}
@@ -206,7 +206,7 @@ func addEvents(a, b float64) float64 {
 }
 
 // quantiles sets the groups' values to the φ-quantile of their elements: a counting sort brings a group's values together.
-func (n *node) quantiles(out, vec []element, w *scratch, q float64) {
+func (n *node) quantiles(out, vec []Element, w *Scratch, q float64) {
 	ends := w.ends[:0]
 	total := int32(0)
 	for i := range out {
@@ -215,8 +215,8 @@ func (n *node) quantiles(out, vec []element, w *scratch, q float64) {
 	}
 	vals := slices.Grow(w.vals[:0], int(total))[:total]
 	for i, at := range w.pos {
-		if !vec[i].unknown() {
-			vals[ends[at]] = vec[i].v
+		if !vec[i].Unknown() {
+			vals[ends[at]] = vec[i].V
 			ends[at]++
 		}
 	}
@@ -224,7 +224,7 @@ func (n *node) quantiles(out, vec []element, w *scratch, q float64) {
 	start := int32(0)
 	for i := range out {
 		if w.accs[i].n > 0 {
-			out[i].v = quantileOf(q, vals[start:ends[i]])
+			out[i].V = quantileOf(q, vals[start:ends[i]])
 		}
 		start = ends[i]
 	}
@@ -232,28 +232,28 @@ func (n *node) quantiles(out, vec []element, w *scratch, q float64) {
 
 // spreads sets the groups' values to how far their elements lie apart: (max − min) / median. A group of one has no value and goes.
 // The evidence is that of the element farthest from the median.
-func (n *node) spreads(out, vec []element, w *scratch) {
+func (n *node) spreads(out, vec []Element, w *Scratch) {
 	n.quantiles(out, vec, w, 0.5)
 	start := int32(0)
 	for i := range out {
 		g, v := &out[i], w.vals[start:w.ends[i]] // sorted, NaN first
 		start = w.ends[i]
-		g.top = noMembers
+		g.Top = NoRefs
 		for len(v) > 0 && v[0] != v[0] {
 			v = v[1:] // not a number, so no peer
 		}
 		if w.accs[i].n = float64(len(v)); len(v) < 2 {
-			g.members = 0
+			g.Members = 0
 			continue
 		}
-		g.v = quantileOf(0.5, v)
-		w.accs[i].mean, w.accs[i].sum = g.v, -1 // the median, and how far the farthest is from it
-		g.v = (v[len(v)-1] - v[0]) / g.v
+		g.V = quantileOf(0.5, v)
+		w.accs[i].mean, w.accs[i].sum = g.V, -1 // the median, and how far the farthest is from it
+		g.V = (v[len(v)-1] - v[0]) / g.V
 	}
 	for i, at := range w.pos {
 		e, a := &vec[i], &w.accs[at]
-		if d := math.Abs(e.v - a.mean); !e.unknown() && a.n > 1 && d > a.sum {
-			a.sum, out[at].top = d, e.top
+		if d := math.Abs(e.V - a.mean); !e.Unknown() && a.n > 1 && d > a.sum {
+			a.sum, out[at].Top = d, e.Top
 		}
 	}
 }
@@ -285,66 +285,66 @@ type bucket struct {
 }
 
 // foldHist adds an element's histogram to that of its group. Only sums and averages are made of histograms; the compiler sees to it.
-func (n *node) foldHist(g *element, w *scratch, e *element) {
-	if g.hist == 0 {
-		h, no := w.takeHist()
-		h.copyOf(w.hist(e.hist))
-		g.hist = no
+func (n *node) foldHist(g *Element, w *Scratch, e *Element) {
+	if g.Hist == 0 {
+		h, no := w.TakeHist()
+		h.CopyOf(w.Hist(e.Hist))
+		g.Hist = no
 		return
 	}
-	if !w.math.add(w.hist(g.hist), w.hist(e.hist), 1) {
+	if !w.Math.Add(w.Hist(g.Hist), w.Hist(e.Hist), 1) {
 		// Custom bounds and exponential ones do not add up: those of the first are taken, the others are missing.
-		g.members -= e.members
-		g.missing += e.members
+		g.Members -= e.Members
+		g.Missing += e.Members
 	}
 }
 
 // evalHistogram is histogram_quantile and histogram_fraction, over classic buckets and native histograms alike. Where a group has both
 // (a rollout turns native histograms on), the native observations are put into the classic bounds.
-func (n *node) evalHistogram(st *planState, in *evalInput, s *nodeState) []element {
+func (n *node) evalHistogram(st *State, in *Input, s *nodeState) []Element {
 	var args [2]float64
 	for i, a := range n.args {
-		args[i] = a(in.endMs)
+		args[i] = a(in.EndMs)
 	}
 	vec := n.l.eval(st, in)
-	t := in.table
+	t := in.Table
 	if s.side == nil {
 		s.side = t.projection([]string{labels.BucketLabel}, true)
 	}
-	rest, w := s.side, &t.work
+	rest, w := s.side, &t.Work
 	out, buckets := w.take(), w.buckets[:0]
 	t.begin()
 	for i := range vec {
 		e := &vec[i]
-		bound, ok := 0.0, e.hist != 0
+		bound, ok := 0.0, e.Hist != 0
 		if !ok {
-			bound, ok = t.bound(e.ls)
+			bound, ok = t.bound(e.Set)
 		}
-		id := rest.of(e.ls)
-		if !ok && !e.unknown() {
+		id := rest.of(e.Set)
+		if !ok && !e.Unknown() {
 			continue // no number: not a bucket; a native histogram without a value has none either
 		}
 		at, known := t.slot(id)
 		if !known {
 			at = int32(len(out))
 			t.setSlot(id, at)
-			out = append(out, element{ls: id, v: math.NaN(), events: math.NaN(), top: noMembers})
+			out = append(out, Element{Set: id, V: math.NaN(), Events: math.NaN(), Top: NoRefs})
 		}
-		if e.hist != 0 || !ok || math.IsInf(bound, 1) {
+		if e.Hist != 0 || !ok || math.IsInf(bound, 1) {
 			// The last bucket holds all observations: it stands for the histogram.
 			g := &out[at]
-			g.members, g.missing = g.members+e.members, g.missing+e.missing
-			if g.top[0].ref < 0 {
-				g.top = e.top
+			g.Members, g.Missing = g.Members+e.Members, g.Missing+e.Missing
+			if g.Top[0].Series < 0 {
+				g.Top = e.Top
 			}
-			g.events = addEvents(g.events, e.events)
-			if e.hist != 0 {
-				g.hist = e.hist
+			g.Events = addEvents(g.Events, e.Events)
+			if e.Hist != 0 {
+				g.Hist = e.Hist
 				continue
 			}
 		}
-		if !e.unknown() {
-			buckets = append(buckets, bucket{at, e.members, bound, e.v})
+		if !e.Unknown() {
+			buckets = append(buckets, bucket{at, e.Members, bound, e.V})
 		}
 	}
 	slices.SortFunc(buckets, func(a, b bucket) int {
@@ -362,8 +362,8 @@ func (n *node) evalHistogram(st *planState, in *evalInput, s *nodeState) []eleme
 		g := &out[buckets[0].group]
 		end := sort.Search(len(buckets), func(i int) bool { return buckets[i].group > buckets[0].group })
 		b := commonBounds(buckets[:end])
-		if g.hist != 0 && len(b) > 0 {
-			h := w.hist(g.hist)
+		if g.Hist != 0 && len(b) > 0 {
+			h := w.Hist(g.Hist)
 			for i := range b {
 				below, all := h.below(b[i].bound)
 				if math.IsInf(b[i].bound, 1) {
@@ -371,27 +371,27 @@ func (n *node) evalHistogram(st *planState, in *evalInput, s *nodeState) []eleme
 				}
 				b[i].count += below
 			}
-			g.hist = 0
+			g.Hist = 0
 		}
 		if n.fraction {
-			g.v = bucketFraction(args[0], args[1], b)
+			g.V = bucketFraction(args[0], args[1], b)
 		} else {
-			g.v = bucketQuantile(args[0], b)
+			g.V = bucketQuantile(args[0], b)
 		}
 		buckets = buckets[end:]
 	}
 	for i := range out {
 		g := &out[i]
-		if g.hist == 0 {
+		if g.Hist == 0 {
 			continue
 		}
-		h := w.hist(g.hist)
+		h := w.Hist(g.Hist)
 		if n.fraction {
-			g.v = h.fraction(args[0], args[1])
+			g.V = h.Fraction(args[0], args[1])
 		} else {
-			g.v = h.quantile(args[0])
+			g.V = h.Quantile(args[0])
 		}
-		g.hist = 0
+		g.Hist = 0
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package signal
+package promql
 
 import (
 	"math"
@@ -10,44 +10,44 @@ import (
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
-// planState holds the scratch of one plan in one cluster, and what the last evaluation found. It holds nothing that a later
+// State holds the scratch of one plan in one cluster, and what the last evaluation found. It holds nothing that a later
 // window's result depends on, so it is no part of a checkpoint. The zero value is not usable; see plan.newState.
-type planState struct {
-	p     *plan
-	table *labelTable
+type State struct {
+	p     *Plan
+	table *Table
 	nodes []nodeState
 	leafs []leafVec
 
 	// conflicts counts, in the last evaluation, match groups that had no value because two elements matched where one may;
 	// PromQL fails the whole expression then. unknown counts entities whose series are there but gave no value, undefined those
 	// whose value was NaN or infinite (a division by zero).
-	conflicts, unknown, undefined int
+	Conflicts, Unknown, Undefined int
 }
 
 // leafVec is a leaf's vector of the window that is evaluated. Several nodes may read it; none may change it.
 type leafVec struct {
-	vec  []element
+	vec  []Element
 	uses int // nodes that have still to read it; −1 before it was asked for
 }
 
 // nodeState is what a node remembers of a table, and its vector while the parent has not yet used it.
 type nodeState struct {
-	buf   []element
+	buf   []Element
 	side  *projection // by, or the matching labels
 	incl  *projection // nodeBinary: labels of group_left(…)
 	joins [][]join    // by many-side id, in pages
 }
 
-// newState returns scratch for evaluations in one cluster.
-func (p *plan) newState() *planState {
-	return &planState{p: p, nodes: make([]nodeState, p.nodes), leafs: make([]leafVec, len(p.leaves))}
+// NewState returns scratch for evaluations in one cluster.
+func (p *Plan) NewState() *State {
+	return &State{p: p, nodes: make([]nodeState, p.nodes), leafs: make([]leafVec, len(p.Leaves))}
 }
 
-// eval appends the expression's result for one window: one element for each entity, ls being its labels, in an order that
+// Eval appends the expression's result for one window: one element for each entity, ls being its labels, in an order that
 // depends only on the order of the leaves' elements. Entities without a value are not in it; st counts why.
-func (p *plan) eval(st *planState, in *evalInput, dst []element) []element {
-	if st.table != in.table {
-		st.table = in.table
+func (p *Plan) Eval(st *State, in *Input, dst []Element) []Element {
+	if st.table != in.Table {
+		st.table = in.Table
 		for i := range st.nodes {
 			n := &st.nodes[i]
 			*n = nodeState{}
@@ -56,27 +56,27 @@ func (p *plan) eval(st *planState, in *evalInput, dst []element) []element {
 	for i := range st.leafs {
 		st.leafs[i].uses = -1
 	}
-	st.conflicts, st.unknown, st.undefined = 0, 0, 0
-	in.table.work.temp.n = 0
+	st.Conflicts, st.Unknown, st.Undefined = 0, 0, 0
+	in.Table.Work.temp.n = 0
 	vec := p.root.eval(st, in)
 	first := len(dst)
-	t := in.table
+	t := in.Table
 	t.begin()
 	for i := range vec {
 		e := &vec[i]
 		switch {
-		case e.unknown():
-			st.unknown++
+		case e.Unknown():
+			st.Unknown++
 			continue
-		case math.IsNaN(e.v) || math.IsInf(e.v, 0):
-			st.undefined++
-			continue
-		}
-		if _, dup := t.slot(e.ls); dup {
-			st.conflicts++
+		case math.IsNaN(e.V) || math.IsInf(e.V, 0):
+			st.Undefined++
 			continue
 		}
-		t.setSlot(e.ls, int32(len(dst)-first))
+		if _, dup := t.slot(e.Set); dup {
+			st.Conflicts++
+			continue
+		}
+		t.setSlot(e.Set, int32(len(dst)-first))
 		dst = append(dst, *e)
 	}
 	p.root.release(st, in)
@@ -85,35 +85,35 @@ func (p *plan) eval(st *planState, in *evalInput, dst []element) []element {
 
 // eval returns the node's vector. The parent releases it when it has read it, or takes it over (own); it never changes a leaf's or a
 // shared one.
-func (n *node) eval(st *planState, in *evalInput) []element {
+func (n *node) eval(st *State, in *Input) []Element {
 	if !n.isShared(in) {
 		return n.compute(st, in)
 	}
-	x := &in.shared[n.share-1]
+	x := &in.Shared[n.share-1]
 	if !x.done {
 		x.vec, x.done = n.compute(st, in), true
 		st.nodes[n.idx].buf = nil
-		in.table.work.keep(x.vec)
+		in.Table.Work.keep(x.vec)
 	}
 	return x.vec
 }
 
 // isShared reports whether the node's vector is kept for others.
-func (n *node) isShared(in *evalInput) bool { return n.share > 0 && in.shared != nil }
+func (n *node) isShared(in *Input) bool { return n.share > 0 && in.Shared != nil }
 
-func (n *node) compute(st *planState, in *evalInput) []element {
+func (n *node) compute(st *State, in *Input) []Element {
 	s := &st.nodes[n.idx]
 	switch n.kind {
 	case nodeLeaf:
 		l := &st.leafs[n.leaf]
 		if l.uses < 0 {
 			l.uses = st.p.uses[n.leaf]
-			l.vec = in.leaf(n.leaf, in.table.work.take())
+			l.vec = in.Leaf(n.leaf, in.Table.Work.take())
 		}
 		return l.vec
 	case nodeConst:
-		s.buf = append(in.table.work.take(), element{
-			ls: in.cluster, v: n.arg(in.endMs), events: math.NaN(), top: [3]memberRef{noMember, noMember, noMember},
+		s.buf = append(in.Table.Work.take(), Element{
+			Set: in.Scope, V: n.arg(in.EndMs), Events: math.NaN(), Top: [3]Ref{NoRef, NoRef, NoRef},
 		})
 		return s.buf
 	case nodeFunc:
@@ -133,28 +133,28 @@ func (n *node) compute(st *planState, in *evalInput) []element {
 }
 
 // release gives the node's vector back.
-func (n *node) release(st *planState, in *evalInput) {
+func (n *node) release(st *State, in *Input) {
 	if n.isShared(in) {
 		return // evalInput.finish does
 	}
 	if n.kind == nodeLeaf {
 		l := &st.leafs[n.leaf]
 		if l.uses--; l.uses == 0 {
-			in.table.work.give(l.vec)
+			in.Table.Work.give(l.vec)
 			l.vec = nil
 		}
 		return
 	}
 	s := &st.nodes[n.idx]
-	in.table.work.give(s.buf)
+	in.Table.Work.give(s.buf)
 	s.buf = nil
 }
 
 // own returns the child's vector as one that n may change and release.
-func (n *node) own(st *planState, in *evalInput, s *nodeState) []element {
+func (n *node) own(st *State, in *Input, s *nodeState) []Element {
 	vec := n.l.eval(st, in)
 	if n.l.kind == nodeLeaf || n.l.isShared(in) {
-		s.buf = append(in.table.work.take(), vec...)
+		s.buf = append(in.Table.Work.take(), vec...)
 		n.l.release(st, in)
 	} else {
 		child := &st.nodes[n.l.idx]
@@ -164,70 +164,70 @@ func (n *node) own(st *planState, in *evalInput, s *nodeState) []element {
 }
 
 // evalAbsent gives 1 when the child has no elements. Where it has only such as gave no value it is not known whether they are gone.
-func (n *node) evalAbsent(st *planState, in *evalInput, s *nodeState) []element {
+func (n *node) evalAbsent(st *State, in *Input, s *nodeState) []Element {
 	vec := n.l.eval(st, in)
-	e := element{v: 1, events: math.NaN(), members: 1, top: noMembers}
+	e := Element{V: 1, Events: math.NaN(), Members: 1, Top: NoRefs}
 	for i := range vec {
-		if !vec[i].unknown() {
-			e.members = 0
-			e.missing = 0
+		if !vec[i].Unknown() {
+			e.Members = 0
+			e.Missing = 0
 			break
 		}
-		e.members, e.missing, e.v = 0, e.missing+vec[i].missing, math.NaN()
+		e.Members, e.Missing, e.V = 0, e.Missing+vec[i].Missing, math.NaN()
 	}
 	n.l.release(st, in)
-	s.buf = in.table.work.take()
-	if e.members == 0 && e.missing == 0 {
+	s.buf = in.Table.Work.take()
+	if e.Members == 0 && e.Missing == 0 {
 		return s.buf
 	}
-	own := append(slices.Clone(in.table.labels(in.cluster)), n.gone...)
+	own := append(slices.Clone(in.Table.Labels(in.Scope)), n.gone...)
 	slices.SortFunc(own, func(a, b series.Label) int { return strings.Compare(a.Name, b.Name) })
-	e.ls = in.table.intern(own)
+	e.Set = in.Table.Intern(own)
 	s.buf = append(s.buf, e)
 	return s.buf
 }
 
-func (n *node) evalFunc(st *planState, in *evalInput, s *nodeState) []element {
+func (n *node) evalFunc(st *State, in *Input, s *nodeState) []Element {
 	var args [2]float64
 	for i, a := range n.args {
-		args[i] = a(in.endMs)
+		args[i] = a(in.EndMs)
 	}
 	vec := n.own(st, in, s)
 	for i := range vec {
-		vec[i].v = n.fn(vec[i].v, args[:len(n.args)])
+		vec[i].V = n.fn(vec[i].V, args[:len(n.args)])
 	}
 	return vec
 }
 
-func (n *node) evalScalar(st *planState, in *evalInput, s *nodeState) []element {
-	num := n.arg(in.endMs)
+func (n *node) evalScalar(st *State, in *Input, s *nodeState) []Element {
+	num := n.arg(in.EndMs)
 	vec := n.own(st, in, s)
 	out := vec[:0]
 	for i := range vec {
 		e := vec[i]
-		if e.hist != 0 {
-			h, no := in.table.work.takeHist()
-			h.copyOf(in.table.work.hist(e.hist))
+		if e.Hist != 0 {
+			h, no := in.Table.Work.TakeHist()
+			h.CopyOf(in.Table.Work.Hist(e.Hist))
 			if n.op == parser.DIV {
-				h.scale(1 / num)
+				h.Scale(1 / num)
 			} else {
-				h.scale(num)
+				h.Scale(num)
 			}
-			e.hist = no
+			e.Hist = no
 		}
-		if !e.unknown() {
-			l, r := e.v, num
+		if !e.Unknown() {
+			l, r := e.V, num
 			if n.left {
 				l, r = r, l
 			}
 			v, keep := operate(n.op, l, r)
 			switch {
 			case n.bool_:
-				e.v = b2f(keep)
+				e.V = b2f(keep)
 			case !keep:
 				continue
 			case !n.isCmp:
-				e.v = v
+				e.V = v
 			}
 		}
 		out = append(out, e)
@@ -274,7 +274,7 @@ func operate(op parser.ItemType, l, r float64) (float64, bool) {
 	case parser.LTE:
 		return l, l <= r
 	}
-	panic("signal: operator " + op.String() + " was let through by the compiler")
+	panic("promql: operator " + op.String() + " was let through by the compiler")
 }
 
 func b2f(b bool) float64 {

@@ -1,4 +1,4 @@
-package signal
+package promql
 
 import (
 	"fmt"
@@ -113,9 +113,9 @@ func TestCompileRefuses(t *testing.T) {
 		{`max by (node) (a) atan2 max by (node) (b)`, "1:19", "operator atan2 is not available"},
 		{"# a comment\nmax by (node) (a)\n  and\nbottomk(1, b)", "4:1", "bottomk is not available"},
 	} {
-		p, err := testDialect.compile(c.expr)
+		p, err := testDialect.Compile(c.expr)
 		if err == nil {
-			t.Errorf("testDialect.compile(%q) = %v, want an error with %q", c.expr, p.labels, c.says)
+			t.Errorf("testDialect.compile(%q) = %v, want an error with %q", c.expr, p.Labels, c.says)
 			continue
 		}
 		if got := err.Error(); !strings.HasPrefix(got, "expression "+c.at+": ") || !strings.Contains(got, c.says) {
@@ -136,7 +136,7 @@ func TestCompileBoundsItsInput(t *testing.T) {
 			return s
 		}(), " or on (cluster) ") + ")",
 	} {
-		if _, err := testDialect.compile(expr); err == nil {
+		if _, err := testDialect.Compile(expr); err == nil {
 			t.Errorf("%s: an expression beyond the bound was compiled", name)
 		}
 	}
@@ -186,30 +186,30 @@ func TestCompileKeepsNeededLabels(t *testing.T) {
 		{`max({__name__="weird.name", a="b"})`, "cluster", []string{`weird.name{a="b"} value 5 cluster`}},
 		{`max by (name) (workqueue_depth)`, "cluster,name", []string{"workqueue_depth value 5 cluster,name"}},
 	} {
-		p, err := testDialect.compile(c.expr)
+		p, err := testDialect.Compile(c.expr)
 		if err != nil {
 			t.Errorf("testDialect.compile(%q): %v", c.expr, err)
 			continue
 		}
-		if got := strings.Join(p.labels, ","); got != c.labels {
+		if got := strings.Join(p.Labels, ","); got != c.labels {
 			t.Errorf("%s: labels %s, want %s", c.expr, got, c.labels)
 		}
 		var leaves []string
-		for _, l := range p.leaves {
-			s := l.name
-			if len(l.match) > 0 {
+		for _, l := range p.Leaves {
+			s := l.Name
+			if len(l.Match) > 0 {
 				var m []string
-				for _, x := range l.match {
+				for _, x := range l.Match {
 					m = append(m, x.String())
 				}
 				s += "{" + strings.Join(m, ",") + "}"
 			}
-			s += fmt.Sprintf(" %s %d %s", []string{"value", "rate", "increase", "changes", "timestamp"}[l.fn], l.windows, strings.Join(l.keep, ","))
-			if l.bucket {
+			s += fmt.Sprintf(" %s %d %s", []string{"value", "rate", "increase", "changes", "timestamp"}[l.Func], l.Windows, strings.Join(l.Keep, ","))
+			if l.Bucket {
 				s += " bucket"
 			}
-			if l.base != "" {
-				s += " or " + l.base
+			if l.Base != "" {
+				s += " or " + l.Base
 			}
 			leaves = append(leaves, s)
 		}
@@ -220,16 +220,16 @@ func TestCompileKeepsNeededLabels(t *testing.T) {
 }
 
 func TestMatcherComparesBoundsAsNumbers(t *testing.T) {
-	p, err := testDialect.compile(`sum(rate(h_bucket{le="1",a=~"x.*"}[1m]))`)
+	p, err := testDialect.Compile(`sum(rate(h_bucket{le="1",a=~"x.*"}[1m]))`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range p.leaves[0].match {
+	for _, m := range p.Leaves[0].Match {
 		for _, c := range []struct {
 			label, value string
 			want         bool
 		}{{"le", "1", true}, {"le", "1.0", true}, {"le", "1e0", true}, {"le", "10", false}, {"le", "+Inf", false}, {"le", "", false}, {"a", "xyz", true}, {"a", "yx", false}, {"a", "", false}} {
-			if m.label() == c.label && m.matches(c.value) != c.want {
+			if m.Label() == c.label && m.Matches(c.value) != c.want {
 				t.Errorf("%s matches %q = %v, want %v", m, c.value, !c.want, c.want)
 			}
 		}
@@ -241,8 +241,8 @@ func FuzzCompile(f *testing.F) {
 	f.Add(`histogram_quantile(0.9, sum by (le) (increase(x_bucket[2m]))) unless max(y) > bool 2`)
 	f.Add("quantile by (a) (0.5, -x ^ 2)\n# comment")
 	f.Fuzz(func(t *testing.T, s string) {
-		p, err := testDialect.compile(s)
-		if err == nil && (len(p.leaves) == 0 || !slices.Contains(p.labels, "cluster")) {
+		p, err := testDialect.Compile(s)
+		if err == nil && (len(p.Leaves) == 0 || !slices.Contains(p.Labels, "cluster")) {
 			t.Errorf("%q: compiled to %v without a metric or a cluster", s, p)
 		}
 	})

@@ -1,4 +1,4 @@
-package signal
+package oracle
 
 // The differential test: random series and random expressions, our evaluation against the Prometheus engine.
 
@@ -14,8 +14,9 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql"
+	prom "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -208,38 +209,38 @@ func (g exprGen) native(l []string) text {
 
 // Every value is that of the Prometheus engine, to 1e-9. WRACKLINE_SEED and WRACKLINE_CASES choose others and more of them.
 func TestEvalEqualsPromQL(t *testing.T) {
-	seed := envInt(t, "WRACKLINE_SEED", uint64(time.Now().UnixNano()))
-	cases := int(envInt(t, "WRACKLINE_CASES", 10_000))
+	seed := EnvInt(t, "WRACKLINE_SEED", uint64(time.Now().UnixNano()))
+	cases := int(EnvInt(t, "WRACKLINE_CASES", 10_000))
 	t.Logf("WRACKLINE_SEED=%d WRACKLINE_CASES=%d", seed, cases)
-	engine := promql.NewEngine(promql.EngineOpts{
-		MaxSamples: 1e9, Timeout: time.Minute, LookbackDelta: lookback * time.Minute,
+	engine := prom.NewEngine(prom.EngineOpts{
+		MaxSamples: 1e9, Timeout: time.Minute, LookbackDelta: promql.Lookback * time.Minute,
 		Parser: parser.NewParser(parser.Options{EnableExtendedRangeSelectors: true}),
 	})
 	g := exprGen{rand.New(rand.NewPCG(seed, 1))}
 	ran, empty, values, failed := 0, 0, 0, 0
 	for ran < cases {
-		all := refCluster(g.Rand)
-		o, table := newOracle(all), newLabelTable()
+		all := Cluster(g.Rand)
+		o, table := New(all), promql.NewTable()
 		for range 100 {
 			l := pick(g, nil, nil, []string{"node"}, []string{"node"}, []string{"code"}, []string{"code", "node"}, []string{"node", "version"})
 			x := g.by(l, 1+g.IntN(3))
 			if len(x.ours) > 3000 {
 				continue
 			}
-			p, err := compileExpr(x.ours)
+			p, err := dialect.Compile(x.ours)
 			if err != nil {
 				t.Fatalf("seed %d: %s: %v", seed, x.ours, err)
 			}
-			if p.zeroLaws() != strings.Count(x.engine, ") * 0) /") {
+			if p.ZeroLaws() != strings.Count(x.engine, ") * 0) /") {
 				continue // the law applies by chance as well
 			}
-			st := p.newState()
+			st := p.NewState()
 			at := int64(10+g.IntN(100)) * minuteMs
 			for range 3 { // the same state for several windows
 				ran++
-				in := refInput(p, table, all, at)
-				got := p.eval(st, in, nil)
-				in.finish()
+				in := Input(p, table, all, at)
+				got := p.Eval(st, in, nil)
+				in.Finish()
 				q, err := engine.NewInstantQuery(context.Background(), o, nil, x.engine, time.UnixMilli(at))
 				if err != nil {
 					t.Fatalf("seed %d: %s: %v", seed, x.engine, err)
@@ -250,7 +251,7 @@ func TestEvalEqualsPromQL(t *testing.T) {
 					continue
 				}
 				want := map[string]float64{}
-				for _, s := range res.Value.(promql.Vector) {
+				for _, s := range res.Value.(prom.Vector) {
 					if !math.IsNaN(s.F) && !math.IsInf(s.F, 0) {
 						want[s.Metric.MatchLabels(false, "cluster").String()] = s.F
 					}
@@ -258,12 +259,12 @@ func TestEvalEqualsPromQL(t *testing.T) {
 				have := map[string]float64{}
 				for _, e := range got {
 					var b []string
-					for _, l := range table.labels(e.ls) {
+					for _, l := range table.Labels(e.Set) {
 						if l.Name != "cluster" {
 							b = append(b, l.Name, l.Value)
 						}
 					}
-					have[labels.FromStrings(b...).String()] = e.v
+					have[labels.FromStrings(b...).String()] = e.V
 				}
 				if len(want) == 0 {
 					empty++
@@ -295,28 +296,28 @@ func TestEvalEqualsPromQL(t *testing.T) {
 
 // Results are the same bits whatever the table held before, with scratch that was used or fresh: a restart changes nothing.
 func TestEvalDependsOnOrderAlone(t *testing.T) {
-	seed := envInt(t, "WRACKLINE_SEED", rand.Uint64())
+	seed := EnvInt(t, "WRACKLINE_SEED", rand.Uint64())
 	t.Logf("WRACKLINE_SEED=%d", seed)
 	g := exprGen{rand.New(rand.NewPCG(seed, 2))}
-	all := refCluster(g.Rand)
-	used := newLabelTable()
+	all := Cluster(g.Rand)
+	used := promql.NewTable()
 	for range 200 {
 		x := g.by(pick(g, nil, []string{"node"}, []string{"code", "node"}), 3)
-		p, err := testDialect.compile(x.ours)
+		p, err := dialect.Compile(x.ours)
 		if err != nil {
 			t.Fatal(err)
 		}
-		st := p.newState()
+		st := p.NewState()
 		for i := range 3 {
 			at := int64(30+7*i) * minuteMs
-			warm := p.eval(st, refInput(p, used, all, at), nil)
-			cold := newLabelTable()
+			warm := p.Eval(st, Input(p, used, all, at), nil)
+			cold := promql.NewTable()
 			for j := range g.IntN(50) { // other ids
-				cold.intern(series.Labels{{Name: "x", Value: fmt.Sprint(j)}})
+				cold.Intern(series.Labels{{Name: "x", Value: fmt.Sprint(j)}})
 			}
-			fresh := p.eval(p.newState(), refInput(p, cold, all, at), nil)
-			again := p.eval(st, refInput(p, newLabelTable(), all, at), nil) // the state moves to another table
-			back := p.eval(st, refInput(p, used, all, at), nil)
+			fresh := p.Eval(p.NewState(), Input(p, cold, all, at), nil)
+			again := p.Eval(st, Input(p, promql.NewTable(), all, at), nil) // the state moves to another table
+			back := p.Eval(st, Input(p, used, all, at), nil)
 			a, b, c, d := vectorBits(used, warm), vectorBits(cold, fresh), len(again), vectorBits(used, back)
 			if a != b || a != d || c != len(warm) {
 				t.Fatalf("seed %d: %s at %d:\nused table\n%s\nfresh table\n%s\nback again\n%s", seed, x.ours, at, a, b, d)
@@ -325,12 +326,12 @@ func TestEvalDependsOnOrderAlone(t *testing.T) {
 	}
 }
 
-func vectorBits(t *labelTable, vec []element) string {
+func vectorBits(t *promql.Table, vec []promql.Element) string {
 	var b strings.Builder
 	for _, e := range vec {
-		fmt.Fprintf(&b, "%v %x %x %d %d", t.labels(e.ls), math.Float64bits(e.v), math.Float64bits(e.events), e.members, e.missing)
-		for _, m := range e.top {
-			fmt.Fprintf(&b, " %d:%x", m.ref, math.Float64bits(m.v))
+		fmt.Fprintf(&b, "%v %x %x %d %d", t.Labels(e.Set), math.Float64bits(e.V), math.Float64bits(e.Events), e.Members, e.Missing)
+		for _, m := range e.Top {
+			fmt.Fprintf(&b, " %d:%x", m.Series, math.Float64bits(m.V))
 		}
 		b.WriteByte('\n')
 	}
@@ -343,3 +344,6 @@ func with(l []string, label string) []string {
 	slices.Sort(out)
 	return slices.Compact(out)
 }
+
+// dialect is what the tests compile with: PromQL with a scope and the zero law, which is ours.
+var dialect = promql.Dialect{Scope: "cluster", Zeros: true, Churny: map[string]promql.Churn{"pod": {Instead: "workload"}}}

@@ -1,4 +1,4 @@
-package signal
+package promql
 
 import (
 	"errors"
@@ -12,12 +12,13 @@ import (
 )
 
 // An exprError says where in an expression something is wrong, what, and what to write instead.
-type exprError struct {
-	line, col int // from 1; columns in characters
-	msg       string
+type Error struct {
+	Line, Col int // from 1; columns in characters
+	Msg       string
 }
 
-func (e *exprError) Error() string { return fmt.Sprintf("expression %d:%d: %s", e.line, e.col, e.msg) }
+// Error says it in one line.
+func (e *Error) Error() string { return fmt.Sprintf("expression %d:%d: %s", e.Line, e.Col, e.Msg) }
 
 // Bounds on one expression. A pack file comes from someone who may configure the process, but a slip should not hang it.
 const (
@@ -86,7 +87,7 @@ func (s *source) errorf(at posrange.Pos, format string, args ...any) error {
 	head := s.text[:min(max(int(at), 0), len(s.text))]
 	line := 1 + strings.Count(head, "\n")
 	col := 1 + utf8.RuneCountInString(head[strings.LastIndexByte(head, '\n')+1:])
-	return &exprError{line: line, col: col, msg: strings.ReplaceAll(fmt.Sprintf(format, args...), "{scope}", s.scope)}
+	return &Error{Line: line, Col: col, Msg: strings.ReplaceAll(fmt.Sprintf(format, args...), "{scope}", s.scope)}
 }
 
 // parseError turns what the parser says into our form.

@@ -1,4 +1,4 @@
-package signal
+package oracle
 
 import (
 	"context"
@@ -7,31 +7,32 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql"
+	prom "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/wrackline/wrackline/baseline/promql"
 )
 
 // absent gives a value when and where the engine gives one, with the same labels (and the cluster's besides).
 func TestAbsentEqualsPromQL(t *testing.T) {
-	seed := envInt(t, "WRACKLINE_SEED", uint64(time.Now().UnixNano()))
+	seed := EnvInt(t, "WRACKLINE_SEED", uint64(time.Now().UnixNano()))
 	t.Logf("WRACKLINE_SEED=%d", seed)
 	r := rand.New(rand.NewPCG(seed, 3))
-	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 1e9, Timeout: time.Minute, LookbackDelta: lookback * time.Minute,
+	engine := prom.NewEngine(prom.EngineOpts{MaxSamples: 1e9, Timeout: time.Minute, LookbackDelta: promql.Lookback * time.Minute,
 		Parser: parser.NewParser(parser.Options{EnableExtendedRangeSelectors: true})})
 	gone, there := 0, 0
 	for range 400 {
 		for _, src := range []string{`absent(g0{job="a"})`, `absent(g0{job="zzz", zone="1"})`, `absent(g0{job=~"a|b"})`, `absent(sum by (job) (g0) > 50)`, `absent(g0 unless on (job) g1)`} {
-			p, err := compileExpr(src)
+			p, err := dialect.Compile(src)
 			if err != nil {
 				t.Fatal(err)
 			}
-			all := packSeries(r, p, map[string]bool{})
-			table, st := newLabelTable(), p.newState()
+			all := ForPlan(r, p, map[string]bool{})
+			table, st := promql.NewTable(), p.NewState()
 			at := int64(10+r.IntN(100)) * minuteMs
-			in := refInput(p, table, all, at)
-			got := p.eval(st, in, nil)
-			in.finish()
-			q, err := engine.NewInstantQuery(context.Background(), newOracle(all), nil, src, time.UnixMilli(at))
+			in := Input(p, table, all, at)
+			got := p.Eval(st, in, nil)
+			in.Finish()
+			q, err := engine.NewInstantQuery(context.Background(), New(all), nil, src, time.UnixMilli(at))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -39,8 +40,8 @@ func TestAbsentEqualsPromQL(t *testing.T) {
 			if res.Err != nil {
 				t.Fatal(res.Err)
 			}
-			want := res.Value.(promql.Vector)
-			if st.unknown > 0 {
+			want := res.Value.(prom.Vector)
+			if st.Unknown > 0 {
 				continue // a live series without a value is neither there nor gone; PromQL does not know of it
 			}
 			if len(got) != len(want) {
@@ -51,14 +52,14 @@ func TestAbsentEqualsPromQL(t *testing.T) {
 				continue
 			}
 			gone++
-			l := table.labels(got[0].ls)
+			l := table.Labels(got[0].Set)
 			b := labels.NewBuilder(want[0].Metric).Set("cluster", l.Get("cluster")).Labels()
 			var have []string
 			for _, x := range l {
 				have = append(have, x.Name, x.Value)
 			}
-			if got[0].v != 1 || !labels.Equal(b, labels.FromStrings(have...)) {
-				t.Fatalf("seed %d: %s: %v = %v, the engine has %v", seed, src, l, got[0].v, want[0].Metric)
+			if got[0].V != 1 || !labels.Equal(b, labels.FromStrings(have...)) {
+				t.Fatalf("seed %d: %s: %v = %v, the engine has %v", seed, src, l, got[0].V, want[0].Metric)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package signal
+package oracle
 
 import (
 	"math"
@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-func envInt(t testing.TB, name string, def uint64) uint64 {
+// EnvInt returns a number that the environment sets, such as a seed, or def.
+func EnvInt(t testing.TB, name string, def uint64) uint64 {
 	s := os.Getenv(name)
 	if s == "" {
 		return def
@@ -19,6 +20,7 @@ func envInt(t testing.TB, name string, def uint64) uint64 {
 	return v
 }
 
-func near(a, b float64) bool {
+// Near reports whether two numbers agree to 1e-9.
+func Near(a, b float64) bool {
 	return a == b || math.IsNaN(a) && math.IsNaN(b) || math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b), 1)
 }

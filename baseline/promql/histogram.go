@@ -1,4 +1,4 @@
-package signal
+package promql
 
 import (
 	"math"
@@ -8,31 +8,32 @@ import (
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
-// schemaCustom is the schema of histograms with bounds of their own; the others, −4 to 8, have 2^schema buckets for each power of two.
-const schemaCustom = -53
+// CustomSchema is the schema of histograms with bounds of their own; the others, −4 to 8, have 2^schema buckets for each power of two.
+const CustomSchema = -53
 
-// hist is a native histogram: absolute counts, or an increase of them. Buckets are sorted by index. It is filled by set, copyOf or like,
+// Hist is a native histogram: absolute counts, or an increase of them. Buckets are sorted by index. It is filled by set, copyOf or like,
 // which reuse its memory.
-type hist struct {
-	schema      int32
-	count, sum  float64
-	zeroT, zero float64         // the zero bucket's threshold and count; 0 with custom bounds
-	pos, neg    []series.Bucket // neg by absolute value
-	custom      []float64       // upper bounds of schemaCustom; shared, never changed
+type Hist struct {
+	Schema              int32
+	Count, Sum          float64
+	ZeroThreshold, Zero float64         // the zero bucket's threshold and count; 0 with custom bounds
+	Pos, Neg            []series.Bucket // neg by absolute value
+	Custom              []float64       // upper bounds of schemaCustom; shared, never changed
 }
 
-// bucketsMax bounds the buckets of one native histogram. One with more is made coarser, as Prometheus does on request.
-const bucketsMax = 160
+// BucketsMax bounds the buckets of one native histogram. One with more is made coarser, as Prometheus does on request.
+const BucketsMax = 160
 
-func (h *hist) isCustom() bool { return h.schema == schemaCustom }
+// IsCustom reports whether h has bounds of its own.
+func (h *Hist) IsCustom() bool { return h.Schema == CustomSchema }
 
-// buckets returns the number of populated buckets.
-func (h *hist) buckets() int { return len(h.pos) + len(h.neg) }
+// Buckets returns the number of populated buckets.
+func (h *Hist) Buckets() int { return len(h.Pos) + len(h.Neg) }
 
-// set makes h what a sender sent. custom are its bounds, in memory that may be kept.
-func (h *hist) set(x *series.Histogram, custom []float64) {
-	h.schema, h.count, h.sum, h.zeroT, h.zero, h.custom = x.Schema, x.Count, x.Sum, x.ZeroThreshold, x.ZeroCount, custom
-	h.pos, h.neg = populated(h.pos[:0], x.Pos), populated(h.neg[:0], x.Neg)
+// Set makes h what a sender sent. custom are its bounds, in memory that may be kept.
+func (h *Hist) Set(x *series.Histogram, custom []float64) {
+	h.Schema, h.Count, h.Sum, h.ZeroThreshold, h.Zero, h.Custom = x.Schema, x.Count, x.Sum, x.ZeroThreshold, x.ZeroCount, custom
+	h.Pos, h.Neg = populated(h.Pos[:0], x.Pos), populated(h.Neg[:0], x.Neg)
 }
 
 func populated(dst, src []series.Bucket) []series.Bucket {
@@ -44,24 +45,42 @@ func populated(dst, src []series.Bucket) []series.Bucket {
 	return dst
 }
 
-// copyOf makes h equal to o.
-func (h *hist) copyOf(o *hist) {
-	pos, neg := append(h.pos[:0], o.pos...), append(h.neg[:0], o.neg...)
+// CopyOf makes h equal to o.
+func (h *Hist) CopyOf(o *Hist) {
+	pos, neg := append(h.Pos[:0], o.Pos...), append(h.Neg[:0], o.Neg...)
 	*h = *o
-	h.pos, h.neg = pos, neg
+	h.Pos, h.Neg = pos, neg
 }
 
-// like makes h a histogram of o's layout without observations.
-func (h *hist) like(o *hist) {
-	*h = hist{schema: o.schema, zeroT: o.zeroT, custom: o.custom, pos: h.pos[:0], neg: h.neg[:0]}
+// Like makes h a histogram of o's layout without observations.
+func (h *Hist) Like(o *Hist) {
+	*h = Hist{Schema: o.Schema, ZeroThreshold: o.ZeroThreshold, Custom: o.Custom, Pos: h.Pos[:0], Neg: h.Neg[:0]}
 }
 
-// scale multiplies everything that is counted.
-func (h *hist) scale(f float64) {
-	h.count *= f
-	h.sum *= f
-	h.zero *= f
-	for _, side := range [...][]series.Bucket{h.pos, h.neg} {
+// Forget makes h one of which nothing is known: not even that nothing was observed.
+func (h *Hist) Forget() {
+	*h = Hist{Count: math.NaN(), Pos: h.Pos[:0], Neg: h.Neg[:0]}
+}
+
+// Covered reports whether anything is known of h; Forget makes it false.
+func (h *Hist) Covered() bool { return h.Count == h.Count }
+
+// Take adds f times d to h, which is f times d when nothing was known of it.
+func (h *Hist) Take(m *HistMath, d *Hist, f float64) {
+	if !h.Covered() {
+		h.CopyOf(d)
+		h.Scale(f)
+		return
+	}
+	m.Add(h, d, f)
+}
+
+// Scale multiplies everything that is counted.
+func (h *Hist) Scale(f float64) {
+	h.Count *= f
+	h.Sum *= f
+	h.Zero *= f
+	for _, side := range [...][]series.Bucket{h.Pos, h.Neg} {
 		for i := range side {
 			side[i].Count *= f
 		}
@@ -83,20 +102,20 @@ func upper(index, schema int32) float64 {
 	if part == 0 && exp == 1024 {
 		return math.MaxFloat64
 	}
-	return math.Ldexp(roots[part<<(finest-schema)], exp)
+	return math.Ldexp(roots[part<<(FinestSchema-schema)], exp)
 }
 
 const (
-	finest = 8 // the finest schema
+	FinestSchema = 8 // the finest schema
 	// boundsOff is how far a sender's idea of a bound may be from ours: client libraries have tables that are a bit off in the last place.
 	boundsOff = 1e-14
 )
 
 // roots are the powers of 2 by 256ths, each the nearest number to the true one.
-var roots = func() (out [1 << finest]float64) {
+var roots = func() (out [1 << FinestSchema]float64) {
 	const bits = 160
 	root := new(big.Float).SetPrec(bits).SetInt64(2)
-	for range finest {
+	for range FinestSchema {
 		root.Sqrt(root)
 	}
 	x := new(big.Float).SetPrec(bits).SetInt64(1)
@@ -108,25 +127,25 @@ var roots = func() (out [1 << finest]float64) {
 }()
 
 // bounds returns the bounds of a bucket of the positive side (of the negative one, those of its mirror image).
-func (h *hist) bounds(index int32) (lo, hi float64) {
-	if !h.isCustom() {
-		return upper(index-1, h.schema), upper(index, h.schema)
+func (h *Hist) bounds(index int32) (lo, hi float64) {
+	if !h.IsCustom() {
+		return upper(index-1, h.Schema), upper(index, h.Schema)
 	}
 	lo, hi = math.Inf(-1), math.Inf(1)
-	if i := int(index); i < len(h.custom) {
-		hi = h.custom[i]
+	if i := int(index); i < len(h.Custom) {
+		hi = h.Custom[i]
 	}
-	if i := int(index) - 1; i >= 0 && i < len(h.custom) {
-		lo = h.custom[i]
+	if i := int(index) - 1; i >= 0 && i < len(h.Custom) {
+		lo = h.Custom[i]
 	}
 	return lo, hi
 }
 
-// reduce makes an exponential histogram coarser. Two buckets become one for each step.
-func (h *hist) reduce(schema int32) {
-	shift := h.schema - schema
-	h.schema = schema
-	for _, side := range [...]*[]series.Bucket{&h.pos, &h.neg} {
+// Reduce makes an exponential histogram coarser. Two buckets become one for each step.
+func (h *Hist) Reduce(schema int32) {
+	shift := h.Schema - schema
+	h.Schema = schema
+	for _, side := range [...]*[]series.Bucket{&h.Pos, &h.Neg} {
 		out := (*side)[:0]
 		for _, b := range *side {
 			b.Index = int32((int64(b.Index)-1)>>shift + 1)
@@ -141,10 +160,10 @@ func (h *hist) reduce(schema int32) {
 }
 
 // widen raises the zero bucket's threshold to t, or to the end of the populated bucket that t lies in, and takes in what is below.
-func (h *hist) widen(t float64) {
+func (h *Hist) widen(t float64) {
 	for again := true; again; {
 		again = false
-		for _, side := range [...][]series.Bucket{h.pos, h.neg} {
+		for _, side := range [...][]series.Bucket{h.Pos, h.Neg} {
 			for _, b := range side {
 				lo, hi := h.bounds(b.Index)
 				if lo >= t*(1-boundsOff) {
@@ -156,28 +175,28 @@ func (h *hist) widen(t float64) {
 			}
 		}
 	}
-	for _, side := range [...]*[]series.Bucket{&h.pos, &h.neg} {
+	for _, side := range [...]*[]series.Bucket{&h.Pos, &h.Neg} {
 		n := 0
 		for _, b := range *side {
 			if lo, _ := h.bounds(b.Index); lo >= t*(1-boundsOff) {
 				break
 			}
-			h.zero += b.Count
+			h.Zero += b.Count
 			n++
 		}
 		*side = slices.Delete(*side, 0, n)
 	}
-	h.zeroT = t
+	h.ZeroThreshold = t
 }
 
 // rebound gives a histogram of custom bounds coarser ones, which are among its own.
-func (h *hist) rebound(custom []float64) {
-	out := h.pos[:0]
+func (h *Hist) rebound(custom []float64) {
+	out := h.Pos[:0]
 	j := 0
-	for _, b := range h.pos {
+	for _, b := range h.Pos {
 		to := len(custom)
-		if i := int(b.Index); i < len(h.custom) {
-			for j < len(custom) && custom[j] < h.custom[i] {
+		if i := int(b.Index); i < len(h.Custom) {
+			for j < len(custom) && custom[j] < h.Custom[i] {
 				j++
 			}
 			to = j
@@ -189,7 +208,7 @@ func (h *hist) rebound(custom []float64) {
 			out = append(out, b)
 		}
 	}
-	h.pos, h.custom = out, custom
+	h.Pos, h.Custom = out, custom
 }
 
 // shared returns the bounds that both have.
@@ -210,46 +229,46 @@ func shared(a, b []float64) []float64 {
 	return out
 }
 
-// histMath adds and compares histograms; it holds the memory that this takes.
-type histMath struct{ a, b hist }
+// HistMath adds and compares histograms; it holds the memory that this takes.
+type HistMath struct{ a, Spare Hist }
 
-// add adds f times o to h, at the coarser schema and the wider zero bucket of the two, or at the bounds that both have. It returns
+// Add adds f times o to h, at the coarser schema and the wider zero bucket of the two, or at the bounds that both have. It returns
 // false, and does nothing, when one has custom bounds and the other has not.
-func (m *histMath) add(h, o *hist, f float64) bool {
-	if h.isCustom() != o.isCustom() {
+func (m *HistMath) Add(h, o *Hist, f float64) bool {
+	if h.IsCustom() != o.IsCustom() {
 		return false
 	}
-	if h.isCustom() {
-		if !slices.Equal(h.custom, o.custom) {
-			both := shared(h.custom, o.custom)
+	if h.IsCustom() {
+		if !slices.Equal(h.Custom, o.Custom) {
+			both := shared(h.Custom, o.Custom)
 			h.rebound(both)
-			m.a.copyOf(o)
+			m.a.CopyOf(o)
 			m.a.rebound(both)
 			o = &m.a
 		}
-	} else if h.schema != o.schema || h.zeroT != o.zeroT {
-		if o.schema > h.schema || o.zeroT != h.zeroT {
-			m.a.copyOf(o)
+	} else if h.Schema != o.Schema || h.ZeroThreshold != o.ZeroThreshold {
+		if o.Schema > h.Schema || o.ZeroThreshold != h.ZeroThreshold {
+			m.a.CopyOf(o)
 			o = &m.a
 		}
-		for h.zeroT != o.zeroT {
-			if h.zeroT < o.zeroT {
-				h.widen(o.zeroT)
+		for h.ZeroThreshold != o.ZeroThreshold {
+			if h.ZeroThreshold < o.ZeroThreshold {
+				h.widen(o.ZeroThreshold)
 			} else {
-				o.widen(h.zeroT)
+				o.widen(h.ZeroThreshold)
 			}
 		}
 		switch {
-		case h.schema > o.schema:
-			h.reduce(o.schema)
-		case o.schema > h.schema:
-			o.reduce(h.schema)
+		case h.Schema > o.Schema:
+			h.Reduce(o.Schema)
+		case o.Schema > h.Schema:
+			o.Reduce(h.Schema)
 		}
 	}
-	h.count += f * o.count
-	h.sum += f * o.sum
-	h.zero += f * o.zero
-	h.pos, h.neg = merge(h.pos, o.pos, f), merge(h.neg, o.neg, f)
+	h.Count += f * o.Count
+	h.Sum += f * o.Sum
+	h.Zero += f * o.Zero
+	h.Pos, h.Neg = merge(h.Pos, o.Pos, f), merge(h.Neg, o.Neg, f)
 	return true
 }
 
@@ -283,63 +302,63 @@ func merge(dst, src []series.Bucket, f float64) []series.Bucket {
 	return dst
 }
 
-// prune drops empty buckets.
-func (h *hist) prune() {
-	h.pos, h.neg = populated(h.pos[:0], h.pos), populated(h.neg[:0], h.neg)
+// Prune drops empty buckets.
+func (h *Hist) Prune() {
+	h.Pos, h.Neg = populated(h.Pos[:0], h.Pos), populated(h.Neg[:0], h.Neg)
 }
 
 // above returns the index of the lowest bucket that reaches above t.
-func (h *hist) above(t float64) int32 {
+func (h *Hist) above(t float64) int32 {
 	switch {
 	case t <= 0:
 		return math.MinInt32
 	case t > math.MaxFloat64/2:
 		return math.MaxInt32
 	}
-	i := int32(math.Log2(t)*math.Exp2(float64(h.schema))) - 2
-	for upper(i, h.schema) <= t*(1+boundsOff) {
+	i := int32(math.Log2(t)*math.Exp2(float64(h.Schema))) - 2
+	for upper(i, h.Schema) <= t*(1+boundsOff) {
 		i++
 	}
 	return i
 }
 
-// reset reports whether a counter histogram began anew between prev and h: when any of its buckets fell, or when its layout became
+// Reset reports whether a counter histogram began anew between prev and h: when any of its buckets fell, or when its layout became
 // finer, which only a restart can do. It is decided once for all buckets.
-func (m *histMath) reset(h, prev *hist) bool {
-	if h.count < prev.count || h.isCustom() != prev.isCustom() {
+func (m *HistMath) Reset(h, prev *Hist) bool {
+	if h.Count < prev.Count || h.IsCustom() != prev.IsCustom() {
 		return true
 	}
 	cur := h
-	if h.isCustom() {
-		if !slices.Equal(h.custom, prev.custom) {
-			both := shared(h.custom, prev.custom)
-			m.a.copyOf(prev)
+	if h.IsCustom() {
+		if !slices.Equal(h.Custom, prev.Custom) {
+			both := shared(h.Custom, prev.Custom)
+			m.a.CopyOf(prev)
 			m.a.rebound(both)
-			m.b.copyOf(h)
-			m.b.rebound(both)
-			cur, prev = &m.b, &m.a
+			m.Spare.CopyOf(h)
+			m.Spare.rebound(both)
+			cur, prev = &m.Spare, &m.a
 		}
-		return falls(cur.pos, prev.pos, math.MinInt32)
+		return falls(cur.Pos, prev.Pos, math.MinInt32)
 	}
-	if h.schema > prev.schema || h.zeroT < prev.zeroT {
+	if h.Schema > prev.Schema || h.ZeroThreshold < prev.ZeroThreshold {
 		return true
 	}
-	zero, from := prev.zero, int32(math.MinInt32)
-	if h.zeroT != prev.zeroT {
-		m.b.copyOf(prev)
-		m.b.widen(h.zeroT)
-		if m.b.zeroT != h.zeroT {
+	zero, from := prev.Zero, int32(math.MinInt32)
+	if h.ZeroThreshold != prev.ZeroThreshold {
+		m.Spare.CopyOf(prev)
+		m.Spare.widen(h.ZeroThreshold)
+		if m.Spare.ZeroThreshold != h.ZeroThreshold {
 			return true // the new threshold lies in a bucket that had observations
 		}
-		zero = m.b.zero
-		from = h.above(h.zeroT)
+		zero = m.Spare.Zero
+		from = h.above(h.ZeroThreshold)
 	}
-	if h.schema != prev.schema {
-		m.a.copyOf(prev)
-		m.a.reduce(h.schema)
+	if h.Schema != prev.Schema {
+		m.a.CopyOf(prev)
+		m.a.Reduce(h.Schema)
 		prev = &m.a
 	}
-	return h.zero < zero || falls(h.pos, prev.pos, from) || falls(h.neg, prev.neg, from)
+	return h.Zero < zero || falls(h.Pos, prev.Pos, from) || falls(h.Neg, prev.Neg, from)
 }
 
 // falls reports whether a bucket of prev from an index on has fewer observations in cur.
@@ -363,39 +382,39 @@ type span struct {
 }
 
 // at returns the i-th populated bucket from below: the negative ones, the zero bucket, the positive ones.
-func (h *hist) at(i int) span {
-	if n := len(h.neg); i < n {
-		b := h.neg[n-1-i]
+func (h *Hist) at(i int) span {
+	if n := len(h.Neg); i < n {
+		b := h.Neg[n-1-i]
 		lo, hi := h.bounds(b.Index)
-		return span{lo: -hi, hi: -max(lo, h.zeroT), count: b.Count}
+		return span{lo: -hi, hi: -max(lo, h.ZeroThreshold), count: b.Count}
 	} else {
 		i -= n
 	}
 	var s span
-	if h.zero > 0 && !h.isCustom() {
+	if h.Zero > 0 && !h.IsCustom() {
 		if i == 0 {
-			s = span{lo: -h.zeroT, hi: h.zeroT, count: h.zero}
+			s = span{lo: -h.ZeroThreshold, hi: h.ZeroThreshold, count: h.Zero}
 			return h.oneSided(s)
 		}
 		i--
 	}
-	b := h.pos[i]
+	b := h.Pos[i]
 	s.lo, s.hi = h.bounds(b.Index)
 	s.count = b.Count
-	if !h.isCustom() {
-		s.lo = max(s.lo, h.zeroT) // a coarse bucket that reaches into the zero bucket
+	if !h.IsCustom() {
+		s.lo = max(s.lo, h.ZeroThreshold) // a coarse bucket that reaches into the zero bucket
 	}
 	return h.oneSided(s)
 }
 
 // oneSided marks the bucket that 0 lies in. With no negative buckets its lower bound is taken as 0, with only negative ones its upper.
-func (h *hist) oneSided(s span) span {
+func (h *Hist) oneSided(s span) span {
 	if s.lo <= 0 && s.hi >= 0 {
 		s.zero = true
 		switch {
-		case len(h.neg) == 0 && len(h.pos) > 0:
+		case len(h.Neg) == 0 && len(h.Pos) > 0:
 			s.lo = 0
-		case len(h.pos) == 0 && len(h.neg) > 0:
+		case len(h.Pos) == 0 && len(h.Neg) > 0:
 			s.hi = 0
 		}
 	}
@@ -403,33 +422,33 @@ func (h *hist) oneSided(s span) span {
 }
 
 // spans returns how many buckets at can be asked for.
-func (h *hist) spans() int {
-	n := h.buckets()
-	if h.zero > 0 && !h.isCustom() {
+func (h *Hist) spans() int {
+	n := h.Buckets()
+	if h.Zero > 0 && !h.IsCustom() {
 		n++
 	}
 	return n
 }
 
 // countAt returns the count of a bucket without working out its bounds.
-func (h *hist) countAt(i int) float64 {
-	if n := len(h.neg); i < n {
-		return h.neg[n-1-i].Count
+func (h *Hist) countAt(i int) float64 {
+	if n := len(h.Neg); i < n {
+		return h.Neg[n-1-i].Count
 	} else {
 		i -= n
 	}
-	if h.zero > 0 && !h.isCustom() {
+	if h.Zero > 0 && !h.IsCustom() {
 		if i == 0 {
-			return h.zero
+			return h.Zero
 		}
 		i--
 	}
-	return h.pos[i].Count
+	return h.Pos[i].Count
 }
 
-// quantile returns the φ-quantile as PromQL's histogram_quantile does: observations are evenly spread on a logarithmic scale within an
+// Quantile returns the φ-quantile as PromQL's histogram_quantile does: observations are evenly spread on a logarithmic scale within an
 // exponential bucket, evenly within a custom or the zero bucket. Observations of NaN are counted and lie above everything.
-func (h *hist) quantile(q float64) float64 {
+func (h *Hist) Quantile(q float64) float64 {
 	switch {
 	case math.IsNaN(q):
 		return q
@@ -439,15 +458,15 @@ func (h *hist) quantile(q float64) float64 {
 		return math.Inf(1)
 	}
 	n := h.spans()
-	if h.count == 0 || n == 0 {
+	if h.Count == 0 || n == 0 {
 		return math.NaN()
 	}
 	// The way is walked from the nearer end: sums of few small numbers are more exact.
-	nans := math.IsNaN(h.sum)
+	nans := math.IsNaN(h.Sum)
 	up := nans || q < 0.5
-	rank, i, step := q*h.count, 0, 1
+	rank, i, step := q*h.Count, 0, 1
 	if !up {
-		rank, i, step = (1-q)*h.count, n-1, -1
+		rank, i, step = (1-q)*h.Count, n-1, -1
 	}
 	sum := 0.0
 	for {
@@ -459,8 +478,8 @@ func (h *hist) quantile(q float64) float64 {
 		break
 	}
 	b := h.at(i)
-	if h.isCustom() {
-		b.lo, b.hi = h.bounds(h.pos[i].Index)
+	if h.IsCustom() {
+		b.lo, b.hi = h.bounds(h.Pos[i].Index)
 		if math.IsInf(b.lo, -1) {
 			if b.hi <= 0 {
 				return b.hi
@@ -470,7 +489,7 @@ func (h *hist) quantile(q float64) float64 {
 			return b.lo
 		}
 	}
-	sum = min(sum, h.count)
+	sum = min(sum, h.Count)
 	if sum < rank {
 		if nans {
 			return math.NaN()
@@ -482,7 +501,7 @@ func (h *hist) quantile(q float64) float64 {
 		in = sum - rank
 	}
 	part := in / b.count
-	if h.isCustom() || b.zero {
+	if h.IsCustom() || b.zero {
 		return b.lo + (b.hi-b.lo)*part
 	}
 	lo, hi := math.Log2(math.Abs(b.lo)), math.Log2(math.Abs(b.hi))
@@ -494,7 +513,7 @@ func (h *hist) quantile(q float64) float64 {
 }
 
 // below returns how many observations are at most v, and how many of all are numbers.
-func (h *hist) below(v float64) (n, all float64) {
+func (h *Hist) below(v float64) (n, all float64) {
 	n = math.NaN()
 	for i := range h.spans() {
 		c := h.countAt(i)
@@ -512,7 +531,7 @@ func (h *hist) below(v float64) (n, all float64) {
 				n = c
 			case math.IsInf(b.hi, 1):
 				n = all // nothing is known of where in it they are
-			case h.isCustom() || b.zero:
+			case h.IsCustom() || b.zero:
 				n = all + c*(v-b.lo)/(b.hi-b.lo)
 			default:
 				lo, hi, x := math.Log2(math.Abs(b.lo)), math.Log2(math.Abs(b.hi)), math.Log2(math.Abs(v))
@@ -521,8 +540,8 @@ func (h *hist) below(v float64) (n, all float64) {
 		}
 		all += c
 	}
-	if !math.IsNaN(h.sum) {
-		all = h.count
+	if !math.IsNaN(h.Sum) {
+		all = h.Count
 	}
 	if n != n || n > all {
 		n = all
@@ -530,15 +549,15 @@ func (h *hist) below(v float64) (n, all float64) {
 	return n, all
 }
 
-// fraction returns the share of observations between lo and hi, as PromQL's histogram_fraction does.
-func (h *hist) fraction(lo, hi float64) float64 {
+// Fraction returns the share of observations between lo and hi, as PromQL's histogram_fraction does.
+func (h *Hist) Fraction(lo, hi float64) float64 {
 	switch {
-	case h.count == 0 || math.IsNaN(lo) || math.IsNaN(hi):
+	case h.Count == 0 || math.IsNaN(lo) || math.IsNaN(hi):
 		return math.NaN()
 	case lo >= hi:
 		return 0
 	}
 	a, _ := h.below(lo)
 	b, _ := h.below(hi)
-	return (b - a) / h.count
+	return (b - a) / h.Count
 }

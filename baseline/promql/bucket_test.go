@@ -1,4 +1,4 @@
-package signal
+package promql
 
 import (
 	"cmp"
@@ -64,13 +64,13 @@ func TestBucketQuantileEqualsPromQL(t *testing.T) {
 
 // Observations of NaN lie above all others.
 func TestQuantileWithNaNObservations(t *testing.T) {
-	h := hist{schema: 0, count: 10, sum: math.NaN(), pos: []series.Bucket{{Index: 1, Count: 4}, {Index: 3, Count: 4}}}
+	h := Hist{Schema: 0, Count: 10, Sum: math.NaN(), Pos: []series.Bucket{{Index: 1, Count: 4}, {Index: 3, Count: 4}}}
 	for q, want := range map[float64]float64{0.2: math.Sqrt2, 0.4: 2, 0.6: 4 * math.Sqrt2, 0.8: 8, 0.81: math.NaN(), 1: math.NaN()} {
-		if got := h.quantile(q); math.Abs(got-want) > 1e-9*max(math.Abs(want), 1) || (got != got) != (want != want) {
+		if got := h.Quantile(q); math.Abs(got-want) > 1e-9*max(math.Abs(want), 1) || (got != got) != (want != want) {
 			t.Errorf("the %v-quantile is %v, want %v", q, got, want)
 		}
 	}
-	if got := h.fraction(math.Inf(-1), math.Inf(1)); got != 0.8 {
+	if got := h.Fraction(math.Inf(-1), math.Inf(1)); got != 0.8 {
 		t.Errorf("%v of the observations are numbers, want 0.8", got)
 	}
 }

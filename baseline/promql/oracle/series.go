@@ -1,4 +1,4 @@
-package signal
+package oracle
 
 import (
 	"fmt"
@@ -6,13 +6,14 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
-// refCluster makes two hours of series of a small cluster, with what real ones have: mixed scrape intervals with jitter, lost scrapes,
+// Cluster makes two hours of series of a small cluster, with what real ones have: mixed scrape intervals with jitter, lost scrapes,
 // resets, gaps, series that begin late, end early, or come back after a stale marker.
-func refCluster(r *rand.Rand) []refSeries {
-	var all []refSeries
+func Cluster(r *rand.Rand) []Series {
+	var all []Series
 	add := func(samples []series.Sample, l ...string) {
 		ls := series.Labels{{Name: "cluster", Value: "c1"}}
 		for i := 0; i < len(l); i += 2 {
@@ -22,48 +23,48 @@ func refCluster(r *rand.Rand) []refSeries {
 		if err != nil {
 			panic(err)
 		}
-		all = append(all, refSeries{labels: ls, samples: samples})
+		all = append(all, Series{Labels: ls, Samples: samples})
 	}
 	native := func(h []series.Histogram, l ...string) {
 		add(nil, l...)
-		all[len(all)-1].hists = h
+		all[len(all)-1].Hists = h
 	}
 	for node := range 2 + r.IntN(2) {
 		n := fmt.Sprintf("node-%d", node)
-		add(refGauge(r, refTimes(r)), series.NameLabel, "node_load", "node", n)
-		info, upgrade := refTimes(r), 0
+		add(Gauge(r, Times(r)), series.NameLabel, "node_load", "node", n)
+		info, upgrade := Times(r), 0
 		if r.IntN(2) == 0 { // upgraded: for a look-back the engine sees both, unless the old one ends with a stale marker
 			upgrade = r.IntN(len(info))
 			old := info[:upgrade]
 			if upgrade > 0 && r.IntN(5) > 0 {
 				old = append(slices.Clone(old), -(max(old[upgrade-1], -old[upgrade-1]) + 1))
 			}
-			add(refConstant(old, 1), series.NameLabel, "node_info", "node", n, "version", "v1.0")
+			add(Constant(old, 1), series.NameLabel, "node_info", "node", n, "version", "v1.0")
 		}
-		add(refConstant(info[upgrade:], 1), series.NameLabel, "node_info", "node", n, "version", "v1.1")
+		add(Constant(info[upgrade:], 1), series.NameLabel, "node_info", "node", n, "version", "v1.1")
 		for pod := range 1 + r.IntN(3) {
 			p := fmt.Sprintf("pod-%d-%d", node, pod)
-			times := refTimes(r)
+			times := Times(r)
 			for _, code := range []string{"200", "404", "500"} {
 				if r.Float64() < 0.6 {
 					ct := times
 					if code != "200" { // errors that begin in the middle
 						ct = ct[r.IntN(len(ct)):]
 					}
-					add(refCounter(r, ct), series.NameLabel, "requests_total", "node", n, "pod", p, "code", code)
+					add(Counter(r, ct), series.NameLabel, "requests_total", "node", n, "pod", p, "code", code)
 				}
 			}
-			add(refGauge(r, times), series.NameLabel, "memory_bytes", "node", n, "pod", p)
+			add(Gauge(r, times), series.NameLabel, "memory_bytes", "node", n, "pod", p)
 			if r.Float64() < 0.8 {
-				add(refConstant(times, float64(1+r.IntN(5))), series.NameLabel, "limit_bytes", "node", n, "pod", p)
+				add(Constant(times, float64(1+r.IntN(5))), series.NameLabel, "limit_bytes", "node", n, "pod", p)
 			}
 			if r.Float64() < 0.8 {
-				add(refSteps(r, times), series.NameLabel, "state", "node", n, "pod", p)
+				add(Steps(r, times), series.NameLabel, "state", "node", n, "pod", p)
 			}
-			native(refNativeSamples(r, times, false), series.NameLabel, "rtt", "node", n, "pod", p)
-			native(refNativeSamples(r, times, true), series.NameLabel, "size", "node", n, "pod", p)
+			native(NativeSamples(r, times, false), series.NameLabel, "rtt", "node", n, "pod", p)
+			native(NativeSamples(r, times, true), series.NameLabel, "size", "node", n, "pod", p)
 			one := []string{"1", "1.0"}[r.IntN(2)]
-			for i, h := range refHistogram(r, times, 5) {
+			for i, h := range Histogram(r, times, 5) {
 				le := []string{"0.1", "0.5", one, "5", "+Inf"}[i]
 				add(h, series.NameLabel, "latency_bucket", "node", n, "pod", p, "le", le)
 				if le == "+Inf" {
@@ -75,24 +76,24 @@ func refCluster(r *rand.Rand) []refSeries {
 	return all
 }
 
-const refEnd = 120 * minuteMs
+const End = 120 * minuteMs
 
-// refTimes returns scrape times; negative ones are those of stale markers.
-func refTimes(r *rand.Rand) []int64 {
+// Times returns scrape times; negative ones are those of stale markers.
+func Times(r *rand.Rand) []int64 {
 	every := []int64{15_000, 30_000, 60_000}[r.IntN(3)]
-	from, to := int64(0), int64(refEnd+5*minuteMs)
+	from, to := int64(0), int64(End+5*minuteMs)
 	if r.Float64() < 0.2 {
-		from = r.Int64N(refEnd)
+		from = r.Int64N(End)
 	}
 	if r.Float64() < 0.2 {
-		to = from + r.Int64N(refEnd)
+		to = from + r.Int64N(End)
 	}
 	loss := r.Float64() * 0.15
 	// A gap is either one that increases are spread over, or so long that no window of the engine sees both its sides: between
 	// 5 min and 25 min the engine's answer depends on where the window stands, ours does not.
 	gapAt, gap := int64(-1), int64(0)
 	if r.Float64() < 0.4 {
-		gapAt = from + r.Int64N(refEnd)
+		gapAt = from + r.Int64N(End)
 		gap = []int64{2 * minuteMs, 4 * minuteMs, 27 * minuteMs}[r.IntN(3)]
 	}
 	var out []int64
@@ -108,8 +109,8 @@ func refTimes(r *rand.Rand) []int64 {
 		if at <= last || r.Float64() < loss && at-last < 3*minuteMs {
 			continue
 		}
-		if gap := at - last; len(out) > 0 && gap > refSegmentMax && gap < 26*minuteMs {
-			out = append(out, at-refSegmentMax) // lost scrapes made the gap longer than it may be
+		if gap := at - last; len(out) > 0 && gap > segmentMax && gap < 26*minuteMs {
+			out = append(out, at-segmentMax) // lost scrapes made the gap longer than it may be
 		}
 		if r.IntN(60) == 0 && at > last+1 {
 			out = append(out, -(at - 1))
@@ -117,7 +118,7 @@ func refTimes(r *rand.Rand) []int64 {
 		out = append(out, at)
 		last = at
 	}
-	if to < refEnd && r.IntN(2) == 0 {
+	if to < End && r.IntN(2) == 0 {
 		out = append(out, -(last + every))
 	}
 	if len(out) == 0 {
@@ -126,15 +127,15 @@ func refTimes(r *rand.Rand) []int64 {
 	return out
 }
 
-// refSample makes a sample at a time of refTimes.
-func refSample(at int64, v float64) series.Sample {
+// Sample makes a sample at a time of refTimes.
+func Sample(at int64, v float64) series.Sample {
 	if at < 0 {
 		return series.Sample{T: -at, V: series.StaleNaN}
 	}
 	return series.Sample{T: at, V: v}
 }
 
-func refCounter(r *rand.Rand, times []int64) (out []series.Sample) {
+func Counter(r *rand.Rand, times []int64) (out []series.Sample) {
 	v, speed := r.Float64()*100, r.ExpFloat64()*3
 	idle := r.IntN(6) == 0
 	for _, at := range times {
@@ -144,12 +145,12 @@ func refCounter(r *rand.Rand, times []int64) (out []series.Sample) {
 		case !idle && r.IntN(5) > 0:
 			v += r.ExpFloat64() * speed
 		}
-		out = append(out, refSample(at, v))
+		out = append(out, Sample(at, v))
 	}
 	return out
 }
 
-func refGauge(r *rand.Rand, times []int64) (out []series.Sample) {
+func Gauge(r *rand.Rand, times []int64) (out []series.Sample) {
 	v := r.Float64() * 10
 	odd := r.IntN(15) == 0
 	for _, at := range times {
@@ -158,30 +159,30 @@ func refGauge(r *rand.Rand, times []int64) (out []series.Sample) {
 		if odd && r.IntN(10) == 0 {
 			x = []float64{math.NaN(), math.Inf(1), math.Inf(-1)}[r.IntN(3)]
 		}
-		out = append(out, refSample(at, x))
+		out = append(out, Sample(at, x))
 	}
 	return out
 }
 
-func refConstant(times []int64, v float64) (out []series.Sample) {
+func Constant(times []int64, v float64) (out []series.Sample) {
 	for _, at := range times {
-		out = append(out, refSample(at, v))
+		out = append(out, Sample(at, v))
 	}
 	return out
 }
 
-func refSteps(r *rand.Rand, times []int64) (out []series.Sample) {
+func Steps(r *rand.Rand, times []int64) (out []series.Sample) {
 	v := 0.0
 	for _, at := range times {
 		if r.IntN(6) == 0 {
 			v = float64(r.IntN(3))
 		}
-		out = append(out, refSample(at, v))
+		out = append(out, Sample(at, v))
 	}
 	return out
 }
 
-func refHistogram(r *rand.Rand, times []int64, buckets int) [][]series.Sample {
+func Histogram(r *rand.Rand, times []int64, buckets int) [][]series.Sample {
 	out := make([][]series.Sample, buckets)
 	v, speed := make([]float64, buckets), make([]float64, buckets)
 	for i := range speed {
@@ -198,21 +199,21 @@ func refHistogram(r *rand.Rand, times []int64, buckets int) [][]series.Sample {
 		for i := range v {
 			v[i] += r.ExpFloat64() * speed[i]
 			sum += v[i]
-			out[i] = append(out[i], refSample(at, sum))
+			out[i] = append(out[i], Sample(at, sum))
 		}
 	}
 	return out
 }
 
-// refNativeSamples makes a native histogram: its schema may become coarser and its zero bucket wider, its custom bounds change at resets.
-func refNativeSamples(r *rand.Rand, times []int64, custom bool) (out []series.Histogram) {
+// NativeSamples makes a native histogram: its schema may become coarser and its zero bucket wider, its custom bounds change at resets.
+func NativeSamples(r *rand.Rand, times []int64, custom bool) (out []series.Histogram) {
 	var h series.Histogram
 	begin := func() {
 		h = series.Histogram{Schema: h.Schema, ZeroThreshold: h.ZeroThreshold, Custom: h.Custom}
 	}
 	h.Schema, h.ZeroThreshold = int32(r.IntN(9)-2), 1e-3
 	if custom {
-		h.Schema, h.ZeroThreshold = schemaCustom, 0
+		h.Schema, h.ZeroThreshold = promql.CustomSchema, 0
 		for _, b := range []float64{0.1, 0.5, 1, 2, 5, 10} {
 			if r.IntN(8) > 0 {
 				h.Custom = append(h.Custom, b)
@@ -232,9 +233,9 @@ func refNativeSamples(r *rand.Rand, times []int64, custom bool) (out []series.Hi
 			begin()
 			h.Reset = r.IntN(2) == 0
 		case !custom && h.Schema > -3 && r.IntN(80) == 0:
-			var x hist
-			x.set(&h, nil)
-			x.reduce(h.Schema - 1)
+			var x promql.Hist
+			x.Set(&h, nil)
+			x.Reduce(h.Schema - 1)
 			reset := h.Reset
 			h = *seriesHistogram(&x)
 			h.Reset = reset
@@ -251,7 +252,7 @@ func refNativeSamples(r *rand.Rand, times []int64, custom bool) (out []series.Hi
 				if custom {
 					v = math.Abs(v)
 				}
-				observe(&h, v, float64(1+r.IntN(50)))
+				Observe(&h, v, float64(1+r.IntN(50)))
 			}
 		}
 		h.T = at
@@ -262,11 +263,11 @@ func refNativeSamples(r *rand.Rand, times []int64, custom bool) (out []series.Hi
 	return out
 }
 
-// randomHistogram makes a histogram of random observations.
-func randomHistogram(r *rand.Rand, custom bool) series.Histogram {
+// RandomHistogram makes a histogram of random observations.
+func RandomHistogram(r *rand.Rand, custom bool) series.Histogram {
 	h := series.Histogram{Schema: int32(r.IntN(13) - 4), ZeroThreshold: []float64{0, 1e-128, 0.001, 0.1, 1}[r.IntN(5)]}
 	if custom {
-		h.Schema, h.ZeroThreshold = schemaCustom, 0
+		h.Schema, h.ZeroThreshold = promql.CustomSchema, 0
 		for _, b := range []float64{-1, 0, 0.1, 0.5, 1, 2, 5, 10} {
 			if r.IntN(4) > 0 {
 				h.Custom = append(h.Custom, b)
@@ -275,7 +276,7 @@ func randomHistogram(r *rand.Rand, custom bool) series.Histogram {
 	}
 	negative := r.IntN(3) == 0
 	for range r.IntN(12) {
-		observe(&h, math.Exp(r.NormFloat64()*2-1)*map[bool]float64{false: 1, true: -1}[negative && r.IntN(2) == 0], float64(1+r.IntN(40)))
+		Observe(&h, math.Exp(r.NormFloat64()*2-1)*map[bool]float64{false: 1, true: -1}[negative && r.IntN(2) == 0], float64(1+r.IntN(40)))
 	}
 	if r.IntN(4) == 0 && !custom {
 		h.ZeroCount += float64(r.IntN(9))
@@ -294,13 +295,13 @@ func randomHistogram(r *rand.Rand, custom bool) series.Histogram {
 	return h
 }
 
-// observe adds n observations of v.
-func observe(h *series.Histogram, v, n float64) {
+// Observe adds n observations of v.
+func Observe(h *series.Histogram, v, n float64) {
 	h.Count += n
 	h.Sum += v * n
 	side, at := &h.Pos, int32(0)
 	switch {
-	case h.Schema == schemaCustom:
+	case h.Schema == promql.CustomSchema:
 		i, _ := slices.BinarySearch(h.Custom, v)
 		at = int32(i)
 	case math.Abs(v) <= h.ZeroThreshold:
@@ -320,6 +321,6 @@ func observe(h *series.Histogram, v, n float64) {
 }
 
 // seriesHistogram is the way back.
-func seriesHistogram(h *hist) *series.Histogram {
-	return &series.Histogram{Count: h.count, Sum: h.sum, Schema: h.schema, ZeroThreshold: h.zeroT, ZeroCount: h.zero, Pos: h.pos, Neg: h.neg, Custom: h.custom}
+func seriesHistogram(h *promql.Hist) *series.Histogram {
+	return &series.Histogram{Count: h.Count, Sum: h.Sum, Schema: h.Schema, ZeroThreshold: h.ZeroThreshold, ZeroCount: h.Zero, Pos: h.Pos, Neg: h.Neg, Custom: h.Custom}
 }

@@ -1,4 +1,4 @@
-package signal
+package promql
 
 import (
 	"fmt"
@@ -21,26 +21,26 @@ type fed struct {
 
 // feed makes an input of series by metric name. A leaf's matchers apply; its function does not: v is the leaf's value, and the
 // events of a counter. Members are numbered by the position in their list.
-func feed(p *plan, t *labelTable, vectors map[string][]fed) *evalInput {
-	return &evalInput{
-		table: t, endMs: 1_700_000_040_000, cluster: t.intern(fedLabels("")),
-		leaf: func(i int, dst []element) []element {
-			l := p.leaves[i]
-			for ref, f := range vectors[l.name] {
+func feed(p *Plan, t *Table, vectors map[string][]fed) *Input {
+	return &Input{
+		Table: t, EndMs: 1_700_000_040_000, Scope: t.Intern(fedLabels("")),
+		Leaf: func(i int, dst []Element) []Element {
+			l := p.Leaves[i]
+			for ref, f := range vectors[l.Name] {
 				ls := fedLabels(f.labels)
-				if slices.ContainsFunc(l.match, func(m matcher) bool { return !m.matches(ls.Get(m.label())) }) {
+				if slices.ContainsFunc(l.Match, func(m Matcher) bool { return !m.Matches(ls.Get(m.Label())) }) {
 					continue
 				}
-				ls = slices.DeleteFunc(ls, func(x series.Label) bool { return !slices.Contains(l.keep, x.Name) })
-				e := element{
-					ls: t.intern(ls), v: f.v, events: math.NaN(), members: 1,
-					top: [3]memberRef{{int32(ref), f.v}, noMember, noMember},
+				ls = slices.DeleteFunc(ls, func(x series.Label) bool { return !slices.Contains(l.Keep, x.Name) })
+				e := Element{
+					Set: t.Intern(ls), V: f.v, Events: math.NaN(), Members: 1,
+					Top: [3]Ref{{int32(ref), f.v}, NoRef, NoRef},
 				}
-				if l.fn != fnValue {
-					e.events = f.v
+				if l.Func != Value {
+					e.Events = f.v
 				}
 				if f.gone {
-					e.v, e.members, e.missing, e.top[0] = math.NaN(), 0, 1, noMember
+					e.V, e.Members, e.Missing, e.Top[0] = math.NaN(), 0, 1, NoRef
 				}
 				dst = append(dst, e)
 			}
@@ -50,30 +50,30 @@ func feed(p *plan, t *labelTable, vectors map[string][]fed) *evalInput {
 }
 
 // evalText evaluates once and writes the result: {labels} value members/missing events top…, one line for each entity.
-func evalText(t *testing.T, expr string, vectors map[string][]fed) (string, *planState) {
+func evalText(t *testing.T, expr string, vectors map[string][]fed) (string, *State) {
 	t.Helper()
-	p, err := testDialect.compile(expr)
+	p, err := testDialect.Compile(expr)
 	if err != nil {
 		t.Fatalf("%s: %v", expr, err)
 	}
-	table := newLabelTable()
-	st := p.newState()
-	return vectorText(table, p.eval(st, feed(p, table, vectors), nil)), st
+	table := NewTable()
+	st := p.NewState()
+	return vectorText(table, p.Eval(st, feed(p, table, vectors), nil)), st
 }
 
-func vectorText(table *labelTable, vec []element) string {
+func vectorText(table *Table, vec []Element) string {
 	var lines []string
 	for _, e := range vec {
 		var l, top []string
-		for _, x := range table.labels(e.ls) {
+		for _, x := range table.Labels(e.Set) {
 			l = append(l, x.Name+"="+x.Value)
 		}
-		for _, m := range e.top {
-			if m.ref >= 0 {
-				top = append(top, fmt.Sprintf("%d:%.4g", m.ref, m.v))
+		for _, m := range e.Top {
+			if m.Series >= 0 {
+				top = append(top, fmt.Sprintf("%d:%.4g", m.Series, m.V))
 			}
 		}
-		lines = append(lines, strings.TrimSpace(fmt.Sprintf("{%s} %.6g %d/%d %.6g %s", strings.Join(l, ","), e.v, e.members, e.missing, e.events, strings.Join(top, " "))))
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("{%s} %.6g %d/%d %.6g %s", strings.Join(l, ","), e.V, e.Members, e.Missing, e.Events, strings.Join(top, " "))))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -146,11 +146,11 @@ func TestEvalDropsAmbiguousMatches(t *testing.T) {
 		{"both unknown", `sum by (pod) (use) / on (pod) limit`, []fed{{labels: "pod=a", gone: true}, {labels: "pod=a", gone: true}, {labels: "pod=b", v: 2}}, "{b} 3", 0},
 		{"left one unknown first", `use3 / on (pod) limit`, []fed{{labels: "pod=a", v: 2}, {labels: "pod=b", v: 2}}, "{a} 4\n{b} 5", 0},
 	} {
-		p, err := testDialect.compile(strings.NewReplacer("by (pod)", "by (p)", "on (pod)", "on (p)").Replace(c.expr))
+		p, err := testDialect.Compile(strings.NewReplacer("by (pod)", "by (p)", "on (pod)", "on (p)").Replace(c.expr))
 		if err != nil {
 			t.Fatal(err)
 		}
-		table, st := newLabelTable(), p.newState()
+		table, st := NewTable(), p.NewState()
 		pods := func(in []fed) (out []fed) {
 			for _, f := range in {
 				f.labels = strings.Replace(f.labels, "pod=", "p=", 1)
@@ -165,23 +165,23 @@ func TestEvalDropsAmbiguousMatches(t *testing.T) {
 			"limit": pods(c.right),
 		})
 		var lines []string
-		for _, e := range p.eval(st, in, nil) {
-			l := table.labels(e.ls)
-			lines = append(lines, fmt.Sprintf("{%s} %v", l[len(l)-1].Value, e.v))
+		for _, e := range p.Eval(st, in, nil) {
+			l := table.Labels(e.Set)
+			lines = append(lines, fmt.Sprintf("{%s} %v", l[len(l)-1].Value, e.V))
 		}
-		if got := strings.Join(lines, "\n"); got != c.want || st.conflicts != c.conflicts {
-			t.Errorf("%s: got %q and %d conflicts, want %q and %d", c.name, got, st.conflicts, c.want, c.conflicts)
+		if got := strings.Join(lines, "\n"); got != c.want || st.Conflicts != c.conflicts {
+			t.Errorf("%s: got %q and %d conflicts, want %q and %d", c.name, got, st.Conflicts, c.want, c.conflicts)
 		}
 	}
 }
 
 // Labels taken from the one side follow it when it changes: an upgraded node moves to its new version.
 func TestEvalFollowsTakenLabels(t *testing.T) {
-	p, err := testDialect.compile(`sum by (version) (use * on (node) group_left (version) info)`)
+	p, err := testDialect.Compile(`sum by (version) (use * on (node) group_left (version) info)`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, st := newLabelTable(), p.newState()
+	table, st := NewTable(), p.NewState()
 	use := []fed{{labels: "node=a", v: 1}, {labels: "node=b", v: 2}}
 	for _, c := range []struct{ a, b, want string }{
 		{"v1", "v1", "{cluster=c1,version=v1} 3 2/0 NaN 1:2 0:1"},
@@ -190,7 +190,7 @@ func TestEvalFollowsTakenLabels(t *testing.T) {
 		{"v1", "v2", "{cluster=c1,version=v1} 1 1/0 NaN 0:1\n{cluster=c1,version=v2} 2 1/0 NaN 1:2"},
 	} {
 		in := feed(p, table, map[string][]fed{"use": use, "info": {{labels: "node=a,version=" + c.a, v: 1}, {labels: "node=b,version=" + c.b, v: 1}}})
-		if got := vectorText(table, p.eval(st, in, nil)); got != c.want {
+		if got := vectorText(table, p.Eval(st, in, nil)); got != c.want {
 			t.Errorf("versions %s and %s: got\n%s\nwant\n%s", c.a, c.b, got, c.want)
 		}
 	}
@@ -201,8 +201,8 @@ func TestEvalCountsWhatHasNoValue(t *testing.T) {
 		"x": {{labels: "a=1", v: 1}, {labels: "a=2", v: 0}, {labels: "a=3", gone: true}, {labels: "a=4", v: 1}},
 		"y": {{labels: "a=1", v: 0}, {labels: "a=2", v: 0}, {labels: "a=3", v: 1}, {labels: "a=4", v: 2}},
 	})
-	if st.undefined != 2 || st.unknown != 1 || st.conflicts != 0 {
-		t.Errorf("got %d undefined, %d unknown, %d conflicts; want 2, 1, 0", st.undefined, st.unknown, st.conflicts)
+	if st.Undefined != 2 || st.Unknown != 1 || st.Conflicts != 0 {
+		t.Errorf("got %d undefined, %d unknown, %d conflicts; want 2, 1, 0", st.Undefined, st.Unknown, st.Conflicts)
 	}
 }
 
@@ -231,8 +231,8 @@ func TestQuantileUsesSharedBounds(t *testing.T) {
 }
 
 func TestLabelTable(t *testing.T) {
-	table := newLabelTable()
-	if id := table.intern(nil); id != 0 || len(table.labels(0)) != 0 {
+	table := NewTable()
+	if id := table.Intern(nil); id != 0 || len(table.Labels(0)) != 0 {
 		t.Errorf("the empty set has id %d, want 0", id)
 	}
 	ids := map[uint32]string{}
@@ -245,23 +245,23 @@ func TestLabelTable(t *testing.T) {
 			}
 		}
 		text := strings.Join(s, ",")
-		id := table.intern(fedLabels(text))
+		id := table.Intern(fedLabels(text))
 		if was, ok := ids[id]; ok && was != text {
 			t.Fatalf("step %d: id %d is %q and %q", i, id, was, text)
 		} else if !ok && int(id) != len(ids)+1 {
 			t.Fatalf("step %d: new id %d, want the next, %d", i, id, len(ids)+1)
 		}
 		ids[id] = text
-		if !equalLabels(table.labels(id), fedLabels(text)) {
-			t.Fatalf("labels(%d) = %v, want %s", id, table.labels(id), text)
+		if !equalLabels(table.Labels(id), fedLabels(text)) {
+			t.Fatalf("labels(%d) = %v, want %s", id, table.Labels(id), text)
 		}
 	}
 	keep, drop := table.projection([]string{"a", "cluster"}, false), table.projection([]string{"a", "cluster"}, true)
 	for _, id := range slices.Collect(maps.Keys(ids)) {
 		for range 2 { // asked, then remembered
-			k, d := table.labels(keep.of(id)), table.labels(drop.of(id))
-			if k.Get("a") != table.labels(id).Get("a") || k.Get("b") != "" || d.Get("a") != "" || d.Get("c") != table.labels(id).Get("c") || len(k)+len(d) != len(table.labels(id)) {
-				t.Fatalf("%v: kept %v, dropped %v", table.labels(id), k, d)
+			k, d := table.Labels(keep.of(id)), table.Labels(drop.of(id))
+			if k.Get("a") != table.Labels(id).Get("a") || k.Get("b") != "" || d.Get("a") != "" || d.Get("c") != table.Labels(id).Get("c") || len(k)+len(d) != len(table.Labels(id)) {
+				t.Fatalf("%v: kept %v, dropped %v", table.Labels(id), k, d)
 			}
 		}
 	}
@@ -271,24 +271,24 @@ func TestLabelTable(t *testing.T) {
 }
 
 // benchInput gives a plan's leaves the same vectors in every window.
-func benchInput(table *labelTable, leaves [][]element) *evalInput {
-	return &evalInput{table: table, endMs: 60_000, cluster: table.intern(fedLabels("")), leaf: func(i int, dst []element) []element {
+func benchInput(table *Table, leaves [][]Element) *Input {
+	return &Input{Table: table, EndMs: 60_000, Scope: table.Intern(fedLabels("")), Leaf: func(i int, dst []Element) []Element {
 		return append(dst, leaves[i]...)
 	}}
 }
 
-func benchElement(table *labelTable, ref int, v float64, labels string) element {
-	return element{ls: table.intern(fedLabels(labels)), v: v, events: v, members: 1, top: [3]memberRef{{int32(ref), v}, noMember, noMember}}
+func benchElement(table *Table, ref int, v float64, labels string) Element {
+	return Element{Set: table.Intern(fedLabels(labels)), V: v, Events: v, Members: 1, Top: [3]Ref{{int32(ref), v}, NoRef, NoRef}}
 }
 
 // ratioBench is errors over all by workload, over n series in 300 workloads.
-func ratioBench(n int) (*plan, *evalInput, int) {
-	p, err := testDialect.compile(`sum by (namespace, workload) (rate(requests_total{code=~"5.."}[1m])) / sum by (namespace, workload) (rate(requests_total[1m]))`)
+func ratioBench(n int) (*Plan, *Input, int) {
+	p, err := testDialect.Compile(`sum by (namespace, workload) (rate(requests_total{code=~"5.."}[1m])) / sum by (namespace, workload) (rate(requests_total[1m]))`)
 	if err != nil {
 		panic(err)
 	}
-	table := newLabelTable()
-	leaves := make([][]element, 2)
+	table := NewTable()
+	leaves := make([][]Element, 2)
 	for i := range n {
 		e := benchElement(table, i, float64(i%17), fmt.Sprintf("namespace=ns%d,workload=wl%d", i%20, i%300))
 		leaves[1] = append(leaves[1], e)
@@ -300,13 +300,13 @@ func ratioBench(n int) (*plan, *evalInput, int) {
 }
 
 // joinBench is use of limit over n pods in n/8 workloads.
-func joinBench(n int) (*plan, *evalInput, int) {
-	p, err := testDialect.compile(`max by (namespace, workload, container) (use / on (namespace, pod, container) group_left limit)`)
+func joinBench(n int) (*Plan, *Input, int) {
+	p, err := testDialect.Compile(`max by (namespace, workload, container) (use / on (namespace, pod, container) group_left limit)`)
 	if err != nil {
 		panic(err)
 	}
-	table := newLabelTable()
-	leaves := make([][]element, 2)
+	table := NewTable()
+	leaves := make([][]Element, 2)
 	for i := range n {
 		pod := fmt.Sprintf("container=c,namespace=ns%d,pod=p%d", i%20, i)
 		leaves[0] = append(leaves[0], benchElement(table, i, float64(i%17), pod+fmt.Sprintf(",workload=wl%d", i/8)))
@@ -316,13 +316,13 @@ func joinBench(n int) (*plan, *evalInput, int) {
 }
 
 // quantileBench is a p99 by node over n bucket series.
-func quantileBench(n int) (*plan, *evalInput, int) {
-	p, err := testDialect.compile(`histogram_quantile(0.99, sum by (node, le) (rate(h_bucket[1m])))`)
+func quantileBench(n int) (*Plan, *Input, int) {
+	p, err := testDialect.Compile(`histogram_quantile(0.99, sum by (node, le) (rate(h_bucket[1m])))`)
 	if err != nil {
 		panic(err)
 	}
-	table := newLabelTable()
-	var vec []element
+	table := NewTable()
+	var vec []Element
 	for i := range n {
 		le := fmt.Sprint(i%16 + 1)
 		if i%16 == 15 {
@@ -330,27 +330,27 @@ func quantileBench(n int) (*plan, *evalInput, int) {
 		}
 		vec = append(vec, benchElement(table, i, float64(i%16*3), fmt.Sprintf("le=%s,node=n%d", le, i/16%50)))
 	}
-	return p, benchInput(table, [][]element{vec}), n
+	return p, benchInput(table, [][]Element{vec}), n
 }
 
-var evalBenches = map[string]func() (*plan, *evalInput, int){
-	"ratio":    func() (*plan, *evalInput, int) { return ratioBench(10_000) },
-	"join":     func() (*plan, *evalInput, int) { return joinBench(5_000) },
-	"quantile": func() (*plan, *evalInput, int) { return quantileBench(10_000) },
+var evalBenches = map[string]func() (*Plan, *Input, int){
+	"ratio":    func() (*Plan, *Input, int) { return ratioBench(10_000) },
+	"join":     func() (*Plan, *Input, int) { return joinBench(5_000) },
+	"quantile": func() (*Plan, *Input, int) { return quantileBench(10_000) },
 }
 
 // A steady window does no label work and allocates nothing.
 func TestEvalSteadyWindowAllocatesNothing(t *testing.T) {
 	for name, make := range evalBenches {
 		p, in, _ := make()
-		st := p.newState()
-		dst := p.eval(st, in, nil)
-		sets := in.table.len()
-		if n := testing.AllocsPerRun(10, func() { dst = p.eval(st, in, dst[:0]) }); n != 0 {
+		st := p.NewState()
+		dst := p.Eval(st, in, nil)
+		sets := in.Table.Len()
+		if n := testing.AllocsPerRun(10, func() { dst = p.Eval(st, in, dst[:0]) }); n != 0 {
 			t.Errorf("%s: %v allocations a window, want 0", name, n)
 		}
-		if len(dst) == 0 || in.table.len() != sets {
-			t.Errorf("%s: %d results, table grew from %d to %d", name, len(dst), sets, in.table.len())
+		if len(dst) == 0 || in.Table.Len() != sets {
+			t.Errorf("%s: %d results, table grew from %d to %d", name, len(dst), sets, in.Table.Len())
 		}
 	}
 }
@@ -359,11 +359,11 @@ func BenchmarkEval(b *testing.B) {
 	for _, name := range slices.Sorted(maps.Keys(evalBenches)) {
 		b.Run(name, func(b *testing.B) {
 			p, in, n := evalBenches[name]()
-			st := p.newState()
-			dst := p.eval(st, in, nil)
+			st := p.NewState()
+			dst := p.Eval(st, in, nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				dst = p.eval(st, in, dst[:0])
+				dst = p.Eval(st, in, dst[:0])
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/element")
 		})
@@ -382,9 +382,9 @@ func fedLabels(s string) series.Labels {
 }
 
 // testDialect is a dialect with everything that one can have.
-var testDialect = dialect{
+var testDialect = Dialect{
 	Scope: "cluster", Zeros: true, Prefix: "made_", Made: []string{"made_one", "made_two"},
-	Churny: map[string]churn{
+	Churny: map[string]Churn{
 		"pod": {Instead: "workload"}, "uid": {Instead: "workload"}, "replicaset": {Instead: "workload"}, "pod_template_hash": {Instead: "workload"},
 		"controller_revision_hash": {Instead: "workload"}, "instance": {Instead: "node"}, "container_id": {Instead: "container"},
 		"image": {Instead: "container"}, "id": {Instead: "container", Prefix: "container_"}, "name": {Instead: "container", Prefix: "container_"},

@@ -1,4 +1,4 @@
-package signal
+package oracle
 
 import (
 	"fmt"
@@ -10,24 +10,25 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
-// asEngine rewrites an expression into what means the same to the engine: smoothed ranges, and native histograms in place of the classic
+// AsEngine rewrites an expression into what means the same to the engine: smoothed ranges, and native histograms in place of the classic
 // series whose base names are in native.
-func asEngine(e parser.Expr, native map[string]bool) parser.Expr {
+func AsEngine(e parser.Expr, native map[string]bool) parser.Expr {
 	switch x := e.(type) {
 	case *parser.ParenExpr:
-		x.Expr = asEngine(x.Expr, native)
+		x.Expr = AsEngine(x.Expr, native)
 	case *parser.UnaryExpr:
-		x.Expr = asEngine(x.Expr, native)
+		x.Expr = AsEngine(x.Expr, native)
 	case *parser.AggregateExpr:
-		x.Expr = asEngine(x.Expr, native)
+		x.Expr = AsEngine(x.Expr, native)
 	case *parser.BinaryExpr:
-		x.LHS, x.RHS = asEngine(x.LHS, native), asEngine(x.RHS, native)
+		x.LHS, x.RHS = AsEngine(x.LHS, native), AsEngine(x.RHS, native)
 	case *parser.Call:
 		for i := range x.Args {
-			x.Args[i] = asEngine(x.Args[i], native)
+			x.Args[i] = AsEngine(x.Args[i], native)
 		}
 		if len(x.Args) == 0 {
 			return e
@@ -76,10 +77,10 @@ func candidates(m *labels.Matcher) []string {
 	return out
 }
 
-// packSeries makes series for the leaves of a plan: those that the selectors want and others, in a few combinations of their labels.
-func packSeries(r *rand.Rand, p *plan, native map[string]bool) []refSeries {
+// ForPlan makes series for the leaves of a plan: those that the selectors want and others, in a few combinations of their labels.
+func ForPlan(r *rand.Rand, p *promql.Plan, native map[string]bool) []Series {
 	pool := map[string][]string{}
-	byName := map[string][]*leaf{}
+	byName := map[string][]*promql.Leaf{}
 	var order []string
 	wanted := map[string][]string{} // by metric: its labels
 	want := func(name, label string) {
@@ -87,10 +88,10 @@ func packSeries(r *rand.Rand, p *plan, native map[string]bool) []refSeries {
 			wanted[name] = slices.Insert(wanted[name], at, label)
 		}
 	}
-	for _, l := range p.leaves {
-		name := l.name
+	for _, l := range p.Leaves {
+		name := l.Name
 		for _, suffix := range []string{"_bucket", "_count", "_sum"} {
-			if base, ok := strings.CutSuffix(name, suffix); ok && l.base != "" {
+			if base, ok := strings.CutSuffix(name, suffix); ok && l.Base != "" {
 				name = base
 			}
 		}
@@ -98,7 +99,7 @@ func packSeries(r *rand.Rand, p *plan, native map[string]bool) []refSeries {
 			order = append(order, name)
 		}
 		byName[name] = append(byName[name], l)
-		for _, k := range l.keep {
+		for _, k := range l.Keep {
 			if k != "cluster" && k != "le" {
 				want(name, k)
 				for i := range 1 + r.IntN(4) {
@@ -106,14 +107,14 @@ func packSeries(r *rand.Rand, p *plan, native map[string]bool) []refSeries {
 				}
 			}
 		}
-		for _, m := range l.match {
-			if m.label() != "le" {
-				want(name, m.label())
-				pool[m.label()] = append(pool[m.label()], candidates(m.m)...)
+		for _, m := range l.Match {
+			if m.Label() != "le" {
+				want(name, m.Label())
+				pool[m.Label()] = append(pool[m.Label()], candidates(m.M)...)
 			}
 		}
 	}
-	var all []refSeries
+	var all []Series
 	for _, name := range order {
 		seen := map[string]bool{}
 		native[name] = r.IntN(2) == 0
@@ -141,28 +142,28 @@ func packSeries(r *rand.Rand, p *plan, native map[string]bool) []refSeries {
 					own = append(own, series.Label{Name: "le", Value: le})
 				}
 				own, _ = series.Canonical(own)
-				all = append(all, refSeries{labels: own, samples: samples})
+				all = append(all, Series{Labels: own, Samples: samples})
 			}
-			times := refTimes(r)
+			times := Times(r)
 			l := byName[name][0]
 			switch {
-			case l.base != "" && native[name]:
-				all = append(all, refSeries{labels: ls, hists: refNativeSamples(r, times, false)})
-			case l.base != "":
-				bs := refHistogram(r, times, 4)
+			case l.Base != "" && native[name]:
+				all = append(all, Series{Labels: ls, Hists: NativeSamples(r, times, false)})
+			case l.Base != "":
+				bs := Histogram(r, times, 4)
 				for i, le := range []string{"0.1", "1", "5", "+Inf"} {
 					add("_bucket", le, bs[i])
 				}
 				add("_count", "", bs[3])
-				add("_sum", "", refCounter(r, times))
-			case l.fn == fnChanges:
-				add("", "", refSteps(r, times))
-			case l.counter():
-				add("", "", refCounter(r, times))
+				add("_sum", "", Counter(r, times))
+			case l.Func == promql.Changes:
+				add("", "", Steps(r, times))
+			case l.Counter():
+				add("", "", Counter(r, times))
 			case r.IntN(2) == 0:
-				add("", "", refSteps(r, times))
+				add("", "", Steps(r, times))
 			default:
-				add("", "", refGauge(r, times))
+				add("", "", Gauge(r, times))
 			}
 		}
 	}
