@@ -1,10 +1,17 @@
 package signal
 
+import (
+	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/identity"
+)
+
 // youngSetMs is for how long a set with fewer buckets than its kin may be one of which some are still on their way.
 const youngSetMs = 2 * windowMs
 
 // kinOf returns what sets of equally many buckets have in common.
-func kinOf(v *labelView, base string) uint64 { return fnv64([]byte(base + "\xff" + v.l.Get("job"))) }
+func kinOf(v *identity.View, base string) uint64 {
+	return fnv64([]byte(base + "\xff" + v.Labels.Get("job")))
+}
 
 // meet counts a bucket in whose newest sample is lastT, for the window that ends at end.
 func (g *bucketSet) meet(end, lastT int64) {
@@ -89,18 +96,18 @@ func (c *chain) tornAt(w uint32) bool {
 	return w <= c.last && d < 32 && c.torn&(1<<d) != 0
 }
 
-func (c *chain) append(w *stateWriter) {
+func (c *chain) append(w *codec.Writer) {
 	for i, t := range c.t {
-		w.int(t)
-		w.num(int(c.prev[i]))
+		w.Int(t)
+		w.Num(int(c.prev[i]))
 	}
-	w.num(int(c.torn))
-	w.num(int(c.last))
+	w.Num(int(c.torn))
+	w.Num(int(c.last))
 }
 
 func (c *chain) restore(r *stateReader) {
 	for i := range c.t {
-		c.t[i], c.prev[i] = r.time(), uint32(r.num(gapMs))
+		c.t[i], c.prev[i] = r.Time(), uint32(r.Num(gapMs))
 	}
-	c.torn, c.last = uint32(r.num(1<<32-1)), uint32(r.num(1<<32-1))
+	c.torn, c.last = uint32(r.Num(1<<32-1)), uint32(r.Num(1<<32-1))
 }

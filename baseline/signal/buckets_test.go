@@ -2,9 +2,10 @@ package signal
 
 import (
 	"fmt"
-	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/promql/oracle"
 )
 
 // TestTornBordersAreThoseThatBucketsSeeDifferently plays samples of a set whose buckets now and then miss a scrape, in any order that

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -24,21 +26,21 @@ type ruleBook struct {
 }
 
 // appendRules writes which rules the state is made with.
-func (s *Stream) appendRules(w *stateWriter) {
-	w.num(len(s.metrics))
+func (s *Stream) appendRules(w *codec.Writer) {
+	w.Num(len(s.metrics))
 	for _, m := range s.metrics {
-		w.word(m.name)
+		w.Word(m.name)
 	}
-	w.num(len(s.leaves))
+	w.Num(len(s.leaves))
 	for _, l := range s.leaves {
-		w.word(l.spec)
+		w.Word(l.spec)
 	}
-	w.num(len(s.rules))
+	w.Num(len(s.rules))
 	for _, r := range s.rules {
-		w.word(r.Name)
-		w.num(len(r.Exprs))
+		w.Word(r.Name)
+		w.Num(len(r.Exprs))
 		for _, x := range r.Exprs {
-			w.word(plainExpr(x))
+			w.Word(plainExpr(x))
 		}
 	}
 }
@@ -63,8 +65,8 @@ func inOrder(l []uint32, n int) bool {
 // readRules reads what appendRules wrote.
 func (s *Stream) readRules(r *stateReader) *ruleBook {
 	b := &ruleBook{fresh: map[uint32][]uint32{}}
-	for range r.count(1) {
-		i, ok := s.byName[r.word()]
+	for range r.Count(1) {
+		i, ok := s.byName[r.Word()]
 		if !ok {
 			i = none
 		}
@@ -75,8 +77,8 @@ func (s *Stream) readRules(r *stateReader) *ruleBook {
 		specs[l.spec] = uint32(i)
 	}
 	known := make([]bool, len(s.leaves))
-	for range r.count(1) {
-		i, ok := specs[r.word()]
+	for range r.Count(1) {
+		i, ok := specs[r.Word()]
 		if ok {
 			known[i] = true
 		} else {
@@ -93,11 +95,11 @@ func (s *Stream) readRules(r *stateReader) *ruleBook {
 	for i, x := range s.rules {
 		rules[x.Name] = uint32(i)
 	}
-	for range r.count(2) {
-		i, ok := rules[r.word()]
+	for range r.Count(2) {
+		i, ok := rules[r.Word()]
 		common := false
-		for range r.count(1) {
-			x := r.word()
+		for range r.Count(1) {
+			x := r.Word()
 			common = common || ok && slices.ContainsFunc(s.rules[i].Exprs, func(y string) bool { return plainExpr(y) == x })
 		}
 		if !common {
@@ -107,7 +109,7 @@ func (s *Stream) readRules(r *stateReader) *ruleBook {
 	}
 	for _, l := range [][]uint32{b.metrics, b.leaves, b.rules} {
 		if twice(l) {
-			r.fail()
+			r.Fail()
 		}
 	}
 	return b
@@ -126,8 +128,8 @@ func twice(l []uint32) bool {
 
 // present reads the number of a thing of the state and returns the present one, none when there is none.
 func (r *stateReader) present(of []uint32) uint32 {
-	i := r.num(len(of) - 1)
-	if r.err != nil {
+	i := r.Num(len(of) - 1)
+	if r.Err() != nil {
 		return none
 	}
 	return of[i]
@@ -159,7 +161,7 @@ func (s *Stream) refit(h *tracked, d *cold, b *ruleBook) bool {
 		size = max(size, lp.ring)
 		flags |= lp.flags()
 	}
-	if kinds == 0 && flags&flagNative == 0 && s.metrics[d.metric].identity == notIdentity && s.metrics[d.metric].watch == notWatched {
+	if kinds == 0 && flags&flagNative == 0 && !s.metrics[d.metric].speaks() {
 		return false
 	}
 	old := *h
@@ -218,7 +220,7 @@ func (s *Stream) unresolved(d *cold) bool {
 func (s *Stream) resolve(id uint32, l series.Labels) {
 	h, d := &s.hot[id], &s.cold[id]
 	c, m := s.clusters[h.cluster], s.metrics[d.metric]
-	view := labelView{l: l, cluster: c.name}
+	view := identity.View{Labels: l, Cluster: c.name}
 	end := d.binds + uint32(d.nbinds)
 	at := d.binds
 	for s.binds[at].static != none {
@@ -228,7 +230,7 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 	for i := at; i < end; i++ {
 		li := s.binds[i].leaf
 		lp := s.leaves[li]
-		if !view.match(lp.static) {
+		if !selects(&view, lp.static) {
 			continue
 		}
 		s.binds[at] = bind{series: id, leaf: li, static: c.static(lp, &view), ls: none}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -21,7 +22,7 @@ func TestChangesOfASimulatedCluster(t *testing.T) {
 		if live {
 			length = 4 * hour
 		}
-		var got []Change
+		var got []change.Change
 		s, err := NewStream(StreamOptions{}, func(w *Window) {
 			for _, x := range w.Changes {
 				if x.T > w.End || w.End-x.T > 10*60_000 {
@@ -56,7 +57,7 @@ func TestChangesOfASimulatedCluster(t *testing.T) {
 			}
 			s.Apply(&r.Batch)
 		}
-		kinds := map[ChangeKind]int{}
+		kinds := map[change.Kind]int{}
 		seen := map[string]bool{}
 		for _, x := range got {
 			kinds[x.Kind]++
@@ -65,7 +66,7 @@ func TestChangesOfASimulatedCluster(t *testing.T) {
 				t.Errorf("live %v: told twice: %s", live, x.Text())
 			}
 			seen[k] = true
-			if x.Kind == ChangeRollout && x.T < c.StartMs+length-10*60_000 {
+			if x.Kind == change.Rollout && x.T < c.StartMs+length-10*60_000 {
 				found := false
 				for to := range strings.SplitSeq(x.To, ", ") { // the ReplicaSet and the image
 					k := x.Object + " → " + to
@@ -83,42 +84,42 @@ func TestChangesOfASimulatedCluster(t *testing.T) {
 		for k := range want {
 			t.Errorf("live %v: not told: %s", live, k)
 		}
-		has := func(at int64, kind ChangeKind, object string) {
+		has := func(at int64, kind change.Kind, object string) {
 			t.Helper()
-			if !slices.ContainsFunc(got, func(x Change) bool {
+			if !slices.ContainsFunc(got, func(x change.Change) bool {
 				return x.Kind == kind && x.Object == object && x.T >= at && x.T <= at+90_000
 			}) {
 				t.Errorf("live %v: no %s of %s at %d", live, kind, object, at)
 			}
 		}
-		has(scenario.Epoch+10*hour, ChangeRBAC, "rolebinding ci/ci-deployer")
-		has(scenario.Epoch+10*hour+30*60_000, ChangeRBAC, "rolebinding ci/ci-deployer")
-		has(scenario.Epoch+10*hour, ChangeRollout, "deployment shop/recommendations")
-		has(scenario.Epoch+11*hour, ChangeLimits, "deployment shop/checkout")
+		has(scenario.Epoch+10*hour, change.RBAC, "rolebinding ci/ci-deployer")
+		has(scenario.Epoch+10*hour+30*60_000, change.RBAC, "rolebinding ci/ci-deployer")
+		has(scenario.Epoch+10*hour, change.Rollout, "deployment shop/recommendations")
+		has(scenario.Epoch+11*hour, change.Limits, "deployment shop/checkout")
 		if !live {
-			has(scenario.Epoch+13*hour, ChangeLimits, "deployment shop/checkout")
-			if kinds[ChangeOOM] == 0 {
+			has(scenario.Epoch+13*hour, change.Limits, "deployment shop/checkout")
+			if kinds[change.OOM] == 0 {
 				t.Error("the leak's victim was not said to be killed for memory")
 			}
 		}
-		if n := kinds[ChangeRollout]; n < 3 {
+		if n := kinds[change.Rollout]; n < 3 {
 			t.Errorf("live %v: %d rollouts", live, n)
 		}
 		// Every one ends as long as a pod a minute takes, and none is stuck.
 		for _, x := range got {
-			if x.Kind != ChangeRollout || x.T > c.StartMs+length-20*60_000 {
+			if x.Kind != change.Rollout || x.T > c.StartMs+length-20*60_000 {
 				continue
 			}
-			if !slices.ContainsFunc(got, func(y Change) bool {
-				return y.Kind == ChangeRolled && y.Object == x.Object && y.T > x.T+60_000 && y.T < x.T+8*60_000
+			if !slices.ContainsFunc(got, func(y change.Change) bool {
+				return y.Kind == change.Rolled && y.Object == x.Object && y.T > x.T+60_000 && y.T < x.T+8*60_000
 			}) {
 				t.Errorf("live %v: no end of the %s", live, x.Text())
 			}
 		}
-		if n := kinds[ChangeStuck]; n > 0 {
+		if n := kinds[change.Stuck]; n > 0 {
 			t.Errorf("live %v: %d rollouts are late", live, n)
 		}
-		for _, k := range []ChangeKind{ChangeCordon, ChangeDrain, ChangeNodeGone, ChangeNodeNew, ChangeReboot, ChangeVersion, ChangeSecret, ChangeConfig} {
+		for _, k := range []change.Kind{change.Cordon, change.Drain, change.NodeGone, change.NodeNew, change.Reboot, change.Version, change.Secret, change.Config} {
 			if kinds[k] > 0 {
 				t.Errorf("live %v: %d changes of kind %s in a cluster that had none", live, kinds[k], k)
 			}
@@ -139,7 +140,7 @@ func TestQuietClusterHasNoChanges(t *testing.T) {
 		}
 		s, err := NewStream(StreamOptions{}, func(w *Window) {
 			for _, x := range w.Changes {
-				if x.Kind != ChangeScale || !strings.HasSuffix(x.To, "by its autoscaler") {
+				if x.Kind != change.Scale || !strings.HasSuffix(x.To, "by its autoscaler") {
 					t.Errorf("live %v: %s", c.Live, x.Text())
 				}
 			}
@@ -161,7 +162,7 @@ type stage struct {
 	silent  bool // nothing arrives
 	senders []string
 	got     []string
-	all     []Change
+	all     []change.Change
 }
 
 func newStage(t *testing.T, lines ...string) *stage {
@@ -417,29 +418,10 @@ func TestNodeChangesNameTheirWorkloads(t *testing.T) {
 	}
 }
 
-// TestHostileObjectsAreBounded feeds more objects than are watched, with long names.
-func TestHostileObjectsAreBounded(t *testing.T) {
-	s, _ := newTestStream(t, StreamOptions{})
-	s.objects = objectsMax - 10
-	b := newBatch(t0)
-	for i := range 50 {
-		b.add(fmt.Sprintf(`kube_configmap_metadata_resource_version{namespace="x",configmap="%d%s"}`, i, strings.Repeat("n", 3000)), t0, 1)
-	}
-	s.Apply(&b.Batch)
-	if n := len(s.clusters[0].changes.objects); n > 10 || s.Stats().OverObjects < 40 {
-		t.Errorf("%d objects, %d refused", n, s.Stats().OverObjects)
-	}
-	for _, o := range s.clusters[0].changes.objects {
-		if len(o.name) > changeTextMax {
-			t.Errorf("a name of %d bytes", len(o.name))
-		}
-	}
-}
-
 // TestKeepListHasTheMetricsOfChanges holds that a sender that follows the printed list sends them.
 func TestKeepListHasTheMetricsOfChanges(t *testing.T) {
 	keep := KeepList(nil)
-	for _, n := range append(ChangeMetrics(), "kube_pod_owner") {
+	for _, n := range append(change.Metrics(), "kube_pod_owner") {
 		if !slices.Contains(keep, n) {
 			t.Errorf("the keep-list lacks %s", n)
 		}

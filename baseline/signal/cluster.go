@@ -5,18 +5,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
 // When windows close.
 const (
-	jumpMs       = 10 * windowMs // when samples are so far ahead of the open window, empty windows are looked for
-	reachMs      = 3 * windowMs  // the rings of a series hold so much beyond the open window
-	formMs       = 10 * windowMs // a metric has arrived when it was seen within this
-	missingMax   = 10            // a value with more than a tenth of its series missing is none
-	youngWindows = 2             // so many windows of a new cluster wait a little although all known series are past them: others may
-	youngWaitMs  = 20_000        // only be on their way. Somebody who has just pasted the block wants to see bands, and they are provisional
+	jumpMs       = 10 * windowMs      // when samples are so far ahead of the open window, empty windows are looked for
+	reachMs      = 3 * windowMs       // the rings of a series hold so much beyond the open window
+	formMs       = 10 * windowMs      // a metric has arrived when it was seen within this
+	absentMs     = 24 * 60 * windowMs // … and one that only absent() asks for when it was seen within this
+	missingMax   = 10                 // a value with more than a tenth of its series missing is none
+	youngWindows = 2                  // so many windows of a new cluster wait a little although all known series are past them: others may
+	youngWaitMs  = 20_000             // only be on their way. Somebody who has just pasted the block wants to see bands, and they are provisional
 )
 
 // cluster is one cluster's windows, identity and rules.
@@ -44,21 +47,9 @@ type cluster struct {
 	early      int64
 	grace      int64
 
-	owners    bool // owner data was seen
-	pods      []pod
-	podAt     map[name2]uint32
-	held      []uint32 // pods that wait for their owner
-	workloads map[name2]*workload
-	sets      map[name2]owner
-	jobs      map[name2]owner
-	nodes     map[string]kubeNode
-	ips       map[string]string // internal address → node
-	hosts     map[string]*host
-	nested    bool  // a pod is owned by a pod
-	nodesNew  bool  // series must be looked at again
-	hostsAt   int64 // when the next host has waited long enough for its node; 0 = none waits
-
-	changes tracker
+	book    *identity.Book
+	podHead []uint32 // by pod of the book: its newest series, none
+	changes *change.Tracker
 	scratch series.Labels
 }
 
@@ -102,10 +93,11 @@ func (s *Stream) cluster(name string) (uint16, error) {
 func (s *Stream) makeCluster(name string) uint16 {
 	c := &cluster{
 		name: name, table: promql.NewTable(), lists: make([][]uint32, len(s.leaves)), rules: make([]ruleState, len(s.rules)),
-		arrived: make([]int64, len(s.metrics)), asked: make([]int64, len(s.leaves)), podAt: map[name2]uint32{}, workloads: map[name2]*workload{}, sets: map[name2]owner{},
-		jobs: map[name2]owner{}, nodes: map[string]kubeNode{}, ips: map[string]string{}, hosts: map[string]*host{},
-		changes: newTracker(),
+		arrived: make([]int64, len(s.metrics)), asked: make([]int64, len(s.leaves)),
 	}
+	c.book = identity.NewBook(c.table.Word)
+	c.changes = change.NewTracker(change.Deps{Cluster: name, Book: c.book, Words: c.table.Word, Counts: s.changeCounts})
+	c.bind(s)
 	for i, r := range s.rules {
 		c.rules[i] = ruleState{form: -1, plans: make([]*promql.State, len(r.forms)), signals: map[uint32]uint32{}}
 	}
@@ -119,10 +111,19 @@ func (s *Stream) makeCluster(name string) uint16 {
 func (c *cluster) begin(t int64) {
 	c.open = int64(minute(t)) * windowMs
 	c.born = c.open
-	if c.changes.began == 0 {
-		c.changes.began = c.open
-	}
+	c.tick()
 	c.sweepAt = c.open + sweepMs
+}
+
+// bind makes the cluster ask s, after s has been made or copied.
+func (c *cluster) bind(s *Stream) {
+	c.changes.Asks(func(pod uint32, t int64, alive bool) bool { return c.heard(s, pod, t, alive) })
+}
+
+// tick tells the rooms of the cluster what time it is.
+func (c *cluster) tick() {
+	c.book.Tick(c.open, c.born)
+	c.changes.Tick(c.open)
 }
 
 // newest notes the newest sample of a cluster and closes what is due when it begins a minute.
@@ -250,7 +251,8 @@ func (s *Stream) skip(c *cluster) bool {
 		return false
 	}
 	c.open = to
-	c.born = to                            // as a new cluster: who is there has to show
+	c.born = to // as a new cluster: who is there has to show
+	c.tick()
 	c.sweepAt = max(c.sweepAt, to+sweepMs) // senders need time to show what has survived
 	c.live, c.past = 0, 0
 	for _, id := range c.series {
@@ -279,7 +281,7 @@ func (s *Stream) close(c *cluster, early bool) {
 	c.settle(s)
 	c.tidyLists()
 	end := c.open
-	s.settleChanges(c, end)
+	changes := c.changes.Settle(end)
 	c.windows++
 	if early {
 		c.early++
@@ -293,6 +295,7 @@ func (s *Stream) close(c *cluster, early bool) {
 	}
 	// One pass: what has arrived, which bucket sets are whole, and who is to be waited for next.
 	c.open += windowMs
+	c.tick()
 	c.live, c.past = 0, 0
 	clear(s.kin)
 	for _, id := range c.series {
@@ -308,7 +311,7 @@ func (s *Stream) close(c *cluster, early bool) {
 		c.count(h)
 	}
 	s.raw, s.tops = s.raw[:0], s.tops[:0]
-	s.input.Table, s.input.EndMs, s.input.Scope = c.table, end, c.one(labelCluster, c.name)
+	s.input.Table, s.input.EndMs, s.input.Scope = c.table, end, c.one(identity.LabelCluster, c.name)
 	s.current = evaluation{c: c, end: end, w: minute(end)}
 	if s.fed == nil {
 		s.fed = make([]int, len(s.leaves))
@@ -337,7 +340,7 @@ func (s *Stream) close(c *cluster, early bool) {
 		s.observe(c, uint32(i), end)
 	}
 	s.input.Finish()
-	s.emit(c, end)
+	s.emit(c, end, changes)
 }
 
 // tidyLists puts the binds of leaves in order of series again, so that sums do not depend on who came first.
@@ -371,7 +374,7 @@ next:
 func (s *Stream) hasArrived(c *cluster, f *form, leaf int, end int64) bool {
 	within := int64(formMs)
 	if !f.plan.Needed[leaf] {
-		within = changeForgetMs
+		within = absentMs
 	}
 	t := s.arrivedAt(c, f, leaf)
 	return t != 0 && t > end-within
@@ -551,14 +554,14 @@ func (s *Stream) addSignal(sig *Signal, rule uint32, ci uint16) *Signal {
 }
 
 // emit hands the window on, its observations sorted by id.
-func (s *Stream) emit(c *cluster, end int64) {
+func (s *Stream) emit(c *cluster, end int64, changes []change.Change) {
 	s.out = s.out[:0]
 	for _, i := range s.sorted(c) {
 		if m := &s.marks[i]; m.stamp == end {
 			s.out = append(s.out, s.raw[m.pos])
 		}
 	}
-	s.window = Window{Cluster: c.name, End: end, ClosedMs: s.nowMs, Observations: s.out, Changes: s.changes}
+	s.window = Window{Cluster: c.name, End: end, ClosedMs: s.nowMs, Observations: s.out, Changes: changes}
 	s.closed(&s.window)
 }
 

@@ -2,6 +2,9 @@ package signal
 
 import (
 	"slices"
+
+	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/identity"
 )
 
 // Metrics returns the metric names that any form of the rule needs of senders, sorted.
@@ -28,7 +31,7 @@ func (r *Rule) Metrics() []string {
 
 // KeepList returns the names of all metrics that the packs and the identity of workloads need, sorted: what a sender should pass on.
 func KeepList(packs []*Pack) []string {
-	out := IdentityMetrics()
+	out := append(identity.Metrics(), change.Metrics()...)
 	for _, p := range packs {
 		for _, r := range p.Rules {
 			out = append(out, r.Metrics()...)

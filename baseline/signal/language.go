@@ -1,8 +1,10 @@
 package signal
 
 import (
-	"github.com/wrackline/wrackline/baseline/promql"
 	"slices"
+
+	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/promql"
 )
 
 // Metrics that the stream gives itself, of what it knows beyond single samples. Expressions select them like any gauge; no sender can
@@ -18,7 +20,7 @@ const (
 
 // language is PromQL as rules speak it: values of one cluster, zeros where nothing was counted, no labels of what comes and goes.
 var language = promql.Dialect{
-	Scope: labelCluster,
+	Scope: identity.LabelCluster,
 	Zeros: true,
 	// A baseline of a thing that is replaced all the time would never live long enough to learn.
 	Churny: map[string]promql.Churn{

@@ -1,10 +1,10 @@
 package signal
 
 import (
-	"encoding/binary"
 	"math"
 	"slices"
 
+	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -123,7 +123,7 @@ func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Hi
 // nativeOf returns the record that x belongs to and leaves x, in the form that is kept, in s.arrived. It returns nil for one that cannot
 // be used: no rule reads it, a gauge, too many buckets, no room.
 func (s *Stream) nativeOf(id uint32, h *tracked, x *series.Histogram) *native {
-	if h.flags&flagNative == 0 || x.Gauge || !sound(x.Schema, x.ZeroThreshold, x.Pos, x.Neg, len(x.Custom)) {
+	if h.flags&flagNative == 0 || x.Gauge || !promql.Sound(x.Schema, x.ZeroThreshold, x.Pos, x.Neg, len(x.Custom)) {
 		return nil
 	}
 	d := &s.cold[id]
@@ -169,15 +169,6 @@ func (s *Stream) nativeOf(id uint32, h *tracked, x *series.Histogram) *native {
 	}
 	s.groups[h.group].native = id
 	return n
-}
-
-// sound reports whether a histogram's schema, threshold and buckets go together.
-func sound(schema int32, zeroT float64, pos, neg []series.Bucket, custom int) bool {
-	if schema == promql.CustomSchema {
-		n := len(pos)
-		return len(neg) == 0 && (n == 0 || pos[0].Index >= 0 && int(pos[n-1].Index) <= custom)
-	}
-	return schema >= -4 && schema <= promql.FinestSchema && zeroT >= 0
 }
 
 // recordNative is record for the histogram in s.came.
@@ -341,43 +332,25 @@ func (s *Stream) dropNative(d *cold) {
 	d.native = none
 }
 
-// native writes a native histogram's part of the state.
-func (w *stateWriter) native(n *native) {
-	w.int(n.lastT)
-	w.num(int(n.head))
-	w.hist(&n.last)
+// append writes a native histogram's part of the state.
+func (n *native) append(w *codec.Writer) {
+	w.Int(n.lastT)
+	w.Num(int(n.head))
+	n.last.Append(w)
 	for i := range n.rows {
-		w.bool(n.rows[i].Covered())
+		w.Bool(n.rows[i].Covered())
 		if n.rows[i].Covered() {
-			w.hist(&n.rows[i])
-		}
-	}
-}
-
-func (w *stateWriter) hist(h *promql.Hist) {
-	w.int(int64(h.Schema))
-	for _, v := range [...]float64{h.Count, h.Sum, h.ZeroThreshold, h.Zero} {
-		w.float(v)
-	}
-	w.num(len(h.Custom))
-	for _, v := range h.Custom {
-		w.float(v)
-	}
-	for _, side := range [...][]series.Bucket{h.Pos, h.Neg} {
-		w.num(len(side))
-		for _, b := range side {
-			w.b = binary.AppendVarint(w.b, int64(b.Index))
-			w.float(b.Count)
+			n.rows[i].Append(w)
 		}
 	}
 }
 
 func (r *stateReader) native(ring uint8) native {
-	n := native{lastT: r.time(), head: uint32(r.num(math.MaxUint32)), rows: make([]promql.Hist, ring)}
-	r.hist(&n.last)
+	n := native{lastT: r.Time(), head: uint32(r.Num(math.MaxUint32)), rows: make([]promql.Hist, ring)}
+	n.last.Restore(r.Reader)
 	for i := range n.rows {
-		if row := &n.rows[i]; r.bool() {
-			r.hist(row)
+		if row := &n.rows[i]; r.Bool() {
+			row.Restore(r.Reader)
 			if slices.Equal(row.Custom, n.last.Custom) {
 				row.Custom = n.last.Custom
 			}
@@ -386,28 +359,4 @@ func (r *stateReader) native(ring uint8) native {
 		}
 	}
 	return n
-}
-
-func (r *stateReader) hist(h *promql.Hist) {
-	h.Schema = int32(r.int())
-	for _, v := range [...]*float64{&h.Count, &h.Sum, &h.ZeroThreshold, &h.Zero} {
-		*v = r.float()
-	}
-	for range r.count(8) {
-		h.Custom = append(h.Custom, r.float())
-	}
-	ok := len(h.Custom) <= promql.BucketsMax && slices.IsSorted(h.Custom) && h.Covered()
-	for _, side := range [...]*[]series.Bucket{&h.Pos, &h.Neg} {
-		for range r.count(9) {
-			i := r.int()
-			b := series.Bucket{Index: int32(i), Count: r.float()}
-			if k := len(*side); int64(b.Index) != i || k > 0 && (*side)[k-1].Index >= b.Index {
-				ok = false
-			}
-			*side = append(*side, b)
-		}
-	}
-	if !ok || !sound(h.Schema, h.ZeroThreshold, h.Pos, h.Neg, len(h.Custom)) {
-		r.fail()
-	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -191,9 +193,7 @@ func (l *packLoader) test(p *Pack, y *packTest, at string) (*PackTest, error) {
 			ls = slices.DeleteFunc(ls, func(x series.Label) bool { return x.Name == testDelay })
 		}
 		name := ls.Get(series.NameLabel)
-		_, identity := identityMetrics[name]
-		_, watched := watchedMetrics[name]
-		if !identity && !(watched && own) && !slices.Contains(used, name) {
+		if identity.FactOf(name) == 0 && !(own && change.MetricOf(name).Watched()) && !slices.Contains(used, name) {
 			return nil, l.errorAt(where, "series %q: no signal of this test reads %s; they read %s", text, name, strings.Join(used, ", "))
 		}
 		s, first, err := parseValues(string(y.Input[text]), t, y.Noise, ls)

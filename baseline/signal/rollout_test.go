@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/scenario"
 )
 
@@ -126,17 +127,6 @@ func TestLimitThatWasRemoved(t *testing.T) {
 	}
 }
 
-func TestNewerVersion(t *testing.T) {
-	for _, c := range [][2]string{{"v1.34.1", "v1.33.4"}, {"v1.10.0", "v1.9.9"}, {"v1.33.10-gke.100", "v1.33.10-gke.20"}, {"v2", "v1.99"}, {"v1.33.4+k3s1", "v1.33.4"}, {"1.010", "1.9"}} {
-		if !newerVersion(c[0], c[1]) || newerVersion(c[1], c[0]) {
-			t.Errorf("%s is newer than %s", c[0], c[1])
-		}
-	}
-	if newerVersion("v1.33.4", "v1.33.4") {
-		t.Error("a version is newer than itself")
-	}
-}
-
 // The two faults of the simulated cluster that are about rollouts: what is told, in order, and that the cohorts' signal shows the bad kernel
 // once three nodes run it.
 func TestSimulatedUpgradeAndStuckRollout(t *testing.T) {
@@ -149,7 +139,7 @@ func TestSimulatedUpgradeAndStuckRollout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got []Change
+		var got []change.Change
 		delta, duration := 0.0, 0.0
 		s, err := NewStream(StreamOptions{Packs: packs}, func(w *Window) {
 			got = append(got, w.Changes...)
@@ -169,16 +159,16 @@ func TestSimulatedUpgradeAndStuckRollout(t *testing.T) {
 			t.Fatal(err)
 		}
 		play(s, generator(t, c), start+4*hour-5*minute)
-		told := map[ChangeKind][]string{}
+		told := map[change.Kind][]string{}
 		for _, x := range got {
-			if x.Kind != ChangeScale && x.Kind != ChangeRestart {
+			if x.Kind != change.Scale && x.Kind != change.Restart {
 				told[x.Kind] = append(told[x.Kind], fmt.Sprint(x.Object, " ", (x.T-start)/minute))
 			}
 		}
-		for kind, want := range map[ChangeKind]string{
-			ChangeRollout: "deployment shop/catalog 0", ChangeStuck: "deployment shop/catalog 10|deployment shop/catalog 11|deployment shop/catalog 12",
-			ChangeRolled: "deployment shop/catalog 40|deployment shop/catalog 41|deployment shop/catalog 42",
-			ChangeCordon: "node node-8 120, node node-7 135, node node-6 150, node node-5 165", ChangeUncordon: "node node-8 133, node node-7 148, node node-6 163, node node-5 178",
+		for kind, want := range map[change.Kind]string{
+			change.Rollout: "deployment shop/catalog 0", change.Stuck: "deployment shop/catalog 10|deployment shop/catalog 11|deployment shop/catalog 12",
+			change.Rolled: "deployment shop/catalog 40|deployment shop/catalog 41|deployment shop/catalog 42",
+			change.Cordon: "node node-8 120, node node-7 135, node node-6 150, node node-5 165", change.Uncordon: "node node-8 133, node node-7 148, node node-6 163, node node-5 178",
 		} {
 			have := strings.Join(told[kind], ", ")
 			if !slices.Contains(strings.Split(want, "|"), have) {
@@ -186,7 +176,7 @@ func TestSimulatedUpgradeAndStuckRollout(t *testing.T) {
 			}
 			delete(told, kind)
 		}
-		for _, kind := range []ChangeKind{ChangeDrain, ChangeReboot, ChangeVersion} {
+		for _, kind := range []change.Kind{change.Drain, change.Reboot, change.Version} {
 			if len(told[kind]) != 4 {
 				t.Errorf("live %v: %s of %v", live, kind, told[kind])
 			}

@@ -191,7 +191,7 @@ func (n *sender) register(s *Stream, i uint16, own string, m *metric) {
 	}
 	v := &n.votes[at]
 	v.n++
-	if own != "" && !v.real && (m.identity != notIdentity || m.name == "container_cpu_usage_seconds_total") {
+	if own != "" && !v.real && (m.fact != 0 || m.name == "container_cpu_usage_seconds_total") {
 		v.real = true
 		if n.done && own != n.major && v.n > 1 {
 			s.moves(n)

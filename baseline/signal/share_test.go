@@ -2,10 +2,11 @@ package signal
 
 import (
 	"fmt"
-	"github.com/wrackline/wrackline/baseline/promql"
-	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"strings"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/promql/oracle"
 )
 
 // What several expressions have in common is worked out once a window, and the values are those without sharing.

@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -106,5 +107,5 @@ type Window struct {
 	Observations []Observation // sorted by signal id; borrowed, valid only during the call
 	// Changes are what has become certain to have changed since the window before, by time. The slice is borrowed; what is in it
 	// stays as it is.
-	Changes []Change
+	Changes []change.Change
 }

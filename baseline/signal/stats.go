@@ -105,6 +105,7 @@ func (s *Stream) Stats() Stats {
 	st.Series, st.SeriesMax = len(s.keys), s.opts.MaxSeries
 	st.Tracked = len(s.hot)
 	st.Evicted += s.unspelt
+	st.Changes, st.ChangesHeld, st.OverObjects = s.changeCounts.Told, s.changeCounts.Held, s.changeCounts.Over
 	st.Signals, st.SignalsMax = len(s.signalAt), s.opts.MaxSignals
 	st.PerSeriesBytes = perSeries
 	byRule := make([]int, len(s.clusters)*len(s.rules))
@@ -118,14 +119,9 @@ func (s *Stream) Stats() Stats {
 			continue
 		}
 		cs := ClusterStats{Name: c.name, Series: c.live, Tracked: len(c.series), Signals: len(c.order), LastT: c.newest,
-			WindowsClosed: c.windows, Early: c.early, Grace: c.grace, Owners: c.owners}
+			WindowsClosed: c.windows, Early: c.early, Grace: c.grace, Owners: c.book.Owners(), Workloads: c.book.Workloads()}
 		if c.windows > 0 {
 			cs.ClosedEnd = c.open - windowMs
-		}
-		for _, w := range c.workloads {
-			if w.pods > 0 {
-				cs.Workloads++
-			}
 		}
 		st.Clusters = append(st.Clusters, cs)
 		for j, r := range s.rules {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -81,8 +83,8 @@ type Stream struct {
 	nativeNo []uint32 // free numbers
 	buckets  int      // that natives have room for
 
-	watchers []watcher // what watched series say, in order of registration
-	objects  int       // watched in all clusters
+	words        []change.Word  // what watched series say of objects, in order of registration
+	changeCounts *change.Counts // of the trackers of all clusters
 
 	clusters  []*cluster
 	clusterAt map[string]uint16
@@ -115,7 +117,6 @@ type Stream struct {
 	raw      []Observation
 	out      []Observation
 	tops     []Member
-	changes  []Change
 	result   []promql.Element
 	current  evaluation
 	input    promql.Input
@@ -191,11 +192,26 @@ func (lp *leafPlan) histogram(known string) string {
 
 // metric is a metric name that a rule or identity needs.
 type metric struct {
-	name     string
-	leaves   []uint32
-	identity identityKind
-	watch    watchKind
-	family   uint8 // of the watched metrics
+	name   string
+	leaves []uint32
+	fact   identity.Fact
+	watch  change.Metric
+}
+
+// speaks reports whether series of the metric say something of identity or changes, so that they are of use without a rule.
+func (m *metric) speaks() bool { return m.fact != 0 || m.watch.Watched() }
+
+// isDynamic reports whether the leaf asks for something that may become known later.
+func (lp *leafPlan) isDynamic() bool { return len(lp.dynamic) > 0 || lp.workload || lp.kind || lp.node }
+
+// selects reports whether a series passes matchers.
+func selects(v *identity.View, ms []promql.Matcher) bool {
+	for i := range ms {
+		if !ms[i].Matches(v.Get(ms[i].Label())) {
+			return false
+		}
+	}
+	return true
 }
 
 // NewStream returns a stream that has seen nothing. closed is called for every closed window, within Apply, in order of time for
@@ -228,12 +244,11 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 	}
 	s := &Stream{opts: o, closed: closed, byName: map[string]uint32{}}
 	s.clear()
-	for name, kind := range identityMetrics {
-		s.metric(name).identity = kind
+	for _, name := range identity.Metrics() {
+		s.metric(name).fact = identity.FactOf(name)
 	}
-	for name, kind := range watchedMetrics {
-		m := s.metric(name)
-		m.watch, m.family = kind, families[name]
+	for _, name := range change.Metrics() {
+		s.metric(name).watch = change.MetricOf(name)
 	}
 	slices.SortFunc(s.metrics, func(a, b *metric) int { return strings.Compare(a.name, b.name) })
 	for i, m := range s.metrics {
@@ -285,7 +300,8 @@ func (s *Stream) clear() {
 		opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
 		input:   promql.Input{Shared: s.input.Shared},
 		groupAt: map[print]uint32{}, kin: map[uint64]int32{}, targAt: map[uint64]uint32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
-		replicas: []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
+		changeCounts: &change.Counts{},
+		replicas:     []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
 	}
 	s.keyTab.reset(0)
 	s.prints.reset(0)
@@ -295,8 +311,11 @@ func (s *Stream) clear() {
 // bind points what must point into s there, after s has been made or copied.
 func (s *Stream) bind() {
 	s.input.Leaf = s.vector
-	s.counters = s.stats.counters()
+	s.counters = s.stateCounters()
 	s.published = make([]int64, len(s.counters))
+	for _, c := range s.clusters {
+		c.bind(s)
+	}
 }
 
 func (s *Stream) metric(name string) *metric {
@@ -325,7 +344,7 @@ func (s *Stream) leaf(l *promql.Leaf, specs map[string]uint32, stands bool) uint
 	}
 	lp := &leafPlan{Leaf: l, spec: spec, stands: stands, selector: specs[selector]}
 	for _, m := range l.Match {
-		if isDynamic(m.Label()) {
+		if identity.IsDynamic(m.Label()) {
 			lp.dynamic = append(lp.dynamic, m)
 		} else {
 			lp.static = append(lp.static, m)
@@ -333,11 +352,11 @@ func (s *Stream) leaf(l *promql.Leaf, specs map[string]uint32, stands bool) uint
 	}
 	for _, k := range l.Keep {
 		switch k {
-		case labelWorkload:
+		case identity.LabelWorkload:
 			lp.workload = true
-		case labelWorkloadType:
+		case identity.LabelWorkloadType:
 			lp.kind = true
-		case labelNode:
+		case identity.LabelNode:
 			lp.node = true
 		default:
 			lp.keep = append(lp.keep, k)
@@ -613,14 +632,14 @@ func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
 func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own string) (uint32, error) {
 	m := s.metrics[mi]
 	snd := s.senders[from]
-	view := labelView{l: l, cluster: snd.home(s, own)}
+	view := identity.View{Labels: l, Cluster: snd.home(s, own)}
 	first := uint32(len(s.binds))
 	var kinds, ring uint8
 	var flags uint16
 	base := "" // of the histogram that the series belongs to
 	for _, li := range m.leaves {
 		lp := s.leaves[li]
-		if !view.match(lp.static) {
+		if !selects(&view, lp.static) {
 			continue
 		}
 		s.binds = append(s.binds, bind{leaf: li, ls: none})
@@ -629,14 +648,14 @@ func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own 
 		flags |= lp.flags()
 		base = lp.histogram(base)
 	}
-	if uint32(len(s.binds)) == first && m.identity == notIdentity && m.watch == notWatched {
+	if uint32(len(s.binds)) == first && !m.speaks() {
 		return none, nil
 	}
 	if len(s.hot) >= s.opts.MaxSeries {
 		s.binds = s.binds[:first]
 		return none, fmt.Errorf("%w: %d series are tracked (max_series)", errOverSeries, s.opts.MaxSeries)
 	}
-	ci, err := s.cluster(view.cluster)
+	ci, err := s.cluster(view.Cluster)
 	if err != nil {
 		s.binds = s.binds[:first]
 		return none, err
@@ -661,7 +680,7 @@ func (s *Stream) register(l series.Labels, p print, mi uint32, from uint16, own 
 	if kinds&kindIncrease != 0 || flags&flagNative != 0 {
 		d.target = s.target(c, m, &view)
 	}
-	d.own = c.one(labelCluster, own)
+	d.own = c.one(identity.LabelCluster, own)
 	s.hot = append(s.hot, h)
 	s.cold = append(s.cold, d)
 	c.series = append(c.series, id)
@@ -726,9 +745,9 @@ func (s *Stream) bucketSet(p print, kin uint64) uint32 {
 	return g
 }
 
-func (s *Stream) target(c *cluster, m *metric, v *labelView) uint32 {
+func (s *Stream) target(c *cluster, m *metric, v *identity.View) uint32 {
 	b := append(s.bytes[:0], c.name...)
-	for _, x := range []string{m.name, v.l.Get("job"), v.l.Get("instance"), v.get(labelNamespace), v.get(labelPod)} {
+	for _, x := range []string{m.name, v.Labels.Get("job"), v.Labels.Get("instance"), v.Get(identity.LabelNamespace), v.Get(identity.LabelPod)} {
 		b = append(b, 0xff)
 		b = append(b, x...)
 	}
@@ -813,7 +832,8 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 		s.record(h, x, base)
 	}
 	if h.flags&flagWatch != 0 {
-		s.heard(c, id, h, x)
+		d := &s.cold[id]
+		c.changes.Hear(&s.words[d.watch], s.metrics[d.metric].watch, d.pod, x, h.lastT, h.lastV)
 	}
 	before := h.lastT
 	h.lastT, h.lastV = x.T, x.V
@@ -867,7 +887,7 @@ func (s *Stream) first(c *cluster, id uint32, h *tracked, t int64) int64 {
 func (s *Stream) begin(c *cluster, id uint32, t int64) int64 {
 	d := &s.cold[id]
 	if d.pod != none {
-		c.pods[d.pod].begin(t)
+		c.book.Began(d.pod, t)
 	}
 	if d.target == none {
 		return 0
@@ -903,7 +923,7 @@ func (s *Stream) odd(c *cluster, id uint32, h *tracked, x *series.Sample) {
 		return
 	}
 	if h.flags&flagWatch != 0 {
-		s.unheard(c, id, x.T)
+		c.changes.Unheard(&s.words[s.cold[id].watch], x.T)
 	}
 	s.end(h, x.T)
 	h.flags |= flagStale

@@ -25,7 +25,7 @@ func (s *Stream) sweep() {
 		h, d := &s.hot[id], &s.cold[id]
 		c := s.clusters[h.cluster]
 		dead := h.lastT <= due[h.cluster] && due[h.cluster] != 0 ||
-			d.nbinds == 0 && s.metrics[d.metric].identity == notIdentity && s.metrics[d.metric].watch == notWatched // nobody needs it any more
+			d.nbinds == 0 && !s.metrics[d.metric].speaks() // nobody needs it any more
 		if snd := s.senders[d.sender]; !dead && moved[d.sender] {
 			dead = snd.home(s, c.own(d)) != c.name
 		}
@@ -79,7 +79,7 @@ func (c *cluster) own(d *cold) string {
 
 // closeRanks moves the series that stay to their new numbers.
 func (s *Stream) closeRanks(to []uint32, kept uint32) {
-	var cells, binds, watchers uint32
+	var cells, binds, words uint32
 	for id := range s.hot {
 		if to[id] == none {
 			continue
@@ -96,15 +96,15 @@ func (s *Stream) closeRanks(to []uint32, kept uint32) {
 			binds++
 		}
 		if d.watch != none { // in the order of series, so that nothing is overwritten before it has moved
-			s.watchers[watchers] = s.watchers[d.watch]
-			d.watch = watchers
-			watchers++
+			s.words[words] = s.words[d.watch]
+			d.watch = words
+			words++
 		}
 		s.hot[to[id]], s.cold[to[id]] = h, d
 	}
 	s.hot, s.cold, s.cells, s.binds = s.hot[:kept], s.cold[:kept], s.cells[:cells], s.binds[:binds]
-	clear(s.watchers[watchers:])
-	s.watchers = s.watchers[:watchers]
+	clear(s.words[words:])
+	s.words = s.words[:words]
 	s.relist()
 	s.prints.reset(len(s.cold))
 	for i := range s.cold {
@@ -120,8 +120,8 @@ func (s *Stream) relist() {
 			c.lists[i] = c.lists[i][:0]
 		}
 		c.live, c.past, c.mixed = 0, 0, false
-		for i := range c.pods {
-			c.pods[i].first = none
+		for i := range c.podHead {
+			c.podHead[i] = none
 		}
 	}
 	for i := range s.groups {
@@ -146,8 +146,7 @@ func (s *Stream) relist() {
 			c.past++
 		}
 		if d.pod != none {
-			d.podNext = c.pods[d.pod].first
-			c.pods[d.pod].first = uint32(id)
+			c.link(d, uint32(id))
 		}
 	}
 }
@@ -179,96 +178,39 @@ func (s *Stream) sweepKeys(to []uint32) {
 	}
 }
 
-// sweep forgets the pods, owners, nodes and workloads whose series are gone, and sheds the labels that nobody uses.
+// sweep forgets the pods, owners, nodes, workloads and objects whose series are gone, and sheds the labels that nobody uses.
 func (c *cluster) sweep(s *Stream, to []uint32) {
-	gone := func(series uint32) bool { return series == none || to[series] == none }
-	for k, o := range c.sets {
-		if gone(o.series) {
-			delete(c.sets, k)
-		} else {
-			o.series = to[o.series]
-			c.sets[k] = o
-		}
-	}
-	for k, o := range c.jobs {
-		if gone(o.series) {
-			delete(c.jobs, k)
-		} else {
-			o.series = to[o.series]
-			c.jobs[k] = o
-		}
-	}
-	for k, n := range c.nodes {
-		if gone(n.series) {
-			delete(c.nodes, k)
-			if c.ips[n.ip] == k {
-				delete(c.ips, n.ip)
+	pods := c.book.Sweep(to,
+		func(pod uint32) bool { return int(pod) < len(c.podHead) && c.podHead[pod] != none },
+		func(mark func(string)) {
+			for _, id := range c.series {
+				if s.hot[id].flags&flagPlaced != 0 {
+					mark(c.table.Labels(s.cold[id].place).Get("instance"))
+				}
 			}
-		} else {
-			n.series = to[n.series]
-			c.nodes[k] = n
+		})
+	objects := c.changes.Sweep()
+	if pods != nil {
+		head := make([]uint32, c.book.Pods())
+		for p, id := range c.podHead {
+			if pods[p] != none {
+				head[pods[p]] = id
+			}
 		}
-	}
-	c.sweepPods(s)
-	c.sweepChanges(s)
-	for k, w := range c.workloads {
-		if w.pods == 0 && w.lastT <= c.open-workloadKeepMs {
-			delete(c.workloads, k)
-		}
-	}
-	for _, h := range c.hosts {
-		h.used = false
+		c.podHead = head
 	}
 	for _, id := range c.series {
-		if s.hot[id].flags&flagPlaced != 0 {
-			if h := c.hosts[c.table.Labels(s.cold[id].place).Get("instance")]; h != nil {
-				h.used = true
-			}
+		d := &s.cold[id]
+		if pods != nil && d.pod != none {
+			d.pod = pods[d.pod]
 		}
-	}
-	for k, h := range c.hosts {
-		if !h.used {
-			delete(c.hosts, k)
+		if objects != nil && d.watch != none {
+			s.words[d.watch].Renumber(objects)
 		}
 	}
 	if c.table.Len() > 2*c.tidyN+4096 {
 		c.newTable(s)
 	}
-}
-
-func (c *cluster) sweepPods(s *Stream) {
-	to := make([]uint32, len(c.pods))
-	kept := c.pods[:0]
-	for i, p := range c.pods {
-		w := c.workload(p.ns, p.work, p.kind)
-		if p.first == none {
-			to[i] = none
-			w.pods--
-			delete(c.podAt, p.name2)
-			continue
-		}
-		w.lastT = c.open
-		to[i] = uint32(len(kept))
-		c.podAt[p.name2] = to[i]
-		kept = append(kept, p)
-	}
-	if len(kept) == len(c.pods) {
-		return
-	}
-	clear(c.pods[len(kept):])
-	c.pods = kept
-	for _, id := range c.series {
-		if d := &s.cold[id]; d.pod != none {
-			d.pod = to[d.pod]
-		}
-	}
-	held := c.held[:0]
-	for _, i := range c.held {
-		if to[i] != none {
-			held = append(held, to[i])
-		}
-	}
-	c.held = held
 }
 
 // newTable makes the label table anew, with the labels of what is alive.
@@ -296,11 +238,7 @@ func (c *cluster) newTable(s *Stream) {
 	for _, i := range c.order {
 		c.rules[s.marks[i].rule].signals[c.table.Intern(s.signals[i].Entity)] = i
 	}
-	for i := range c.pods {
-		p := &c.pods[i]
-		delete(c.podAt, p.name2)
-		p.name2 = name2{c.table.Word(p.ns), c.table.Word(p.name)}
-		c.podAt[p.name2] = uint32(i)
-	}
+	c.book.Reword(c.table.Word)
+	c.changes.Reword(c.table.Word)
 	c.tidyN = c.table.Len()
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/model"
 )
 
@@ -77,7 +78,7 @@ func (t TrackRule) Rule() (*Rule, error) {
 	}
 	by := t.By
 	if by == nil {
-		by = []string{labelCluster, labelNamespace, labelWorkload}
+		by = []string{identity.LabelCluster, identity.LabelNamespace, identity.LabelWorkload}
 	}
 	for _, l := range by {
 		if l == "" || strings.ContainsAny(l, "(),\"'` \n") {

@@ -35,7 +35,7 @@ func TestWatchedSeriesAreKept(t *testing.T) {
 	watched := func() map[string]bool {
 		out := map[string]bool{}
 		for id := range s.cold {
-			if d := &s.cold[id]; d.nbinds == 0 && s.metrics[d.metric].watch != notWatched && s.metrics[d.metric].identity == notIdentity {
+			if d := &s.cold[id]; d.nbinds == 0 && s.metrics[d.metric].watch.Watched() && s.metrics[d.metric].fact == 0 {
 				out[string(d.print[:])] = true
 			}
 		}

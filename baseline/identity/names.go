@@ -1,4 +1,4 @@
-package signal
+package identity
 
 import "strings"
 
@@ -9,15 +9,15 @@ import "strings"
 
 // The kinds of workload that a name can tell. Owner data may give others: any owner's kind in lower case.
 const (
-	kindDeployment  = "deployment"
-	kindStatefulSet = "statefulset"
-	kindDaemonSet   = "daemonset"
-	kindReplicaSet  = "replicaset"
-	kindJob         = "job"
-	kindCronJob     = "cronjob"
-	kindStatic      = "static"
-	kindGenerated   = "generated" // a DaemonSet or a Job: their pods' names look alike
-	kindPod         = "pod"       // a pod that nothing owns
+	Deployment  = "deployment"
+	StatefulSet = "statefulset"
+	DaemonSet   = "daemonset"
+	ReplicaSet  = "replicaset"
+	Job         = "job"
+	CronJob     = "cronjob"
+	Static      = "static"
+	Generated   = "generated" // a DaemonSet or a Job: their pods' names look alike
+	BarePod     = "pod"       // a pod that nothing owns
 )
 
 const (
@@ -72,26 +72,26 @@ func WorkloadOf(pod string) (base, kind string, sure bool) {
 		if set, hash, ok := cutLast(head); ok {
 			switch {
 			case len(hash) >= 8 && len(hash) <= 10 && hashLetters.all(hash):
-				return set, kindDeployment, true
+				return set, Deployment, true
 			case cronMinute(hash):
-				return set, kindCronJob, true
+				return set, CronJob, true
 			}
 		}
 	}
 	if len(pod) == podNameMax {
-		return cutBase(pod[:podNameMax-suffixLen]), kindGenerated, false
+		return cutBase(pod[:podNameMax-suffixLen]), Generated, false
 	}
 	if generated {
 		// One hash in five hundred is shorter than eight. Six or seven letters of its alphabet with a digit among them are no word.
 		if set, hash, ok := cutLast(head); ok && (len(hash) == 6 || len(hash) == 7) && hashLetters.all(hash) && digits.any(hash) {
-			return set, kindDeployment, true
+			return set, Deployment, true
 		}
-		return head, kindGenerated, true
+		return head, Generated, true
 	}
 	if ok && len(tail) <= 4 && len(tail) > 0 && digits.all(tail) {
-		return head, kindStatefulSet, true
+		return head, StatefulSet, true
 	}
-	return pod, kindPod, true
+	return pod, BarePod, true
 }
 
 // cutLast splits s at its last dash. ok is false when either side would be empty.
