@@ -3,6 +3,7 @@ package signal
 import (
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 // Names that moved; gone once everybody has followed.
@@ -10,6 +11,16 @@ type (
 	Change         = change.Change
 	ChangeKind     = change.Kind
 	PodExplanation = identity.PodExplanation
+
+	Rule          = pack.Rule
+	Severity      = pack.Severity
+	Pack          = pack.Pack
+	TrackRule     = pack.TrackRule
+	TestSeries    = pack.TestSeries
+	Override      = pack.Override
+	OverrideError = pack.OverrideError
+	PackTest      = pack.Test
+	TestExpect    = pack.TestExpect
 )
 
 const (
@@ -35,4 +46,21 @@ const (
 	ChangeWorksMax = change.WorksMax
 )
 
-var ChangeKinds = change.Kinds
+var (
+	ChangeKinds    = change.Kinds
+	Embedded       = pack.Embedded
+	LoadPack       = pack.Load
+	TrackPack      = pack.Track
+	DirectionOf    = pack.DirectionOf
+	KeepList       = pack.KeepList
+	ApplyOverrides = pack.ApplyOverrides
+	PackTestStart  = pack.TestStart
+)
+
+const (
+	Page         = pack.Page
+	Warn         = pack.Warn
+	Info         = pack.Info
+	PackRulesMax = pack.RulesMax
+	PackBytesMax = pack.BytesMax
+)

@@ -705,35 +705,3 @@ func TestShardsAndStallsGiveWhatAQuietSenderGives(t *testing.T) {
 	}
 	t.Logf("%d of %d values are more than 5 %% apart", far, compared)
 }
-
-func TestTrackRule(t *testing.T) {
-	r, err := TrackRule{Match: `x_total{job="a"}`, By: []string{"cluster", "job"}, Unit: "/s", Bad: "up"}.Rule()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Name != "track.x_total" || r.Exprs[0] != `sum by (cluster, job) (rate(x_total{job="a"}[1m]))` || r.Params.Bad.String() != "up" {
-		t.Errorf("%+v", r)
-	}
-	for _, bad := range []TrackRule{{}, {Match: "x_total", Func: "deriv"}, {Match: "x_total", Agg: "topk"}, {Match: "x_total", Bad: "left"}, {Match: "x_total{"},
-		{Match: "x_total", By: []string{"a) (y"}}, {Match: "x_total", Name: "No Name"}, {Match: "x_total", By: []string{"pod"}}} {
-		if _, err := bad.Rule(); err == nil {
-			t.Errorf("%+v gives a rule", bad)
-		}
-	}
-	p, err := TrackPack([]TrackRule{{Match: "x_total", By: []string{"cluster", "job"}}, {Match: "g", Name: "my.gauge", Agg: "max", By: []string{"cluster"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, rec := newTestStream(t, StreamOptions{Packs: []*Pack{p}})
-	feedSeries(s, t0, t0+300_000, 30_000, []string{`x_total{job="a"}`, `g`}, ramp)
-	wantValues(t, "tracked counter", only(rec, "track.x_total~cluster=default~job=a"), 2, 3, 1)
-	if v := rec.values["my.gauge~cluster=default"][t0+180_000]; v != 1180 {
-		t.Errorf("tracked gauge: %v", v)
-	}
-	if p, err = TrackPack([]TrackRule{{Match: "x_total"}, {Match: "x_total"}}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := NewStream(StreamOptions{Packs: []*Pack{p}}, nil); err == nil {
-		t.Error("two rules may have one name")
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -38,7 +39,7 @@ func cpuName(i int) string {
 }
 
 // benchApply measures a sample of n known series; the windows that close meanwhile are left out.
-func benchApply(b *testing.B, n int, name func(i int) string, rules ...*Rule) {
+func benchApply(b *testing.B, n int, name func(i int) string, rules ...*pack.Rule) {
 	s, _ := newTestStream(b, StreamOptions{Packs: packOf(rules...)})
 	s.closed = func(*Window) {}
 	bs := bigBatches(n, name)
@@ -68,7 +69,7 @@ func benchApply(b *testing.B, n int, name func(i int) string, rules ...*Rule) {
 
 func BenchmarkApply(b *testing.B) {
 	one := cpuRule
-	three := []*Rule{cpuRule, rule("x.ns", `sum by (cluster, namespace) (rate(container_cpu_usage_seconds_total[5m]))`),
+	three := []*pack.Rule{cpuRule, rule("x.ns", `sum by (cluster, namespace) (rate(container_cpu_usage_seconds_total[5m]))`),
 		rule("x.node", `sum by (cluster, node) (increase(container_cpu_usage_seconds_total[5m]))`)}
 	for _, n := range []int{100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("ignored/%d", n), func(b *testing.B) {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -47,7 +48,7 @@ func TestChangedRulesKeepNativeHistograms(t *testing.T) {
 		feedNatives(s, at, t0+minutes*60_000)
 		at = t0 + minutes*60_000 + 15_000
 	}
-	change := func(rules ...*Rule) {
+	change := func(rules ...*pack.Rule) {
 		t.Helper()
 		s = withRules(t, s, got.closed, rules...)
 		state := s.AppendState(nil)

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"github.com/wrackline/wrackline/baseline/scenario"
 )
 
 // withRules moves a stream's state to one with other rules.
-func withRules(t testing.TB, s *Stream, closed func(*Window), rules ...*Rule) *Stream {
+func withRules(t testing.TB, s *Stream, closed func(*Window), rules ...*pack.Rule) *Stream {
 	t.Helper()
 	n, err := NewStream(StreamOptions{Packs: packOf(rules...), RetireMs: s.opts.RetireMs}, closed)
 	if err != nil {
@@ -33,7 +34,7 @@ func TestChangedRulesLoseNoWindow(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 3))
 	stay := shopRules()
 	// New leaves of metrics that are tracked (other function, other labels, a longer ring, another selector, buckets) and of others.
-	added := []*Rule{
+	added := []*pack.Rule{
 		rule("new.qps", `sum by (cluster, job) (rate(coredns_dns_requests_total[1m]))`),
 		rule("new.requests", `sum by (cluster, namespace, workload) (increase(coredns_dns_requests_total[15m]))`),
 		rule("new.changes", `sum by (cluster, namespace, workload) (changes(container_memory_working_set_bytes{container!=""}[5m]))`),
@@ -42,7 +43,7 @@ func TestChangedRulesLoseNoWindow(t *testing.T) {
 		rule("new.net", `sum by (cluster, namespace, workload) (rate(container_network_receive_bytes_total[1m]))`),
 		rule("new.p50", `histogram_quantile(0.5, sum by (cluster, namespace, le) (rate(http_request_duration_seconds_bucket[1m])))`),
 	}
-	both := append(append([]*Rule(nil), stay...), added...)
+	both := append(append([]*pack.Rule(nil), stay...), added...)
 	config := scenario.Config{Seed: 9, Live: true, Replicas: 2, Shards: 4, RequestMax: 500, StartMs: scenario.Epoch + 8*hour}
 	const minutes = 70
 	whole, want := newTestStream(t, StreamOptions{Packs: packOf(both...)})
@@ -66,7 +67,7 @@ func TestChangedRulesLoseNoWindow(t *testing.T) {
 		}
 		if rnd.IntN(2) == 0 { // a restart before the new leaves have seen the labels
 			state := s.AppendState(nil)
-			var rules []*Rule
+			var rules []*pack.Rule
 			for _, r := range s.rules {
 				rules = append(rules, r.Rule)
 			}

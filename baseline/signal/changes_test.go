@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -420,7 +421,7 @@ func TestNodeChangesNameTheirWorkloads(t *testing.T) {
 
 // TestKeepListHasTheMetricsOfChanges holds that a sender that follows the printed list sends them.
 func TestKeepListHasTheMetricsOfChanges(t *testing.T) {
-	keep := KeepList(nil)
+	keep := pack.KeepList(nil)
 	for _, n := range append(change.Metrics(), "kube_pod_owner") {
 		if !slices.Contains(keep, n) {
 			t.Errorf("the keep-list lacks %s", n)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -14,7 +15,7 @@ import (
 // TestLeavesEqualTheReference feeds random series, sharded and delayed, and compares what the rings give for each closed window with
 // the reference feeder, which is checked against the Prometheus engine.
 func TestLeavesEqualTheReference(t *testing.T) {
-	rules := []*Rule{
+	rules := []*pack.Rule{
 		rule("t.a", `sum by (cluster) (rate(requests_total[1m]))`), rule("t.b", `sum by (cluster) (increase(requests_total[5m]))`),
 		rule("t.c", `sum by (cluster) (rate(requests_total{code="500"}[15m]))`), rule("t.d", `sum by (cluster) (changes(state[5m]))`),
 		rule("t.e", `max by (cluster, node) (memory_bytes)`), rule("t.f", `max by (cluster) (timestamp(memory_bytes))`),

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 )
 
@@ -22,7 +23,7 @@ func TestLargeClusterIsAsked(t *testing.T) {
 	if os.Getenv("WRACKLINE_LARGE") != "" {
 		profile = scenario.Large
 	}
-	packs, err := Embedded()
+	packs, err := pack.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -32,7 +33,7 @@ func steady(t int64, n float64) series.Histogram {
 	return h
 }
 
-var nativeRules = []*Rule{
+var nativeRules = []*pack.Rule{
 	rule("n.classic", `histogram_quantile(0.25, sum by (cluster, le) (rate(x_bucket[1m])))`),
 	rule("n.base", `histogram_quantile(0.25, sum by (cluster) (rate(x[1m])))`),
 	rule("n.qps", `sum by (cluster) (rate(x_count[1m]))`),
@@ -145,7 +146,7 @@ func TestRolloutToNativeHistograms(t *testing.T) {
 func TestNativeHistogramsEqualTheReference(t *testing.T) {
 	seed := oracle.EnvInt(t, "SEED", rand.Uint64())
 	r := rand.New(rand.NewPCG(seed, 9))
-	rules := []*Rule{
+	rules := []*pack.Rule{
 		rule("t.a", `histogram_quantile(0.9, sum by (cluster, node) (rate(rtt[1m])))`), rule("t.b", `sum by (cluster, node) (increase(rtt_count[5m]))`),
 		rule("t.c", `histogram_fraction(0.3, 2.1, sum by (cluster, le) (rate(size_bucket{node!="node-1"}[2m])))`),
 		rule("t.d", `sum by (cluster) (rate(rtt_sum[15m]))`), rule("t.e", `histogram_avg(sum by (cluster, node) (rate(size[3m])))`),

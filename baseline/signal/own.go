@@ -5,6 +5,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -37,25 +38,25 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []promql.Ele
 		dst = append(dst, promql.Element{Set: c.table.Intern(kept), V: v, Events: events, Members: 1, Top: promql.NoRefs})
 	}
 	switch lp.Name {
-	case ownLate, ownShort:
+	case pack.OwnLate, pack.OwnShort:
 		c.changes.Rollouts(end, func(r change.RolloutView) {
-			if lp.Name == ownLate {
+			if lp.Name == pack.OwnLate {
 				give(r.LateS, math.NaN(), r.Workload)
 			} else {
 				give(r.Short, math.NaN(), r.Workload)
 			}
 		})
-	case ownCohort:
+	case pack.OwnCohort:
 		for _, n := range c.changes.Cohorts(end) {
 			give(1, math.NaN(), series.Labels{{Name: "cohort", Value: n.Side}, {Name: identity.LabelNode, Value: n.Node}})
 		}
-	case ownSenderGap:
+	case pack.OwnSenderGap:
 		for _, n := range s.senders {
 			if n.lastT != 0 && s.nowMs-n.lastMs < gapForgetMs && n.home(s, n.major) == c.name {
 				give(max(0, float64(end-n.lastT)/1000), math.NaN(), series.Labels{{Name: "sender", Value: n.name}})
 			}
 		}
-	case ownLateShare:
+	case pack.OwnLateShare:
 		for _, n := range s.senders {
 			from, to := n.recent[lateWindows], n.recent[0]
 			if d := float64(to.needed - from.needed); d > 0 && n.home(s, n.major) == c.name {

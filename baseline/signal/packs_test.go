@@ -10,18 +10,19 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
-func embedded(t *testing.T) []*signal.Rule {
+func embedded(t *testing.T) []*pack.Rule {
 	t.Helper()
-	packs, err := signal.Embedded()
+	packs, err := pack.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rules []*signal.Rule
+	var rules []*pack.Rule
 	for _, p := range packs {
 		rules = append(rules, p.Rules...)
 	}
@@ -29,8 +30,8 @@ func embedded(t *testing.T) []*signal.Rule {
 }
 
 // names are all signals of the embedded packs.
-func names(rules []*signal.Rule) map[string]*signal.Rule {
-	m := map[string]*signal.Rule{}
+func names(rules []*pack.Rule) map[string]*pack.Rule {
+	m := map[string]*pack.Rule{}
 	for _, r := range rules {
 		m[r.Name] = r
 	}
@@ -38,7 +39,7 @@ func names(rules []*signal.Rule) map[string]*signal.Rule {
 }
 
 func TestEmbeddedPacksLoad(t *testing.T) {
-	packs, err := signal.Embedded()
+	packs, err := pack.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +223,7 @@ func TestParametersAreSane(t *testing.T) {
 	rules := embedded(t)
 	for _, r := range rules {
 		p := r.Params
-		if r.Severity == signal.Page {
+		if r.Severity == pack.Page {
 			pages++
 			if p.Bad == model.Both {
 				t.Errorf("%s pages in both directions: one of them is surely the good one", r.Name)
@@ -270,7 +271,7 @@ func TestParametersAreSane(t *testing.T) {
 // as the rule asks for, in the time that the truth allows. Whether the model then speaks is for the scoring of scenarios to say.
 func TestEveryFaultMovesItsSignalsInTime(t *testing.T) {
 	const minute = int64(60_000)
-	packs, err := signal.Embedded()
+	packs, err := pack.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +399,7 @@ func beyond(o *signal.Observation, before []float64) bool {
 // that they group by.
 func TestSignalsLiveInTheSimulatedCluster(t *testing.T) {
 	const minute = int64(60_000)
-	packs, err := signal.Embedded()
+	packs, err := pack.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -456,7 +457,7 @@ func TestSignalsLiveInTheSimulatedCluster(t *testing.T) {
 
 // A Prometheus on a plain host with node-exporter is a user too: no pods, no kube-state-metrics, an instance that is an address.
 func TestPlainHostsHaveNodeAndPrometheusSignals(t *testing.T) {
-	packs, err := signal.Embedded()
+	packs, err := pack.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}

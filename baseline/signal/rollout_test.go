@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 )
 
@@ -135,7 +136,7 @@ func TestSimulatedUpgradeAndStuckRollout(t *testing.T) {
 	for _, live := range []bool{false, true} {
 		c := scenario.Config{Seed: 7, Profile: scenario.Profile{Name: "eight", Nodes: 8, Workloads: 40}, Quiet: true, Live: live, Replicas: 2, Shards: 4,
 			StartMs: start - 70*minute, Faults: []scenario.Fault{{Kind: scenario.RolloutStuck, StartMs: start}, {Kind: scenario.NodeUpgrade, StartMs: start + 2*hour}}}
-		packs, err := Embedded()
+		packs, err := pack.Embedded()
 		if err != nil {
 			t.Fatal(err)
 		}

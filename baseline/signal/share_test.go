@@ -5,13 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/promql/oracle"
 )
 
 // What several expressions have in common is worked out once a window, and the values are those without sharing.
 func TestCommonPartsAreWorkedOutOnce(t *testing.T) {
-	rules := []*Rule{
+	rules := []*pack.Rule{
 		rule("s.share", `min by (cluster) (sum by (cluster, instance) (rate(d[1m])))
 		   * (count by (cluster) (sum by (cluster, instance) (rate(d[1m]))) > 1) / sum by (cluster) (sum by (cluster, instance) (rate(d[1m])))`),
 		rule("s.max", `max by (cluster) (sum by (cluster, instance) (rate(d[1m])))`),
@@ -116,7 +117,7 @@ func TestConflictsAndUndefinedAreCounted(t *testing.T) {
 
 // The sender is told to pass on native histograms too.
 func TestKeepListNamesBothForms(t *testing.T) {
-	keep := KeepList(packOf(rule("k.a", `histogram_quantile(0.9, sum by (le) (rate(x_bucket[1m])))`), rule("k.b", `histogram_avg(sum by (cluster) (rate(y[1m])))`)))
+	keep := pack.KeepList(packOf(rule("k.a", `histogram_quantile(0.9, sum by (le) (rate(x_bucket[1m])))`), rule("k.b", `histogram_avg(sum by (cluster) (rate(y[1m])))`)))
 	for _, want := range []string{"x", "x_bucket", "y", "y_count", "y_sum"} {
 		if !strings.Contains(" "+strings.Join(keep, " ")+" ", " "+want+" ") {
 			t.Errorf("%s is not in the keep list", want)

@@ -8,46 +8,14 @@ import (
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/change"
-	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 )
-
-// Severity says whom a rule wants to reach.
-type Severity string
-
-// The severities, most urgent first.
-const (
-	Page Severity = "page"
-	Warn Severity = "warn"
-	Info Severity = "info"
-)
-
-// Rule is one question of a pack, ready to be asked of every entity that its expression groups by.
-// Rules are immutable once loaded.
-type Rule struct {
-	Pack         string       // the pack's name, "dns"
-	Name         string       // "dns.servfail_ratio"
-	Question     string       // "Are cluster DNS lookups failing?"
-	Unit         string       // ratio, s, ms, B, B/s, /s, cores, count, %/h …; shown beside every number
-	Exprs        []string     // ordered fallbacks: the first whose metrics arrive is used
-	Params       model.Params // direction, bounds, effect, mode
-	MinEvents    float64      // the denominator of a ratio must count this many events a window, else there is no value
-	EffectEvents float64      // smallest number of bad events in a window that is worth a message
-	Severity     Severity
-	Lesson       string   // networking, resources, rbac, upgrades, trend
-	Summary      string   // template of the sentence in a message; see alerting
-	Meaning      string   // what it means when it moves, one or two sentences
-	Causes       []string // likely causes, likeliest first
-	Next         []string // commands or looks to do next
-	Evidence     []string // names of other rules worth showing beside it
-	Overridden   []string // what the configuration changed, in words; nil = nothing
-	scope        *scope   // what it changed for single entities; nil = nothing
-}
 
 // Signal is a rule asked of one entity. Signals are immutable; there is one pointer for each id in an engine.
 type Signal struct {
 	ID     string        // stable, readable, URL-safe: see MakeID
-	Rule   *Rule         //
+	Rule   *pack.Rule    //
 	Entity series.Labels // cluster first in meaning, sorted by name: cluster, namespace, workload, container, node …
 	Index  uint32        // dense number in its engine, for tables; not stable across engines
 }

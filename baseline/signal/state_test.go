@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -93,7 +94,7 @@ func TestOtherRulesKeepIdentityAndSignals(t *testing.T) {
 	play(s, g, busy.StartMs+20*60_000)
 	state := s.AppendState(nil)
 	// One rule gone, one new, one asked of another kind of entity.
-	changed := append([]*Rule(nil), rules[1:]...)
+	changed := append([]*pack.Rule(nil), rules[1:]...)
 	for i, r := range changed {
 		if r.Name == "wl.mem" {
 			changed[i] = rule("wl.mem", `max by (cluster, namespace) (container_memory_working_set_bytes)`)

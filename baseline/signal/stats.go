@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 // Stats say what a stream has seen and holds. Counts are of samples unless a comment says otherwise, since the state began.
@@ -87,7 +88,7 @@ type SenderStats struct {
 
 // RuleStats is a rule's part in one cluster.
 type RuleStats struct {
-	Rule    *Rule
+	Rule    *pack.Rule
 	Cluster string
 	Form    int      // the expression in use; −1 = dormant
 	Series  int      // series that the expression selected in the last window
@@ -175,7 +176,7 @@ func (s *Stream) missing(c *cluster, r *ruleForms) []string {
 
 // Explanation says what a rule makes of what arrives, for packs explain and the page of a signal.
 type Explanation struct {
-	Rule     *Rule // nil when there is no such rule
+	Rule     *pack.Rule // nil when there is no such rule
 	Clusters []RuleExplanation
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -29,7 +30,7 @@ const (
 
 // StreamOptions configure a Stream. The zero value derives nothing, since it has no packs.
 type StreamOptions struct {
-	Packs []*Pack
+	Packs []*pack.Pack
 	// MaxSeries bounds the series that are known, as senders see them: those of an HA pair count twice. 0 = SeriesDefault.
 	// Series that a rule needs are also bounded by it on their own, so that others take no room from them. Beyond it new series are
 	// refused with a count and known ones go on.
@@ -138,7 +139,7 @@ type key struct {
 
 // ruleForms is a rule with its compiled forms.
 type ruleForms struct {
-	*Rule
+	*pack.Rule
 	forms []form
 }
 
@@ -257,14 +258,14 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 	specs := map[string]uint32{}
 	names := map[string]bool{}
 	var plans []*promql.Plan
-	add := func(r *Rule) error {
+	add := func(r *pack.Rule) error {
 		if names[r.Name] {
 			return fmt.Errorf("signal %s is asked by two rules", r.Name)
 		}
 		names[r.Name] = true
 		rf := &ruleForms{Rule: r}
 		for _, src := range r.Exprs {
-			p, err := compileExpr(src)
+			p, err := pack.Compile(src)
 			if err != nil {
 				return fmt.Errorf("signal %s: %w", r.Name, err)
 			}
@@ -383,7 +384,7 @@ func (s *Stream) leaf(l *promql.Leaf, specs map[string]uint32, stands bool) uint
 	s.leaves = append(s.leaves, lp)
 	m := s.metric(l.Name)
 	lp.metric = s.byName[l.Name]
-	if lp.own = language.IsMade(l.Name); !lp.own { // a sender's series of that name is not asked
+	if lp.own = pack.Language.IsMade(l.Name); !lp.own { // a sender's series of that name is not asked
 		m.leaves = append(m.leaves, i)
 	}
 	return i

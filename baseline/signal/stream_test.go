@@ -7,20 +7,21 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
 // rule makes a rule for tests.
-func rule(name string, exprs ...string) *Rule {
-	return &Rule{Pack: "test", Name: name, Exprs: exprs, Severity: Warn, Params: model.Defaults()}
+func rule(name string, exprs ...string) *pack.Rule {
+	return &pack.Rule{Pack: "test", Name: name, Exprs: exprs, Severity: pack.Warn, Params: model.Defaults()}
 }
 
-func packOf(rules ...*Rule) []*Pack { return []*Pack{{Name: "test", Rules: rules}} }
+func packOf(rules ...*pack.Rule) []*pack.Pack { return []*pack.Pack{{Name: "test", Rules: rules}} }
 
 // shopRules are like those of the packs: ratios, quantiles, joins, gauges, virtual labels, long ranges.
-func shopRules() []*Rule {
-	return []*Rule{
+func shopRules() []*pack.Rule {
+	return []*pack.Rule{
 		rule("dns.qps", `sum by (cluster) (rate(coredns_dns_requests_total[1m]))`),
 		rule("dns.servfail", `sum by (cluster) (rate(coredns_dns_responses_total{rcode="SERVFAIL"}[1m])) / sum by (cluster) (rate(coredns_dns_responses_total[1m]))`),
 		rule("dns.p99", `histogram_quantile(0.99, sum by (cluster, le) (rate(coredns_dns_request_duration_seconds_bucket[1m])))`),

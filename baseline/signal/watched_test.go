@@ -3,13 +3,14 @@ package signal
 import (
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 )
 
 // TestWatchedSeriesAreKept holds that a series that is followed for changes alone, and read by no rule, is not forgotten while it is
 // alive: a sweep would otherwise drop and learn it anew every ten minutes.
 func TestWatchedSeriesAreKept(t *testing.T) {
-	packs, err := Embedded()
+	packs, err := pack.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package signal
+package pack
 
 import (
 	"strings"
@@ -18,7 +18,7 @@ func TestLoadPackPlacesExpressionFaults(t *testing.T) {
 		{"flow list", "  - signal: a.b\n    expr: [max(x), 'deriv(y[5m])']\n", "f.yaml:6:21: signal a.b: deriv"},
 		{"folded block", "  - signal: a.b\n    expr: >\n      max(x)\n      + topk(1, y)\n", "signal a.b: expression 1:10: topk"},
 	} {
-		_, err := LoadPack([]byte(packStart+c.rule), "f.yaml")
+		_, err := Load([]byte(packStart+c.rule), "f.yaml")
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
 		}
@@ -27,7 +27,7 @@ func TestLoadPackPlacesExpressionFaults(t *testing.T) {
 
 func TestLoadPackIsStrict(t *testing.T) {
 	const good = "  - signal: a.b\n    expr: max(x)\n"
-	if p, err := LoadPack([]byte(packStart+good), "f.yaml"); err != nil || len(p.Rules) != 1 || p.Title != "p" || p.Rules[0].Severity != Warn || p.Rules[0].Pack != "p" {
+	if p, err := Load([]byte(packStart+good), "f.yaml"); err != nil || len(p.Rules) != 1 || p.Title != "p" || p.Rules[0].Severity != Warn || p.Rules[0].Pack != "p" {
 		t.Fatalf("the plain pack: %+v, %v", p, err)
 	}
 	for _, c := range []struct{ name, yaml, want string }{
@@ -54,9 +54,9 @@ func TestLoadPackIsStrict(t *testing.T) {
 		{"for", packStart + good + "    for: 3h\n", "want a duration from 0s to 2h"},
 		{"for and persist", packStart + good + "    for: 3m\n    baseline: {persist: 3}\n", "say the same"},
 		{"negative effect", packStart + good + "    baseline: {effect: {abs: -1}}\n", "must not be negative"},
-		{"too large", packStart + good + strings.Repeat("# padding\n", PackBytesMax/10), "at most"},
+		{"too large", packStart + good + strings.Repeat("# padding\n", BytesMax/10), "at most"},
 	} {
-		_, err := LoadPack([]byte(c.yaml), "f.yaml")
+		_, err := Load([]byte(c.yaml), "f.yaml")
 		if err == nil || !strings.HasPrefix(err.Error(), "f.yaml") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
 		}

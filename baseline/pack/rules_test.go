@@ -1,4 +1,4 @@
-package signal
+package pack
 
 import (
 	"testing"
@@ -14,7 +14,7 @@ func TestNoRuleMatchesAJob(t *testing.T) {
 	for _, pack := range packs {
 		for _, r := range pack.Rules {
 			for _, x := range r.Exprs {
-				p, err := compileExpr(x)
+				p, err := Compile(x)
 				if err != nil {
 					t.Fatal(err)
 				}

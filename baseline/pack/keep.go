@@ -1,4 +1,4 @@
-package signal
+package pack
 
 import (
 	"slices"
@@ -11,12 +11,12 @@ import (
 func (r *Rule) Metrics() []string {
 	var out []string
 	for _, src := range r.Exprs {
-		p, err := compileExpr(src)
+		p, err := Compile(src)
 		if err != nil {
 			continue // the loader has refused it before
 		}
 		for _, l := range p.Leaves {
-			if language.IsMade(l.Name) {
+			if Language.IsMade(l.Name) {
 				continue // nobody needs to send it
 			}
 			out = append(out, l.Name)

@@ -1,4 +1,4 @@
-package signal
+package pack
 
 import (
 	"errors"
@@ -22,8 +22,8 @@ type TrackRule struct {
 	Bad   string   // both, up, down; "" = what the metric's name says, see DirectionOf
 }
 
-// TrackPack returns the pack "track" of the rules, in their order. An error says which rule is wrong and why.
-func TrackPack(track []TrackRule) (*Pack, error) {
+// Track returns the pack "track" of the rules, in their order. An error says which rule is wrong and why.
+func Track(track []TrackRule) (*Pack, error) {
 	p := &Pack{Name: trackPack, Title: "Tracked by the configuration", Version: 1, Origin: "the configuration"}
 	for _, t := range track {
 		r, err := t.Rule()
@@ -105,7 +105,7 @@ func (t TrackRule) Rule() (*Rule, error) {
 	if fn != "value" {
 		r.Params.Min = 0
 	}
-	if _, err := compileExpr(r.Exprs[0]); err != nil {
+	if _, err := Compile(r.Exprs[0]); err != nil {
 		return nil, fmt.Errorf("track %s: %w", match, err)
 	}
 	return r, nil

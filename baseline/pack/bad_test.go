@@ -1,4 +1,4 @@
-package signal
+package pack
 
 import (
 	"fmt"
@@ -99,7 +99,7 @@ func TestBadPacks(t *testing.T) {
 		{"warm", tests + "- warm: forever\n  input: {x: 1x10 2x10}\n  expect: [" + fires + "]\n", 8, 9, `"forever"`, "like 3d"},
 		{"noise in percent", tests + "- noise: 3\n  input: {x: 1x10 2x10}\n  expect: [" + fires + "]\n", 8, 10, "noise 3", "0.03"},
 	} {
-		p, err := LoadPack([]byte(c.yaml), "f.yaml")
+		p, err := Load([]byte(c.yaml), "f.yaml")
 		if err == nil {
 			t.Errorf("%s: it was loaded: %+v", c.name, p.Rules)
 			continue
@@ -113,7 +113,7 @@ func TestBadPacks(t *testing.T) {
 
 // The notation of values is promtool's, with prev and now.
 func TestTestValues(t *testing.T) {
-	now := float64(PackTestStart.Unix())
+	now := float64(TestStart.Unix())
 	const nan = "NaN"
 	for _, c := range []struct {
 		text string
@@ -132,7 +132,7 @@ func TestTestValues(t *testing.T) {
 		{"_x2 3 _ stale", "NaN NaN 3 NaN stale", 1, ""},
 		{"now+1m+60x1 now-1h", fmt.Sprintf("%g %g %g", now+60, now+120, now-3600), 1, fmt.Sprintf("%g %g", now-60, now)},
 	} {
-		p, err := LoadPack([]byte(packStart+"  - signal: a.b\n    expr: max by (cluster, node) (x)\ntests:\n- warm: 2m\n  input:\n    x: "+c.text+
+		p, err := Load([]byte(packStart+"  - signal: a.b\n    expr: max by (cluster, node) (x)\ntests:\n- warm: 2m\n  input:\n    x: "+c.text+
 			"\n    'x{node=\"b\"}': 0x30\n  expect: [{signal: a.b, never_fires: true}]\n"), "f.yaml")
 		if err != nil {
 			t.Errorf("%q: %v", c.text, err)
@@ -165,7 +165,7 @@ func FuzzLoadPack(f *testing.F) {
 	f.Add(packStart + "  - signal: a.b\n    expr: max by (cluster, node) (x)\ntests:\n- warm: 2m\n  noise: 0.1\n  input:\n    x: 0+1x3 prev+2x3 now+1d stale _x2\n  expect: [{signal: a.b, never_fires: true}]\n")
 	f.Add(packStart + "  - signal: a.b\n    expr:\n    - max(x)\n    - |\n      min(y)\n    baseline: {mode: trend, limit: 1, eta: 2h, bounds: [0, null]}\n")
 	f.Fuzz(func(t *testing.T, s string) {
-		p, err := LoadPack([]byte(s), "f.yaml")
+		p, err := Load([]byte(s), "f.yaml")
 		if err != nil && !strings.HasPrefix(err.Error(), "f.yaml:") {
 			t.Errorf("%q: no place: %v", s, err)
 		}

@@ -1,4 +1,6 @@
-package signal
+// Package pack holds questions as files: rules, overrides, track rules, direction words, the keep-list, and the tests that packs carry. It says in which
+// language they are asked (Language) and knows nothing of the answers.
+package pack
 
 import (
 	"embed"
@@ -8,7 +10,6 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -16,10 +17,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/wrackline/wrackline/baseline/model"
-	"github.com/wrackline/wrackline/baseline/promql"
 )
 
 // Pack is a set of rules that belong together, loaded from one YAML file. Packs are immutable once loaded.
@@ -30,13 +29,13 @@ type Pack struct {
 	Version int    // counts up with every change of the pack's meaning
 	Origin  string // where it was read from, for messages
 	Rules   []*Rule
-	Tests   []*PackTest // what the file says its rules must do; nothing runs them but package packtest
+	Tests   []*Test // what the file says its rules must do; nothing runs them but package packtest
 }
 
 // Bounds on a pack file. A file beyond them is refused.
 const (
-	PackBytesMax = 1 << 20 // bytes of YAML
-	PackRulesMax = 1000    // rules in a file
+	BytesMax = 1 << 20 // bytes of YAML
+	RulesMax = 1000    // rules in a file
 )
 
 //go:embed packs
@@ -58,7 +57,7 @@ func Embedded() ([]*Pack, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := LoadPack(data, "packs/"+e.Name())
+		p, err := Load(data, "packs/"+e.Name())
 		if err != nil {
 			return nil, err
 		}
@@ -67,70 +66,13 @@ func Embedded() ([]*Pack, error) {
 	return packs, nil
 }
 
-// The YAML shapes of a pack file. Field names here are the contract with pack authors.
-type (
-	packFile struct {
-		Pack   packHead    `yaml:"pack"`
-		Groups []packGroup `yaml:"groups"`
-		Tests  []packTest  `yaml:"tests"`
-	}
-	packHead struct {
-		Name    string `yaml:"name"`
-		Version int    `yaml:"version"`
-		Title   string `yaml:"title"`
-	}
-	packGroup struct {
-		Name   string     `yaml:"name"`
-		Window string     `yaml:"window"`
-		Rules  []packRule `yaml:"rules"`
-	}
-	packRule struct {
-		Signal      string          `yaml:"signal"`
-		Question    string          `yaml:"question"`
-		Expr        any             `yaml:"expr"`
-		Baseline    packBaseline    `yaml:"baseline"`
-		For         string          `yaml:"for"`
-		Labels      packLabels      `yaml:"labels"`
-		Annotations packAnnotations `yaml:"annotations"`
-		Evidence    []string        `yaml:"evidence"`
-	}
-	packBaseline struct {
-		Mode      string     `yaml:"mode"`
-		Bad       string     `yaml:"bad"`
-		Bounds    []*float64 `yaml:"bounds"`
-		Season    string     `yaml:"season"`
-		Unit      string     `yaml:"unit"`
-		MinEvents float64    `yaml:"min_events"`
-		Effect    packEffect `yaml:"effect"`
-		Ceiling   *float64   `yaml:"ceiling"`
-		Limit     *float64   `yaml:"limit"`
-		Eta       string     `yaml:"eta"`
-		Persist   int        `yaml:"persist"`
-	}
-	packEffect struct {
-		Abs    float64  `yaml:"abs"`
-		Rel    *float64 `yaml:"rel"`
-		Events float64  `yaml:"events"`
-	}
-	packLabels struct {
-		Severity string `yaml:"severity"`
-		Lesson   string `yaml:"lesson"`
-	}
-	packAnnotations struct {
-		Summary string   `yaml:"summary"`
-		Meaning string   `yaml:"meaning"`
-		Causes  []string `yaml:"causes"`
-		Next    []string `yaml:"next"`
-	}
-)
-
 var signalName = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$`)
 
-// LoadPack reads one pack file. It is strict: an unknown key, a value of the wrong kind, a rule that does not compile are
+// Load reads one pack file. It is strict: an unknown key, a value of the wrong kind, a rule that does not compile are
 // errors that begin with origin:line:column. origin names the file in errors and is kept in the pack.
-func LoadPack(data []byte, origin string) (*Pack, error) {
-	if len(data) > PackBytesMax {
-		return nil, fmt.Errorf("%s: pack has %d bytes, at most %d are allowed", origin, len(data), PackBytesMax)
+func Load(data []byte, origin string) (*Pack, error) {
+	if len(data) > BytesMax {
+		return nil, fmt.Errorf("%s: pack has %d bytes, at most %d are allowed", origin, len(data), BytesMax)
 	}
 	l := packLoader{origin: origin, data: data}
 	file, err := parser.ParseBytes(data, 0)
@@ -177,16 +119,16 @@ func LoadPack(data []byte, origin string) (*Pack, error) {
 			seen[r.Name] = true
 			r.Pack = p.Name
 			p.Rules = append(p.Rules, r)
-			if len(p.Rules) > PackRulesMax {
-				return nil, l.errorf(at, "a pack holds at most %d rules", PackRulesMax)
+			if len(p.Rules) > RulesMax {
+				return nil, l.errorf(at, "a pack holds at most %d rules", RulesMax)
 			}
 		}
 	}
 	if len(p.Rules) == 0 {
 		return nil, fmt.Errorf("%s:1:1: pack %q has no rules", origin, p.Name)
 	}
-	if len(f.Tests) > PackTestsMax {
-		return nil, l.errorf("$.tests", "a pack holds at most %d tests", PackTestsMax)
+	if len(f.Tests) > TestsMax {
+		return nil, l.errorf("$.tests", "a pack holds at most %d tests", TestsMax)
 	}
 	for i := range f.Tests {
 		t, err := l.test(p, &f.Tests[i], fmt.Sprintf("$.tests[%d]", i))
@@ -204,106 +146,6 @@ type packLoader struct {
 	data   []byte
 	file   *ast.File
 	values int // of the tests so far
-}
-
-// wrap gives an error of the YAML library the form origin:line:column: message, without the source excerpt.
-func (l *packLoader) wrap(err error) error {
-	msg := err.Error()
-	if ye, ok := errors.AsType[yaml.Error](err); ok {
-		if t := ye.GetToken(); t != nil && t.Position != nil {
-			return fmt.Errorf("%s:%d:%d: %s", l.origin, t.Position.Line, t.Position.Column, ye.GetMessage())
-		}
-	}
-	return fmt.Errorf("%s:1:1: %s", l.origin, msg)
-}
-
-// errorf reports a fault at the YAML path, or at the nearest parent that exists.
-func (l *packLoader) errorf(at, format string, args ...any) error {
-	line, col := l.position(at)
-	return fmt.Errorf("%s:%d:%d: %w", l.origin, line, col, fmt.Errorf(format, args...))
-}
-
-// exprError reports a fault inside an expression. Where the file shows the expression as it is, in a literal block or on one line, the
-// place is that of the fault itself; else it is the expression's, and the fault's place within it stays in the message.
-func (l *packLoader) exprError(at, name string, err error) error {
-	e, ok := errors.AsType[*promql.Error](err)
-	n := l.node(at)
-	if !ok || n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
-		return l.errorf(at, "signal %s: %w", name, err)
-	}
-	pos := n.GetToken().Position
-	switch v := n.(type) {
-	case *ast.LiteralNode:
-		if lines := strings.Split(string(l.data), "\n"); v.Start != nil && strings.HasPrefix(v.Start.Value, "|") && pos.Line < len(lines) {
-			first := lines[pos.Line] // of the block: lines count from 1
-			indent := len(first) - len(strings.TrimLeft(first, " "))
-			return fmt.Errorf("%s:%d:%d: signal %s: %s", l.origin, pos.Line+e.Line, indent+e.Col, name, e.Msg)
-		}
-	case *ast.StringNode:
-		if e.Line == 1 && !strings.ContainsAny(v.Value, "\n\\") {
-			col := pos.Column + e.Col - 1
-			if v.Token.Type != token.StringType {
-				col++ // the quote
-			}
-			return fmt.Errorf("%s:%d:%d: signal %s: %s", l.origin, pos.Line, col, name, e.Msg)
-		}
-	}
-	return l.errorf(at, "signal %s: %w", name, err)
-}
-
-// node returns the node at a path like $.groups[0].rules[2].for, nil when there is none. The library's own way walks through the
-// whole file each time.
-func (l *packLoader) node(at string) ast.Node {
-	if l.file == nil || len(l.file.Docs) == 0 {
-		return nil
-	}
-	n := l.file.Docs[0].Body
-	for rest := strings.TrimPrefix(at, "$"); rest != "" && n != nil; {
-		switch m := n.(type) {
-		case *ast.AnchorNode:
-			n = m.Value
-			continue
-		case *ast.TagNode:
-			n = m.Value
-			continue
-		}
-		end := 1 + strings.IndexAny(rest[1:]+".", ".[")
-		step := rest[1:end]
-		index := rest[0] == '['
-		rest = rest[end:]
-		if index {
-			i, err := strconv.Atoi(strings.TrimSuffix(step, "]"))
-			seq, ok := n.(*ast.SequenceNode)
-			if err != nil || !ok || i >= len(seq.Values) {
-				return nil
-			}
-			n = seq.Values[i]
-			continue
-		}
-		n = value(n, step)
-	}
-	return n
-}
-
-// value returns the value of a key of a mapping, nil when n is none or has none.
-func value(n ast.Node, key string) ast.Node {
-	for _, v := range entries(n) {
-		if t := v.Key.GetToken(); t != nil && t.Value == key {
-			return v.Value
-		}
-	}
-	return nil
-}
-
-// entries returns the keys and values of a mapping; the parser makes a lone one no mapping.
-func entries(n ast.Node) []*ast.MappingValueNode {
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		return m.Values
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{m}
-	}
-	return nil
 }
 
 func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {
@@ -337,7 +179,7 @@ func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {
 		return nil, err
 	}
 	for i := range r.Exprs {
-		if _, err := compileExpr(r.Exprs[i]); err != nil {
+		if _, err := Compile(r.Exprs[i]); err != nil {
 			where := at + ".expr"
 			if len(r.Exprs) > 1 {
 				where += fmt.Sprintf("[%d]", i)
@@ -407,6 +249,17 @@ func (l *packLoader) params(r *Rule, y *packRule, at string) error {
 			return l.errorf(at+".bounds", "bounds: the lowest value must be below the highest")
 		}
 	}
+	for _, part := range [...]func(*Rule, *packRule, string) error{l.effect, l.marks, l.unit, l.persist} {
+		if err := part(r, y, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// effect reads the smallest effect.
+func (l *packLoader) effect(r *Rule, y *packRule, at string) error {
+	b, p := &y.Baseline, &r.Params
 	if b.Effect.Abs < 0 || math.IsNaN(b.Effect.Abs) {
 		return l.errorf(at+".effect.abs", "effect.abs must not be negative")
 	}
@@ -423,6 +276,12 @@ func (l *packLoader) params(r *Rule, y *packRule, at string) error {
 	if b.Effect.Events < 0 || b.MinEvents < 0 {
 		return l.errorf(at, "effect.events and min_events must not be negative")
 	}
+	return nil
+}
+
+// marks reads the ceiling, and the limit of a trend.
+func (l *packLoader) marks(r *Rule, y *packRule, at string) error {
+	b, p := &y.Baseline, &r.Params
 	if b.Ceiling != nil {
 		p.Ceiling = *b.Ceiling
 	}
@@ -454,6 +313,12 @@ func (l *packLoader) params(r *Rule, y *packRule, at string) error {
 			return l.errorf(at+"."+x.field, "%s %g is outside the bounds %g to %g and can never be reached%s", x.field, x.v, p.Min, p.Max, hint)
 		}
 	}
+	return nil
+}
+
+// unit checks the unit, and that the season goes with the mode.
+func (l *packLoader) unit(r *Rule, y *packRule, at string) error {
+	b, p := &y.Baseline, &r.Params
 	switch strings.ToLower(b.Unit) {
 	case "%", "percent", "percentage", "pct":
 		return l.errorf(at+".unit", "unit %q: write unit: ratio and let the expression give 0 to 1; it is shown in percent", b.Unit)
@@ -464,6 +329,12 @@ func (l *packLoader) params(r *Rule, y *packRule, at string) error {
 	if p.Mode == model.Event && p.Season > model.NoSeason {
 		return l.errorf(at+".season", "an event has no season: write season: none, or mode: level for what comes and goes with the day")
 	}
+	return nil
+}
+
+// persist reads for how long a deviation must last.
+func (l *packLoader) persist(r *Rule, y *packRule, at string) error {
+	b, p := &y.Baseline, &r.Params
 	if b.Persist < 0 || b.Persist > 120 {
 		return l.errorf(at+".persist", "persist: want 1 to 120 windows")
 	}

@@ -1,4 +1,4 @@
-package signal
+package pack
 
 // Which way of moving hurts, told from a metric's name. People name metrics by what they fear or what they hope for, and the words are few.
 

@@ -1,4 +1,4 @@
-package signal
+package pack
 
 import (
 	"strings"
@@ -21,7 +21,7 @@ const overridePack = packStart + `  - signal: wl.ready
 
 func overridden(t *testing.T, o ...Override) map[string]*Rule {
 	t.Helper()
-	p, err := LoadPack([]byte(overridePack), "f.yaml")
+	p, err := Load([]byte(overridePack), "f.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,46 +72,6 @@ func TestOverridesOfEntities(t *testing.T) {
 	}
 }
 
-// A signal that is off for an entity is not made, is counted, and stays off over a restart.
-func TestOverridesInTheStream(t *testing.T) {
-	rules := overridden(t,
-		Override{Match: "wl.ready", Where: map[string]string{"namespace": "off"}, Enabled: ptr(false)},
-		Override{Match: "wl.ready", Where: map[string]string{"namespace": "low"}, Severity: Info})
-	opts := StreamOptions{Packs: packOf(rules["wl.ready"])}
-	s, r := newTestStream(t, opts)
-	names := []string{`ready{namespace="off",pod="a"}`, `ready{namespace="low",pod="b"}`, `ready{namespace="up",pod="c"}`}
-	one := func(int, int64) float64 { return 1 }
-	feedSeries(s, t0, t0+5*60_000, 60_000, names, one)
-	check := func(s *Stream) {
-		t.Helper()
-		got := map[string]Severity{}
-		for _, x := range s.Signals() {
-			got[x.Entity.Get("namespace")] = x.Rule.Severity
-		}
-		if len(got) != 2 || got["low"] != Info || got["up"] != Page {
-			t.Errorf("signals %v", got)
-		}
-		if n := s.Stats().Disabled; n < 4 {
-			t.Errorf("%d values counted as disabled", n)
-		}
-	}
-	check(s)
-	if len(r.values) != 2 {
-		t.Errorf("values of %d signals", len(r.values))
-	}
-	state := s.AppendState(nil)
-	again, _ := newTestStream(t, opts)
-	if err := again.RestoreState(state); err != nil {
-		t.Fatal(err)
-	}
-	check(again)
-	if string(again.AppendState(nil)) != string(state) {
-		t.Error("the restored state differs")
-	}
-	feedSeries(again, t0+6*60_000, t0+9*60_000, 60_000, names, one)
-	check(again)
-}
-
 func TestBadOverrides(t *testing.T) {
 	for _, c := range []struct {
 		o           Override
@@ -128,7 +88,7 @@ func TestBadOverrides(t *testing.T) {
 		{Override{Match: "wl.*", Where: map[string]string{"namespace": "("}, Severity: Info}, "where.namespace", "regular expression"},
 		{Override{Match: "wl.*", Where: map[string]string{"nmespace": "x"}, Severity: Info}, "where.nmespace", "has a label nmespace"},
 	} {
-		p, err := LoadPack([]byte(overridePack), "f.yaml")
+		p, err := Load([]byte(overridePack), "f.yaml")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package signal
+package pack
 
 import (
 	"fmt"
@@ -204,7 +204,7 @@ func (o *Override) String() string {
 func (r *Rule) labels() []string {
 	var out []string
 	for _, src := range r.Exprs {
-		if p, err := compileExpr(src); err == nil {
+		if p, err := Compile(src); err == nil {
 			out = append(out, p.Labels...)
 		}
 	}

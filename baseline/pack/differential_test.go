@@ -1,4 +1,4 @@
-package signal
+package pack
 
 // Every expression of every shipped pack against the Prometheus engine.
 
@@ -30,7 +30,7 @@ func TestPacksEqualPromQL(t *testing.T) {
 		MaxSamples: 1e9, Timeout: time.Minute, LookbackDelta: promql.Lookback * time.Minute,
 		Parser: parser.NewParser(parser.Options{EnableExtendedRangeSelectors: true}),
 	})
-	plain := language
+	plain := Language
 	plain.Zeros = false // the law is ours; TestEvalEqualsPromQL has it
 	exprs, ran, values, failed := 0, 0, 0, 0
 	for _, pack := range packs {

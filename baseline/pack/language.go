@@ -1,4 +1,4 @@
-package signal
+package pack
 
 import (
 	"slices"
@@ -11,15 +11,15 @@ import (
 // send them, since a sender's series of such a name is not asked. They have no series: their elements are made when a window closes.
 const (
 	ownPrefix    = "wrackline_own_"
-	ownLate      = ownPrefix + "rollout_late_seconds" // namespace, workload, workload_type: for how long a rollout has been late, 0 = none is
-	ownShort     = ownPrefix + "rollout_short_ratio"  // … share of the wanted replicas that a rollout misses beyond what it may, 0 without one
-	ownCohort    = ownPrefix + "node_cohort"          // node, cohort = new or old: 1 while kubelets of two versions run on three nodes each
-	ownSenderGap = ownPrefix + "sender_gap_seconds"   // sender: for how long the newest sample of a sender has been older than the cluster's
-	ownLateShare = ownPrefix + "sender_late_ratio"    // sender: share of the samples of the newest windows that came after theirs had closed
+	OwnLate      = ownPrefix + "rollout_late_seconds" // namespace, workload, workload_type: for how long a rollout has been late, 0 = none is
+	OwnShort     = ownPrefix + "rollout_short_ratio"  // … share of the wanted replicas that a rollout misses beyond what it may, 0 without one
+	OwnCohort    = ownPrefix + "node_cohort"          // node, cohort = new or old: 1 while kubelets of two versions run on three nodes each
+	OwnSenderGap = ownPrefix + "sender_gap_seconds"   // sender: for how long the newest sample of a sender has been older than the cluster's
+	OwnLateShare = ownPrefix + "sender_late_ratio"    // sender: share of the samples of the newest windows that came after theirs had closed
 )
 
-// language is PromQL as rules speak it: values of one cluster, zeros where nothing was counted, no labels of what comes and goes.
-var language = promql.Dialect{
+// Language is PromQL as rules speak it: values of one cluster, zeros where nothing was counted, no labels of what comes and goes.
+var Language = promql.Dialect{
 	Scope: identity.LabelCluster,
 	Zeros: true,
 	// A baseline of a thing that is replaced all the time would never live long enough to learn.
@@ -33,16 +33,16 @@ var language = promql.Dialect{
 		"id": {Instead: "container", Prefix: "container_"}, "name": {Instead: "container", Prefix: "container_"},
 	},
 	Prefix: ownPrefix,
-	Made:   []string{ownLate, ownShort, ownCohort, ownSenderGap, ownLateShare},
+	Made:   []string{OwnLate, OwnShort, OwnCohort, OwnSenderGap, OwnLateShare},
 }
 
-// compileExpr compiles an expression of a rule.
-func compileExpr(src string) (*promql.Plan, error) { return language.Compile(src) }
+// Compile compiles an expression of a rule.
+func Compile(src string) (*promql.Plan, error) { return Language.Compile(src) }
 
 // readsOwn reports whether an expression of the rule reads one of the stream's own metrics.
 func (r *Rule) readsOwn() bool {
 	return slices.ContainsFunc(r.Exprs, func(src string) bool {
-		p, err := compileExpr(src)
-		return err == nil && p.Selects(language.IsMade)
+		p, err := Compile(src)
+		return err == nil && p.Selects(Language.IsMade)
 	})
 }
