@@ -8,6 +8,7 @@ package identity
 import (
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -45,6 +46,16 @@ func (v *View) Get(name string) string {
 		}
 	}
 	return v.Labels.Get(name)
+}
+
+// Match reports whether the series passes the matchers.
+func (v *View) Match(ms []promql.Matcher) bool {
+	for i := range ms {
+		if !ms[i].Matches(v.Get(ms[i].Label())) {
+			return false
+		}
+	}
+	return true
 }
 
 // PodOf returns the pod that a series of the metric is about, "" when it is about none.

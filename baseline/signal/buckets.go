@@ -3,6 +3,7 @@ package signal
 import (
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/series"
 )
 
 // youngSetMs is for how long a set with fewer buckets than its kin may be one of which some are still on their way.
@@ -10,7 +11,7 @@ const youngSetMs = 2 * windowMs
 
 // kinOf returns what sets of equally many buckets have in common.
 func kinOf(v *identity.View, base string) uint64 {
-	return fnv64([]byte(base + "\xff" + v.Labels.Get("job")))
+	return series.Hash64([]byte(base + "\xff" + v.Labels.Get("job")))
 }
 
 // meet counts a bucket in whose newest sample is lastT, for the window that ends at end.

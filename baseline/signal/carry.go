@@ -230,7 +230,7 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 	for i := at; i < end; i++ {
 		li := s.binds[i].leaf
 		lp := s.leaves[li]
-		if !selects(&view, lp.static) {
+		if !view.Match(lp.static) {
 			continue
 		}
 		s.binds[at] = bind{series: id, leaf: li, static: c.static(lp, &view), ls: none}
@@ -295,72 +295,13 @@ func (s *Stream) recount() {
 		}
 	}
 	for i := range s.groups {
-		if g := &s.groups[i]; g.refs == 0 {
-			delete(s.groupAt, g.print)
-			*g = bucketSet{}
-			s.groupNo = append(s.groupNo, uint32(i))
+		if s.groups[i].refs == 0 {
+			s.dropGroup(uint32(i))
 		}
 	}
 	for i := range s.targets {
-		if g := &s.targets[i]; g.refs == 0 {
-			delete(s.targAt, g.key)
-			*g = target{}
-			s.targNo = append(s.targNo, uint32(i))
-		}
-	}
-}
-
-// retire drops the signals that have had no value for so long that nobody can see them any more: they would use up the limit for
-// ever. A cluster that comes back after a long silence has an hour to show what is left of it.
-func (s *Stream) retire() {
-	limit := s.eventMs - s.opts.RetireMs
-	if limit <= 0 {
-		return
-	}
-	for _, c := range s.clusters {
-		if s.eventMs < c.born+idleMs {
-			continue
-		}
-		kept := c.order[:0]
-		for _, i := range c.order {
-			m := &s.marks[i]
-			if m.at > limit {
-				kept = append(kept, i)
-				continue
-			}
-			// Two label sets can be one entity after the table was made anew, so the map is searched by value.
-			r := c.rules[m.rule].signals
-			for ls, j := range r {
-				if j == i {
-					delete(r, ls)
-				}
-			}
-			delete(s.signalAt, s.signals[i].ID)
-			s.signals[i] = nil
-			*m = mark{rule: none}
-			s.signalNo = append(s.signalNo, i)
-			s.stats.Retired++
-		}
-		c.order = kept
-	}
-}
-
-// sorted returns the signals of a cluster by id.
-func (s *Stream) sorted(c *cluster) []uint32 {
-	if c.fresh > 0 {
-		slices.SortFunc(c.order, func(a, b uint32) int { return strings.Compare(s.signals[a].ID, s.signals[b].ID) })
-		c.fresh = 0
-	}
-	return c.order
-}
-
-// InOrder calls yield for every signal, in an order that does not depend on when numbers were given out.
-func (s *Stream) InOrder(yield func(*Signal) bool) {
-	for _, c := range s.clusters {
-		for _, i := range s.sorted(c) {
-			if !yield(s.signals[i]) {
-				return
-			}
+		if s.targets[i].refs == 0 {
+			s.dropTarget(uint32(i))
 		}
 	}
 }

@@ -49,7 +49,7 @@ func TestLeavesEqualTheReference(t *testing.T) {
 		slices.SortStableFunc(events, func(a, b event) int { return int(a.at - b.at) })
 		fed := make([]int64, len(all)) // newest sample that the stream has
 		var s *Stream
-		names := map[print]int{}
+		names := map[series.Print]int{}
 		check := func(w *Window) {
 			c := s.clusters[0]
 			for _, rf := range s.rules {

@@ -58,27 +58,8 @@ func (n *native) resize(size uint8) {
 func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Histogram) {
 	h := &s.hot[id]
 	c := s.clusters[h.cluster]
-	if x.T <= 0 {
-		s.stats.OutOfOrder++
+	if !s.admit(from, c, h, replica, x.T, x.Count) {
 		return
-	}
-	if !s.accept(h, replica, x.T) {
-		s.stats.Replica++
-		from.duplicate++
-		return
-	}
-	if x.T <= h.lastT {
-		if x.T == h.lastT && math.Float64bits(x.Count) == math.Float64bits(h.lastV) {
-			s.stats.Duplicate++
-			from.duplicate++
-		} else {
-			s.stats.OutOfOrder++
-			from.late++
-		}
-		return
-	}
-	if x.T > c.newest {
-		s.newest(c, x.T)
 	}
 	if x.Stale {
 		s.odd(c, id, h, &series.Sample{T: x.T, V: series.StaleNaN})
@@ -89,21 +70,7 @@ func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Hi
 		s.stats.HistogramsUnused++
 		return
 	}
-	if x.T <= c.open-windowMs {
-		s.stats.Late++
-		from.late++
-	} else {
-		from.accepted++
-	}
-	var base int64
-	if h.lastT == 0 {
-		base = s.first(c, id, h, x.T)
-	} else if d := x.T - h.lastT; d < stepMax {
-		h.step(d)
-		if h.flags&flagSecond == 0 {
-			s.second(id, h, d)
-		}
-	}
+	base := s.follows(from, c, id, h, x.T)
 	before := n.room()
 	s.recordNative(h, n, x, base)
 	s.buckets += n.room() - before

@@ -18,7 +18,7 @@ func (b *batch) addHistogram(l series.Labels, x series.Histogram) *batch {
 	n := uint32(len(b.Histograms))
 	b.labels = append(b.labels, l)
 	k := uint32(len(b.Samples))
-	b.Entries = append(b.Entries, series.Entry{Key: fnv64([]byte(l.String())), SampleLo: k, SampleHi: k, HistLo: n, HistHi: n + 1})
+	b.Entries = append(b.Entries, series.Entry{Key: series.Hash64([]byte(l.String())), SampleLo: k, SampleHi: k, HistLo: n, HistHi: n + 1})
 	b.Histograms = append(b.Histograms, x)
 	return b
 }
@@ -177,7 +177,7 @@ func TestNativeHistogramsEqualTheReference(t *testing.T) {
 		}
 		slices.SortStableFunc(events, func(a, b event) int { return int(a.at - b.at) })
 		s, rec := newTestStream(t, StreamOptions{Packs: packOf(rules...)})
-		names, fed := map[print]int{}, make([]int64, len(all))
+		names, fed := map[series.Print]int{}, make([]int64, len(all))
 		for i := range all {
 			names[s.printOf("", all[i].Labels, "")] = i
 		}

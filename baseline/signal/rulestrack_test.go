@@ -1,8 +1,9 @@
 package signal
 
 import (
-	"github.com/wrackline/wrackline/baseline/pack"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 // Rules of the configuration give values like those of packs, and two may not have one name.

@@ -38,7 +38,7 @@ func (n *sender) closed() {
 type senderKey struct{ name, fixed string }
 
 type earlyVote struct {
-	print print
+	print series.Print
 	own   string
 }
 
@@ -103,7 +103,7 @@ func (n *sender) decided() bool { return n.fixed != "" || n.done }
 
 // vote counts one of the first series of a sender. Each counts once, however often its labels are read, so that a restart among
 // them changes nothing.
-func (n *sender) vote(s *Stream, p print, own string) {
+func (n *sender) vote(s *Stream, p series.Print, own string) {
 	if n.decided() {
 		return
 	}

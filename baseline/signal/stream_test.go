@@ -138,7 +138,7 @@ func (b *batch) add(text string, t int64, v float64) *batch {
 func (b *batch) addSample(text string, x series.Sample) *batch {
 	n := uint32(len(b.Samples))
 	b.labels = append(b.labels, parseLabels(text))
-	b.Entries = append(b.Entries, series.Entry{Key: fnv64([]byte(text)), SampleLo: n, SampleHi: n + 1})
+	b.Entries = append(b.Entries, series.Entry{Key: series.Hash64([]byte(text)), SampleLo: n, SampleHi: n + 1})
 	b.Samples = append(b.Samples, x)
 	return b
 }

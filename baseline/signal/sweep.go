@@ -42,18 +42,14 @@ func (s *Stream) sweep() {
 			if g := &s.groups[h.group]; g.refs > 1 {
 				g.refs--
 			} else {
-				delete(s.groupAt, g.print)
-				*g = bucketSet{}
-				s.groupNo = append(s.groupNo, h.group)
+				s.dropGroup(h.group)
 			}
 		}
 		if d.target != none {
 			if g := &s.targets[d.target]; g.refs > 1 {
 				g.refs--
 			} else {
-				delete(s.targAt, g.key)
-				*g = target{}
-				s.targNo = append(s.targNo, d.target)
+				s.dropTarget(d.target)
 			}
 		}
 	}
@@ -67,6 +63,20 @@ func (s *Stream) sweep() {
 			c.sweep(s, to)
 		}
 	}
+}
+
+// dropGroup forgets a bucket set and gives its number free.
+func (s *Stream) dropGroup(i uint32) {
+	delete(s.groupAt, s.groups[i].print)
+	s.groups[i] = bucketSet{}
+	s.groupNo = append(s.groupNo, i)
+}
+
+// dropTarget forgets a target and gives its number free.
+func (s *Stream) dropTarget(i uint32) {
+	delete(s.targAt, s.targets[i].key)
+	s.targets[i] = target{}
+	s.targNo = append(s.targNo, i)
 }
 
 // own returns a series' own cluster label.
@@ -106,10 +116,7 @@ func (s *Stream) closeRanks(to []uint32, kept uint32) {
 	clear(s.words[words:])
 	s.words = s.words[:words]
 	s.relist()
-	s.prints.reset(len(s.cold))
-	for i := range s.cold {
-		s.prints.put(s.cold[i].print.hash(), uint32(i))
-	}
+	s.prints.Fill(len(s.cold), s.printHash)
 }
 
 // relist makes the clusters' lists of series anew.
@@ -169,10 +176,7 @@ func (s *Stream) sweepKeys(to []uint32) {
 		kept[len(kept)-1].next = uint32(len(kept))
 	}
 	s.keys = kept
-	s.keyTab.reset(len(s.keys))
-	for i := range s.keys {
-		s.keyTab.put(s.keys[i].hash, uint32(i))
-	}
+	s.keyTab.Fill(len(s.keys), s.keyHash)
 	for _, n := range s.senders {
 		n.first = none
 	}

@@ -1,8 +1,6 @@
 package signal
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"math"
 	"slices"
 
@@ -72,7 +70,7 @@ type tracked struct {
 
 // cold is the rest of a tracked series: what it is.
 type cold struct {
-	print   print
+	print   series.Print
 	metric  uint32 // in Stream.metrics
 	binds   uint32 // the first in Stream.binds
 	nbinds  uint16
@@ -95,32 +93,14 @@ type bind struct {
 	ls     uint32 // labelTable id: with workload and node; none = does not take part now
 }
 
-// print identifies a label set without its replica label over restarts: 128 bits of SHA-256, so that nobody can make two
-// series look like one.
-type print [16]byte
-
-func (p print) hash() uint64 { return binary.LittleEndian.Uint64(p[:8]) }
-
 // printOf returns the print of a canonical label set, of the cluster that its sender fixes, leaving out the label skip.
-func (s *Stream) printOf(fixed string, l series.Labels, skip string) print {
-	b := append(s.bytes[:0], fixed...)
-	b = append(b, 0xfe)
-	for i := range l {
-		if l[i].Name == skip {
-			continue
-		}
-		b = append(b, l[i].Name...)
-		b = append(b, 0xff)
-		b = append(b, l[i].Value...)
-		b = append(b, 0xff)
-	}
-	s.bytes = b
-	sum := sha256.Sum256(b)
-	return print(sum[:16])
+func (s *Stream) printOf(fixed string, l series.Labels, skip string) (p series.Print) {
+	p, s.bytes = series.PrintOf(fixed, l, skip, s.bytes)
+	return p
 }
 
 // printOfHistogram identifies the histogram that a series is a part of: its labels without le, under the base name.
-func (s *Stream) printOfHistogram(fixed string, l series.Labels, base string) print {
+func (s *Stream) printOfHistogram(fixed string, l series.Labels, base string) series.Print {
 	own := slices.Clone(l)
 	for i := range own {
 		if own[i].Name == series.NameLabel {
@@ -133,7 +113,7 @@ func (s *Stream) printOfHistogram(fixed string, l series.Labels, base string) pr
 // bucketSet is one histogram of one target: its classic buckets, count and sum, and its native form. They have one current replica, and
 // in a window the buckets count together or not at all.
 type bucketSet struct {
-	print   print
+	print   series.Print
 	refs    uint32
 	native  uint32 // the series that sends it natively, none
 	replica uint16
@@ -319,43 +299,4 @@ func (s *Stream) read(h *tracked, l *promql.Leaf, w uint32) (v float64, gaps int
 		}
 	}
 	return v, gaps
-}
-
-// index32 finds numbers by a 64-bit hash: open addressing over 4-byte slots. What a number's hash is, its owner knows.
-type index32 struct {
-	slots []uint32 // number + 1; 0 = empty
-	used  int
-}
-
-// probe returns the first place to look at. The caller walks on with (i+1)&mask until an empty slot.
-func (x *index32) probe(hash uint64) (i, mask int) {
-	mask = len(x.slots) - 1
-	return int(hash*0x9e3779b97f4a7c15>>32) & mask, mask
-}
-
-// full reports whether the table must be rebuilt before another number is put in.
-func (x *index32) full() bool { return x.used*2 >= len(x.slots) }
-
-// reset makes the table empty, with room for n numbers and as many again.
-func (x *index32) reset(n int) {
-	size := 64
-	for size < n*3 {
-		size *= 2
-	}
-	if size == len(x.slots) {
-		clear(x.slots)
-	} else {
-		x.slots = make([]uint32, size)
-	}
-	x.used = 0
-}
-
-// put adds a number that is not in the table. There must be room.
-func (x *index32) put(hash uint64, number uint32) {
-	i, mask := x.probe(hash)
-	for x.slots[i] != 0 {
-		i = (i + 1) & mask
-	}
-	x.slots[i] = number + 1
-	x.used++
 }

@@ -125,7 +125,7 @@ func testTruth(t *testing.T, seed uint64, starts bool) {
 			names[len(names)-1] = fmt.Sprintf(`http_request_duration_seconds_bucket{%s,le="+Inf"}`, common)
 			for _, n := range names {
 				p.names[h] = append(p.names[h], parseLabels(n))
-				p.keys[h] = append(p.keys[h], fnv64([]byte(n)))
+				p.keys[h] = append(p.keys[h], series.Hash64([]byte(n)))
 			}
 		}
 		pods++

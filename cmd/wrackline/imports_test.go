@@ -15,7 +15,7 @@ var mayImport = map[string][]string{
 	"baseline/model":         {},
 	"baseline/promql":        {"baseline/series", "baseline/codec"},
 	"baseline/promql/oracle": {"baseline/series", "baseline/promql"}, // of tests alone
-	"baseline/identity":      {"baseline/series", "baseline/codec"},
+	"baseline/identity":      {"baseline/series", "baseline/codec", "baseline/promql"},
 	"baseline/change":        {"baseline/series", "baseline/codec", "baseline/identity"},
 	"baseline/pack":          {"baseline/series", "baseline/model", "baseline/promql", "baseline/identity", "baseline/change"},
 	"baseline/signal":        {"baseline/series", "baseline/codec", "baseline/model", "baseline/promql", "baseline/identity", "baseline/change", "baseline/pack"},

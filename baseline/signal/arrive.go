@@ -1,0 +1,241 @@
+package signal
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/series"
+)
+
+// key is a series as a sender spells it, in order of arrival: a scrape repeats its order, so the key that followed last time is
+// nearly always the one that follows now, and finding it is a walk through memory.
+type key struct {
+	hash    uint64
+	series  uint32 // in hot, none = ignored
+	next    uint32 // the key that followed last time
+	replica uint16
+	seen    byte // epoch in which it was last seen
+}
+
+// find returns the key with the hash, none when it is not known.
+func (s *Stream) find(hash uint64) uint32 {
+	return s.keyTab.Find(hash, func(i uint32) bool { return s.keys[i].hash == hash })
+}
+
+func (s *Stream) keyHash(i uint32) uint64 { return s.keys[i].hash }
+
+// learn finds out what the unknown key of an entry stands for. at is none when there was no room to remember the key; id is none
+// for a series that no rule needs.
+func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id uint32, err error) {
+	l, err := b.Labels.AppendLabels(s.labels[:0], i)
+	if err != nil {
+		return none, none, err
+	}
+	s.labels = l[:0]
+	if l, err = series.Canonical(l); err != nil {
+		return none, none, err
+	}
+	rep := ""
+	for _, name := range s.opts.ReplicaLabels {
+		if v := l.Get(name); v != "" {
+			if rep == "" {
+				rep = v
+			}
+			l = slices.DeleteFunc(l, func(x series.Label) bool { return x.Name == name })
+		}
+	}
+	s.arriving = 0
+	first := int64(math.MaxInt64)
+	if e := &b.Entries[i]; e.SampleLo < e.SampleHi {
+		first = b.Samples[e.SampleLo].T
+	} else if e.HistLo < e.HistHi {
+		first = b.Histograms[e.HistLo].T
+	}
+	if first <= b.ReceivedMs+futureMs {
+		s.arriving = first
+	}
+	id, err = s.lookup(l, from)
+	if err != nil {
+		return none, none, err
+	}
+	replica := s.replica(rep)
+	if id == none {
+		if len(s.keys) >= s.opts.MaxSeries {
+			return none, none, fmt.Errorf("%w: %d series are known and no rule needs this one (max_series)", errOverSeries, s.opts.MaxSeries)
+		}
+	} else if len(s.keys) >= 2*s.opts.MaxSeries {
+		s.unkeyed = replica
+		return none, id, nil
+	}
+	if from := s.senders[from]; from.replica == "" {
+		from.replica = rep
+	}
+	at = uint32(len(s.keys))
+	s.keys = append(s.keys, key{hash: hash, series: id, next: at + 1, replica: replica, seen: s.epoch})
+	s.keyTab.Put(at, s.keyHash)
+	return at, id, nil
+}
+
+// replica returns the number of a replica's name.
+func (s *Stream) replica(name string) uint16 {
+	if id, ok := s.replicaAt[name]; ok {
+		return id
+	}
+	if len(s.replicas) >= replicasMax {
+		return replicasMax
+	}
+	id := uint16(len(s.replicas))
+	name = strings.Clone(name)
+	s.replicas = append(s.replicas, name)
+	s.replicaAt[name] = id
+	return id
+}
+
+// lookup returns the tracked series with the labels, which are canonical and hold no replica, made when it is new; none when no
+// rule needs it.
+func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
+	snd := s.senders[from]
+	name := l.Get(series.NameLabel)
+	mi, ok := s.byName[name]
+	if !ok && snd.decided() {
+		return none, nil
+	}
+	p := s.printOf(snd.fixed, l, "")
+	own := s.ownCluster(l)
+	snd.vote(s, p, own)
+	if !ok {
+		return none, nil
+	}
+	if id := s.withPrint(p); id != none {
+		if s.unresolved(&s.cold[id]) {
+			s.resolve(id, l)
+		}
+		return id, nil
+	}
+	return s.register(l, p, mi, from, own)
+}
+
+// register makes a tracked series, or returns none when no rule needs it.
+func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint16, own string) (uint32, error) {
+	m := s.metrics[mi]
+	snd := s.senders[from]
+	view := identity.View{Labels: l, Cluster: snd.home(s, own)}
+	first := uint32(len(s.binds))
+	var kinds, ring uint8
+	var flags uint16
+	base := "" // of the histogram that the series belongs to
+	for _, li := range m.leaves {
+		lp := s.leaves[li]
+		if !view.Match(lp.static) {
+			continue
+		}
+		s.binds = append(s.binds, bind{leaf: li, ls: none})
+		kinds |= lp.kinds
+		ring = max(ring, lp.ring)
+		flags |= lp.flags()
+		base = lp.histogram(base)
+	}
+	if uint32(len(s.binds)) == first && !m.speaks() {
+		return none, nil
+	}
+	if len(s.hot) >= s.opts.MaxSeries {
+		s.binds = s.binds[:first]
+		return none, fmt.Errorf("%w: %d series are tracked (max_series)", errOverSeries, s.opts.MaxSeries)
+	}
+	ci, err := s.cluster(view.Cluster)
+	if err != nil {
+		s.binds = s.binds[:first]
+		return none, err
+	}
+	c := s.clusters[ci]
+	if c.open == 0 && s.arriving > 0 {
+		c.begin(s.arriving)
+	}
+	snd.register(s, from, own, m)
+	id := uint32(len(s.hot))
+	h := tracked{cluster: ci, kinds: kinds, ring: ring, flags: flags, group: none, cells: uint32(len(s.cells))}
+	if kinds == 0 && flags&flagNative == 0 {
+		h.flags |= flagQuiet
+	}
+	for range kindsOf(kinds) * int(ring) {
+		s.cells = append(s.cells, math.NaN())
+	}
+	if base != "" {
+		h.group = s.bucketSet(s.printOfHistogram(snd.fixed, l, base), kinOf(&view, base))
+	}
+	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none, watch: none, native: none}
+	if kinds&kindIncrease != 0 || flags&flagNative != 0 {
+		d.target = s.target(c, m, &view)
+	}
+	d.own = c.one(identity.LabelCluster, own)
+	s.hot = append(s.hot, h)
+	s.cold = append(s.cold, d)
+	c.series = append(c.series, id)
+	for i := first; i < uint32(len(s.binds)); i++ {
+		bd := &s.binds[i]
+		bd.series = id
+		bd.static = c.static(s.leaves[bd.leaf], &view)
+		c.lists[bd.leaf] = append(c.lists[bd.leaf], i)
+	}
+	s.prints.Put(id, s.printHash)
+	c.identify(s, id, m, &view)
+	return id, nil
+}
+
+func (s *Stream) printHash(id uint32) uint64 { return s.cold[id].print.Hash() }
+
+// withPrint returns the series with a print, none when there is none.
+func (s *Stream) withPrint(p series.Print) uint32 {
+	return s.prints.Find(p.Hash(), func(id uint32) bool { return s.cold[id].print == p })
+}
+
+func kindsOf(k uint8) (n int) {
+	for ; k != 0; k &= k - 1 {
+		n++
+	}
+	return n
+}
+
+func (s *Stream) bucketSet(p series.Print, kin uint64) uint32 {
+	g, ok := s.groupAt[p]
+	if !ok {
+		if n := len(s.groupNo); n > 0 {
+			g = s.groupNo[n-1]
+			s.groupNo = s.groupNo[:n-1]
+		} else {
+			g = uint32(len(s.groups))
+			s.groups = append(s.groups, bucketSet{})
+		}
+		s.groups[g] = bucketSet{print: p, native: none, kin: kin}
+		s.groupAt[p] = g
+	}
+	s.groups[g].refs++
+	return g
+}
+
+func (s *Stream) target(c *cluster, m *metric, v *identity.View) uint32 {
+	b := append(s.bytes[:0], c.name...)
+	for _, x := range []string{m.name, v.Labels.Get("job"), v.Labels.Get("instance"), v.Get(identity.LabelNamespace), v.Get(identity.LabelPod)} {
+		b = append(b, 0xff)
+		b = append(b, x...)
+	}
+	s.bytes = b
+	k := series.Hash64(b)
+	t, ok := s.targAt[k]
+	if !ok {
+		if n := len(s.targNo); n > 0 {
+			t = s.targNo[n-1]
+			s.targNo = s.targNo[:n-1]
+		} else {
+			t = uint32(len(s.targets))
+			s.targets = append(s.targets, target{})
+		}
+		s.targets[t] = target{key: k}
+		s.targAt[k] = t
+	}
+	s.targets[t].refs++
+	return t
+}

@@ -1,0 +1,177 @@
+package signal
+
+import (
+	"math"
+	"slices"
+
+	"github.com/wrackline/wrackline/baseline/promql"
+)
+
+// evaluation is the rule and window being evaluated.
+type evaluation struct {
+	c    *cluster
+	form *form
+	end  int64
+	w    uint32
+}
+
+// formOf returns the first form of a rule whose metrics have all arrived, −1 when there is none.
+func (s *Stream) formOf(c *cluster, r *ruleForms, end int64) int {
+next:
+	for i := range r.forms {
+		for j, l := range r.forms[i].leaves {
+			if !s.hasArrived(c, &r.forms[i], j, end) || c.asked[l] != 0 && end <= c.asked[l]+askedWaitMs {
+				continue next
+			}
+		}
+		return i
+	}
+	return -1
+}
+
+// hasArrived reports whether the metric of a form's leaf is there at the end of a window. One that only absent() asks was there within the last day.
+func (s *Stream) hasArrived(c *cluster, f *form, leaf int, end int64) bool {
+	within := int64(formMs)
+	if !f.plan.Needed[leaf] {
+		within = absentMs
+	}
+	t := s.arrivedAt(c, f, leaf)
+	return t != 0 && t > end-within
+}
+
+// arrivedAt returns the newest sample of the metric of a form's leaf, or of the native histogram that stands in for it.
+func (s *Stream) arrivedAt(c *cluster, f *form, leaf int) int64 {
+	if s.leaves[f.leaves[leaf]].own {
+		return c.open // it is always there, though it may have no values
+	}
+	t := c.arrived[s.leaves[f.leaves[leaf]].metric]
+	if n := f.natives[leaf]; n != none {
+		t = max(t, c.arrived[s.leaves[n].metric])
+	}
+	return t
+}
+
+// vector appends the vector of a leaf of the form in evaluation.
+func (s *Stream) vector(i int, dst []promql.Element) []promql.Element {
+	ev := &s.current
+	li := ev.form.leaves[i]
+	lp := s.leaves[li]
+	before := len(dst)
+	if lp.own {
+		dst = s.ownVector(ev.c, lp, ev.end, dst)
+		s.fed[lp.selector] = len(dst) - before
+		return dst
+	}
+	span := float64(lp.Windows) * windowMs / 1000
+	for _, bi := range ev.c.lists[li] {
+		b := &s.binds[bi]
+		if b.ls == none {
+			continue
+		}
+		h := &s.hot[b.series]
+		live := h.flags&flagStale == 0 && h.lastT > ev.end-liveMs
+		behind := live && h.lastT < ev.end
+		if lp.Bucket && h.group != none {
+			if g := &s.groups[h.group]; !g.whole(ev.end, lp.Windows, s.kin[g.kin]) {
+				// Some buckets of the set have not arrived, or they were read at different times. A part of a histogram is worse than none.
+				if live {
+					dst = append(dst, promql.Element{Set: b.ls, V: math.NaN(), Events: math.NaN(), Missing: 1, Top: promql.NoRefs})
+				}
+				continue
+			}
+		}
+		if lp.Base != "" && s.nativeOfGroup(h.group, ev.end) {
+			continue
+		}
+		v, gaps := s.read(h, lp.Leaf, ev.w)
+		if v != v {
+			if behind {
+				dst = append(dst, promql.Element{Set: b.ls, V: v, Events: v, Missing: 1, Top: promql.NoRefs})
+			}
+			continue
+		}
+		e := promql.Element{Set: b.ls, V: v, Events: v, Members: 1, Top: promql.NoRefs}
+		switch lp.Func {
+		case promql.Rate:
+			e.V = v / span
+		case promql.Value, promql.Timestamp:
+			e.Events = math.NaN()
+			behind = false
+		}
+		s.judge(h, &e, lp, live, behind, gaps)
+		e.Top[0] = promql.Ref{Series: int32(b.series), V: e.V}
+		dst = append(dst, e)
+	}
+	if n := ev.form.natives[i]; n != none {
+		dst = s.nativeVector(n, dst)
+	}
+	s.fed[lp.selector] = len(dst) - before
+	return dst
+}
+
+// judge notes in e that too much of a series' range is missing.
+func (s *Stream) judge(h *tracked, e *promql.Element, lp *leafPlan, live, behind bool, gaps int) {
+	end, span := s.current.end, int64(lp.Windows)*windowMs
+	if since := int64(h.anchor) * 1000; since != 0 && e.Events == e.Events && (since-end+span)*10 > span {
+		e.Missing = 1 // what was before is not known, so the value is too small
+	}
+	if live && gaps*10 > lp.Windows || behind && (end-h.lastT)*10 > span {
+		e.Missing = 1 // less than nine tenths of the range
+	}
+}
+
+// observe turns a rule's result into observations.
+func (s *Stream) observe(c *cluster, rule uint32, end int64) {
+	r := s.rules[rule]
+	for i := range s.result {
+		e := &s.result[i]
+		if e.Missing*missingMax > e.Members+e.Missing {
+			s.stats.Incomplete++
+			continue
+		}
+		if e.V-e.V != 0 {
+			continue
+		}
+		if e.Events < r.MinEvents { // false when they are not counted
+			s.stats.FewEvents++
+			continue
+		}
+		idx, ok := c.rules[rule].signals[e.Set]
+		if !ok {
+			if idx, ok = s.newSignal(c, rule, e.Set); !ok {
+				s.stats.OverSignals++
+				continue
+			}
+		}
+		if idx == none {
+			s.stats.Disabled++
+			continue
+		}
+		m := &s.marks[idx]
+		o := Observation{Signal: s.signals[idx], Value: e.V, Members: int(e.Members), Expected: int(e.Members + e.Missing)}
+		if e.Events == e.Events {
+			o.Events = e.Events
+		}
+		if m.at == end-windowMs {
+			o.Expected = int(m.members)
+		}
+		at := len(s.tops)
+		for _, t := range e.Top {
+			if t.Series < 0 {
+				continue
+			}
+			name := ""
+			if l := c.table.Labels(s.cold[t.Series].member); len(l) > 0 {
+				name = l[0].Value
+			}
+			// A pod's series by protocol or by type are one member.
+			if name != "" && !slices.ContainsFunc(s.tops[at:], func(m Member) bool { return m.Name == name }) {
+				s.tops = append(s.tops, Member{name, t.V})
+			}
+		}
+		o.Top = s.tops[at:len(s.tops):len(s.tops)]
+		m.members, m.at = e.Members, end
+		m.pos, m.stamp = uint32(len(s.raw)), end
+		s.raw = append(s.raw, o)
+	}
+}

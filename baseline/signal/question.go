@@ -1,0 +1,150 @@
+package signal
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/pack"
+	"github.com/wrackline/wrackline/baseline/promql"
+)
+
+// ruleForms is a rule with its compiled forms.
+type ruleForms struct {
+	*pack.Rule
+	forms []form
+}
+
+type form struct {
+	plan    *promql.Plan
+	leaves  []uint32 // plan.leaves[i] is Stream.leaves[leaves[i]]
+	natives []uint32 // the leaf of the native histograms that may stand in for it, none
+}
+
+// leafPlan is a leaf of one or more plans, with what follows from it.
+type leafPlan struct {
+	*promql.Leaf
+	spec     string // equal leaves have equal specs
+	metric   uint32
+	static   []promql.Matcher // on labels that a series cannot change
+	dynamic  []promql.Matcher // on workload, workload_type and node
+	keep     []string         // kept labels that cannot change
+	workload bool             // keep holds workload
+	kind     bool             // keep holds workload_type
+	node     bool             // keep holds node
+	kinds    uint8
+	ring     uint8
+	own      bool   // one of the stream's own metrics
+	stands   bool   // selects native histograms that stand in for classic series
+	selector uint32 // number of what is selected, the same for leaves that differ in keep only
+}
+
+// flags returns what a series is when the leaf selects it.
+func (lp *leafPlan) flags() (f uint16) {
+	if lp.stands {
+		f |= flagNative
+	}
+	if lp.Bucket {
+		f |= flagBucket
+	}
+	return f
+}
+
+// histogram returns the histogram that a series which the leaf selects belongs to, "" for none; known is what other leaves say.
+func (lp *leafPlan) histogram(known string) string {
+	switch {
+	case lp.stands:
+		return lp.Name
+	case lp.Base != "":
+		return lp.Base
+	case lp.Bucket && known == "":
+		return strings.TrimSuffix(lp.Name, "_bucket")
+	}
+	return known
+}
+
+// metric is a metric name that a rule or identity needs.
+type metric struct {
+	name   string
+	leaves []uint32
+	fact   identity.Fact
+	watch  change.Metric
+}
+
+// speaks reports whether series of the metric say something of identity or changes, so that they are of use without a rule.
+func (m *metric) speaks() bool { return m.fact != 0 || m.watch.Watched() }
+
+// isDynamic reports whether the leaf asks for something that may become known later.
+func (lp *leafPlan) isDynamic() bool { return len(lp.dynamic) > 0 || lp.workload || lp.kind || lp.node }
+
+func (s *Stream) metric(name string) *metric {
+	i, ok := s.byName[name]
+	if !ok {
+		i = uint32(len(s.metrics))
+		s.metrics = append(s.metrics, &metric{name: name})
+		s.byName[name] = i
+	}
+	return s.metrics[i]
+}
+
+// leaf returns the number of a leaf, the same for equal ones.
+func (s *Stream) leaf(l *promql.Leaf, specs map[string]uint32, stands bool) uint32 {
+	parts := []string{l.Name, fmt.Sprint(l.Func, l.Windows, l.Bucket, l.Base, l.Part, stands)}
+	for _, m := range l.Match {
+		parts = append(parts, m.String())
+	}
+	selector := "s" + strings.Join(parts, "\xff")
+	spec := "l" + strings.Join(append(parts, strings.Join(l.Keep, ",")), "\xff")
+	if i, ok := specs[spec]; ok {
+		return i
+	}
+	if _, ok := specs[selector]; !ok {
+		specs[selector] = uint32(len(s.leaves))
+	}
+	lp := &leafPlan{Leaf: l, spec: spec, stands: stands, selector: specs[selector]}
+	for _, m := range l.Match {
+		if identity.IsDynamic(m.Label()) {
+			lp.dynamic = append(lp.dynamic, m)
+		} else {
+			lp.static = append(lp.static, m)
+		}
+	}
+	for _, k := range l.Keep {
+		switch k {
+		case identity.LabelWorkload:
+			lp.workload = true
+		case identity.LabelWorkloadType:
+			lp.kind = true
+		case identity.LabelNode:
+			lp.node = true
+		default:
+			lp.keep = append(lp.keep, k)
+		}
+	}
+	switch l.Func {
+	case promql.Rate, promql.Increase:
+		if !stands {
+			lp.kinds = kindIncrease
+		}
+	case promql.Changes:
+		lp.kinds = kindChanges
+	case promql.Timestamp:
+		lp.kinds = kindTime
+	default:
+		lp.kinds = kindValue
+	}
+	lp.ring = shortRing
+	if l.Windows > 5 {
+		lp.ring = longRing
+	}
+	i := uint32(len(s.leaves))
+	specs[spec] = i
+	s.leaves = append(s.leaves, lp)
+	m := s.metric(l.Name)
+	lp.metric = s.byName[l.Name]
+	if lp.own = pack.Language.IsMade(l.Name); !lp.own { // a sender's series of that name is not asked
+		m.leaves = append(m.leaves, i)
+	}
+	return i
+}

@@ -1,0 +1,255 @@
+package signal
+
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/series"
+)
+
+// appendSeries writes the tracked series, in order of registration.
+func (s *Stream) appendSeries(w *codec.Writer) {
+	w.Num(len(s.hot))
+	sets := make([]promql.SetWriter, len(s.clusters))
+	groups, targets := map[uint32]int{}, map[uint32]int{}
+	for id := range s.hot {
+		h, d := &s.hot[id], &s.cold[id]
+		c := s.clusters[h.cluster]
+		set := &sets[h.cluster]
+		w.Bytes(d.print[:])
+		w.Num(int(d.metric))
+		w.Num(int(h.cluster))
+		w.Num(int(d.sender))
+		set.Write(w, c.table, d.own)
+		set.Write(w, c.table, d.member)
+		set.Write(w, c.table, d.place)
+		w.Num(int(d.pod + 1)) // none + 1 is 0
+		w.Num(int(h.replica))
+		w.Num(int(h.flags))
+		w.Byte(h.kinds)
+		w.Byte(h.ring)
+		w.Int(h.lastT)
+		w.Float(h.lastV)
+		w.Int(int64(h.head))
+		w.Num(int(h.stepMs))
+		w.Num(int(h.anchor))
+		if w.Numbered(groups, h.group) {
+			s.groups[h.group].append(w)
+		}
+		if w.Numbered(targets, d.target) {
+			g := &s.targets[d.target]
+			w.Uint64(g.key)
+			w.Num(int(g.stepMs))
+			w.Int(g.firstT)
+		}
+		w.Num(int(d.nbinds))
+		for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
+			b := &s.binds[i]
+			w.Num(int(b.leaf))
+			set.Write(w, c.table, b.static)
+			set.Write(w, c.table, b.ls)
+		}
+		if d.watch != none {
+			s.words[d.watch].Append(w)
+		}
+		for k := h.kinds; k != 0; k &= k - 1 {
+			appendRing(w, s.ring(h, k&-k))
+		}
+		if h.flags&flagNative != 0 {
+			w.Bool(d.native != none)
+			if d.native != none {
+				s.natives[d.native].append(w)
+			}
+		}
+	}
+}
+
+func (g *bucketSet) append(w *codec.Writer) {
+	w.Bytes(g.print[:])
+	w.Uint64(g.kin)
+	w.Int(g.firstT)
+	w.Num(int(g.replica))
+	w.Int(g.lastT)
+	g.chain.append(w)
+}
+
+// restoreSeries returns the present number of each series of the state, none for those that no rule needs any more.
+func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
+	n := r.Count(40)
+	to = make([]uint32, 0, n)
+	sets := make([]promql.SetReader, len(s.clusters))
+	var groups, targets []uint32
+	s.hot, s.cold = make([]tracked, 0, n), make([]cold, 0, n)
+	for range n {
+		id := uint32(len(s.hot))
+		var h tracked
+		d := cold{print: readPrint(r), metric: r.present(was.metrics)}
+		h.cluster, d.sender = uint16(r.Num(len(s.clusters)-1)), uint16(r.Num(len(s.senders)-1))
+		if r.Err() != nil || s.withPrint(d.print) != none {
+			r.Fail()
+			return nil
+		}
+		c := s.clusters[h.cluster]
+		set := &sets[h.cluster]
+		d.own, d.member, d.place = set.Read(r.Reader, c.table, labelsMost), set.Read(r.Reader, c.table, labelsMost), set.Read(r.Reader, c.table, labelsMost)
+		if d.pod = r.Number(); d.pod != none && int(d.pod) >= c.book.Pods() || d.own == none || d.member == none || d.place == none {
+			r.Fail()
+			return nil
+		}
+		d.podNext, d.watch, d.native = none, none, none
+		h.replica = uint16(r.Num(replicasMax))
+		if r.version < 4 {
+			h.flags = uint16(r.Byte()) & (flagNative - 1)
+		} else {
+			h.flags = uint16(r.Num(flagsAll))
+		}
+		h.kinds, h.ring = r.Byte(), r.Byte()
+		h.lastT, h.lastV = r.Time(), r.Float()
+		h.head, h.stepMs = uint32(min(r.Time(), codec.TimeMax/windowMs)), uint32(r.Num(math.MaxInt32))
+		h.anchor = uint32(r.Num(math.MaxUint32))
+		empty := h.kinds == 0 && h.flags&flagNative == 0
+		if h.kinds >= 1<<kinds || !empty && h.ring != shortRing && h.ring != longRing || empty != (h.flags&flagQuiet != 0) {
+			r.Fail()
+			return nil
+		}
+		h.group = s.restoreGroup(r, &groups)
+		if r.version < 4 && h.group != none { // of buckets only, under another name: resolve puts the series into that of its histogram
+			h.replica, h.group = s.groups[h.group].replica, none
+		}
+		d.target = s.restoreTarget(r, &targets)
+		d.binds = uint32(len(s.binds))
+		for range r.Count(3) {
+			b := bind{series: id, leaf: r.present(was.leaves), static: set.Read(r.Reader, c.table, labelsMost), ls: set.Read(r.Reader, c.table, labelsMost)}
+			if r.Err() != nil || b.static == none && b.ls != none {
+				r.Fail()
+				return nil
+			}
+			if b.leaf == none {
+				continue
+			}
+			lp := s.leaves[b.leaf]
+			if lp.metric != d.metric || lp.kinds&^h.kinds != 0 || lp.ring > h.ring || d.nbinds == math.MaxUint16 {
+				r.Fail()
+				return nil
+			}
+			s.binds = append(s.binds, b)
+			d.nbinds++
+		}
+		if h.flags&flagWatch != 0 {
+			if d.metric == none { // a metric that nobody asks for is not watched either
+				r.Fail()
+				return nil
+			}
+			d.watch = uint32(len(s.words))
+			s.words = append(s.words, c.changes.RestoreWord(r.Reader, s.metrics[d.metric].watch, d.pod))
+		}
+		h.cells = uint32(len(s.cells))
+		for range kindsOf(h.kinds) {
+			s.cells = r.ring(s.cells, int(h.ring))
+		}
+		if h.flags&(flagNative|flagBucket) != 0 && h.group == none {
+			r.Fail()
+		}
+		if h.flags&flagNative != 0 && r.Bool() && r.Err() == nil {
+			d.native = uint32(len(s.natives))
+			s.natives = append(s.natives, r.native(h.ring))
+			s.buckets += s.natives[d.native].room()
+		}
+		if r.Err() != nil {
+			return nil
+		}
+		if !was.same && !s.refit(&h, &d, was) {
+			s.cells, s.binds = s.cells[:h.cells], s.binds[:d.binds]
+			s.dropNative(&d)
+			s.senders[d.sender].forget(c.own(&d))
+			to = append(to, none)
+			continue
+		}
+		to = append(to, id)
+		s.hot = append(s.hot, h)
+		s.cold = append(s.cold, d)
+		s.prints.Put(id, s.printHash)
+	}
+	return to
+}
+
+func (s *Stream) restoreGroup(r *stateReader, known *[]uint32) uint32 {
+	i, first := r.Numbered(len(*known))
+	if i == none || !first {
+		if i != none {
+			i = (*known)[i]
+			s.groups[i].refs++
+		}
+		return i
+	}
+	p := readPrint(r)
+	if _, ok := s.groupAt[p]; ok {
+		r.Fail()
+	}
+	g := s.bucketSet(p, r.Uint64())
+	s.groups[g].firstT = r.Time()
+	s.groups[g].replica, s.groups[g].lastT = uint16(r.Num(replicasMax)), r.Time()
+	s.groups[g].chain.restore(r)
+	*known = append(*known, g)
+	return g
+}
+
+func (s *Stream) restoreTarget(r *stateReader, known *[]uint32) uint32 {
+	i, first := r.Numbered(len(*known))
+	if i == none || !first {
+		if i != none {
+			i = (*known)[i]
+			s.targets[i].refs++
+		}
+		return i
+	}
+	k := r.Uint64()
+	if _, ok := s.targAt[k]; ok {
+		r.Fail()
+	}
+	t := uint32(len(s.targets))
+	s.targets = append(s.targets, target{key: k, refs: 1, stepMs: uint32(r.Num(math.MaxInt32)), firstT: r.Time()})
+	s.targAt[k] = t
+	*known = append(*known, t)
+	return t
+}
+
+// appendRing writes which cells hold something, and those.
+func appendRing(w *codec.Writer, cells []float64) {
+	empty := math.Float64bits(math.NaN())
+	var mask uint32
+	for i, v := range cells {
+		if math.Float64bits(v) != empty {
+			mask |= 1 << i
+		}
+	}
+	w.Num(int(mask))
+	for i, v := range cells {
+		if mask&(1<<i) != 0 {
+			w.Float(v)
+		}
+	}
+}
+
+// labelsMost is how many labels a set may have, virtual ones among them.
+const labelsMost = series.LabelsMax + 8
+
+// readPrint reads a print.
+func readPrint(r *stateReader) (p series.Print) {
+	copy(p[:], r.Take(len(p)))
+	return p
+}
+
+// ring reads what appendRing wrote, and appends it to dst.
+func (r *stateReader) ring(dst []float64, n int) []float64 {
+	mask := r.Num(1<<n - 1)
+	for i := range n {
+		v := math.NaN()
+		if mask&(1<<i) != 0 {
+			v = r.Float()
+		}
+		dst = append(dst, v)
+	}
+	return dst
+}
