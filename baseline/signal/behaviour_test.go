@@ -605,7 +605,7 @@ func TestIdleSeriesAreForgotten(t *testing.T) {
 			t.Fatalf("the workload that stays, minute %d: %v %v", m, v, ok)
 		}
 	}
-	if x, ok := s.ExplainPod("default", "n", "web-8448574976-aaaaa"); !ok || x.Why != "kube_pod_owner names a ReplicaSet, kube_replicaset_owner its owner" || x.Series != 2 {
+	if x, ok := explainPod(s, "default", "n", "web-8448574976-aaaaa"); !ok || x.Why != "kube_pod_owner names a ReplicaSet, kube_replicaset_owner its owner" || x.Series != 2 {
 		t.Errorf("%+v %v", x, ok)
 	}
 	if got := ids(r); len(got) != 3 {

@@ -183,14 +183,6 @@ func (c *cluster) heard(s *Stream, pod uint32, t int64, alive bool) bool {
 	return false
 }
 
-// ExplainPod tells why a pod was folded into a workload. ok is false for a pod that is not known.
-func (s *Stream) ExplainPod(cluster, namespace, pod string) (x identity.PodExplanation, ok bool) {
-	if found := s.FindPods(cluster, namespace, pod, 1); len(found) == 1 {
-		return found[0], true
-	}
-	return x, false
-}
-
 // FindPods explains the pods of a name, at most limit of them. An empty cluster or namespace is any, which costs a look at every pod.
 func (s *Stream) FindPods(cluster, namespace, pod string, limit int) []identity.PodExplanation {
 	var out []identity.PodExplanation

@@ -85,7 +85,7 @@ func TestOwnerDataDecides(t *testing.T) {
 				slices.Reverse(names)
 			}
 			feedSeries(s, t0, t0+300_000, 30_000, names, ramp)
-			x, ok := s.ExplainPod("default", "n", c.pod)
+			x, ok := explainPod(s, "default", "n", c.pod)
 			if !ok || x.Workload != c.work || x.Kind != c.kind || !x.Sure || x.Held || !strings.Contains(x.Why, c.why) {
 				t.Errorf("%s (reversed: %v): %+v %v", c.name, reverse, x, ok)
 			}
@@ -104,7 +104,7 @@ func TestNewWorkloadWaitsForItsOwner(t *testing.T) {
 	// A pod whose name misleads: its DaemonSet is called so. Its owner comes a minute later.
 	pod := "agent-8448574976-tkhjf"
 	feedSeries(s, t0+330_000, t0+390_000, 30_000, append(known, cpu("n", pod)), ramp)
-	if x, _ := s.ExplainPod("default", "n", pod); !x.Held || x.Workload != "agent" {
+	if x, _ := explainPod(s, "default", "n", pod); !x.Held || x.Workload != "agent" {
 		t.Errorf("before owner data: %+v", x)
 	}
 	feedSeries(s, t0+420_000, t0+900_000, 30_000, append(known, cpu("n", pod), podOwner("n", pod, "DaemonSet", "agent-8448574976")), ramp)
@@ -218,4 +218,12 @@ func TestIdentityOfASimulatedCluster(t *testing.T) {
 	if n := s.Stats().Clusters[0].Workloads; n < 38 || n > 45 {
 		t.Errorf("%d workloads, the cluster has about 40", n)
 	}
+}
+
+// explainPod returns why a pod was folded into its workload.
+func explainPod(s *Stream, cluster, namespace, pod string) (x identity.PodExplanation, ok bool) {
+	for _, x := range s.FindPods(cluster, namespace, pod, 1) {
+		return x, true
+	}
+	return x, false
 }

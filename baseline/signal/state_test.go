@@ -238,7 +238,7 @@ func TestFlippedStateNeverPanics(t *testing.T) {
 		feed(n, t0+5*hour, t0+5*hour+90_000)
 		n.AppendState(nil)
 		n.Stats()
-		n.ExplainPod("default", "n", "web-5d78c9869d-x7k2p")
+		explainPod(n, "default", "n", "web-5d78c9869d-x7k2p")
 	}
 	t.Logf("seed %d: %d of 6000 damaged states are read", seed, restored)
 }
