@@ -8,9 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -141,10 +139,27 @@ func (q query) values() url.Values {
 func (q query) with(base string, change func(*query)) string {
 	q.Page = 1
 	change(&q)
-	if e := q.values().Encode(); e != "" {
-		return base + "/signals?" + e
+	return address(base+"/signals", q.values())
+}
+
+// address writes an address with what is asked of it.
+func address(path string, v url.Values) string {
+	if e := v.Encode(); e != "" {
+		return path + "?" + e
 	}
-	return base + "/signals"
+	return path
+}
+
+// hiddenFields are the parts of a query that a form carries along: all but those that are typed or chosen in it.
+func hiddenFields(v url.Values, shown ...string) []series.Label {
+	var out []series.Label
+	for k, vs := range v {
+		if !slices.Contains(shown, k) {
+			out = append(out, series.Label{Name: k, Value: vs[0]})
+		}
+	}
+	slices.SortFunc(out, func(x, y series.Label) int { return strings.Compare(x.Name, y.Name) })
+	return out
 }
 
 func contains(s, lower string) bool {
@@ -366,71 +381,6 @@ func sortBy[K any](rows []*baseline.SignalView, desc bool, key func(*baseline.Si
 	for i := range list {
 		rows[i] = list[i].row
 	}
-}
-
-// presets are the ranges offered, widest last.
-var presets = []struct {
-	Name string
-	Ms   int64
-}{{"1h", 3_600_000}, {"6h", 6 * 3_600_000}, {"1d", 86_400_000}, {"1w", 7 * 86_400_000}, {"15d", 15 * 86_400_000}}
-
-const (
-	rangeLeast = 5 * 60_000
-	rangeMost  = 400 * 86_400_000
-)
-
-// span is a range of time that charts show.
-type span struct {
-	From, To int64
-	Preset   string // the name of a preset that ends now; "" when the range is fixed
-	Problem  string // why the address' range could not be used
-}
-
-// parseSpan reads range=6h, or from= and to= as Unix milliseconds or RFC 3339. now is the end of a preset.
-func parseSpan(v url.Values, now int64, def span) span {
-	if name := v.Get("range"); name != "" && v.Get("from") == "" {
-		for _, p := range presets {
-			if p.Name == name {
-				return span{From: now - p.Ms, To: now, Preset: name}
-			}
-		}
-		def.Problem = "there is no range " + alerting.Clean(strconv.Quote(name), 40) + "; use 1h, 6h, 1d, 1w, 15d, or from and to"
-		return def
-	}
-	if v.Get("from") == "" && v.Get("to") == "" {
-		return def
-	}
-	from, ok1 := parseTime(v.Get("from"))
-	to, ok2 := parseTime(v.Get("to"))
-	if v.Get("to") == "" {
-		to, ok2 = now, true
-	}
-	switch {
-	case !ok1 || !ok2:
-		def.Problem = "from and to must be Unix milliseconds or RFC 3339 times"
-		return def
-	case from >= to:
-		def.Problem = "from must be before to"
-		return def
-	case to-from > rangeMost:
-		def.Problem = "the range is longer than 400 days"
-		return def
-	}
-	if to-from < rangeLeast {
-		middle := from + (to-from)/2
-		from, to = middle-rangeLeast/2, middle+rangeLeast/2
-	}
-	return span{From: from, To: to}
-}
-
-func parseTime(s string) (int64, bool) {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n, n >= 0 && n < 1<<53
-	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil && t.Year() >= 1970 && t.Year() < 10000 {
-		return t.UnixMilli(), true
-	}
-	return 0, false
 }
 
 // lookup finds a signal by id in a view, which is sorted by id. Incidents cut very long ids: their first part is enough
