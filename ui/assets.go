@@ -1,11 +1,13 @@
-// Static files: style, script and icon, each with its hash.
+// Embedded files: templates, and style, script and icon, each with its hash.
 
 package ui
 
 import (
 	"bytes"
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
+	"html/template"
 	"io/fs"
 	"net/http"
 	"path"
@@ -14,6 +16,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 )
+
+//go:embed web
+var webFiles embed.FS
 
 // asset is one static file.
 type asset struct {
@@ -63,4 +68,11 @@ func (s *server) static(c *gin.Context) {
 // assetURL returns the address of a static file with its hash.
 func (s *server) assetURL(name string) string {
 	return s.base + "/static/" + name + "?v=" + strings.Trim(s.assets[name].etag, `"`)
+}
+
+func (s *server) loadPages() {
+	layout := template.Must(template.New("layout.html").Funcs(s.funcs()).ParseFS(webFiles, "web/layout.html", "web/parts.html"))
+	for _, name := range []string{"overview", "signals", "signal", "incidents", "incident", "changes", "receivers", "status", "pods", "explain", "error"} {
+		s.pages[name] = template.Must(template.Must(layout.Clone()).ParseFS(webFiles, "web/"+name+".html"))
+	}
 }

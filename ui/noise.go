@@ -1,6 +1,6 @@
-package ui
-
 // The noise contract: how much was said against how much may be, and how many false alarms chance raises against how many are allowed.
+
+package ui
 
 import (
 	"fmt"

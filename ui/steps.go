@@ -3,6 +3,9 @@
 package ui
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -22,6 +25,19 @@ func (s *server) labelLinks(l series.Labels) []labelLink {
 	for _, x := range labelsOf(l) {
 		out = append(out, labelLink{Label: x, URL: s.filterURL(x)})
 	}
+	return out
+}
+
+// labelsOf returns the labels of an entity, the placing ones first.
+func labelsOf(l series.Labels) []series.Label {
+	out := slices.Clone([]series.Label(l))
+	rank := func(n string) int {
+		if i := slices.Index([]string{"cluster", "namespace", "workload", "container", "node"}, n); i >= 0 {
+			return i
+		}
+		return 9
+	}
+	slices.SortStableFunc(out, func(a, b series.Label) int { return cmp.Compare(rank(a.Name), rank(b.Name)) })
 	return out
 }
 

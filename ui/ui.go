@@ -3,10 +3,13 @@
 // New returns the handler; a Source gives it everything it shows. Pages are rendered on the server, charts are inline
 // SVG, and one small ES module adds refresh, zoom and keys; without it every page still works. Nothing here changes
 // anything: only GET and HEAD exist. Label values come from whoever sends metrics and are shown as text, never trusted.
+//
+// A page is a file page_*.go and its template web/*.html; what it shows as JSON is api_*.go. What they share is found beside them by name:
+// query, find and span read addresses, census, packs, incident, changes and recovery gather, why, headline, timeline and format word,
+// figure, chart* and gauge draw. frame.go is around every page and ui.go around every answer.
 package ui
 
 import (
-	"embed"
 	"errors"
 	"fmt"
 	"html/template"
@@ -29,9 +32,6 @@ type Options struct {
 	Demo        bool         // says on every page that the cluster is simulated
 	Logger      *slog.Logger // nil discards
 }
-
-//go:embed web
-var webFiles embed.FS
 
 // policy lets a page load only what this server serves. There is no inline script and no inline style.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -74,6 +74,12 @@ func New(src Source, o Options) http.Handler {
 		panic("ui: " + err.Error())
 	}
 	r.HandleMethodNotAllowed = true
+	s.routes(r)
+	return s.guard(r)
+}
+
+// routes says which page answers at which address.
+func (s *server) routes(r *gin.Engine) {
 	get := func(route string, h func(*gin.Context)) {
 		r.GET(route, h)
 		r.HEAD(route, h)
@@ -108,7 +114,10 @@ func New(src Source, o Options) http.Handler {
 		c.Header("Allow", "GET, HEAD")
 		s.fail(c, http.StatusMethodNotAllowed, "This address can only be read: GET and HEAD.")
 	})
+}
 
+// guard is around every answer: the policy, a panic that costs no more than one answer, and the path before every link.
+func (s *server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -132,15 +141,8 @@ func New(src Source, o Options) http.Handler {
 			req.URL.Path = "/" + strings.TrimLeft(strings.TrimPrefix(req.URL.Path, s.base), "/")
 			req.URL.RawPath = ""
 		}
-		r.ServeHTTP(w, req)
+		next.ServeHTTP(w, req)
 	})
-}
-
-func (s *server) loadPages() {
-	layout := template.Must(template.New("layout.html").Funcs(s.funcs()).ParseFS(webFiles, "web/layout.html", "web/parts.html"))
-	for _, name := range []string{"overview", "signals", "signal", "incidents", "incident", "changes", "receivers", "status", "pods", "explain", "error"} {
-		s.pages[name] = template.Must(template.Must(layout.Clone()).ParseFS(webFiles, "web/"+name+".html"))
-	}
 }
 
 func (s *server) ready(c *gin.Context) {

@@ -146,7 +146,7 @@ func why(v *baseline.SignalView, now int64) []fact {
 	}
 	add("Shape", shapeWord(v.Seasonal), shapeNote(p.Season, v.Seasonal))
 	add("Made of", plural(v.Members, "series", "series"), membersNote(v.Members, v.Expected))
-	add("Bad direction", directionWord(p.Bad), effectNote(p, unit))
+	add("Bad direction", p.Bad.String(), effectNote(p, unit))
 	return out
 }
 
@@ -311,16 +311,6 @@ func membersNote(have, before int) string {
 		return fmt.Sprintf("gave a value in this window, %s in the one before", commas(before))
 	}
 	return "gave a value in this window"
-}
-
-func directionWord(d model.Direction) string {
-	switch d {
-	case model.Up:
-		return "up"
-	case model.Down:
-		return "down"
-	}
-	return "both"
 }
 
 // effectNote says how much must change before it is worth a message.
