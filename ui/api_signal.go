@@ -32,9 +32,7 @@ func (s *server) apiSignal(c *gin.Context) {
 	if !ok {
 		return
 	}
-	st := s.src.Status()
-	now := s.now(&st)
-	sp := parseSpan(c.Request.URL.Query(), now, defaultSpan(now))
+	sp := s.askedSpan(c)
 	if sp.Problem != "" {
 		s.apiFail(c, http.StatusBadRequest, sp.Problem)
 		return

@@ -45,10 +45,7 @@ var statusParts = [...]struct {
 
 // apiStatus answers with everything, or with the one part that the address names.
 func (s *server) apiStatus(c *gin.Context) {
-	st := s.src.Status()
-	if st.Version == "" {
-		st.Version = s.o.Version
-	}
+	st := s.about()
 	asked := c.Param("part")
 	all := object{}
 	var names []string

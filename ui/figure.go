@@ -97,6 +97,13 @@ func paramsOf(r *signal.Rule) *model.Params {
 	return &r.Params
 }
 
+// askedSpan is the range that an address asks for, or the usual one.
+func (s *server) askedSpan(c *gin.Context) span {
+	st := s.src.Status()
+	now := s.now(&st)
+	return parseSpan(c.Request.URL.Query(), now, defaultSpan(now))
+}
+
 // chartFile serves one chart as a picture that needs nothing else.
 func (s *server) chartFile(c *gin.Context) {
 	id, ok := strings.CutSuffix(c.Param("file"), ".svg")
@@ -105,9 +112,7 @@ func (s *server) chartFile(c *gin.Context) {
 		s.fail(c, http.StatusNotFound, "There is no such chart.")
 		return
 	}
-	st := s.src.Status()
-	now := s.now(&st)
-	sp := parseSpan(c.Request.URL.Query(), now, defaultSpan(now))
+	sp := s.askedSpan(c)
 	if sp.Problem != "" {
 		c.String(http.StatusBadRequest, "%s\n", sp.Problem)
 		return

@@ -29,6 +29,15 @@ func (s *server) snapshot() *alerting.Snapshot {
 	return &alerting.Snapshot{}
 }
 
+// about returns the status, which has a version.
+func (s *server) about() Status {
+	st := s.src.Status()
+	if st.Version == "" {
+		st.Version = s.o.Version
+	}
+	return st
+}
+
 // history reads what was judged of a signal. Why that failed is for the log; answers only say that it did.
 func (s *server) history(id string, from, to int64, cells int) ([]Point, int64, error) {
 	points, step, err := s.src.Range(id, from, to, cells)
@@ -58,11 +67,8 @@ type frame struct {
 
 // frame gathers the parts that all pages share. It returns them with the status, which most pages need too.
 func (s *server) frame(title, nav string) (*frame, Status) {
-	st := s.src.Status()
+	st := s.about()
 	f := &frame{Title: title, Nav: nav, Version: st.Version, Demo: s.o.Demo || st.Demo != nil, DemoInfo: st.Demo}
-	if f.Version == "" {
-		f.Version = s.o.Version
-	}
 	if v := s.src.View(); v != nil {
 		f.DataAt = v.AtMs
 	}

@@ -16,9 +16,6 @@ type statusBody struct {
 
 func (s *server) status(c *gin.Context) {
 	f, st := s.frame("Status", "status")
-	if st.Version == "" {
-		st.Version = s.o.Version
-	}
 	f.Body, f.JSON = &statusBody{Status: st, Packs: packsOf(&st), Now: f.Now}, s.base+"/api/v1/status"
 	s.page(c, http.StatusOK, "status", f)
 }
