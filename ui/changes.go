@@ -1,16 +1,13 @@
-// Changes: what somebody did to a cluster, as a page, as JSON, and as marks on charts.
+// Changes: what somebody did to a cluster, as addresses ask for it and as marks on charts.
 
 package ui
 
 import (
 	"cmp"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/gin-gonic/gin"
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -18,9 +15,8 @@ import (
 )
 
 const (
-	changesPage = 200 // on a page
-	ticksMax    = 60  // on a chart
-	ticksNamed  = 5   // in the words that stand for a chart
+	ticksMax   = 60 // on a chart
+	ticksNamed = 5  // in the words that stand for a chart
 )
 
 // changeQuery is what the list of changes is asked for. Its fields are those of the address.
@@ -81,10 +77,7 @@ func (q *changeQuery) values() url.Values {
 // with returns the address of the page after change.
 func (q changeQuery) with(base string, change func(*changeQuery)) string {
 	change(&q)
-	if e := q.values().Encode(); e != "" {
-		return base + "/changes?" + e
-	}
-	return base + "/changes"
+	return address(base+"/changes", q.values())
 }
 
 // foundChanges is what a query gives.
@@ -125,103 +118,6 @@ func (q *changeQuery) find(list []signal.Change, base string) foundChanges {
 	f.Clusters = facets(clusters, q.Cluster, func(v string) string { return q.with(base, func(q *changeQuery) { q.Cluster = v }) })
 	f.Namespaces = facets(namespaces, q.Namespace, func(v string) string { return q.with(base, func(q *changeQuery) { q.Namespace = v }) })
 	return f
-}
-
-// changeRow is one change on a page.
-type changeRow struct {
-	*signal.Change
-	Where string
-	URL   string // the signals of what it is about
-}
-
-type changesBody struct {
-	Query  changeQuery
-	Found  foundChanges
-	Rows   []changeRow
-	All    int
-	Hidden []series.Label // fields of the form that are not chosen in it
-	Clear  string
-	Now    int64
-}
-
-func (s *server) changes(c *gin.Context) {
-	f, _ := s.frame("Changes", "changes")
-	v := s.view()
-	q := parseChangeQuery(c.Request.URL.Query())
-	b := &changesBody{Query: q, All: len(v.Changes), Now: f.Now}
-	b.Found = q.find(v.Changes, s.base)
-	for _, x := range b.Found.Rows[:min(len(b.Found.Rows), changesPage)] {
-		b.Rows = append(b.Rows, s.changeRow(x))
-	}
-	for k, vs := range q.values() {
-		if k != "namespace" && k != "kind" {
-			b.Hidden = append(b.Hidden, series.Label{Name: k, Value: vs[0]})
-		}
-	}
-	slices.SortFunc(b.Hidden, func(x, y series.Label) int { return strings.Compare(x.Name, y.Name) })
-	if len(q.values()) > 0 {
-		b.Clear = s.base + "/changes"
-	}
-	f.Body, f.JSON = b, s.base+"/api/v1/changes"
-	if e := q.values().Encode(); e != "" {
-		f.JSON += "?" + e
-	}
-	s.page(c, http.StatusOK, "changes", f)
-}
-
-func (s *server) changeRow(x *signal.Change) changeRow {
-	r := changeRow{Change: x, Where: alerting.Clean(x.Cluster, textMax)}
-	if len(x.Entity) > 0 {
-		r.Where = place(append(series.Labels{{Name: "cluster", Value: x.Cluster}}, x.Entity...))
-	}
-	for _, name := range [...]string{"workload", "node", "namespace"} {
-		if v := x.Entity.Get(name); v != "" {
-			r.URL = s.filterURL(series.Label{Name: name, Value: v})
-			break
-		}
-	}
-	return r
-}
-
-// apiChange is a change as programs see it.
-type apiChange struct {
-	T         int64             `json:"t"` // when it first showed
-	Kind      signal.ChangeKind `json:"kind"`
-	Cluster   string            `json:"cluster"`
-	Labels    map[string]string `json:"labels"` // of what it is about; empty = the whole cluster
-	Object    string            `json:"object"`
-	From      string            `json:"from,omitempty"`
-	To        string            `json:"to,omitempty"`
-	Text      string            `json:"text"`
-	Workloads []string          `json:"workloads,omitempty"` // with pods on the node, as namespace/name
-	Nearness  string            `json:"nearness,omitempty"`  // to an incident
-}
-
-func apiChangeOf(c *signal.Change) apiChange {
-	return apiChange{T: c.T, Kind: c.Kind, Cluster: c.Cluster, Labels: labelMap(c.Entity), Object: c.Object, From: c.From, To: c.To, Text: c.Text(), Workloads: c.Works}
-}
-
-func (s *server) apiChanges(c *gin.Context) {
-	limit, ok := s.intParam(c, "limit", limitDefault, limitMost)
-	if !ok {
-		return
-	}
-	q := parseChangeQuery(c.Request.URL.Query())
-	if q.Problem != "" {
-		s.apiFail(c, http.StatusBadRequest, q.Problem)
-		return
-	}
-	v := s.view()
-	rows := q.find(v.Changes, s.base).Rows
-	out := struct {
-		At      int64       `json:"at"` // receive clock of the view
-		Total   int         `json:"total"`
-		Changes []apiChange `json:"changes"` // newest first
-	}{At: v.AtMs, Total: len(rows), Changes: []apiChange{}}
-	for _, x := range rows[:min(limit, len(rows))] {
-		out.Changes = append(out.Changes, apiChangeOf(x))
-	}
-	s.apiOK(c, out)
 }
 
 // tick is a change on a chart.

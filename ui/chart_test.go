@@ -149,6 +149,21 @@ func TestEndlessBandsEndAtTheBorder(t *testing.T) {
 	}
 }
 
+func TestTheLineIsRedOnlyOutsideTheBand(t *testing.T) {
+	points := flat(10, 0.1, 0, 0.2)
+	for i := range points {
+		points[i].State = model.High
+	}
+	g := geometry{from: points[0].T, to: points[9].T, lo: 0, hi: 1, h: 100, stepMs: fakeMinute}
+	if got := g.alarmLine(points); got != "" {
+		t.Errorf("inside the band the line is red: %s", got)
+	}
+	points[4].Value = 0.9
+	if got := strings.Count(g.alarmLine(points), "L"); got != 1 {
+		t.Errorf("%d red pieces for one window outside, want 1", got)
+	}
+}
+
 func TestDomainHoldsWhatMatters(t *testing.T) {
 	ratio := model.Defaults()
 	ratio.Min, ratio.Max = 0, 1
@@ -201,6 +216,23 @@ func TestTicksAreRoundInTheUnit(t *testing.T) {
 	}
 }
 
+// elements reads a picture as XML.
+func elements(text string, do func(xml.StartElement)) error {
+	d := xml.NewDecoder(strings.NewReader(text))
+	for {
+		tok, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if e, ok := tok.(xml.StartElement); ok {
+			do(e)
+		}
+	}
+}
+
 // TestAnyPointsMakeADrawing draws random and broken points: the picture must be XML, with finite numbers.
 func TestAnyPointsMakeADrawing(t *testing.T) {
 	seed := rand.Uint64()
@@ -228,26 +260,18 @@ func TestAnyPointsMakeADrawing(t *testing.T) {
 		}
 		c.Marks = []mark{{T: t0 / 2, Label: "<m>"}}
 		for _, alone := range []bool{true, false} {
-			svg := string(c.svg(alone))
-			d := xml.NewDecoder(strings.NewReader(svg))
-			for {
-				tok, err := d.Token()
-				if errors.Is(err, io.EOF) {
-					break
-				}
-				if err != nil {
-					t.Fatalf("seed %d, drawing %d: %v", seed, i, err)
-				}
-				if e, ok := tok.(xml.StartElement); ok {
-					for _, a := range e.Attr {
-						switch a.Name.Local {
-						case "d", "x", "y", "width", "height", "x1":
-							if strings.ContainsAny(a.Value, "NIn+e") {
-								t.Fatalf("seed %d, drawing %d: %s=%q", seed, i, a.Name.Local, a.Value)
-							}
+			err := elements(string(c.svg(alone)), func(e xml.StartElement) {
+				for _, a := range e.Attr {
+					switch a.Name.Local {
+					case "d", "x", "y", "width", "height", "x1":
+						if strings.ContainsAny(a.Value, "NIn+e") {
+							t.Fatalf("seed %d, drawing %d: %s=%q", seed, i, a.Name.Local, a.Value)
 						}
 					}
 				}
+			})
+			if err != nil {
+				t.Fatalf("seed %d, drawing %d: %v", seed, i, err)
 			}
 		}
 		if d := c.cursor(); len(d.T) != len(d.S) {

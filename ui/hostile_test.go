@@ -3,9 +3,7 @@ package ui
 import (
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"html"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -252,9 +250,10 @@ func TestHostileLabelsAreShownAsText(t *testing.T) {
 		var one struct {
 			Data struct{ Labels map[string]string }
 		}
-		if err := json.Unmarshal([]byte(body(t, h, "/api/v1/signals/"+id, http.StatusOK)), &one); err != nil || one.Data.Labels["zz"] != strings.ToValidUTF8(payload, "\ufffd") && one.Data.Labels["zz"] != payload {
+		decode(t, h, "/api/v1/signals/"+id, http.StatusOK, &one)
+		if one.Data.Labels["zz"] != strings.ToValidUTF8(payload, "\ufffd") && one.Data.Labels["zz"] != payload {
 			if !strings.Contains(payload, "\xff") {
-				t.Errorf("payload %.60q came back as %.60q (%v)", payload, one.Data.Labels["zz"], err)
+				t.Errorf("payload %.60q came back as %.60q", payload, one.Data.Labels["zz"])
 			}
 		}
 	}
@@ -263,24 +262,46 @@ func TestHostileLabelsAreShownAsText(t *testing.T) {
 // checkSVG reads a picture as XML and allows only the elements and attributes that charts have.
 func checkSVG(t *testing.T, payload, text string) {
 	t.Helper()
-	elements := map[string]bool{"svg": true, "title": true, "rect": true, "path": true, "text": true, "g": true, "circle": true}
-	d := xml.NewDecoder(strings.NewReader(text))
-	for {
-		tok, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			return
+	known := map[string]bool{"svg": true, "title": true, "rect": true, "path": true, "text": true, "g": true, "circle": true}
+	err := elements(text, func(e xml.StartElement) {
+		if !known[e.Name.Local] {
+			t.Errorf("payload %.60q: chart has <%s>", payload, e.Name.Local)
 		}
-		if err != nil {
-			t.Errorf("payload %.60q: chart is no XML: %v", payload, err)
-			return
-		}
-		if e, ok := tok.(xml.StartElement); ok {
-			if !elements[e.Name.Local] {
-				t.Errorf("payload %.60q: chart has <%s>", payload, e.Name.Local)
+		for _, a := range e.Attr {
+			if strings.HasPrefix(strings.ToLower(a.Name.Local), "on") || a.Name.Local == "href" || a.Name.Local == "style" {
+				t.Errorf("payload %.60q: chart has %s=%q", payload, a.Name.Local, a.Value)
 			}
-			for _, a := range e.Attr {
-				if strings.HasPrefix(strings.ToLower(a.Name.Local), "on") || a.Name.Local == "href" || a.Name.Local == "style" {
-					t.Errorf("payload %.60q: chart has %s=%q", payload, a.Name.Local, a.Value)
+		}
+	})
+	if err != nil {
+		t.Errorf("payload %.60q: chart is no XML: %v", payload, err)
+	}
+}
+
+// hostilePods calls everything what its field is.
+type hostilePods struct {
+	*fake
+	text string
+}
+
+func (f hostilePods) Pods(string, string, string, int) []signal.PodExplanation {
+	return []signal.PodExplanation{{Cluster: f.text, Namespace: f.text, Pod: f.text, Workload: f.text, Kind: f.text, Why: f.text, OwnerKind: f.text, OwnerName: f.text, Node: f.text}}
+}
+
+func (f hostilePods) Explain(string) signal.Explanation {
+	return signal.Explanation{Rule: &signal.Rule{Name: "a.b", Pack: "a", Exprs: []string{f.text}}, Clusters: []signal.RuleExplanation{{Cluster: f.text, Expr: f.text, Missing: []string{f.text},
+		Groups: []string{"a.b~cluster=" + f.text}, Leaves: []signal.LeafExplanation{{Metric: f.text, Selector: f.text}}}}}
+}
+
+func TestHostileNamesInExplanationsAreText(t *testing.T) {
+	for _, p := range payloads {
+		h := New(hostilePods{newFake(), p}, Options{})
+		for _, path := range []string{"/pods?" + url.Values{"cluster": {p}, "namespace": {p}, "pod": {p}}.Encode(), "/packs/a.b", servfailPath} {
+			for _, x := range tags(t, body(t, h, path, http.StatusOK)) {
+				for name, v := range x.attrs {
+					if strings.HasPrefix(name, "on") || name == "href" && !strings.HasPrefix(v, "/") && !strings.HasPrefix(v, "#") {
+						t.Errorf("%s with %.40q: %s has %s=%.60q", path, p, x.name, name, v)
+					}
 				}
 			}
 		}

@@ -1,15 +1,18 @@
-package ui
-
 // The noise contract: how much was said against how much may be, and how many false alarms chance raises against how many are allowed.
+
+package ui
 
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strconv"
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 )
+
+const daysShown = 14 // days of the contract on a page
 
 // noise compares what was said with the noise contract.
 type noise struct {
@@ -24,6 +27,13 @@ type noise struct {
 type noiseDay struct {
 	alerting.DayTally
 	Over bool // more than the budget
+}
+
+// Newest returns the days, today first.
+func (n noise) Newest() []noiseDay {
+	out := slices.Clone(n.Days)
+	slices.Reverse(out)
+	return out
 }
 
 // SVG draws the days as bars over the line of the budget: urgent ones on top.

@@ -1,3 +1,5 @@
+// Pictures for those who have judged windows and no server.
+
 package ui
 
 import "github.com/wrackline/wrackline/baseline/model"

@@ -1,29 +1,24 @@
-// Filters, sorting and time ranges: what addresses carry.
+// Queries: what the address of the list of signals asks for, and how addresses are written.
 
 package ui
 
 import (
-	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/wrackline/wrackline/alerting"
-	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
 const (
-	pageLen   = 100 // signals on a page
-	queryMax  = 512 // bytes of a filter text that are looked at
-	termsMax  = 16
-	abnormal  = "abnormal"   // the state filter for every alarm of a value; silence is not one
-	easingOn  = "recovering" // the state filter for alarms whose value is back inside the band
-	silent    = "silent"     // what pages call absent
-	facetsMax = 300          // values offered to choose from
+	pageLen  = 100 // signals on a page
+	queryMax = 512 // bytes of a filter text that are looked at
+	termsMax = 16
+	abnormal = "abnormal"   // the state filter for every alarm of a value; silence is not one
+	easingOn = "recovering" // the state filter for alarms whose value is back inside the band
+	silent   = "silent"     // what pages call absent
 )
 
 // query is what the list of signals is asked for. Its fields are those of the address.
@@ -141,329 +136,25 @@ func (q query) values() url.Values {
 func (q query) with(base string, change func(*query)) string {
 	q.Page = 1
 	change(&q)
-	if e := q.values().Encode(); e != "" {
-		return base + "/signals?" + e
-	}
-	return base + "/signals"
+	return address(base+"/signals", q.values())
 }
 
-func contains(s, lower string) bool {
-	return strings.Contains(s, lower) || strings.Contains(strings.ToLower(s), lower)
+// address writes an address with what is asked of it.
+func address(path string, v url.Values) string {
+	if e := v.Encode(); e != "" {
+		return path + "?" + e
+	}
+	return path
 }
 
-func (t *term) match(v *baseline.SignalView) bool {
-	if t.label != "" {
-		return v.Signal.Entity.Get(t.label) == t.value
-	}
-	if contains(v.Signal.Rule.Name, t.value) || contains(v.Signal.Rule.Question, t.value) {
-		return true
-	}
-	for _, l := range v.Signal.Entity {
-		if contains(l.Value, t.value) {
-			return true
+// hiddenFields are the parts of a query that a form carries along: all but those that are typed or chosen in it.
+func hiddenFields(v url.Values, shown ...string) []series.Label {
+	var out []series.Label
+	for k, vs := range v {
+		if !slices.Contains(shown, k) {
+			out = append(out, series.Label{Name: k, Value: vs[0]})
 		}
 	}
-	return false
-}
-
-func (q *query) matchState(v *baseline.SignalView, easing bool) bool {
-	switch q.State {
-	case "":
-		return true
-	case abnormal:
-		return v.State.Alarm() && v.State != model.Absent
-	case easingOn:
-		return easing
-	}
-	return q.State == v.State.String() && (q.exact || !easing)
-}
-
-// facet is one value that the list can be narrowed to.
-type facet struct {
-	Value string
-	Label string // what people read; "" = Value
-	Count int
-	On    bool
-	URL   string // narrows to it, or widens again when On
-}
-
-// found is what a query gives.
-type found struct {
-	Rows       []*baseline.SignalView // all that match, sorted
-	Packs      []facet
-	Clusters   []facet
-	Namespaces []facet
-	States     []facet
-}
-
-// find filters and sorts, in one pass over the view. Each facet counts what all other filters let through.
-func (q *query) find(v *baseline.View, base string) found {
-	var f found
-	packs, clusters, namespaces := map[string]int{}, map[string]int{}, map[string]int{}
-	var counted [6]int
-	easings := 0
-	for i := range v.Signals {
-		s := &v.Signals[i]
-		ok := true
-		for k := range q.terms {
-			if !q.terms[k].match(s) {
-				ok = false
-				break
-			}
-		}
-		if !ok {
-			continue
-		}
-		cluster, namespace, pack := s.Signal.Entity.Get("cluster"), s.Signal.Entity.Get("namespace"), s.Signal.Rule.Pack
-		misses := 0
-		var miss byte
-		check := func(ok bool, name byte) {
-			if !ok {
-				misses++
-				miss = name
-			}
-		}
-		check(q.Pack == "" || q.Pack == pack, 'p')
-		check(q.Cluster == "" || q.Cluster == cluster, 'c')
-		check(q.Namespace == "" || q.Namespace == namespace, 'n')
-		easing := easingSignal(s)
-		check(q.matchState(s, easing), 's')
-		counts := func(name byte) bool { return misses == 0 || misses == 1 && miss == name }
-		if counts('p') {
-			packs[pack]++
-		}
-		if counts('c') {
-			clusters[cluster]++
-		}
-		if counts('n') && namespace != "" {
-			namespaces[namespace]++
-		}
-		if counts('s') {
-			if easing {
-				easings++
-			} else {
-				counted[s.State%6]++
-			}
-		}
-		if misses == 0 {
-			f.Rows = append(f.Rows, s)
-		}
-	}
-	f.Packs = facets(packs, q.Pack, func(v string) string { return q.with(base, func(q *query) { q.Pack = v }) })
-	f.Clusters = facets(clusters, q.Cluster, func(v string) string { return q.with(base, func(q *query) { q.Cluster = v }) })
-	f.Namespaces = facets(namespaces, q.Namespace, func(v string) string { return q.with(base, func(q *query) { q.Namespace = v }) })
-	bad := counted[model.High] + counted[model.Low] + counted[model.Drifting] + easings
-	add := func(name string, n int) {
-		on := q.State == name
-		if n == 0 && !on && name != abnormal {
-			return
-		}
-		to := name
-		if on {
-			to = ""
-		}
-		f.States = append(f.States, facet{Value: name, Label: stateLabel(name), Count: n, On: on, URL: q.with(base, func(q *query) { q.State = to })})
-	}
-	add(abnormal, bad)
-	add(easingOn, easings)
-	for _, s := range [...]model.State{model.High, model.Low, model.Drifting, model.Absent, model.Normal, model.Learning} {
-		add(s.String(), counted[s])
-	}
-	q.sort(f.Rows)
-	return f
-}
-
-// facets lists values by falling count, the chosen one always among them.
-func facets(counts map[string]int, chosen string, to func(string) string) []facet {
-	if chosen != "" {
-		counts[chosen] += 0
-	}
-	out := make([]facet, 0, len(counts))
-	for v, n := range counts {
-		if v == "" {
-			continue
-		}
-		f := facet{Value: v, Count: n, On: v == chosen}
-		out = append(out, f)
-	}
-	slices.SortFunc(out, func(a, b facet) int {
-		return cmp.Or(-cmp.Compare(b2i(a.On), b2i(b.On)), -cmp.Compare(a.Count, b.Count), strings.Compare(a.Value, b.Value))
-	})
-	if len(out) > facetsMax {
-		out = out[:facetsMax]
-	}
-	for i := range out {
-		if out[i].On {
-			out[i].URL = to("")
-		} else {
-			out[i].URL = to(out[i].Value)
-		}
-	}
-	return out
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// urgency orders states for people: what is wrong first.
-func urgency(s model.State) int {
-	return [...]int{model.High: 0, model.Low: 0, model.Drifting: 1, model.Absent: 2, model.Learning: 4, model.Normal: 3}[s%6]
-}
-
-// sort orders rows, which come in the order of ids. Keys are worked out once a row, not once a comparison: with 20,000
-// signals that is most of the page's cost. Ties keep the order of ids.
-func (q *query) sort(rows []*baseline.SignalView) {
-	switch q.Sort {
-	case "signal": // ids begin with the name
-		if q.Desc {
-			slices.Reverse(rows)
-		}
-	case "entity":
-		sortBy(rows, q.Desc, func(r *baseline.SignalView) [5]string {
-			var k [5]string
-			for i, n := range [...]string{"cluster", "namespace", "workload", "container", "node"} {
-				k[i] = r.Signal.Entity.Get(n)
-			}
-			return k
-		}, func(a, b [5]string) int { return slices.Compare(a[:], b[:]) })
-	default:
-		key := func(r *baseline.SignalView) float64 { // alarms first, then by falling score
-			if r.State.Alarm() {
-				return -1e9 - r.Score
-			}
-			return -r.Score
-		}
-		switch q.Sort {
-		case "state":
-			key = func(r *baseline.SignalView) float64 { return float64(urgency(r.State)) }
-		case "since":
-			key = func(r *baseline.SignalView) float64 { return -float64(r.Since) }
-		case "learned":
-			key = func(r *baseline.SignalView) float64 { return r.Maturity }
-		}
-		sortBy(rows, q.Desc, key, cmp.Compare[float64])
-	}
-}
-
-func sortBy[K any](rows []*baseline.SignalView, desc bool, key func(*baseline.SignalView) K, compare func(a, b K) int) {
-	type keyed struct {
-		key K
-		row *baseline.SignalView
-	}
-	list := make([]keyed, len(rows))
-	for i, r := range rows {
-		list[i] = keyed{key(r), r}
-	}
-	sign := 1
-	if desc {
-		sign = -1
-	}
-	slices.SortStableFunc(list, func(a, b keyed) int { return sign * compare(a.key, b.key) })
-	for i := range list {
-		rows[i] = list[i].row
-	}
-}
-
-// presets are the ranges offered, widest last.
-var presets = []struct {
-	Name string
-	Ms   int64
-}{{"1h", 3_600_000}, {"6h", 6 * 3_600_000}, {"1d", 86_400_000}, {"1w", 7 * 86_400_000}, {"15d", 15 * 86_400_000}}
-
-const (
-	rangeLeast = 5 * 60_000
-	rangeMost  = 400 * 86_400_000
-)
-
-// span is a range of time that charts show.
-type span struct {
-	From, To int64
-	Preset   string // the name of a preset that ends now; "" when the range is fixed
-	Problem  string // why the address' range could not be used
-}
-
-// parseSpan reads range=6h, or from= and to= as Unix milliseconds or RFC 3339. now is the end of a preset.
-func parseSpan(v url.Values, now int64, def span) span {
-	if name := v.Get("range"); name != "" && v.Get("from") == "" {
-		for _, p := range presets {
-			if p.Name == name {
-				return span{From: now - p.Ms, To: now, Preset: name}
-			}
-		}
-		def.Problem = "there is no range " + alerting.Clean(strconv.Quote(name), 40) + "; use 1h, 6h, 1d, 1w, 15d, or from and to"
-		return def
-	}
-	if v.Get("from") == "" && v.Get("to") == "" {
-		return def
-	}
-	from, ok1 := parseTime(v.Get("from"))
-	to, ok2 := parseTime(v.Get("to"))
-	if v.Get("to") == "" {
-		to, ok2 = now, true
-	}
-	switch {
-	case !ok1 || !ok2:
-		def.Problem = "from and to must be Unix milliseconds or RFC 3339 times"
-		return def
-	case from >= to:
-		def.Problem = "from must be before to"
-		return def
-	case to-from > rangeMost:
-		def.Problem = "the range is longer than 400 days"
-		return def
-	}
-	if to-from < rangeLeast {
-		middle := from + (to-from)/2
-		from, to = middle-rangeLeast/2, middle+rangeLeast/2
-	}
-	return span{From: from, To: to}
-}
-
-func parseTime(s string) (int64, bool) {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n, n >= 0 && n < 1<<53
-	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil && t.Year() >= 1970 && t.Year() < 10000 {
-		return t.UnixMilli(), true
-	}
-	return 0, false
-}
-
-// lookup finds a signal by id in a view, which is sorted by id. Incidents cut very long ids: their first part is enough
-// when nothing else begins with it.
-func lookup(v *baseline.View, id string) (*baseline.SignalView, bool) {
-	if v == nil {
-		return nil, false
-	}
-	i, ok := slices.BinarySearchFunc(v.Signals, id, func(s baseline.SignalView, id string) int { return strings.Compare(s.Signal.ID, id) })
-	if ok {
-		return &v.Signals[i], true
-	}
-	const cutAt, cutLen = 1004, 1024 // as alerting cuts them
-	if len(id) < cutAt || len(id) > cutLen {
-		return nil, false
-	}
-	prefix := id[:cutAt]
-	i, _ = slices.BinarySearchFunc(v.Signals, prefix, func(s baseline.SignalView, p string) int { return strings.Compare(s.Signal.ID, p) })
-	if i < len(v.Signals) && strings.HasPrefix(v.Signals[i].Signal.ID, prefix) && (i+1 == len(v.Signals) || !strings.HasPrefix(v.Signals[i+1].Signal.ID, prefix)) {
-		return &v.Signals[i], true
-	}
-	return nil, false
-}
-
-// labelsOf returns the labels of an entity, the placing ones first.
-func labelsOf(l series.Labels) []series.Label {
-	out := slices.Clone([]series.Label(l))
-	rank := func(n string) int {
-		if i := slices.Index([]string{"cluster", "namespace", "workload", "container", "node"}, n); i >= 0 {
-			return i
-		}
-		return 9
-	}
-	slices.SortStableFunc(out, func(a, b series.Label) int { return cmp.Compare(rank(a.Name), rank(b.Name)) })
+	slices.SortFunc(out, func(x, y series.Label) int { return strings.Compare(x.Name, y.Name) })
 	return out
 }

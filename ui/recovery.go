@@ -78,9 +78,8 @@ func (s *server) insideSince(inc *alerting.Incident, now int64) int64 {
 		if seen++; seen > membersMost {
 			continue
 		}
-		points, _, err := s.src.Range(m.SignalID, max(m.Onset, now-lookback), now, lookback/60_000)
+		points, _, err := s.history(m.SignalID, max(m.Onset, now-lookback), now, lookback/60_000)
 		if err != nil {
-			s.log.Error("history cannot be read", "signal", m.SignalID, "err", err)
 			return 0
 		}
 		out := false
@@ -94,17 +93,4 @@ func (s *server) insideSince(inc *alerting.Incident, now int64) int64 {
 		}
 	}
 	return since
-}
-
-// endedWord words how an incident ended, for the line on top of its page.
-func endedWord(how string) string {
-	switch how {
-	case "recovered":
-		return "back inside its band"
-	case "adopted":
-		return "the new level was adopted as normal"
-	case "gone":
-		return "its data is gone"
-	}
-	return ending(how)
 }

@@ -3,17 +3,16 @@
 // New returns the handler; a Source gives it everything it shows. Pages are rendered on the server, charts are inline
 // SVG, and one small ES module adds refresh, zoom and keys; without it every page still works. Nothing here changes
 // anything: only GET and HEAD exist. Label values come from whoever sends metrics and are shown as text, never trusted.
+//
+// A page is a file page_*.go and its template web/*.html; what it shows as JSON is api_*.go. What they share is found beside them by name:
+// query, find and span read addresses, census, packs, incident, changes and recovery gather, why, headline, timeline and format word,
+// figure, chart* and gauge draw. frame.go is around every page and ui.go around every answer.
 package ui
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -21,7 +20,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/gin-gonic/gin"
@@ -35,18 +33,8 @@ type Options struct {
 	Logger      *slog.Logger // nil discards
 }
 
-//go:embed web
-var webFiles embed.FS
-
 // policy lets a page load only what this server serves. There is no inline script and no inline style.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
-
-// asset is one static file.
-type asset struct {
-	data []byte
-	kind string // Content-Type
-	etag string
-}
 
 // server renders pages. It is immutable once made.
 type server struct {
@@ -86,6 +74,12 @@ func New(src Source, o Options) http.Handler {
 		panic("ui: " + err.Error())
 	}
 	r.HandleMethodNotAllowed = true
+	s.routes(r)
+	return s.guard(r)
+}
+
+// routes says which page answers at which address.
+func (s *server) routes(r *gin.Engine) {
 	get := func(route string, h func(*gin.Context)) {
 		r.GET(route, h)
 		r.HEAD(route, h)
@@ -120,7 +114,10 @@ func New(src Source, o Options) http.Handler {
 		c.Header("Allow", "GET, HEAD")
 		s.fail(c, http.StatusMethodNotAllowed, "This address can only be read: GET and HEAD.")
 	})
+}
 
+// guard is around every answer: the policy, a panic that costs no more than one answer, and the path before every link.
+func (s *server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -144,147 +141,8 @@ func New(src Source, o Options) http.Handler {
 			req.URL.Path = "/" + strings.TrimLeft(strings.TrimPrefix(req.URL.Path, s.base), "/")
 			req.URL.RawPath = ""
 		}
-		r.ServeHTTP(w, req)
+		next.ServeHTTP(w, req)
 	})
-}
-
-func (s *server) loadAssets() {
-	entries, err := fs.ReadDir(webFiles, "web")
-	if err != nil {
-		panic("ui: " + err.Error())
-	}
-	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-	for _, e := range entries {
-		kind, ok := kinds[path.Ext(e.Name())]
-		if !ok {
-			continue
-		}
-		data, err := webFiles.ReadFile("web/" + e.Name())
-		if err != nil {
-			panic("ui: " + err.Error())
-		}
-		sum := sha256.Sum256(data)
-		s.assets[e.Name()] = asset{data: data, kind: kind, etag: `"` + hex.EncodeToString(sum[:8]) + `"`}
-	}
-}
-
-// static serves one embedded file. With ?v= of its hash it may be kept for ever.
-func (s *server) static(c *gin.Context) {
-	a, ok := s.assets[c.Param("file")]
-	if !ok {
-		s.fail(c, http.StatusNotFound, "There is no such file.")
-		return
-	}
-	h := c.Writer.Header()
-	h.Set("Content-Type", a.kind)
-	h.Set("ETag", a.etag)
-	if c.Query("v") == strings.Trim(a.etag, `"`) {
-		h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	} else {
-		h.Set("Cache-Control", "no-cache")
-	}
-	http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(a.data))
-}
-
-// assetURL returns the address of a static file with its hash.
-func (s *server) assetURL(name string) string {
-	return s.base + "/static/" + name + "?v=" + strings.Trim(s.assets[name].etag, `"`)
-}
-
-func (s *server) loadPages() {
-	layout := template.Must(template.New("layout.html").Funcs(s.funcs()).ParseFS(webFiles, "web/layout.html", "web/parts.html"))
-	for _, name := range []string{"overview", "signals", "signal", "incidents", "incident", "changes", "receivers", "status", "pods", "explain", "error"} {
-		s.pages[name] = template.Must(template.Must(layout.Clone()).ParseFS(webFiles, "web/"+name+".html"))
-	}
-}
-
-// frame is what every page has around its own part.
-type frame struct {
-	Title    string
-	Nav      string // the entry of the navigation that is current
-	Version  string
-	Demo     bool
-	DemoInfo *Demo
-	Now      int64 // Unix ms
-	DataAt   int64 // receive clock of the view, Unix ms; 0 = nothing yet
-	Stale    bool  // nothing has arrived for minutes
-	Open     int   // open incidents
-	Firing   int   // of these, with a value outside what is normal
-	Problems []Problem
-	Starting string // what start-up is doing; "" when ready
-	JSON     string // address of the same as JSON; "" when there is none
-	Body     any
-}
-
-// frame gathers the parts that all pages share. It returns them with the status, which most pages need too.
-func (s *server) frame(title, nav string) (*frame, Status) {
-	st := s.src.Status()
-	f := &frame{Title: title, Nav: nav, Version: st.Version, Demo: s.o.Demo || st.Demo != nil, DemoInfo: st.Demo}
-	if f.Version == "" {
-		f.Version = s.o.Version
-	}
-	if v := s.src.View(); v != nil {
-		f.DataAt = v.AtMs
-	}
-	f.Now = s.now(&st)
-	f.Stale = f.DataAt > 0 && f.Now-f.DataAt > 3*60_000
-	if i := s.src.Incidents(); i != nil {
-		f.Open = len(i.Open)
-		for _, inc := range i.Open {
-			f.Firing += b2i(phaseOf(inc) == firing)
-		}
-	}
-	for _, p := range st.Problems {
-		if p.Severity == "error" || p.Severity == "warn" {
-			f.Problems = append(f.Problems, p)
-		}
-	}
-	if ok, doing := s.src.Ready(); !ok {
-		if f.Starting = doing; doing == "" {
-			f.Starting = "starting"
-		}
-	}
-	return f, st
-}
-
-// now returns the clock that ages are counted against, Unix milliseconds.
-func (s *server) now(st *Status) int64 {
-	if st.NowMs > 0 {
-		return st.NowMs
-	}
-	if v := s.src.View(); v != nil && v.AtMs > 0 {
-		return v.AtMs
-	}
-	return time.Now().UnixMilli()
-}
-
-// page renders one page. It is made in full before anything is written, so a failure never shows half a page.
-func (s *server) page(c *gin.Context, code int, name string, f *frame) {
-	pagesRendered.Inc()
-	var b bytes.Buffer
-	if err := s.pages[name].ExecuteTemplate(&b, "layout.html", f); err != nil {
-		pagesFailed.Inc()
-		s.log.Error("page cannot be rendered", "page", name, "err", err)
-		c.String(http.StatusInternalServerError, "Wrackline failed to make this page. Its log says why.\n")
-		return
-	}
-	c.Header("Cache-Control", "no-cache")
-	c.Data(code, "text/html; charset=utf-8", b.Bytes())
-}
-
-// fail answers with a page, or with JSON below /api/.
-func (s *server) fail(c *gin.Context, code int, text string) {
-	if strings.HasPrefix(c.Request.URL.Path, "/api/") {
-		s.apiFail(c, code, text)
-		return
-	}
-	if strings.HasPrefix(c.Request.URL.Path, "/static/") || strings.HasPrefix(c.Request.URL.Path, "/chart/") {
-		c.String(code, "%s\n", text)
-		return
-	}
-	f, _ := s.frame(http.StatusText(code), "")
-	f.Body = text
-	s.page(c, code, "error", f)
 }
 
 func (s *server) ready(c *gin.Context) {

@@ -146,7 +146,7 @@ func why(v *baseline.SignalView, now int64) []fact {
 	}
 	add("Shape", shapeWord(v.Seasonal), shapeNote(p.Season, v.Seasonal))
 	add("Made of", plural(v.Members, "series", "series"), membersNote(v.Members, v.Expected))
-	add("Bad direction", directionWord(p.Bad), effectNote(p, unit))
+	add("Bad direction", p.Bad.String(), effectNote(p, unit))
 	return out
 }
 
@@ -313,16 +313,6 @@ func membersNote(have, before int) string {
 	return "gave a value in this window"
 }
 
-func directionWord(d model.Direction) string {
-	switch d {
-	case model.Up:
-		return "up"
-	case model.Down:
-		return "down"
-	}
-	return "both"
-}
-
 // effectNote says how much must change before it is worth a message.
 func effectNote(p *model.Params, unit string) string {
 	s := ""
@@ -345,49 +335,4 @@ func effectNote(p *model.Params, unit string) string {
 		return ""
 	}
 	return "worth a message when " + s
-}
-
-// notes are the caveats of an incident.
-func notes(inc *alerting.Incident) []string {
-	var out []string
-	h := inc.Headline()
-	if h.State == model.Drifting && h.LimitEta > 0 && inc.Open() {
-		out = append(out, "Reaches its limit in "+alerting.Span(h.LimitEta)+" at this pace.")
-	}
-	if h.Maturity > 0 && h.Maturity < 0.5 {
-		out = append(out, "The band is provisional: it had "+alerting.Quantity(h.Maturity, "ratio")+" of what it wants to see when the alarm rose.")
-	}
-	if inc.Refires > 0 {
-		out = append(out, "It came back "+times(inc.Refires)+" within the hold.")
-	}
-	if inc.Earlier > 0 {
-		out = append(out, "The same signal led "+plural(inc.Earlier, "incident")+" in the 24 h before.")
-	}
-	if inc.More > 0 {
-		out = append(out, plural(inc.More, "alarm")+" found no room in the list of members.")
-	}
-	if inc.Withheld > 0 {
-		out = append(out, plural(inc.Withheld, "notification")+" kept back by the daily cap.")
-	}
-	return out
-}
-
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return commas(n) + " times"
-}
-
-// ending words how an incident or a member ended.
-func ending(how string) string {
-	switch how {
-	case "recovered":
-		return "returned to its band"
-	case "adopted":
-		return "the new level was adopted as normal"
-	case "gone":
-		return "no data any more"
-	}
-	return how
 }

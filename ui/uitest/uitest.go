@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -129,27 +130,52 @@ func (b *Browser) Open(url string) error {
 	return b.Wait("document.readyState === 'complete' && !!document.querySelector('main h1')")
 }
 
-// Wait waits, for up to ten seconds, until the expression is true in the page. It asks again and again by itself: a
-// navigation in between is no error.
-func (b *Browser) Wait(expr string) error {
-	var last error
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+expr+")"))
-		if err == nil && ok {
-			return nil
-		}
-		last = err
+// patience is how long something is waited for that comes within a moment on an idle machine.
+const patience = time.Minute
+
+// until asks again and again whether something has come.
+func (b *Browser) until(come func() bool) error {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	for !come() {
 		select {
-		case <-b.ctx.Done():
-			return b.ctx.Err()
+		case <-ctx.Done():
+			return ctx.Err()
 		case <-time.After(50 * time.Millisecond):
 		}
+	}
+	return nil
+}
+
+// Wait waits, for up to a minute, until the expression is true in the page. A navigation in between is no error.
+func (b *Browser) Wait(expr string) error {
+	var last error
+	err := b.until(func() bool {
+		var ok bool
+		ok, last = chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+expr+")"))
+		return last == nil && ok
+	})
+	if err == nil || b.ctx.Err() != nil {
+		return err
 	}
 	where, _ := chromedp.Run(b.ctx, chromedp.Location())
 	if last != nil {
 		return fmt.Errorf("wait for %s at %s: %w", expr, where, last)
 	}
 	return fmt.Errorf("waited in vain for %s at %s", expr, where)
+}
+
+// WaitError waits, for up to a minute, until a page has complained with a text. What was complained of until then counts as told.
+func (b *Browser) WaitError(text string) error {
+	var all []string
+	err := b.until(func() bool {
+		all = append(all, b.Errors()...)
+		return slices.ContainsFunc(all, func(e string) bool { return strings.Contains(e, text) })
+	})
+	if err != nil {
+		return fmt.Errorf("no page complains of %q but of %q: %w", text, all, err)
+	}
+	return nil
 }
 
 // Text evaluates an expression that gives a string.

@@ -19,7 +19,7 @@ import (
 // shots is a directory for pictures, light and dark, 1280 and 500 pixels wide; "" takes none.
 // Walk returns ErrNoBrowser when there is no Chromium.
 func Walk(ctx context.Context, baseURL, shots string) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, walkMost)
 	defer cancel()
 	b, err := Start(ctx)
 	if err != nil {
@@ -43,6 +43,9 @@ func Walk(ctx context.Context, baseURL, shots string) error {
 	}
 	return nil
 }
+
+// walkMost bounds a walk, lest a browser that hangs hold up a test for ever. An idle machine takes half a minute.
+const walkMost = 6 * time.Minute
 
 type walk struct {
 	*Browser

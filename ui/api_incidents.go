@@ -1,0 +1,142 @@
+// Incidents as JSON.
+
+package ui
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// apiIncidentMember is a signal that takes part in an incident.
+type apiIncidentMember struct {
+	ID          string            `json:"id"`
+	Signal      string            `json:"signal"`
+	Severity    signal.Severity   `json:"severity"`
+	Labels      map[string]string `json:"labels"`
+	Unit        string            `json:"unit"`
+	Sentence    string            `json:"sentence"`
+	State       string            `json:"state"`
+	Test        string            `json:"test"`
+	Onset       int64             `json:"onset"`
+	Opened      int64             `json:"opened"`
+	Ended       int64             `json:"ended,omitempty"`
+	Ending      string            `json:"ending,omitempty"`
+	Value       num               `json:"value"`
+	Band        apiBand           `json:"band"`
+	Worst       num               `json:"worst"`
+	WorstT      int64             `json:"worst_t,omitempty"`
+	WorstBand   apiBand           `json:"worst_band"`
+	Score       num               `json:"score"`
+	Peak        num               `json:"peak_score"`
+	Maturity    num               `json:"maturity"`
+	SlopePerDay num               `json:"slope_per_day,omitempty"`
+	LimitEtaMs  int64             `json:"limit_eta_ms,omitempty"`
+	Top         []apiMember       `json:"top,omitempty"`
+}
+
+// apiEvent is an entry of the timeline.
+type apiEvent struct {
+	T    int64  `json:"t"`
+	Kind string `json:"kind"`
+	Of   string `json:"of,omitempty"`
+}
+
+// apiIncident is an incident; members, timeline and changes are left out of lists.
+type apiIncident struct {
+	ID         string              `json:"id"`
+	Title      string              `json:"title"`
+	Severity   signal.Severity     `json:"severity"`
+	Cluster    string              `json:"cluster"`
+	Scope      map[string]string   `json:"scope"`
+	Open       bool                `json:"open"`
+	Phase      string              `json:"phase"` // firing, recovering, closing, over
+	Onset      int64               `json:"onset"`
+	Opened     int64               `json:"opened"`
+	Updated    int64               `json:"updated"`
+	Resolved   int64               `json:"resolved,omitempty"`
+	Resolution string              `json:"resolution,omitempty"`
+	FirstMover string              `json:"first_mover"`
+	Headline   string              `json:"headline"`
+	Active     int                 `json:"active_members"`
+	Told       int                 `json:"notifications"`
+	Withheld   int                 `json:"notifications_withheld"`
+	Refires    int                 `json:"refires"`
+	Earlier    int                 `json:"earlier_24h"`
+	More       int                 `json:"members_without_room"`
+	Notes      []string            `json:"notes,omitempty"`
+	Members    []apiIncidentMember `json:"members,omitempty"`
+	Timeline   []apiEvent          `json:"timeline,omitempty"`
+	Changes    []apiChange         `json:"changes,omitempty"` // just before, closest first
+	URL        string              `json:"url"`
+}
+
+func (s *server) apiIncidentOf(inc *alerting.Incident, whole bool) apiIncident {
+	out := apiIncident{ID: inc.ID, Title: inc.Title, Severity: inc.Severity, Cluster: inc.Cluster, Scope: labelMap(inc.Scope), Open: inc.Open(), Phase: [...]string{"firing", "recovering", "closing", "over"}[phaseOf(inc)], Onset: inc.Onset,
+		Opened: inc.Opened, Updated: inc.Updated, Resolved: inc.Resolved, Resolution: inc.Resolution, FirstMover: inc.FirstMover().SignalID, Headline: inc.Headline().SignalID,
+		Active: inc.Active(), Told: inc.Told, Withheld: inc.Withheld, Refires: inc.Refires, Earlier: inc.Earlier, More: inc.More, Notes: notes(inc), URL: s.incidentURL(inc.ID)}
+	if !whole {
+		return out
+	}
+	for i := range inc.Members {
+		m := &inc.Members[i]
+		out.Members = append(out.Members, apiIncidentMember{ID: m.SignalID, Signal: m.Name, Severity: m.Severity, Labels: labelMap(m.Entity), Unit: m.Unit,
+			Sentence: m.Sentence(m.Ended != 0), State: m.State.String(), Test: m.Test.String(), Onset: m.Onset, Opened: m.Opened, Ended: m.Ended, Ending: m.Ending,
+			Value: num(m.Value), Band: apiBandOf(m.Band), Worst: num(m.Worst), WorstT: m.WorstT, WorstBand: apiBandOf(m.WorstBand), Score: num(m.Score), Peak: num(m.Peak),
+			Maturity: num(m.Maturity), SlopePerDay: num(m.SlopePerDay), LimitEtaMs: m.LimitEta, Top: apiMembers(m.Top)})
+	}
+	for _, e := range inc.Timeline {
+		out.Timeline = append(out.Timeline, apiEvent{T: e.T, Kind: e.Kind, Of: e.Signal})
+	}
+	for i := range inc.Changes {
+		x := apiChangeOf(&inc.Changes[i].Change)
+		x.Nearness = inc.Changes[i].Nearness.String()
+		out.Changes = append(out.Changes, x)
+	}
+	return out
+}
+
+func (s *server) apiIncidents(c *gin.Context) {
+	limit, ok := s.intParam(c, "limit", limitDefault, limitMost)
+	if !ok {
+		return
+	}
+	state := c.Query("state")
+	if state != "" && state != "open" && state != "closed" {
+		s.apiFail(c, http.StatusBadRequest, "state must be open or closed")
+		return
+	}
+	snap := s.snapshot()
+	out := struct {
+		At        int64         `json:"at"`
+		Open      int           `json:"open"`
+		Closed    int           `json:"closed"`
+		Incidents []apiIncident `json:"incidents"`
+	}{At: snap.T, Open: len(snap.Open), Closed: len(snap.Closed), Incidents: []apiIncident{}}
+	add := func(list []*alerting.Incident) {
+		for _, inc := range list {
+			if len(out.Incidents) < limit {
+				out.Incidents = append(out.Incidents, s.apiIncidentOf(inc, false))
+			}
+		}
+	}
+	if state != "closed" {
+		add(snap.Open)
+	}
+	if state != "open" {
+		add(snap.Closed)
+	}
+	s.apiOK(c, out)
+}
+
+func (s *server) apiIncident(c *gin.Context) {
+	inc := findIncident(s.snapshot(), c.Param("id"))
+	if inc == nil {
+		s.apiFail(c, http.StatusNotFound, "there is no incident with this id")
+		return
+	}
+	s.apiOK(c, s.apiIncidentOf(inc, true))
+}

@@ -1,0 +1,118 @@
+// The headline of the overview: one sentence about everything, and what qualifies it.
+
+package ui
+
+import (
+	"fmt"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/model"
+)
+
+// headline puts into words what matters most: samples that do not arrive, incidents that fire, those that end, deviations outside
+// incidents, and only then that all is well.
+func (b *overviewBody) headline(n *census, open openIncidents, st *Status, snap *alerting.Snapshot) {
+	switch {
+	case n.all == 0:
+		b.sayWaiting(st)
+	case open.phases[firing] > 0:
+		b.sayFiring(n, open)
+	case len(snap.Open) > 0:
+		b.sayEasing(n, open)
+	case n.outside()+n.easings > 0:
+		b.Tone, b.Headline = "note", "No open incident"
+		b.Lines = append(b.Lines, n.outsideNow(", none of it worth a message"))
+	case n.learning:
+		b.Tone, b.Headline = "note", "Learning what is normal"
+		b.Lines = append(b.Lines, b.entities()+". Gross and lasting deviations already count; finer ones as the bands mature.")
+	default:
+		b.sayCalm(n, snap)
+	}
+	if len(b.Waiting) > 0 && n.all > 0 {
+		b.Lines = append(b.Lines, plural(len(b.Waiting), "cluster")+" "+waitingWindow+".")
+	}
+}
+
+func (b *overviewBody) sayWaiting(st *Status) {
+	b.Tone = "waiting"
+	switch {
+	case len(st.Senders) == 0:
+		b.Headline = "Waiting for the first samples"
+	case len(st.Clusters) > len(b.Waiting):
+		b.Headline = "Samples arrive; no signal has a value yet"
+	default:
+		b.Headline = "Samples arrive; " + waitingWindow
+	}
+}
+
+func (b *overviewBody) sayFiring(n *census, open openIncidents) {
+	fire := open.phases[firing]
+	b.Tone, b.Headline = "warn", plural(fire, "open incident")
+	if open.urgent > 0 {
+		b.Tone = "bad"
+		b.Headline += ", " + commas(open.urgent) + " urgent"
+		if open.urgent == fire {
+			b.Headline = plural(open.urgent, "urgent incident")
+		}
+	}
+	b.Lines = append(b.Lines, n.outsideNow(" for them"))
+	if n := open.phases[recovering]; n > 0 {
+		b.Lines = append(b.Lines, plural(n, "more incident")+" recovering: back inside, and ending when the values stay there.")
+	}
+	if n := open.phases[closing]; n > 0 {
+		b.Lines = append(b.Lines, plural(n, "more incident")+" closing: no alarm is left.")
+	}
+}
+
+// sayEasing speaks of open incidents of which none fires.
+func (b *overviewBody) sayEasing(n *census, open openIncidents) {
+	word, its, line := "recovering", "its band", "Nothing is outside because of it any more; it ends when the values stay inside."
+	if open.phases[recovering] == 0 {
+		word, line = "closing", "No alarm is left; it ends when nothing comes back."
+	}
+	all := len(b.Open) + b.OpenMore
+	if all > 1 {
+		its = "their bands"
+	}
+	b.Tone, b.Headline = "easing", plural(all, "incident")+" "+word+", inside "+its
+	if open.since > 0 {
+		b.Headline += " since " + shortClock(b.Now, open.since)
+	}
+	b.Lines = append(b.Lines, line, n.outsideNow(" for them"))
+}
+
+func (b *overviewBody) sayCalm(n *census, snap *alerting.Snapshot) {
+	b.Tone, b.Headline = "calm", "Everything is as usual"
+	line := b.entities() + ", all within their bands."
+	if young := n.states[model.Learning]; young > 0 || n.silent > 0 {
+		line = fmt.Sprintf("%s: %s within their bands", b.entities(), commas(n.states[model.Normal]))
+		if young > 0 {
+			line += ", " + commas(young) + " still learning"
+		}
+		if n.silent > 0 {
+			line += ", " + commas(n.silent) + " silent"
+		}
+		line += "."
+	}
+	last := "No incident so far."
+	if len(snap.Closed) > 0 {
+		last = "The last incident ended " + ago(b.Now, snap.Closed[0].Resolved) + "."
+	}
+	b.Lines = append(b.Lines, line, last)
+}
+
+func (b *overviewBody) entities() string {
+	return plural(b.Signals, "signal") + " in " + plural(len(b.Clusters), "cluster")
+}
+
+// outsideNow says how many values are outside now; those that only wait for the end of their alarm are told apart.
+func (n *census) outsideNow(tail string) string {
+	line := "No signal of " + commas(n.all) + " is outside what is normal for it"
+	if bad := n.outside(); bad > 0 {
+		line = plural(bad, "signal") + " of " + commas(n.all) + " outside what is normal" + tail
+	}
+	if n.easings > 0 {
+		line += "; " + commas(n.easings) + " back inside, waiting to close"
+	}
+	return line + "."
+}

@@ -1,0 +1,96 @@
+// One incident: what moved, in which order, and what may be behind it.
+
+package ui
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/wrackline/wrackline/alerting"
+)
+
+const (
+	incidentCharts = 8  // members drawn
+	memberHeight   = 84 // of their plots, pixels
+)
+
+type incidentBody struct {
+	*alerting.Incident
+	spanLinks
+	Head, First *alerting.Member
+	Where       []labelLink
+	Whole       string // the incident's own range
+	Figures     []memberFigure
+	Hidden      int // members not drawn
+	Notes       []string
+	Next        []string
+	Timeline    []timelineRow
+	Causes      []causeRow
+	AllChanges  string // the list of changes of that time
+	Now         int64
+	End         int64 // when it ended, or now
+	EndWord     string
+	Inside      int64 // since when everything is back inside; 0 = it is not, or nobody knows
+}
+
+// causeRow is a change that may be behind an incident.
+type causeRow struct {
+	changeRow
+	When string // in relation to the onset
+	Near string
+}
+
+type memberFigure struct {
+	*alerting.Member
+	Figure figure
+	First  bool
+}
+
+func (s *server) incident(c *gin.Context) {
+	inc := findIncident(s.snapshot(), c.Param("id"))
+	if inc == nil {
+		s.fail(c, http.StatusNotFound, "There is no incident with this id. Old incidents are forgotten after a while.")
+		return
+	}
+	f, _ := s.frame(inc.Title, "incidents")
+	own := incidentSpan(inc, f.Now)
+	sp := parseSpan(c.Request.URL.Query(), f.Now, own)
+	b := &incidentBody{Incident: inc, Head: inc.Headline(), First: inc.FirstMover(), Where: s.labelLinks(inc.Scope), Notes: notes(inc), Now: f.Now, End: inc.Resolved, EndWord: ending(inc.Resolution)}
+	if inc.Open() {
+		b.End = f.Now
+		if phaseOf(inc) != firing {
+			b.Inside = s.insideSince(inc, f.Now)
+		}
+	}
+	at := s.incidentURL(inc.ID)
+	b.spanLinks = spanLinksOf(at, sp, f.Now)
+	if sp != own {
+		b.Whole = at
+	}
+	for i := range inc.Members {
+		m := &inc.Members[i]
+		if i >= incidentCharts && i != inc.Lead {
+			b.Hidden++
+			continue
+		}
+		marks := []mark{{T: m.Onset, Label: "began"}}
+		if m.Ended > 0 {
+			marks = append(marks, mark{T: m.Ended, Label: "ended"})
+		}
+		fig := s.figure(fmt.Sprintf("c%d", i), m.SignalID, m.Entity, chart{Title: m.Name + ", " + place(m.Entity), Unit: m.Unit, From: sp.From, To: sp.To, Height: memberHeight, Compact: true, Params: paramsOf(m.Rule), Marks: marks})
+		fig.Zoom = true
+		b.Figures = append(b.Figures, memberFigure{Member: m, Figure: fig, First: i == 0})
+	}
+	b.Next = steps(b.Head.Rule, b.Head, stepsShown)
+	b.Timeline = timeline(inc)
+	for i := range inc.Changes {
+		x := &inc.Changes[i]
+		b.Causes = append(b.Causes, causeRow{changeRow: s.changeRow(&x.Change), When: alerting.When(x.T, inc.Onset), Near: x.Nearness.String()})
+	}
+	around := changeQuery{Cluster: inc.Cluster, From: max(inc.Onset-2*3_600_000, 1), To: inc.Onset + 3_600_000}
+	b.AllChanges = around.with(s.base, func(*changeQuery) {})
+	f.Body, f.JSON = b, s.base+"/api/v1/incidents/"+inc.ID
+	s.page(c, http.StatusOK, "incident", f)
+}

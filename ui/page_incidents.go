@@ -1,0 +1,28 @@
+// The list of incidents.
+
+package ui
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/wrackline/wrackline/alerting"
+)
+
+const closedPage = 100 // ended incidents on the page
+
+type incidentsBody struct {
+	Open, Closed []*alerting.Incident
+	ClosedAll    int
+	Loose        []alerting.Member
+	Now          int64
+}
+
+func (s *server) incidents(c *gin.Context) {
+	f, _ := s.frame("Incidents", "incidents")
+	snap := s.snapshot()
+	f.Body = &incidentsBody{Open: byUrgency(snap.Open), Closed: snap.Closed[:min(len(snap.Closed), closedPage)], ClosedAll: len(snap.Closed), Loose: snap.Loose[:min(len(snap.Loose), pageLen)], Now: f.Now}
+	f.JSON = s.base + "/api/v1/incidents"
+	s.page(c, http.StatusOK, "incidents", f)
+}

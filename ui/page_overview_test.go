@@ -1,0 +1,84 @@
+package ui
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/model"
+)
+
+func TestACalmClusterLooksCalm(t *testing.T) {
+	f := newFake()
+	f.snap = &alerting.Snapshot{}
+	for i := range f.view.Signals {
+		f.view.Signals[i].State = model.Normal
+	}
+	got := body(t, New(f, Options{}), "/", http.StatusOK)
+	for _, want := range []string{`class="hero calm"`, "Everything is as usual", "41 signals in 1 cluster, all within their bands.", "No incident so far."} {
+		if !strings.Contains(got, want) {
+			t.Errorf("overview does not say %q", want)
+		}
+	}
+	if strings.Contains(got, "Open incidents") || strings.Contains(got, `class="count"`) {
+		t.Error("overview speaks of open incidents")
+	}
+}
+
+func TestAnEmptyServerSaysWhatToDo(t *testing.T) {
+	h := New(&fake{}, Options{ExternalURL: "https://wrackline.example.com/"})
+	got := body(t, h, "/", http.StatusOK)
+	for _, want := range []string{"Waiting for the first samples", "remote_write:", "https://wrackline.example.com/api/v1/write"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("overview does not say %q", want)
+		}
+	}
+	for _, p := range []string{"/signals", "/incidents", "/receivers", "/status", "/api/v1/signals", "/api/v1/incidents", "/api/v1/packs", "/api/v1/status"} {
+		body(t, h, p, http.StatusOK)
+	}
+	if got := body(t, h, "/receivers", http.StatusOK); !strings.Contains(got, "Nobody is told") {
+		t.Error("receivers page does not say that nobody is told")
+	}
+}
+
+func TestTheFirstMinutesBlameNobody(t *testing.T) {
+	f := newFake()
+	f.view.Signals, f.snap = nil, &alerting.Snapshot{}
+	c := &f.status.Clusters[0]
+	c.WindowsClosed, c.ClosedEnd, c.Owners = 0, 0, false
+	f.status.Demo = nil
+	for i := range f.status.Rules {
+		r := &f.status.Rules[i]
+		r.Form, r.Signals, r.Series, r.Missing = -1, 0, 0, []string{"some_metric_total"}
+	}
+	h := New(f, Options{})
+	says(t, "the overview", body(t, h, "/", http.StatusOK), []string{"Samples arrive; waiting for the first whole minute of samples", "waiting for whole minutes", "Waiting for the first whole minute of samples."},
+		[]string{"do not arrive", "cannot be asked", "some_metric_total", "No owner data", "remote_write:"})
+	says(t, "the status", body(t, h, "/status", http.StatusOK), []string{"waiting for the first whole minute of samples", "waiting for whole minutes"}, []string{"some_metric_total", "dormant", "no: workloads from pod names"})
+	says(t, "the rule", body(t, h, "/packs/dns.servfail_ratio", http.StatusOK), []string{"Waiting for the first whole minute"}, []string{"do not arrive"})
+
+	// The first windows are closed: what is missing is missing, and what has series still waits for its value.
+	c.WindowsClosed, c.ClosedEnd = 2, fakeNow
+	f.status.Rules[0].Form, f.status.Rules[0].Series = 0, 12
+	says(t, "the overview", body(t, h, "/", http.StatusOK), []string{"do not arrive", "some_metric_total", "1 waiting for whole minutes"}, nil)
+	c.WindowsClosed = 500
+	says(t, "the overview", body(t, h, "/", http.StatusOK), nil, []string{"waiting for whole minutes"})
+}
+
+// TestSilentSignalsAreNoAlarm: jobs end and workloads go; that alone must not make the overview look abnormal.
+func TestSilentSignalsAreNoAlarm(t *testing.T) {
+	f := newFake()
+	f.snap = &alerting.Snapshot{}
+	for i := range f.view.Signals {
+		if f.view.Signals[i].State != model.Absent {
+			f.view.Signals[i].State = model.Normal
+		}
+	}
+	got := body(t, New(f, Options{}), "/", http.StatusOK)
+	for _, want := range []string{"Everything is as usual", "40 within their bands, 1 silent.", `href="/signals?state=absent"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("overview does not say %q", want)
+		}
+	}
+}
