@@ -125,8 +125,7 @@ type Moment struct {
 	Day        int32   // civil day number (days since 1970-01-01 in civil time)
 }
 
-// Band is the range that was predicted for a window before its value was seen, in the signal's unit.
-// Lower ≤ Expected ≤ Upper always holds.
+// Band is the range that was predicted for a window before its value was seen, in the signal's unit. Lower ≤ Expected ≤ Upper always holds.
 type Band struct{ Lower, Expected, Upper float64 }
 
 // State is where a signal stands after a window.

@@ -9,8 +9,7 @@ import (
 	"math"
 )
 
-// version is the first byte of an encoded model. A model of another version is refused, never guessed at.
-// Version 3 had no habits, and wider times.
+// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 3 had no habits, and wider times.
 const version = 4
 
 // ErrEncoding is wrapped by every error of UnmarshalBinary: the bytes are not a model of this version, or hold values that no model has.

@@ -100,10 +100,9 @@ func (m *Model) stirs(p *Params, at Clock, withinMs int64) bool {
 	return false
 }
 
-// Detect returns the smallest lasting change that would be noticed within each of NoticeSpans, were the signal what is expected of it,
-// with its usual scatter, until now. It takes a tenth of a second of CPU, does not change m, and gives nil while m has not seen its first windows.
-// Sizes are exact to a tenth; the scatter that is fed is independent from window to window, so slow wandering of a signal's own may hide or
-// feign a little more.
+// Detect returns the smallest lasting change that would be noticed within each of NoticeSpans, were the signal what is expected of it, with its usual scatter,
+// until now. It takes a tenth of a second of CPU, does not change m, and gives nil while m has not seen its first windows. Sizes are exact to a tenth; the
+// scatter that is fed is independent from window to window, so slow wandering of a signal's own may hide or feign a little more.
 func (m *Model) Detect(p *Params, at Clock) []Notice {
 	if m.flags&flagWarm == 0 {
 		return nil

@@ -59,10 +59,9 @@ func (t *tail) extend(alpha float64) {
 	}
 }
 
-// nats returns the evidence that w gives, and whether w is in the tail. It is the logarithm of a bet whose mean is 1
-// while the law holds: half of the stake on exceeding q, spread over two exponents of the tail probability u.
-// After an exceedance the learned probability of another one is used, so a burst is not news twice.
-// infl > 1 weakens the tail of a law that is not yet known.
+// nats returns the evidence that w gives, and whether w is in the tail. It is the logarithm of a bet whose mean is 1 while the law holds: half of the stake on
+// exceeding q, spread over two exponents of the tail probability u. After an exceedance the learned probability of another one is used, so a burst is not news
+// twice. infl > 1 weakens the tail of a law that is not yet known.
 func (t *tail) nats(w, alpha float64, prev bool, cap, infl float64) (le float64, in bool) {
 	a := alpha
 	if prev {
