@@ -5,5 +5,5 @@ package model
 
 // big says on which side a deviation from what was expected, in the signal's unit, is at least gross times the smallest effect.
 func (q *prediction) big(dev, gross float64) [2]bool {
-	return [2]bool{dev > 0 && dev >= q.effUp*gross, dev < 0 && -dev >= q.effDn*gross}
+	return [2]bool{dev > 0 && dev >= q.effect*gross, dev < 0 && -dev >= q.effect*gross}
 }

@@ -13,8 +13,7 @@ type prediction struct {
 	beta, g   float64    // whitening
 	rv        float64    // sqrt(v)
 	band      Band       //
-	effUp     float64    // smallest deviation that counts, in the signal's unit
-	effDn     float64    //
+	effect    float64    // smallest deviation that counts, in the signal's unit
 	hi, how   int        // hour of day, hour of week
 	from      int        // the hour of week with the last centre not after the window
 	frac      float64    // share of the way from there to the next centre
@@ -81,22 +80,13 @@ func (m *Model) predict(p *Params, at Moment, q *prediction) {
 	most := bandMost / q.sig
 	q.hiZ, q.lowZ = min(q.hiZ, most), min(q.lowZ, most)
 	x := clamp(m.x(q.yhat), p.Min, p.Max)
-	q.effUp, q.effDn = m.effects(p, x)
+	q.effect = min(max(p.EffectAbs, p.EffectRel*math.Abs(x)), math.MaxFloat64)
 	q.band = Band{
-		Lower:    min(m.x(q.yhat-q.lowZ*q.sig), x-q.effDn),
+		Lower:    min(m.x(q.yhat-q.lowZ*q.sig), x-q.effect),
 		Expected: x,
-		Upper:    max(m.x(q.yhat+q.hiZ*q.sig), x+q.effUp),
+		Upper:    max(m.x(q.yhat+q.hiZ*q.sig), x+q.effect),
 	}
 	q.band.clip(p)
-}
-
-// effects returns the smallest deviation up and down from x that counts.
-func (m *Model) effects(p *Params, x float64) (up, down float64) {
-	up = max(p.EffectAbs, p.EffectRel*math.Abs(x))
-	if !(up < math.MaxFloat64) {
-		up = math.MaxFloat64
-	}
-	return up, up
 }
 
 // wide is how much wider a band is drawn while less than a day has been seen: twice at first.

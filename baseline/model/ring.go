@@ -101,47 +101,34 @@ func (m *Model) fine(p *Params, b int32) {
 // rollMid adds the window to the cell of two hours or more under way, and reports whether it ended.
 func (m *Model) rollMid(p *Params, l *lesson) (ended bool) {
 	_, midMs := ringMs(p.StepMs)
-	c, nc := number(l.at.T, midMs), number(l.at.T+p.StepMs, midMs)
-	ring := m.r2h()
-	m.toCell(ring, c)
-	m.qSum += float32(l.level)
-	m.qN++
-	if nc != c {
-		m.closeCell(ring, c)
-	}
-	return nc != c
+	return m.toCell(m.r2h(), number(l.at.T, midMs), number(l.at.T+p.StepMs, midMs), l.level)
 }
 
 // rollHour adds the window to the hour under way, of which all rings together keep the last 126, and reports whether it ended. They hold what
 // was seen as it was, without any learned shape.
 func (m *Model) rollHour(p *Params, l *lesson) (ended bool) {
-	c, nc := civilHour(p, l.at, 0), civilHour(p, l.at, p.StepMs)
-	ring := m.rings[:]
-	m.toCell(ring, c)
-	m.qSum += float32(l.y)
+	return m.toCell(m.rings[:], civilHour(p, l.at, 0), civilHour(p, l.at, p.StepMs), l.y)
+}
+
+// toCell adds y to cell c of a ring, and writes that when the next window belongs to another one. What was gathered for another cell is written
+// first, and those between are holes.
+func (m *Model) toCell(ring []int16, c, next int32, y float64) (ended bool) {
+	n := int32(len(ring))
+	if c != m.q {
+		if m.qN > 0 {
+			ring[m.q%n] = pack(m.qSum / float32(m.qN))
+		}
+		blank(ring, m.q, c)
+		m.q, m.qN, m.qSum = c, 0, 0
+	}
+	m.qSum += float32(y)
 	m.qN++
-	if nc != c {
-		m.closeCell(ring, c)
+	if next == c {
+		return false
 	}
-	return nc != c
-}
-
-// toCell makes c the cell of a ring that is under way: what was gathered for another is written, and those between are holes.
-func (m *Model) toCell(ring []int16, c int32) {
-	if c == m.q {
-		return
-	}
-	if m.qN > 0 {
-		ring[m.q%int32(len(ring))] = pack(m.qSum / float32(m.qN))
-	}
-	blank(ring, m.q, c)
-	m.q, m.qN, m.qSum = c, 0, 0
-}
-
-// closeCell writes what was gathered into cell c.
-func (m *Model) closeCell(ring []int16, c int32) {
-	ring[c%int32(len(ring))] = pack(m.qSum / float32(m.qN))
+	ring[c%n] = pack(m.qSum / float32(m.qN))
 	m.qN, m.qSum = 0, 0
+	return true
 }
 
 // rollDay adds the window to the civil day, and reports whether one of more than twelve hours ended before it.

@@ -50,9 +50,8 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 		r := (m.ext[s].rare(z, m.extN[s]) + m.ext[2+s].rare(sharp, m.extN[2+s]) + 2*m.ext[4].rare(d, m.extN[4])) / 4
 		score := r / ((extNews + math.Log(extBlockMs/block)) * p.strict()) // of short blocks there are more
 		l.rare = score * p.Nats(PointTest)
-		effect := [2]float64{q.effUp, q.effDn}[s]
-		if d < effect {
-			score = min(score*d/effect, extHeld)
+		if d < q.effect {
+			score = min(score*d/q.effect, extHeld)
 		}
 		young := min(m.extN[s], m.extN[4]) < extFew || m.ageH() < learnH/2
 		if l.known || young && m.brief(s, p.Persist) {
