@@ -79,7 +79,7 @@ func (m *Model) candidate(l *lesson, q *prediction) {
 	m.candD += r * (min(1.2533*d, 2*lim) - m.candD)
 }
 
-// adopt makes the candidate the level; the old one is remembered, see regime.go.
+// adopt makes the candidate the level; the old one is remembered, see excuse_regime.go.
 func (m *Model) adopt(p *Params, q *prediction) {
 	if m.test == FlatTest { // so it stands still at times; a row twice as long is news again
 		m.runMax, m.run = min(max(m.runMax, m.run), 20000), 0

@@ -27,12 +27,11 @@ type shadow struct {
 	p     Params
 	at    Clock
 	noise uint64
-	fine  float64 // of the scatter that it is fed, 0 = none
 }
 
 // newShadow returns a shadow of m as it would be without an alarm. m is not changed.
 func (m *Model) newShadow(p *Params, at Clock) *shadow {
-	s := &shadow{m: *m, p: *p, at: at, fine: 1}
+	s := &shadow{m: *m, p: *p, at: at}
 	if !p.sane() {
 		s.p = p.repaired()
 	}
@@ -60,7 +59,7 @@ func (s *shadow) next(change func(v, expected float64) float64) (Judgement, floa
 	s.m.predict(&s.p, at, &q)
 	v := q.band.Expected
 	if s.m.sigma > 2*minSig && s.m.p0 < .5 {
-		v = s.m.x(q.yhat + s.fine*q.sig*s.normal())
+		v = s.m.x(q.yhat + q.sig*s.normal())
 	}
 	v = change(clamp(v, s.p.Min, s.p.Max), q.band.Expected)
 	return s.m.Observe(&s.p, at, clamp(v, max(s.p.Min, -math.MaxFloat64), min(s.p.Max, math.MaxFloat64))), q.band.Expected
@@ -219,11 +218,7 @@ func (m *Model) Trial(p *Params, at Clock, f Fault) (afterMs int64, ok bool) {
 			}
 			return v + max(3*(q.band.Upper-q.band.Expected), 2*q.effect)
 		}
-		side := above
-		if down {
-			side = below
-		}
-		if s.room(&q)[side] < math.Abs(change(0, 0)) {
+		if by := change(0, 0); s.room(&q)[sideOf(by)] < math.Abs(by) {
 			return 0, false
 		}
 	case Stuck:

@@ -39,11 +39,7 @@ func (h *habit) since(day uint8) int { return (int(day) + habitDays - int(h.day)
 
 // dayOf is the number of a civil day as habits count them.
 func dayOf(day int32) uint8 {
-	d := day % habitDays
-	if d < 0 {
-		d += habitDays
-	}
-	return uint8(d)
+	return uint8((day%habitDays + habitDays) % habitDays)
 }
 
 // come counts another coming on a day.

@@ -22,6 +22,9 @@ func TestUsualHourExcuses(t *testing.T) {
 		{"the other side of the step", func(s *scene) { s.v = 100 }, func(s *scene) { s.v = 60 }},
 		{"the time of the day", nil, func(s *scene) { s.at = moment(s.at.T + 3*hourMs); s.v = 100 }},
 		{"a shape in use", nil, func(s *scene) { s.m.mode = 0 }},
+		{"the day's shape where the week's is in use", nil, func(s *scene) {
+			s.hours(true, func(how int) float64 { return 100 + 100*one(how/24 > 0 && how%24 >= 12 && how%24 < 20) })
+		}},
 		{"what needs no excuse", nil, func(s *scene) { s.v = 150 }},
 		{"the same hours of last week", func(s *scene) {
 			s.v = 40

@@ -8,6 +8,9 @@ import "math"
 // above and below index pairs: the side above what was expected, and the one below.
 const above, below = 0, 1
 
+// sideOf is the side on which a distance from what was expected lies.
+func sideOf(d float64) int { return int(one(d < 0)) }
+
 // sideState is the state of an alarm on each side.
 var sideState = [2]State{High, Low}
 
@@ -119,11 +122,8 @@ func (m *Model) measure(p *Params, q *prediction, l *lesson) {
 	dev := l.v - q.band.Expected
 	l.big = q.big(dev, l.gross)
 	l.beyond = [2]bool{l.z > q.hiZ && l.v > q.band.Upper, l.z < -q.lowZ && l.v < q.band.Lower}
-	switch {
-	case l.beyond[above]:
-		l.out = 1
-	case l.beyond[below]:
-		l.out = -1
+	if l.beyond[above] || l.beyond[below] {
+		l.out = 1 - 2*sideOf(l.z)
 	}
 }
 
@@ -153,7 +153,7 @@ func (m *Model) report(p *Params, w, slow *voice, l *lesson, j *Judgement) {
 	}
 	j.Evidence = j.Score * p.Nats(j.Test)
 	if m.state == Drifting || (m.state.Alarm() && m.test == DriftTest) {
-		t := trend{hours: 24, start: l.level - float64(m.slope), end: l.level}
+		t := slowMove{hours: 24, start: l.level - float64(m.slope), end: l.level}
 		j.LimitEta, j.SlopePerDay = m.eta(p, &t)
 	}
 }

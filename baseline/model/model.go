@@ -53,7 +53,7 @@ type Model struct {
 	qSum, dSum  float32  // the 2-h and the daily block under way: level y
 	cand, candD float32  // level of an alarm that lasts, as a distance from the prediction, and its scatter
 	candH       float32  // hours for which that has been steady
-	altEnd      uint32   // until when the levels before adoptions are remembered, Unix s; see regime.go
+	altEnd      uint32   // until when the levels before adoptions are remembered, Unix s; see excuse_regime.go
 	alt         [2]int16 // those levels, as distances from the present one, unit; 0 = none
 	slope       float32  // drift: y a day, of the newest strong trend
 	driftH      float32  // drift: hours since a test found it strong
@@ -88,16 +88,17 @@ type Model struct {
 }
 
 const (
-	warmUp   = 30        // windows kept raw before the scale is fixed
-	unit     = 1. / 2048 // of profiles and rings, in y
-	hole     = -1 << 15  // a ring cell without data
-	noHour   = 255       //
-	hourMs   = 3_600_000 //
-	minSig   = 1. / 2048 // floor of sigma: 0.05 % of the level
-	dayH     = 24.       //
-	quiet    = .02       // learning while an alarm stands
-	noCell   = -128      // an hour of the week that was never seen
-	bandMost = 4.        // half-width of a band, in y
+	warmUp    = 30        // windows kept raw before the scale is fixed
+	idleLeast = 3         // uneventful first windows that make an event news
+	unit      = 1. / 2048 // of profiles and rings, in y
+	hole      = -1 << 15  // a ring cell without data
+	noHour    = 255       //
+	hourMs    = 3_600_000 //
+	minSig    = 1. / 2048 // floor of sigma: 0.05 % of the level
+	dayH      = 24.       //
+	quiet     = .02       // learning while an alarm stands
+	noCell    = -128      // an hour of the week that was never seen
+	bandMost  = 4.        // half-width of a band, in y
 )
 
 const (
@@ -275,21 +276,4 @@ func (m *Model) maturity(p *Params) float64 {
 		return .5*a + .5*b
 	}
 	return .2*a + .4*b + .4*min(1, h/168)
-}
-
-// median sorts buf and returns its middle.
-func median(buf []float64) float64 {
-	for i := 1; i < len(buf); i++ {
-		v := buf[i]
-		k := i
-		for ; k > 0 && buf[k-1] > v; k-- {
-			buf[k] = buf[k-1]
-		}
-		buf[k] = v
-	}
-	n := len(buf)
-	if n == 0 {
-		return 0
-	}
-	return buf[(n-1)/2]/2 + buf[n/2]/2
 }

@@ -80,7 +80,9 @@ func (m *Model) predict(p *Params, at Moment, q *prediction) {
 	most := bandMost / q.sig
 	q.hiZ, q.lowZ = min(q.hiZ, most), min(q.lowZ, most)
 	x := clamp(m.x(q.yhat), p.Min, p.Max)
-	q.effect = min(max(p.EffectAbs, p.EffectRel*math.Abs(x)), math.MaxFloat64)
+	if q.effect = max(p.EffectAbs, p.EffectRel*math.Abs(x)); !(q.effect < math.MaxFloat64) { // or no number, where x has no bounds
+		q.effect = math.MaxFloat64
+	}
 	q.band = Band{
 		Lower:    min(m.x(q.yhat-q.lowZ*q.sig), x-q.effect),
 		Expected: x,

@@ -30,11 +30,23 @@ func TestPointSpeaks(t *testing.T) {
 		{"an excuse", nil, func(s *scene) { s.known = true }},
 		{"violent days", nil, func(s *scene) { s.m.tails[above].med = 40 }},
 		{"strictness", func(s *scene) { s.p.Strict = 1.2 }, func(s *scene) { s.p.Strict = 2 }},
-		{"a zero that is common", func(s *scene) { s.m.p0 = 0 }, func(s *scene) {
-			s.v, s.m.p0, s.m.streak, s.m.tails[below].m = 0, .4, [2]uint16{0, 9}, 17
-			s.m.tails[above].m = 0
-		}},
 		{"Extremes", nil, func(s *scene) { s.p.Extremes = true }},
+	})
+	// Evidence gathers in one window too, and suspicion with it.
+	hear(t, func(s *scene) { s.v = 200 }, func(s *scene) bool {
+		q, l := s.window()
+		was := s.m.tails
+		s.m.gatherPoint(&s.p, &q, &l)
+		return s.m.tails[above].m > was[above].m || s.m.tails[below].m > was[below].m
+	}, []twin{
+		{"evidence: the value", nil, func(s *scene) { s.v = 103 }},
+		{"evidence: the smallest effect", nil, func(s *scene) { s.p.EffectRel = 1.5 }},
+		{"evidence: an excuse", nil, func(s *scene) { s.known = true }},
+		{"evidence: a zero that is common", func(s *scene) { s.v, s.m.p0 = 0, .001 }, func(s *scene) { s.v, s.m.p0 = 0, .9 }},
+		{"evidence: a zero that comes in rows", func(s *scene) { s.v, s.m.p0 = 0, .01 }, func(s *scene) {
+			s.v, s.m.p0, s.m.p00 = 0, .01, .9
+			s.m.flags |= flagZero
+		}},
 	})
 }
 
@@ -81,10 +93,11 @@ func TestDriftSpeaks(t *testing.T) {
 		{"the smallest effect", nil, func(s *scene) { s.p.EffectRel = 3 }},
 		{"a step instead of a climb", nil, func(s *scene) {
 			s.fill(s.m.r2h(), s.m.q, func(back int) float64 {
-				if back < 24 {
-					return 200 + float64(back*7%5)
+				v := 160 + 10*float64(back*7%5) - float64(back)
+				if back >= 24 {
+					v -= 60
 				}
-				return 100 + float64(back*7%5)
+				return v
 			})
 		}},
 		{"time to the limit", func(s *scene) { s.p.Limit, s.p.EtaMs = 210, 48*hourMs }, func(s *scene) { s.p.Limit, s.p.EtaMs = 900, 48*hourMs }},

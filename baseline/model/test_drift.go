@@ -22,8 +22,6 @@ const (
 	sdHours, sdDays, sdWeeks = 3, 2.2, 1.2
 	// Least change over the window, as a share of the smallest effect: a trend is to be found before it is at its end.
 	trendShare = .5
-	// What a step fits this much better than a line, in squares, is one.
-	stepBetter = .75
 	// A test that comes to this share of what is news keeps a drift standing.
 	weakTrend = .6
 	// Hours for which a drift is remembered as not found.
@@ -72,7 +70,7 @@ func (m *Model) drift(p *Params, l *lesson, ended ends, w *voice) {
 
 // driftTest tests for a trend in all windows for which there is enough, after the cell of a ring closed.
 // Seasonal signals wait nine days for windows of less than a week: a shape not yet known looks like a trend.
-func (m *Model) driftTest(p *Params, at Moment, ended ends) (best trend) {
+func (m *Model) driftTest(p *Params, at Moment, ended ends) (best slowMove) {
 	if p.Mode == Event || p.Mode == Spread {
 		return best
 	}
@@ -112,7 +110,7 @@ func (p *Params) trendEffect(x float64) float64 {
 }
 
 // eta returns the milliseconds until Limit at the trend's slope in the signal's unit, 0 when it does not lead there.
-func (m *Model) eta(p *Params, t *trend) (ms int64, perDay float64) {
+func (m *Model) eta(p *Params, t *slowMove) (ms int64, perDay float64) {
 	x0, x1 := m.x(t.start), m.x(t.end)
 	if t.hours <= 0 {
 		return 0, 0

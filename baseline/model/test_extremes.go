@@ -34,12 +34,12 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 	if !p.Extremes {
 		return
 	}
-	z, d, sharp, s := l.z, l.v-q.band.Expected, 0., above
+	z, d, sharp, s := l.z, l.v-q.band.Expected, 0., sideOf(l.z)
 	if l.z*l.w > 0 {
 		sharp = math.Copysign(math.Sqrt(l.z*l.w), l.z)
 	}
-	if z < 0 {
-		z, d, sharp, s = -z, -d, -sharp, below
+	if s == below {
+		z, d, sharp = -z, -d, -sharp
 	}
 	most := extLeast * float64(p.StepMs)
 	block := max(extBlockMs, most)

@@ -60,11 +60,7 @@ func (m *Model) still(p *Params, l *lesson, w *voice) {
 
 // stands speaks of a standstill, on the side of what was expected on which it is.
 func (m *Model) stands(p *Params, l *lesson, score float64, w *voice) {
-	st := High
-	if l.e < 0 {
-		st = Low
-	}
-	w.say(FlatTest, st, min(score, flatMost), l.at.T-int64(m.run)*p.StepMs)
+	w.say(FlatTest, sideState[sideOf(l.e)], min(score, flatMost), l.at.T-int64(m.run)*p.StepMs)
 }
 
 // stillNats is how rare a row must be, in nats: flatSure beyond all windows of a month.

@@ -1,6 +1,10 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/trend"
+)
 
 // The test of wandering: where a signal of which nothing is known (Params.Extremes) has been for six hours, against the same hours of the five
 // days before. It is the drift test of such signals.
@@ -65,10 +69,7 @@ func (m *Model) strays(p *Params, q *prediction, l *lesson, weekly bool) float32
 	x, n := &m.ext[5], m.extN[5]&^wanderWeekly
 	r := x.rare(math.Abs(d), n)
 	x.see(math.Abs(far))
-	s := above
-	if d < 0 {
-		s = below
-	}
+	s := sideOf(d)
 	if n < wanderLaw || !l.bad[s] || !(r > 0) || m.p0 >= wanderZero || m.came(l.at, wanderHours) {
 		return 0
 	}
@@ -109,7 +110,7 @@ func (m *Model) whereabouts(how int, weekly bool) (ref, d, far float64, ok bool)
 			continue
 		}
 		x := m.x(float64(ring[i%int32(len(ring))]) * unit)
-		rs[n] = m.x(median(past[:np]))
+		rs[n] = m.x(trend.Median(past[:np]))
 		fs[n] = x - rs[n]
 		if h := (how + 168 - int(k)) % 168; m.mode == 2 && m.byWeek[h] != noCell {
 			week := m.x(float64(m.byHour[h%24])*unit + float64(m.byWeek[h])*float64(m.weekUnit))
@@ -131,5 +132,5 @@ func (m *Model) whereabouts(how int, weekly bool) (ref, d, far float64, ok bool)
 	if n < wanderHours-2 {
 		return 0, 0, 0, false
 	}
-	return median(rs[:n]), median(ds[:n]), median(fs[:n]), true
+	return trend.Median(rs[:n]), trend.Median(ds[:n]), trend.Median(fs[:n]), true
 }

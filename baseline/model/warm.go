@@ -2,7 +2,11 @@ package model
 
 // The first windows: kept raw until the scale is known.
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/trend"
+)
 
 // keep and kept put the first values into the rings' room, which nothing else needs yet.
 func (m *Model) keep(i int, v float64) {
@@ -36,17 +40,13 @@ func (m *Model) warmBand(p *Params, next float64) Band {
 			buf[i] = m.kept(i)
 		}
 	}
-	med := median(buf[:n])
+	med, top := trend.Median(buf[:n]), 0.
 	for i := range n {
 		buf[i] = math.Abs(buf[i]/2 - med/2) // halves: the difference of two huge values must not overflow
+		top = max(top, buf[i])
 	}
-	top := 0.
-	for _, d := range buf[:n] {
-		top = max(top, d)
-	}
-	mad := 2 * median(buf[:n])
-	half := max(max(6*mad, 2*top), max(math.Abs(med)/2, p.EffectAbs))
-	half = max(half, p.EffectRel*math.Abs(med))
+	mad := 2 * trend.Median(buf[:n])
+	half := max(6*mad, 2*top, math.Abs(med)/2, p.EffectAbs, p.EffectRel*math.Abs(med))
 	b = Band{Lower: med - half, Expected: med, Upper: med + half}
 	b.clip(p)
 	return b
@@ -65,9 +65,6 @@ func (m *Model) idle(p *Params) bool {
 	}
 	return n >= max(p.Persist, idleLeast)
 }
-
-// idleLeast is how many uneventful windows make an event news.
-const idleLeast = 3
 
 // usualHits returns the share of the first windows that had an event and were no news.
 func (m *Model) usualHits(p *Params) float32 {
@@ -133,7 +130,7 @@ func (m *Model) settle(p *Params, at Moment) {
 			zeros++
 		}
 	}
-	m.s = median(buf[:])
+	m.s = trend.Median(buf[:])
 	if zeros > warmUp/10 || m.s == 0 {
 		m.s = 10 * mean
 	}
@@ -148,12 +145,12 @@ func (m *Model) settle(p *Params, at Moment) {
 		xs[i] = m.y(xs[i])
 		buf[i] = xs[i]
 	}
-	level, abs := median(buf[:]), 0.
+	level, abs := trend.Median(buf[:]), 0.
 	for i := range warmUp {
 		buf[i] = math.Abs(xs[i] - level)
 		abs += buf[i] / warmUp
 	}
-	mad := median(buf[:])
+	mad := trend.Median(buf[:])
 	m.off[0], m.quick = float32(level), float32(level)
 	m.sigma = float32(max(max(1.4826*mad, min(1.2533*abs, 3*1.4826*mad)), minSig))
 	if mad == 0 {

@@ -101,10 +101,7 @@ func (m *Model) explain(p *Params, q *prediction, l *lesson, y *Why) {
 
 // excuse returns why a window beyond its band, or far from what was expected, is no evidence.
 func (m *Model) excuse(p *Params, l *lesson) Excuse {
-	side := above
-	if l.e < 0 {
-		side = below
-	}
+	side := sideOf(l.e)
 	switch {
 	case !l.bad[side]:
 		return GoodSide

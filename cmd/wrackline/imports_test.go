@@ -12,7 +12,7 @@ const module = "github.com/wrackline/wrackline/"
 var mayImport = map[string][]string{
 	"baseline/series":   {},
 	"baseline/codec":    {"baseline/series"},
-	"baseline/model":    {},
+	"baseline/model":    {"baseline/model/trend"},
 	"baseline/signal":   {"baseline/series", "baseline/codec", "baseline/model"},
 	"baseline/store":    {"baseline/series", "baseline/codec", "baseline/model", "baseline/signal"},
 	"baseline/eval":     {"baseline/model"},
@@ -25,6 +25,8 @@ var mayImport = map[string][]string{
 	"alerting/notify":   {"alerting", "baseline/series", "baseline/codec", "baseline/model", "baseline/signal"},
 	"ui":                {"alerting", "baseline", "baseline/series", "baseline/model", "baseline/signal"},
 	"ui/uitest":         {},
+
+	"baseline/model/trend": {},
 }
 
 // doors says which packages may import a third-party module outside of tests.
