@@ -23,7 +23,10 @@ func TestUsualHourExcuses(t *testing.T) {
 		{"the time of the day", nil, func(s *scene) { s.at = moment(s.at.T + 3*hourMs); s.v = 100 }},
 		{"a shape in use", nil, func(s *scene) { s.m.mode = 0 }},
 		{"the day's shape where the week's is in use", nil, func(s *scene) {
-			s.hours(true, func(how int) float64 { return 100 + 100*one(how/24 > 0 && how%24 >= 12 && how%24 < 20) })
+			s.m.mode = 2
+			for h := range s.m.byWeek {
+				s.m.setCell(h, float32(s.m.y(100))-float32(s.m.byHour[h%24])*unit)
+			}
 		}},
 		{"what needs no excuse", nil, func(s *scene) { s.v = 150 }},
 		{"the same hours of last week", func(s *scene) {
@@ -47,6 +50,7 @@ func TestKnownLevelExcuses(t *testing.T) {
 		{"the value", nil, func(s *scene) { s.v = 500 }},
 		{"a level that is remembered", nil, func(s *scene) { s.m.altEnd = 0 }},
 		{"the side", func(s *scene) { s.v = 225 }, func(s *scene) { s.v = 45 }},
+		{"halfway to one level", nil, func(s *scene) { s.v = 150 }},
 		{"between two levels", func(s *scene) { s.m.alt[1], s.v = -s.m.alt[0], 70 }, func(s *scene) { s.v = 70 }},
 	})
 }
