@@ -14,8 +14,8 @@ const (
 )
 
 // explained reports whether the alarm of a signal that stands began with a rollout of its workload, another number of replicas, or other limits. last
-// is its newest verdict.
-func (e *Engine) explained(last *Verdict) bool {
+// is its newest verdict, changes what was done, in the order in which it was learned of.
+func explained(last *Verdict, changes []signal.Change) bool {
 	if last.State != model.High && last.State != model.Low {
 		return false
 	}
@@ -24,8 +24,8 @@ func (e *Engine) explained(last *Verdict) bool {
 		return false
 	}
 	cluster := last.Signal.Entity.Get("cluster")
-	for i := len(e.changes) - 1; i >= 0; i-- { // in the order in which they were learned of, which is about that of their times
-		c := &e.changes[i]
+	for i := len(changes) - 1; i >= 0; i-- { // their order is about that of their times
+		c := &changes[i]
 		if c.T < last.Onset-4*explainBeforeMs {
 			break
 		}
@@ -51,13 +51,11 @@ var (
 // Accept takes the level at which a signal is in alarm for its new normal, as a person says it is; its next window adopts it. It belongs to the fold.
 // The samples do not know of it, so a checkpoint must follow before anybody is told that it is done.
 func (e *Engine) Accept(id string) error {
-	for s := range e.judged {
-		if s.ID == id {
-			if !e.models[s.Index/chunkLen][s.Index%chunkLen].Accept() {
-				return ErrNoLevel
-			}
-			return nil
-		}
+	switch b := e.byID(id); {
+	case b == nil:
+		return ErrNoSignal
+	case !b.model.Accept():
+		return ErrNoLevel
 	}
-	return ErrNoSignal
+	return nil
 }

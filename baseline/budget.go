@@ -69,17 +69,22 @@ func (e *Engine) counted(s *signal.Signal, by int) {
 	}
 }
 
-// strict returns p with the strictness that the budget asks of the rule. It may be the scratch, see own.
-func (e *Engine) strict(r *signal.Rule, p *model.Params) *model.Params {
-	k := budgetKind(r)
-	if k < 0 {
-		return p
+// budgetOf returns the budget that a rule draws on, nil for none.
+func budgetOf(budgets *[budgetKinds]model.Budget, r *signal.Rule) *model.Budget {
+	if k := budgetKind(r); k >= 0 {
+		return &budgets[k]
 	}
-	if s := e.budgets[k].Strict(); s != 1 {
-		p = e.own(p)
+	return nil
+}
+
+// heed gives p the strictness that a budget asks; nil asks for none.
+func heed(b *model.Budget, p *model.Params) {
+	if b == nil {
+		return
+	}
+	if s := b.Strict(); s != 1 {
 		p.Strict = s
 	}
-	return p
 }
 
 // passed lets time pass for the budgets.

@@ -44,10 +44,6 @@ func TestChangesAreBounded(t *testing.T) {
 
 // TestExplained holds that only what was done to a signal's own workload, about when its alarm began, explains its new level.
 func TestExplained(t *testing.T) {
-	e, err := New(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	labels := func(namespace, workload string) series.Labels {
 		return series.Labels{{Name: "cluster", Value: "eu"}, {Name: "namespace", Value: namespace}, {Name: "workload", Value: workload}}
 	}
@@ -65,14 +61,14 @@ func TestExplained(t *testing.T) {
 		{signal.Change{T: onset, Kind: signal.ChangeRollout, Cluster: "eu", Entity: labels("shop", "web")}, false},
 		{signal.Change{T: onset, Kind: signal.ChangeRestart, Cluster: "eu", Entity: labels("shop", "cart")}, false},
 	} {
-		e.changes = []signal.Change{{T: onset, Kind: signal.ChangeSecret, Cluster: "eu"}, c.change, {T: onset, Kind: signal.ChangeConfig, Cluster: "eu"}}
-		if got := e.explained(&v); got != c.want {
+		changes := []signal.Change{{T: onset, Kind: signal.ChangeSecret, Cluster: "eu"}, c.change, {T: onset, Kind: signal.ChangeConfig, Cluster: "eu"}}
+		if got := explained(&v, changes); got != c.want {
 			t.Errorf("%s in %s %+v at %+d min: %v", c.change.Kind, c.change.Cluster, c.change.Entity, (c.change.T-onset)/60_000, got)
 		}
 	}
 	calm := v
 	calm.State = model.Normal
-	if e.explained(&calm) {
+	if explained(&calm, []signal.Change{{T: onset, Kind: signal.ChangeRollout, Cluster: "eu", Entity: labels("shop", "cart")}}) {
 		t.Error("a signal without an alarm")
 	}
 }

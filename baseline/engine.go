@@ -1,10 +1,7 @@
 package baseline
 
 import (
-	"fmt"
 	"math"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,17 +22,11 @@ const oldAfterMs = 10 * 60_000
 // requests that has gone on for months) is its habit until shown otherwise. What still stands afterwards is told.
 const youngMs = 60 * 60_000
 
-// absentAfterMs is how long a signal may go without a value before views call it absent.
-const absentAfterMs = 10 * 60_000
-
 // clustersMax bounds the clusters whose beginning is remembered; hostile names cannot fill the memory.
 const clustersMax = 10_000
 
 // ChangesMax is how many changes are remembered, the newest.
 const ChangesMax = 5_000
-
-// chunkLen is how many models lie together. Chunks are never moved, so growing costs no copy of what is there.
-const chunkLen = 256
 
 // Options configure an Engine. Stream is required; every other zero value is useful.
 type Options struct {
@@ -61,16 +52,14 @@ type Engine struct {
 	opts   Options
 	stream *signal.Stream
 
-	models  [][]model.Model   // by Signal.Index / chunkLen
-	signals []*signal.Signal  // by Signal.Index; nil when never judged
-	last    []lastVerdict     // by Signal.Index
-	pending map[string][]byte // restored models whose signal has not been seen yet, by id
-	first   map[string]int64  // end of the first window of each cluster, Unix ms
-	windows map[string]int64  // windows of each cluster that had values
-	members map[string][]int  // Index of each cluster's signals, for silence; some may be another cluster's by now
-	kin     map[kinKey]*kin   // who may learn from whom
-	pos     uint64            // journal position of the last applied request
-	nowMs   int64             // receive stamp of the last applied request
+	baselines chunks
+	pending   map[string][]byte      // restored models whose signal has not been seen yet, by id
+	first     map[string]int64       // end of the first window of each cluster, Unix ms
+	windows   map[string]int64       // windows of each cluster that had values
+	members   map[string][]*baseline // of each cluster, for silence; some may be another cluster's by now
+	kin       map[kinKey]*kin        // who may learn from whom
+	pos       uint64                 // journal position of the last applied request
+	nowMs     int64                  // receive stamp of the last applied request
 
 	budgets [budgetKinds]model.Budget
 	kinds   [budgetKinds]int // signals that draw on each
@@ -78,9 +67,8 @@ type Engine struct {
 	changes   []signal.Change // the newest are kept, see remember; what is in it never changes
 	changeSeq int64           // changes ever told
 
-	verdicts  []Verdict    // reused for each window
-	params    model.Params // scratch of closed: what the present window makes of a rule's
-	sinceView int          // windows closed since a view was published
+	verdicts  []Verdict // reused for each window
+	sinceView int       // windows closed since a view was published
 
 	view atomic.Pointer[View]
 
@@ -88,23 +76,12 @@ type Engine struct {
 	stats   signal.Stats // refreshed with each view
 }
 
-// lastVerdict is what a view shows of a signal.
-type lastVerdict struct {
-	v     Verdict
-	since int64 // Unix ms since which the state has been what it is
-	top   []signal.Member
-	why   model.Why
-	near  model.Stretch
-
-	cadence cadence
-}
-
 // New returns an engine that has learned nothing. It fails when a pack or a track rule does not compile.
 func New(o Options) (*Engine, error) {
 	if o.Location == nil {
 		o.Location = time.UTC
 	}
-	e := &Engine{opts: o, pending: map[string][]byte{}, first: map[string]int64{}, windows: map[string]int64{}, members: map[string][]int{}, kin: map[kinKey]*kin{}}
+	e := &Engine{opts: o, pending: map[string][]byte{}, first: map[string]int64{}, windows: map[string]int64{}, members: map[string][]*baseline{}, kin: map[kinKey]*kin{}}
 	s, err := signal.NewStream(o.Stream, e.closed)
 	if err != nil {
 		return nil, err
@@ -143,45 +120,61 @@ func momentIn(loc *time.Location, t int64) model.Moment {
 	}
 }
 
-// model returns the model of s, made or restored on first use.
-func (e *Engine) model(s *signal.Signal) *model.Model {
-	i := int(s.Index)
-	for len(e.signals) <= i {
-		e.signals = append(e.signals, nil)
-		e.last = append(e.last, lastVerdict{})
+// baseline returns the baseline of s, nil when it has none.
+func (e *Engine) baseline(s *signal.Signal) *baseline {
+	if b := e.baselines.at(s.Index); b != nil && b.signal == s {
+		return b
 	}
-	for len(e.models)*chunkLen <= i {
-		e.models = append(e.models, make([]model.Model, chunkLen))
-	}
-	m := &e.models[i/chunkLen][i%chunkLen]
-	if e.signals[i] != s {
-		if was := e.signals[i]; was != nil {
-			e.counted(was, -1)
-		}
-		e.counted(s, 1)
-		if was, c := e.signals[i], s.Entity.Get("cluster"); was == nil || was.Entity.Get("cluster") != c {
-			e.members[c] = append(e.members[c], i)
-		}
-		e.signals[i] = s
-		e.last[i] = lastVerdict{}
-		*m = model.Model{}
-		m.Init(&s.Rule.Params)
-		e.related(s)
-		if data, ok := e.pending[s.ID]; ok {
-			delete(e.pending, s.ID)
-			if err := m.UnmarshalBinary(data); err != nil {
-				modelsRefused.Inc()
-				*m = model.Model{}
-				m.Init(&s.Rule.Params)
-			}
-		}
-	}
-	return m
+	return nil
 }
 
-// closed judges one window: predict, judge, then learn, signal by signal.
+// begun returns the baseline of s, made or restored on first use.
+func (e *Engine) begun(s *signal.Signal) *baseline {
+	b := e.baselines.grown(s.Index)
+	if b.signal == s {
+		return b
+	}
+	cluster := s.Entity.Get("cluster")
+	if was := b.signal; was != nil {
+		e.counted(was, -1)
+	}
+	e.counted(s, 1)
+	if was := b.signal; was == nil || was.Entity.Get("cluster") != cluster {
+		e.members[cluster] = append(e.members[cluster], b)
+	}
+	b.begin(s)
+	e.related(b)
+	if data, ok := e.pending[s.ID]; ok {
+		delete(e.pending, s.ID)
+		if err := b.model.UnmarshalBinary(data); err != nil {
+			modelsRefused.Inc()
+			b.model.Init(&s.Rule.Params)
+		}
+	}
+	return b
+}
+
+// judged calls yield for every signal that has a baseline, in an order that does not depend on their numbers.
+func (e *Engine) judged(yield func(*baseline) bool) {
+	for s := range e.stream.InOrder {
+		if b := e.baseline(s); b != nil && !yield(b) {
+			return
+		}
+	}
+}
+
+// byID returns the baseline of an id, nil when there is none.
+func (e *Engine) byID(id string) *baseline {
+	for b := range e.judged {
+		if b.signal.ID == id {
+			return b
+		}
+	}
+	return nil
+}
+
+// closed walks over the observations of one window: each is judged, then learned, by the signal's own baseline.
 func (e *Engine) closed(w *signal.Window) {
-	at := e.moment(w.End)
 	first, known := e.first[w.Cluster]
 	if !known && len(e.first) < clustersMax {
 		first = w.End
@@ -195,45 +188,12 @@ func (e *Engine) closed(w *signal.Window) {
 	}
 	window := e.windows[w.Cluster]
 	e.remember(w.Changes)
+	c := closing{at: e.moment(w.End), window: window, changes: e.changes, budgets: &e.budgets}
 	e.verdicts = e.verdicts[:0]
 	for i := range w.Observations {
 		o := &w.Observations[i]
-		m := e.model(o.Signal)
-		p := &o.Signal.Rule.Params
-		if least := leastEffect(o); least > p.EffectAbs {
-			p = e.own(p)
-			p.EffectAbs = least
-		}
-		if o.Signal.Rule.Params.Lends() && m.Asks() {
-			m.Borrow(p, at, e.prior(o.Signal, w.End))
-		}
-		p = e.strict(o.Signal.Rule, p)
-		l := &e.last[o.Signal.Index]
-		l.cadence.came(window)
-		if l.v.Signal != nil && e.explained(&l.v) {
-			p = e.own(p)
-			p.Explained = true
-		}
-		j := m.Explain(p, at, o.Value, &l.why)
-		if k := budgetKind(o.Signal.Rule); k >= 0 {
-			e.budgets[k].See(&l.near, &j)
-		}
-		v := Verdict{Signal: o.Signal, T: w.End, Value: o.Value, Judgement: j, Members: o.Members, Expected: o.Expected, Top: o.Top}
-		if e.opts.Recorder != nil {
-			e.opts.Recorder.Add(o.Signal.Index, o.Signal.ID, Point{T: w.End, Value: o.Value, Lower: j.Band.Lower,
-				Expected: j.Band.Expected, Upper: j.Band.Upper, State: j.State, Score: j.Score})
-		}
-		since := l.since
-		if l.v.Signal == nil || l.v.State != j.State {
-			since = w.End
-			if j.State.Alarm() && j.Onset > 0 {
-				since = j.Onset
-			}
-		}
-		// The view outlives this call, and o.Top does not.
-		l.top = append(l.top[:0], o.Top...)
-		l.v, l.since = v, since
-		l.v.Top = nil
+		v := e.begun(o.Signal).observe(&c, o)
+		e.record(&v)
 		e.verdicts = append(e.verdicts, v)
 	}
 	e.fellSilent(w, window)
@@ -246,6 +206,14 @@ func (e *Engine) closed(w *signal.Window) {
 	e.sinceView++
 	if !late || e.sinceView >= 240 {
 		e.Publish()
+	}
+}
+
+// record keeps what charts show of a verdict.
+func (e *Engine) record(v *Verdict) {
+	if e.opts.Recorder != nil {
+		e.opts.Recorder.Add(v.Signal.Index, v.Signal.ID, Point{T: v.T, Value: v.Value, Lower: v.Band.Lower,
+			Expected: v.Band.Expected, Upper: v.Band.Upper, State: v.State, Score: v.Score})
 	}
 }
 
@@ -263,194 +231,12 @@ func (e *Engine) remember(list []signal.Change) {
 	changesTold.Add(len(list))
 }
 
-// own returns p where the present window may change it: the scratch, which the next window overwrites.
-func (e *Engine) own(p *model.Params) *model.Params {
-	if p != &e.params {
-		e.params = *p
-	}
-	return &e.params
-}
-
-// leastEffect returns the deviation, in the signal's unit, that Rule.EffectEvents bad events make in this window: a share of the
-// events behind a ratio, or what so many events are worth in a rate. Below it a deviation is not worth a message.
-func leastEffect(o *signal.Observation) float64 {
-	need := o.Signal.Rule.EffectEvents
-	switch {
-	case need <= 0 || !(o.Events > 0):
-		return 0
-	case o.Signal.Rule.Unit == "ratio":
-		return need / o.Events
-	}
-	return math.Abs(o.Value) * need / o.Events
-}
-
-// SignalView is one signal as it stood when the view was published. It is immutable.
-type SignalView struct {
-	Verdict
-	Since int64     // Unix ms since which the state has been what it is
-	Why   model.Why // what the judgement rests on
-}
-
-// View is every signal at one moment, sorted by id. It is immutable and shared.
-type View struct {
-	AtMs    int64 // receive clock of the last request folded in, Unix milliseconds
-	Signals []SignalView
-	Changes []signal.Change // the newest ChangesMax, in the order in which they were learned of
-	Budget  []BudgetView    // of the kinds of signals that there are
-}
-
-// Signal returns the view of one signal by its id.
-func (v *View) Signal(id string) (SignalView, bool) {
-	i, ok := slices.BinarySearchFunc(v.Signals, id, func(s SignalView, id string) int { return strings.Compare(s.Signal.ID, id) })
-	if !ok {
-		return SignalView{}, false
-	}
-	return v.Signals[i], true
-}
-
-// View returns the newest published view. It is never nil. Safe for concurrent use.
-func (e *Engine) View() *View { return e.view.Load() }
-
-// Stats returns what the stream said when the newest view was published. Safe for concurrent use.
-func (e *Engine) Stats() signal.Stats {
-	e.statsMu.Lock()
-	defer e.statsMu.Unlock()
-	return e.stats
-}
-
-// Publish makes the present state visible to View and Stats. The fold calls it as windows close; call it under the fold's
-// lock to make senders that have closed no window yet visible too.
-func (e *Engine) Publish() {
-	e.sinceView = 0
-	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.signals)), Changes: e.changes[:len(e.changes):len(e.changes)], Budget: e.budgetViews()}
-	for s := range e.stream.InOrder {
-		if int(s.Index) >= len(e.last) || e.last[s.Index].v.Signal != s {
-			continue
-		}
-		l := &e.last[s.Index]
-		sv := SignalView{Verdict: l.v, Since: l.since, Why: l.why}
-		if len(l.top) > 0 {
-			sv.Top = append([]signal.Member(nil), l.top...)
-		}
-		if e.nowMs-sv.T > absentAfterMs {
-			sv.Since, sv.State, sv.Why = sv.T, model.Absent, model.Why{}
-		}
-		v.Signals = append(v.Signals, sv)
-	}
-	// The stream keeps each cluster's signals in order; only several clusters have to be merged.
-	byID := func(a, b SignalView) int { return strings.Compare(a.Signal.ID, b.Signal.ID) }
-	if !slices.IsSortedFunc(v.Signals, byID) {
-		slices.SortFunc(v.Signals, byID)
-	}
-	e.view.Store(v)
-	st := e.stream.Stats()
-	e.statsMu.Lock()
-	e.stats = st
-	e.statsMu.Unlock()
-}
-
-// Reload prepares other options: another set of rules, limits or another time zone. What is learned of signals that are still asked
-// goes on, without losing a window; the rest is dropped, and new signals begin. After an error nothing has changed, and nothing has
-// before commit is called. Both belong to the fold, with nothing folded in between. Recorder and Sink stay what they are.
-func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit func() ReloadResult, err error) {
-	next := &Engine{opts: e.opts, kin: map[kinKey]*kin{}, members: map[string][]int{}}
-	next.opts.Stream, next.opts.Location = stream, loc
-	if loc == nil {
-		next.opts.Location = time.UTC
-	}
-	if next.stream, err = signal.NewStream(stream, e.closed); err != nil {
-		return nil, err
-	}
-	if err := next.stream.RestoreState(e.stream.AppendState(nil)); err != nil {
-		return nil, fmt.Errorf("restore signals: %w", err)
-	}
-	return func() ReloadResult {
-		before := make(map[string]*signal.Signal, len(e.signals))
-		for s := range e.judged {
-			before[s.ID] = s
-		}
-		res := ReloadResult{Dropped: len(before)}
-		for s := range next.stream.InOrder {
-			m := next.model(s)
-			if was := before[s.ID]; was != nil {
-				*m = e.models[was.Index/chunkLen][was.Index%chunkLen]
-				l := e.last[was.Index]
-				if l.v.Signal != nil {
-					l.v.Signal = s
-				}
-				next.last[s.Index] = l
-				res.Kept++
-				res.Dropped--
-			}
-		}
-		modelsOrphaned.Add(res.Dropped)
-		next.opts.FalseAlarmsPerWeek = e.opts.FalseAlarmsPerWeek // SetBudget may have been called since
-		e.opts, e.stream = next.opts, next.stream
-		e.models, e.signals, e.last, e.kin, e.kinds, e.members = next.models, next.signals, next.last, next.kin, next.kinds, next.members
-		e.share()
-		e.Publish()
-		return res
-	}, nil
-}
-
-// ReloadResult says what became of the signals at a Reload.
-type ReloadResult struct{ Kept, Dropped int }
-
 // Explain returns what a rule makes of what arrives. It belongs to the fold.
 func (e *Engine) Explain(rule string) signal.Explanation { return e.stream.Explain(rule) }
 
 // FindPods returns why the pods of a name were folded into their workloads; an empty cluster or namespace is any. It belongs to the fold.
 func (e *Engine) FindPods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
 	return e.stream.FindPods(cluster, namespace, pod, limit)
-}
-
-// ModelsMax bounds how many models Restore accepts, against a hostile or broken store.
-const ModelsMax = 4 << 20
-
-// AppendStream appends the fold's state without the models, for a checkpoint.
-func (e *Engine) AppendStream(dst []byte) []byte { return e.stream.AppendState(dst) }
-
-// judged calls yield for every signal that has a model, in an order that does not depend on their numbers.
-func (e *Engine) judged(yield func(*signal.Signal) bool) {
-	for s := range e.stream.InOrder {
-		if int(s.Index) < len(e.signals) && e.signals[s.Index] == s && !yield(s) {
-			return
-		}
-	}
-}
-
-// Models yields every model's id and bytes, in a stable order. The bytes are borrowed until the next yield.
-func (e *Engine) Models(yield func(id string, data []byte) bool) {
-	var buf []byte
-	for s := range e.judged {
-		i := s.Index
-		buf = e.models[i/chunkLen][i%chunkLen].AppendBinary(buf[:0])
-		if !yield(s.ID, buf) {
-			return
-		}
-	}
-}
-
-// Restore puts back what AppendStream and Models gave, into an engine that has applied nothing.
-// Models of signals that the present packs no longer ask are dropped with a count once the next checkpoint is made.
-func (e *Engine) Restore(pos uint64, stream []byte, models func(yield func(id string, data []byte) bool)) error {
-	if err := e.stream.RestoreState(stream); err != nil {
-		return fmt.Errorf("restore signals: %w", err)
-	}
-	n := 0
-	models(func(id string, data []byte) bool {
-		e.pending[id] = append([]byte(nil), data...)
-		n++
-		return n < ModelsMax
-	})
-	for s := range e.stream.InOrder {
-		e.model(s)
-	}
-	modelsOrphaned.Add(len(e.pending))
-	e.pending = map[string][]byte{}
-	e.pos = pos
-	e.Publish()
-	return nil
 }
 
 var (

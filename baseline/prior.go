@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"cmp"
 	"hash/fnv"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type kinKey struct {
 
 // kin are signals that may learn from each other, and what they know together.
 type kin struct {
+	rule   *signal.Rule
 	list   []relative
 	sorted bool
 	prior  model.Prior
@@ -27,67 +29,60 @@ type kin struct {
 type relative struct {
 	hash uint64
 	s    *signal.Signal
+	b    *baseline // s's, while its signal is s
 }
 
-// related makes s known to its kin.
-func (e *Engine) related(s *signal.Signal) {
+// related makes a baseline known to its kin, and them to it.
+func (e *Engine) related(b *baseline) {
+	s := b.signal
 	if !s.Rule.Params.Lends() {
 		return
 	}
 	h := fnv.New64a()
 	h.Write([]byte(s.ID))
-	for _, key := range [...]kinKey{{s.Rule, s.Entity.Get("cluster")}, {s.Rule, ""}} {
+	for i, key := range [...]kinKey{{s.Rule, s.Entity.Get("cluster")}, {s.Rule, ""}} {
 		k := e.kin[key]
 		if k == nil {
-			k = &kin{}
+			k = &kin{rule: s.Rule}
 			e.kin[key] = k
 		}
-		k.list, k.sorted = append(k.list, relative{h.Sum64(), s}), false
-		if key.cluster == "" {
-			break
+		if b.kin[i] = k; i > 0 && k == b.kin[0] {
+			break // it is of no cluster, and known already
 		}
+		k.list, k.sorted = append(k.list, relative{h.Sum64(), s, b}), false
 	}
 }
 
-// prior returns what mature siblings of s know in the window that ended at end: of its own cluster where there are enough, else of all.
-func (e *Engine) prior(s *signal.Signal, end int64) *model.Prior {
-	own := e.priorOf(kinKey{s.Rule, s.Entity.Get("cluster")}, end)
-	if own.Known() {
+// prior returns what mature siblings know in the window that ended at end: of its own cluster where there are enough, else of all.
+func (b *baseline) prior(end int64) *model.Prior {
+	if own := b.kin[0].know(end); own.Known() {
 		return own
 	}
-	return e.priorOf(kinKey{s.Rule, ""}, end)
+	return b.kin[1].know(end)
 }
 
-// priorOf is made once for each window and kin, from models as they are when it is first asked for.
-func (e *Engine) priorOf(key kinKey, end int64) *model.Prior {
-	k := e.kin[key]
+// know returns what kin know together. It is made once for each window, from models as they are when it is first asked for.
+func (k *kin) know(end int64) *model.Prior {
 	if k.at == end {
 		return &k.prior
 	}
 	if !k.sorted {
-		k.list = slices.DeleteFunc(k.list, func(r relative) bool { return e.signals[r.s.Index] != r.s })
+		k.list = slices.DeleteFunc(k.list, func(r relative) bool { return r.b.signal != r.s })
 		slices.SortFunc(k.list, func(a, b relative) int {
-			if a.hash != b.hash {
-				if a.hash < b.hash {
-					return -1
-				}
-				return 1
-			}
-			return strings.Compare(a.s.ID, b.s.ID)
+			return cmp.Or(cmp.Compare(a.hash, b.hash), strings.Compare(a.s.ID, b.s.ID))
 		})
 		k.sorted = true
 	}
 	var siblings [model.PriorMost]*model.Model
 	n := 0
 	for _, r := range k.list {
-		i := r.s.Index
-		if m := &e.models[i/chunkLen][i%chunkLen]; e.signals[i] == r.s && m.Mature(end) {
-			siblings[n] = m
+		if r.b.signal == r.s && r.b.model.Mature(end) {
+			siblings[n] = &r.b.model
 			if n++; n == len(siblings) {
 				break
 			}
 		}
 	}
-	k.prior, k.at = model.NewPrior(&key.rule.Params, siblings[:n], key.rule.Unit == "ratio" && key.rule.MinEvents > 0), end
+	k.prior, k.at = model.NewPrior(&k.rule.Params, siblings[:n], k.rule.Unit == "ratio" && k.rule.MinEvents > 0), end
 	return &k.prior
 }

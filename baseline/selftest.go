@@ -22,24 +22,21 @@ type Shadow struct {
 
 // Shadow returns a copy of a signal's model. It belongs to the fold.
 func (e *Engine) Shadow(id string) (*Shadow, bool) {
-	for s := range e.judged {
-		if s.ID == id {
-			return e.shadow(s), true
-		}
+	if b := e.byID(id); b != nil {
+		return e.shadow(b), true
 	}
 	return nil, false
 }
 
-func (e *Engine) shadow(s *signal.Signal) *Shadow {
-	return &Shadow{Signal: s, params: *e.strict(s.Rule, &s.Rule.Params), model: e.models[s.Index/chunkLen][s.Index%chunkLen], loc: e.opts.Location}
+func (e *Engine) shadow(b *baseline) *Shadow {
+	s := &Shadow{Signal: b.signal, params: b.signal.Rule.Params, model: b.model, loc: e.opts.Location}
+	heed(budgetOf(&e.budgets, b.signal.Rule), &s.params)
+	return s
 }
 
 // Shadows returns copies of at most n signals' models, spread evenly over their ids, and how many signals there are. It belongs to the fold.
 func (e *Engine) Shadows(n int) (list []*Shadow, of int) {
-	var all []*signal.Signal
-	for s := range e.judged {
-		all = append(all, s)
-	}
+	all := slices.Collect(e.judged)
 	of = len(all)
 	n = max(min(n, of), 0)
 	for i := range n {

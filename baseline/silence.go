@@ -62,13 +62,13 @@ func (e *Engine) fellSilent(w *signal.Window, window int64) {
 	var live map[string]bool
 	added := false
 	keep := e.members[w.Cluster][:0]
-	for _, i := range e.members[w.Cluster] {
-		s, l := e.signals[i], &e.last[i]
+	for _, b := range e.members[w.Cluster] {
+		s := b.signal
 		if s.Entity.Get("cluster") != w.Cluster {
 			continue // its number went to a signal of another cluster
 		}
-		keep = append(keep, i)
-		if l.v.Signal != s || !l.cadence.silent(window) || l.v.State.Alarm() || s.Rule.Severity == signal.Info || s.Rule.Params.Mode == model.Event || s.Rule.MinEvents > 0 {
+		keep = append(keep, b)
+		if b.v.Signal != s || !b.cadence.silent(window) || b.v.State.Alarm() || s.Rule.Severity == signal.Info || s.Rule.Params.Mode == model.Event || s.Rule.MinEvents > 0 {
 			continue
 		}
 		if live == nil {
@@ -80,8 +80,8 @@ func (e *Engine) fellSilent(w *signal.Window, window int64) {
 		if !live[entityOf(s.ID)] {
 			continue
 		}
-		v := Verdict{Signal: s, T: w.End, Value: math.NaN(), Expected: l.v.Members}
-		v.State, v.Score, v.Onset, v.Band, v.Maturity, v.Seen = model.Absent, 1, l.v.T, l.v.Band, l.v.Maturity, l.v.Seen
+		v := Verdict{Signal: s, T: w.End, Value: math.NaN(), Expected: b.v.Members}
+		v.State, v.Score, v.Onset, v.Band, v.Maturity, v.Seen = model.Absent, 1, b.v.T, b.v.Band, b.v.Maturity, b.v.Seen
 		e.verdicts = append(e.verdicts, v)
 		silentVerdicts.Inc()
 		added = true

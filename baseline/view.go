@@ -50,17 +50,17 @@ func (e *Engine) appendView(c *viewCodec) []byte {
 		}
 	}
 	n := int64(0)
-	for s := range e.judged {
-		if e.last[s.Index].v.Signal == s {
+	for b := range e.judged {
+		if b.v.Signal != nil {
 			n++
 		}
 	}
 	c.i64(&n)
-	for s := range e.judged {
-		if e.last[s.Index].v.Signal == s {
-			id := s.ID
+	for b := range e.judged {
+		if b.v.Signal != nil {
+			id := b.signal.ID
 			c.str(&id)
-			c.verdict(&e.last[s.Index])
+			c.verdict(&b.lastVerdict)
 		}
 	}
 	c.i64(&e.changeSeq)
@@ -77,11 +77,9 @@ func (e *Engine) RestoreView(b []byte) error {
 		return ErrView
 	}
 	c := viewCodec{b: b[len(viewMagic):], before: string(b[:len(viewMagic)]) == viewMagic2}
-	byID := make(map[string]*signal.Signal, len(e.signals))
-	for _, s := range e.signals {
-		if s != nil {
-			byID[s.ID] = s
-		}
+	byID := map[string]*baseline{}
+	for b := range e.judged {
+		byID[b.signal.ID] = b
 	}
 	var now, n int64
 	var clusters int
@@ -106,10 +104,9 @@ func (e *Engine) RestoreView(b []byte) error {
 		var l lastVerdict
 		c.str(&id)
 		c.verdict(&l)
-		if s := byID[id]; s != nil && !c.bad {
-			l.v.Signal = s
-			l.v.Borrowed = e.models[s.Index/chunkLen][s.Index%chunkLen].Borrowed()
-			e.last[s.Index] = l
+		if b := byID[id]; b != nil && !c.bad {
+			l.v.Signal, l.v.Borrowed = b.signal, b.model.Borrowed()
+			b.lastVerdict = l
 		}
 	}
 	var seq int64

@@ -95,23 +95,20 @@ func (p *Params) repaired() Params {
 	if !(q.Min <= q.Max) {
 		q.Min, q.Max = d.Min, d.Max
 	}
-	if !(q.EffectAbs >= 0) {
-		q.EffectAbs = 0
-	}
-	if !(q.EffectRel >= 0) {
-		q.EffectRel = 0
-	}
-	q.EffectRel = min(q.EffectRel, math.MaxFloat64) // ∞ × 0 is no number
-	if !(q.Threshold >= 0) {
-		q.Threshold = 0
-	}
-	q.Threshold = min(q.Threshold, 1e9)
-	if !(q.Strict >= 0) {
-		q.Strict = 0
-	}
-	q.Strict = min(q.Strict, 1e3)
+	q.EffectAbs = within(q.EffectAbs, math.Inf(1))
+	q.EffectRel = within(q.EffectRel, math.MaxFloat64) // ∞ × 0 is no number
+	q.Threshold = within(q.Threshold, 1e9)
+	q.Strict = within(q.Strict, 1e3)
 	q.Persist = max(q.Persist, 0)
 	return q
+}
+
+// within returns v where it is positive, at most most; else 0.
+func within(v, most float64) float64 {
+	if !(v >= 0) {
+		return 0
+	}
+	return min(v, most)
 }
 
 // stepMax is the longest window: a week, the longest rhythm.
@@ -125,8 +122,7 @@ type Moment struct {
 	Day        int32   // civil day number (days since 1970-01-01 in civil time)
 }
 
-// Band is the range that was predicted for a window before its value was seen, in the signal's unit.
-// Lower ≤ Expected ≤ Upper always holds.
+// Band is the range that was predicted for a window before its value was seen, in the signal's unit. Lower ≤ Expected ≤ Upper always holds.
 type Band struct{ Lower, Expected, Upper float64 }
 
 // State is where a signal stands after a window.

@@ -24,9 +24,8 @@ const (
 	budgetSlow    = .35        // … and at the most: slow wandering has the slowest
 )
 
-// Budget keeps the false alarms of many signals within what is asked of them. The zero value asks for nothing and knows nothing.
-// It is fed the stretches of all signals and the time that passes; all of it comes from samples, so the same stream gives the same budget.
-// Not safe for concurrent use.
+// Budget keeps the false alarms of many signals within what is asked of them. The zero value asks for nothing and knows nothing. It is fed the stretches of all
+// signals and the time that passes; all of it comes from samples, so the same stream gives the same budget. Not safe for concurrent use.
 type Budget struct {
 	Asked  float64 // false alarms a week that are allowed; 0 = any number
 	Near   float64 // near misses, those of three weeks ago counting e⁻¹

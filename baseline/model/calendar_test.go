@@ -3,6 +3,8 @@ package model
 import (
 	"math"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/model/trend"
 )
 
 // Clocks that change, holidays and deploys: what moves for a good reason is no slow drift.
@@ -204,7 +206,7 @@ func TestSteeperLeaksAreToldEarlier(t *testing.T) {
 			}
 			after = append(after, when)
 		}
-		m := median(after)
+		m := trend.Median(after)
 		t.Logf("+%.0f %% in two days: told after %.1f h", 100*gain, m/60)
 		if m > last {
 			t.Errorf("+%.0f %% is told after %.1f h, a slower leak after %.1f h", 100*gain, m/60, last/60)

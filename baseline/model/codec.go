@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unsafe"
 )
 
-// version is the first byte of an encoded model. A model of another version is refused, never guessed at.
-// Version 3 had no habits, and wider times.
+// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 3 had no habits, and wider times.
 const version = 4
 
 // ErrEncoding is wrapped by every error of UnmarshalBinary: the bytes are not a model of this version, or hold values that no model has.
@@ -63,145 +63,93 @@ type codec struct {
 	before     bool // version 3
 }
 
-// take returns n bytes to fill or to read.
-func (c *codec) take(n int) []byte {
+// word writes the lower n bytes of v, or returns the next n; what lies above them is for the caller to drop.
+func (c *codec) word(n int, v uint64) uint64 {
 	if c.write {
-		k := len(c.b)
-		c.b = append(c.b, make([]byte, n)...)
-		return c.b[k:]
+		c.b = binary.LittleEndian.AppendUint64(c.b, v)[:len(c.b)+n]
+		return v
 	}
+	if len(c.b) >= 8 {
+		v = binary.LittleEndian.Uint64(c.b)
+		c.b = c.b[n:]
+		return v
+	}
+	return c.last(n)
+}
+
+// last reads where less than eight bytes are left.
+func (c *codec) last(n int) (v uint64) {
 	if len(c.b) < n {
-		c.short = true
-		c.b = nil
-		return make([]byte, n)
+		c.short, c.b = true, nil
+		return 0
 	}
-	t := c.b[:n]
+	for i := range n {
+		v |= uint64(c.b[i]) << (8 * i)
+	}
 	c.b = c.b[n:]
-	return t
+	return v
 }
 
-func (c *codec) u64(v *uint64) {
-	if t := c.take(8); c.write {
-		binary.LittleEndian.PutUint64(t, *v)
-	} else {
-		*v = binary.LittleEndian.Uint64(t)
+// ints walks over integers, each of as many bytes as it has in memory.
+func ints[T ~int8 | ~uint8 | ~int16 | ~uint16 | ~int32 | ~uint32 | ~int64](c *codec, vs ...*T) {
+	for _, v := range vs {
+		*v = T(c.word(int(unsafe.Sizeof(*v)), uint64(*v)))
 	}
 }
 
-func (c *codec) i64(v *int64) {
-	u := uint64(*v)
-	c.u64(&u)
-	*v = int64(u)
+// list walks over a list of integers.
+func list[T int8 | uint8 | int16](c *codec, vs []T) {
+	for i, v := range vs {
+		vs[i] = T(c.word(int(unsafe.Sizeof(v)), uint64(v)))
+	}
 }
 
 func (c *codec) f64(v *float64) {
-	u := math.Float64bits(*v)
-	c.u64(&u)
-	*v = math.Float64frombits(u)
-	if !finite(*v) {
-		c.bad = true
-	}
-}
-
-func (c *codec) u32(vs ...*uint32) {
-	for _, v := range vs {
-		if t := c.take(4); c.write {
-			binary.LittleEndian.PutUint32(t, *v)
-		} else {
-			*v = binary.LittleEndian.Uint32(t)
-		}
-	}
-}
-
-func (c *codec) i32(vs ...*int32) {
-	for _, v := range vs {
-		u := uint32(*v)
-		c.u32(&u)
-		*v = int32(u)
-	}
+	*v = math.Float64frombits(c.word(8, math.Float64bits(*v)))
+	c.bad = c.bad || !finite(*v)
 }
 
 func (c *codec) f32(vs ...*float32) {
 	for _, v := range vs {
-		u := math.Float32bits(*v)
-		c.u32(&u)
-		*v = math.Float32frombits(u)
-		if !finite(float64(*v)) {
-			c.bad = true
-		}
-	}
-}
-
-func (c *codec) u16(vs ...*uint16) {
-	for _, v := range vs {
-		if t := c.take(2); c.write {
-			binary.LittleEndian.PutUint16(t, *v)
-		} else {
-			*v = binary.LittleEndian.Uint16(t)
-		}
-	}
-}
-
-func (c *codec) u8(vs ...*uint8) {
-	for _, v := range vs {
-		if t := c.take(1); c.write {
-			t[0] = *v
-		} else {
-			*v = t[0]
-		}
-	}
-}
-
-func (c *codec) i16s(vs []int16) {
-	for i := range vs {
-		u := uint16(vs[i])
-		c.u16(&u)
-		vs[i] = int16(u)
-	}
-}
-
-func (c *codec) u8s(vs []uint8) {
-	for i := range vs {
-		c.u8(&vs[i])
+		*v = math.Float32frombits(uint32(c.word(4, uint64(math.Float32bits(*v)))))
+		c.bad = c.bad || !finite(float64(*v))
 	}
 }
 
 // model is the list. A new field goes to its group and raises version.
 func (c *codec) model(m *Model) {
-	c.i64(&m.last)
+	ints(c, &m.last)
 	if c.before {
 		first, since, lived := int64(m.first)*1000, int64(m.since)*1000, int64(m.lived)*1000
 		var prev float64
-		c.i64(&first)
-		c.i64(&since)
+		ints(c, &first)
+		ints(c, &since)
 		c.f64(&m.s)
 		c.f64(&prev)
-		c.i64(&lived)
+		ints(c, &lived)
 		m.first, m.since, m.prevX, m.lived = seconds(first), seconds(since), likeness(prev), seconds(lived)
 	} else {
 		c.f64(&m.s)
-		c.u32(&m.first, &m.since, &m.prevX, &m.lived)
+		ints(c, &m.first, &m.since, &m.prevX, &m.lived)
 		for i := range m.habits {
 			h := &m.habits[i]
-			u := uint16(h.level)
-			c.u16(&u)
-			h.level = int16(u)
-			c.u8(&h.at, &h.long, &h.day, &h.n)
+			ints(c, &h.level)
+			ints(c, &h.at, &h.long, &h.day, &h.n)
 		}
 	}
 	for i := range m.tails {
 		t := &m.tails[i]
 		c.f32(&t.q, &t.m1, &t.m2, &t.h, &t.llr, &t.a1, &t.ext, &t.m, &t.top, &t.med)
-		c.u32(&t.on)
+		ints(c, &t.on)
 	}
 	for i := range m.ext {
 		x := &m.ext[i]
 		c.f32(&x.mid, &x.wide, &x.top)
 	}
-	c.u8s(m.extN[:])
+	list(c, m.extN[:])
 	c.f32(&m.wander)
-	c.u16(&m.extL)
-	c.u32(&m.seen, &m.step)
+	ints(c, &m.extL)
+	ints(c, &m.seen, &m.step)
 	c.f32(&m.off[0], &m.off[1], &m.off[2], &m.mean, &m.quick, &m.err[0], &m.err[1], &m.err[2], &m.errH)
 	c.f32(&m.sigma, &m.v, &m.cov, &m.gvar, &m.g, &m.vb, &m.hv, &m.weekUnit, &m.p0, &m.p00, &m.hit, &m.same)
 	c.f32(&m.hSum, &m.hAbs, &m.hRes, &m.bSum, &m.bDev, &m.qSum, &m.dSum)
@@ -213,30 +161,27 @@ func (c *codec) model(m *Model) {
 			m.alt, m.altEnd = [2]int16{pack(alt), 0}, seconds(m.last+int64(hours*hourMs))
 		}
 	} else {
-		c.u32(&m.altEnd)
-		c.i16s(m.alt[:])
+		ints(c, &m.altEnd)
+		list(c, m.alt[:])
 	}
 	c.f32(&m.slope, &m.driftH, &m.spanH, &m.mute, &m.rec)
-	c.i32(&m.b, &m.q, &m.d)
-	c.u16(&m.hN, &m.bN, &m.qN, &m.dN, &m.run, &m.runMax, &m.streak[0], &m.streak[1], &m.stay[0], &m.stay[1], &m.evHits, &m.ceil)
-	c.u8(&m.hour, &m.mode, &m.flags)
+	ints(c, &m.b, &m.q, &m.d)
+	ints(c, &m.hN, &m.bN, &m.qN, &m.dN, &m.run, &m.runMax, &m.streak[0], &m.streak[1], &m.stay[0], &m.stay[1], &m.evHits, &m.ceil)
+	ints(c, &m.hour, &m.mode, &m.flags)
 	if c.before {
-		c.u8((*uint8)(&m.state), (*uint8)(&m.test))
+		ints(c, &m.state)
+		ints(c, &m.test)
 	} else {
 		stands := uint8(m.state) | uint8(m.test)<<4
-		c.u8(&stands)
+		ints(c, &stands)
 		m.state, m.test = State(stands&15), Test(stands>>4)
 	}
-	c.u8(&m.age)
-	c.u8s(m.weekday[:])
-	c.u8s(m.visits[:])
-	c.u8s(m.scale[:])
-	c.i16s(m.byHour[:])
-	c.i16s(m.rings[:])
-	for i := range m.byWeek {
-		u := uint8(m.byWeek[i])
-		c.u8(&u)
-		m.byWeek[i] = int8(u)
-	}
-	c.u8(&m.lent)
+	ints(c, &m.age)
+	list(c, m.weekday[:])
+	list(c, m.visits[:])
+	list(c, m.scale[:])
+	list(c, m.byHour[:])
+	list(c, m.rings[:])
+	list(c, m.byWeek[:])
+	ints(c, &m.lent)
 }

@@ -27,12 +27,11 @@ type shadow struct {
 	p     Params
 	at    Clock
 	noise uint64
-	fine  float64 // of the scatter that it is fed, 0 = none
 }
 
 // newShadow returns a shadow of m as it would be without an alarm. m is not changed.
 func (m *Model) newShadow(p *Params, at Clock) *shadow {
-	s := &shadow{m: *m, p: *p, at: at, fine: 1}
+	s := &shadow{m: *m, p: *p, at: at}
 	if !p.sane() {
 		s.p = p.repaired()
 	}
@@ -60,10 +59,20 @@ func (s *shadow) next(change func(v, expected float64) float64) (Judgement, floa
 	s.m.predict(&s.p, at, &q)
 	v := q.band.Expected
 	if s.m.sigma > 2*minSig && s.m.p0 < .5 {
-		v = s.m.x(q.yhat + s.fine*q.sig*s.normal())
+		v = s.m.x(q.yhat + q.sig*s.normal())
 	}
 	v = change(clamp(v, s.p.Min, s.p.Max), q.band.Expected)
 	return s.m.Observe(&s.p, at, clamp(v, max(s.p.Min, -math.MaxFloat64), min(s.p.Max, math.MaxFloat64))), q.band.Expected
+}
+
+// feed lets windows pass until an alarm or the end of a span, each changed by so much, and returns the last judgement.
+func (s *shadow) feed(change float64, withinMs int64) (j Judgement) {
+	for range min(max(withinMs/max(s.p.StepMs, 1), 1), stepsMax) {
+		if j, _ = s.next(func(v, _ float64) float64 { return v + change }); j.State.Alarm() {
+			break
+		}
+	}
+	return j
 }
 
 // notices reports whether a change that lasts is noticed within a span, whatever the noise: with each of a few sequences of it.
@@ -75,35 +84,17 @@ func (m *Model) notices(p *Params, at Clock, change float64, withinMs int64) boo
 	for k := range tries {
 		s := m.newShadow(p, at)
 		s.noise = uint64(k) << 32
-		hit := false
-		for range min(max(withinMs/max(s.p.StepMs, 1), 1), stepsMax) {
-			if j, _ := s.next(func(v, _ float64) float64 { return v + change }); j.State.Alarm() {
-				hit = (j.State != Low) == (change > 0) || j.State == Drifting
-				break
-			}
-		}
-		if !hit {
+		j := s.feed(change, withinMs)
+		if !j.State.Alarm() || (j.State != Low) != (change > 0) && j.State != Drifting {
 			return false
 		}
 	}
 	return true
 }
 
-// stirs reports whether a shadow alarms without any change.
-func (m *Model) stirs(p *Params, at Clock, withinMs int64) bool {
-	s := m.newShadow(p, at)
-	for range min(max(withinMs/max(s.p.StepMs, 1), 1), stepsMax) {
-		if j, _ := s.next(func(v, _ float64) float64 { return v }); j.State.Alarm() {
-			return true
-		}
-	}
-	return false
-}
-
-// Detect returns the smallest lasting change that would be noticed within each of NoticeSpans, were the signal what is expected of it,
-// with its usual scatter, until now. It takes a tenth of a second of CPU, does not change m, and gives nil while m has not seen its first windows.
-// Sizes are exact to a tenth; the scatter that is fed is independent from window to window, so slow wandering of a signal's own may hide or
-// feign a little more.
+// Detect returns the smallest lasting change that would be noticed within each of NoticeSpans, were the signal what is expected of it, with its usual scatter,
+// until now. It takes a tenth of a second of CPU, does not change m, and gives nil while m has not seen its first windows. Sizes are exact to a tenth; the
+// scatter that is fed is independent from window to window, so slow wandering of a signal's own may hide or feign a little more.
 func (m *Model) Detect(p *Params, at Clock) []Notice {
 	if m.flags&flagWarm == 0 {
 		return nil
@@ -115,28 +106,20 @@ func (m *Model) Detect(p *Params, at Clock) []Notice {
 	for i, span := range NoticeSpans {
 		out[i] = Notice{WithinMs: span, Up: math.NaN(), Down: math.NaN()}
 	}
-	for _, side := range [2]Direction{Up, Down} {
-		if s.p.Bad != Both && s.p.Bad != side {
+	for side, sign := range [2]float64{1, -1} {
+		if !s.p.badSides()[side] {
 			continue
-		}
-		sign := 1.
-		if side == Down {
-			sign = -1
 		}
 		// What was noticed within a shorter span is noticed within a longer one, so each search ends where the one before did.
 		largest := 1000 * max(q.band.Upper-q.band.Lower, math.Abs(q.band.Expected), s.p.EffectAbs)
-		if room := [2]float64{s.p.Max - q.band.Expected, q.band.Expected - s.p.Min}[b2i(side == Down)]; finite(room) {
+		if room := s.room(&q)[side]; finite(room) {
 			largest = min(largest, max(room, 0))
 		}
 		known := false
 		for i, span := range NoticeSpans {
-			if known && span > 24*hourMs && m.stirs(p, at, span) {
-				// A week of scatter alone raises an alarm, so what it would find says nothing.
-				if side == Up {
-					out[i].Up = largest
-				} else {
-					out[i].Down = largest
-				}
+			least := [2]*float64{&out[i].Up, &out[i].Down}[side]
+			if known && span > 24*hourMs && m.newShadow(p, at).feed(0, span).State.Alarm() {
+				*least = largest // a week of scatter alone raises an alarm, so what it would find says nothing
 				continue
 			}
 			if !known && !(largest > 0 && m.notices(p, at, sign*largest, span)) {
@@ -154,22 +137,15 @@ func (m *Model) Detect(p *Params, at Clock) []Notice {
 					lo = mid
 				}
 			}
-			known, largest = true, hi
-			if side == Up {
-				out[i].Up = hi
-			} else {
-				out[i].Down = hi
-			}
+			known, largest, *least = true, hi, hi
 		}
 	}
 	return out
 }
 
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+// room says how far what is expected is from the bounds of the signal, above and below.
+func (s *shadow) room(q *prediction) [2]float64 {
+	return [2]float64{s.p.Max - q.band.Expected, q.band.Expected - s.p.Min}
 }
 
 // Fault is a kind of trouble that Trial injects.
@@ -238,11 +214,11 @@ func (m *Model) Trial(p *Params, at Clock, f Fault) (afterMs int64, ok bool) {
 		length = 4 * hourMs
 		change = func(v, e float64) float64 {
 			if down {
-				return v - max(3*(q.band.Expected-q.band.Lower), 2*q.effDn)
+				return v - max(3*(q.band.Expected-q.band.Lower), 2*q.effect)
 			}
-			return v + max(3*(q.band.Upper-q.band.Expected), 2*q.effUp)
+			return v + max(3*(q.band.Upper-q.band.Expected), 2*q.effect)
 		}
-		if room := [2]float64{s.p.Max - q.band.Expected, q.band.Expected - s.p.Min}[b2i(down)]; room < math.Abs(change(0, 0)) {
+		if by := change(0, 0); s.room(&q)[sideOf(by)] < math.Abs(by) {
 			return 0, false
 		}
 	case Stuck:

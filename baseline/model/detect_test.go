@@ -53,9 +53,9 @@ func TestDetectTellsTheTruth(t *testing.T) {
 					q.feed(int(n.WithinMs/60_000), func(i int, r2 *rand.Rand) float64 { return clamp(s(i, r2)+size*n.Up, p.Min, p.Max) }, src)
 					if hit := len(q.alarms) > 0; size > 1 {
 						trials++
-						found += b2i(hit)
+						found += int(one(hit))
 					} else {
-						early += b2i(hit)
+						early += int(one(hit))
 					}
 				}
 			}

@@ -19,8 +19,7 @@ const (
 
 // learn takes the window in. While an alarm stands everything is learned at a fiftieth: a 24-h incident then moves
 // the level by less than a tenth of sigma; while suspicion is high, at a fifth.
-func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson) {
-	dt := float64(p.StepMs) / hourMs
+func (m *Model) learn(p *Params, q *prediction, l *lesson) {
 	alarm := m.quarantined(p)
 	r := 1.
 	switch {
@@ -29,60 +28,80 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	case l.suspect:
 		r = .2
 	}
-	n, nt, own := m.weight(priorWeight), m.weight(priorRarity), float64(m.seen)
+	n := m.weight(priorWeight)
+	m.learnTails(p, l, r)
+	m.learnAtoms(p, l, n, r, alarm)
+	m.learnLevels(p, q, l, r, alarm)
+	m.learnScatter(q, l, n, r, alarm)
+	m.learnRhythm(p, q, l, r, alarm)
+	if m.altEnd > 0 {
+		m.regime(p, q, l)
+	}
+	if m.seen < math.MaxUint32 {
+		m.seen++
+	}
+	m.live(p.StepMs)
+}
 
-	// Tails of the fast residual. They learn nothing in quarantine: even a fiftieth of a day outside the band, taken as
-	// the tail's habit, would widen the band until the alarm, or the move to the good side, seems over.
-	rt := r
+// learnTails moves the laws of what is rare. They learn nothing in quarantine: even a fiftieth of a day outside the band, taken as
+// the tail's habit, would widen the band until the alarm, or the move to the good side, seems over.
+func (m *Model) learnTails(p *Params, l *lesson, r float64) {
+	n, rt := m.weight(priorRarity), r
 	if r == quiet {
 		rt = 0
 	}
-	pu, pd := m.flags&flagPrevUp != 0, m.flags&flagPrevDn != 0
-	m.tails[0].learn(l.w, alphaFast, l.inUp, pu, nt, rt)
-	m.tails[1].learn(-l.w, alphaFast, l.inDn, pd, nt, rt)
-	m.setFlag(flagPrevUp, l.inUp)
-	m.setFlag(flagPrevDn, l.inDn)
-	if l.closed {
-		blockMs, _ := ringMs(p.StepMs)
-		nb := nt * float64(p.StepMs) / float64(blockMs)
-		m.tails[2].learn(l.bw, alphaBlock, l.bInUp, m.flags&flagPrevBUp != 0, nb, rt)
-		m.tails[3].learn(-l.bw, alphaBlock, l.bInDn, m.flags&flagPrevBDn != 0, nb, rt)
-		m.setFlag(flagPrevBUp, l.bInUp)
-		m.setFlag(flagPrevBDn, l.bInDn)
-		rb := r * max(float64(blockMs)/hourMs/tauSigma, 1/(nb+10))
-		m.vb += float32(rb * (min(l.bz*l.bz, 9*float64(m.vb)) - float64(m.vb)))
-		m.vb = max(m.vb, 1e-3)
+	w := [2]float64{l.w, -l.w}
+	for side := range w {
+		f := uint8(flagPrevUp << side)
+		m.tails[side].learn(w[side], alphaFast, l.in[side], m.flags&f != 0, n, rt)
+		m.setFlag(f, l.in[side])
 	}
+	if !l.closed {
+		return
+	}
+	blockMs, _ := ringMs(p.StepMs)
+	nb := n * float64(p.StepMs) / float64(blockMs)
+	w = [2]float64{l.bw, -l.bw}
+	for side := range w {
+		f := uint8(flagPrevBUp << side)
+		m.tails[2+side].learn(w[side], alphaBlock, l.blockIn[side], m.flags&f != 0, nb, rt)
+		m.setFlag(f, l.blockIn[side])
+	}
+	rb := r * max(float64(blockMs)/hourMs/tauSigma, 1/(nb+10))
+	m.vb += float32(rb * (min(l.bz*l.bz, 9*float64(m.vb)) - float64(m.vb)))
+	m.vb = max(m.vb, 1e-3)
+}
 
-	// Zeros, hits, repeats.
-	rz := max(1/(n+30), dt/tauSigma)
-	zero := 0.
-	if v == 0 {
-		zero = 1
-	}
+// learnAtoms counts zeros, events and repeats.
+func (m *Model) learnAtoms(p *Params, l *lesson, n, r float64, alarm bool) {
+	rz := max(1/(n+30), l.dt/tauSigma)
+	zero := one(l.v == 0)
 	if m.flags&flagZero != 0 {
 		m.p00 += float32(r * rz * (zero - float64(m.p00)))
 	}
 	m.p0 += float32(r * rz * (zero - float64(m.p0)))
-	m.setFlag(flagZero, v == 0)
+	m.setFlag(flagZero, l.v == 0)
 	if p.Mode == Event {
-		h := 0.
-		if l.hit {
-			h = 1
-		}
-		m.hit += float32(r * max(1/(n+30), dt/(7*dayH)) * (h - float64(m.hit)))
+		m.hit += float32(r * max(1/(n+30), l.dt/(7*dayH)) * (one(l.hit) - float64(m.hit)))
 	}
-	eq := 0.
-	if likeness(v) == m.prevX {
-		eq = 1
-	}
+	like := likeness(l.v)
 	if !alarm || m.test != FlatTest {
-		m.same += float32(r * max(1/(n+2), dt/(7*dayH)) * (eq - float64(m.same)))
+		m.same += float32(r * max(1/(n+2), l.dt/(7*dayH)) * (one(like == m.prevX) - float64(m.same)))
 	}
-	m.prevX = likeness(v)
+	m.prevX = like
+}
 
-	// Predictors: every one is moved, so that the one in use can be replaced.
-	sig := max(float64(m.sigma), minSig)
+// one is 1 for what is so, else 0.
+func one(so bool) float64 {
+	if so {
+		return 1
+	}
+	return 0
+}
+
+// learnLevels moves every predictor, so that the one in use can be replaced, and measures how well each predicts.
+func (m *Model) learnLevels(p *Params, q *prediction, l *lesson, r float64, alarm bool) {
+	own, sig := float64(m.seen), max(float64(m.sigma), minSig)
 	ready := m.rhythm(p)
 	for k := range m.off {
 		if k > 0 && !ready {
@@ -95,7 +114,7 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 		if k == 0 {
 			tau = tauLevel
 		}
-		rate := dt / tau
+		rate := l.dt / tau
 		if k == 0 || m.lent != 0 {
 			rate = max(rate, 1/(own+1)) // a level is never borrowed for long
 		}
@@ -105,23 +124,27 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 			// Skill is measured against a level as quick as the profiles' corrections: a slow one is beaten by any profile while
 			// the signal drifts, and a change of shape would then hide the drift.
 			ek = l.y - float64(m.quick)
-			m.quick += float32(r * min(max(dt/tauCorr, 1/(own+1)), .5) * clamp(ek, -1.5*sig, 1.5*sig))
+			m.quick += float32(r * min(max(l.dt/tauCorr, 1/(own+1)), .5) * clamp(ek, -1.5*sig, 1.5*sig))
 		}
 		if ready {
-			rs := max(dt/tauSkill, dt/(float64(m.errH)+dt))
+			rs := max(l.dt/tauSkill, l.dt/(float64(m.errH)+l.dt))
 			m.err[k] += float32(r * min(rs, 1) * (min(math.Abs(ek), 8*sig) - float64(m.err[k])))
 		}
 	}
 	if ready && !alarm {
-		m.errH += float32(dt)
+		m.errH += float32(l.dt)
 	}
-	rs := max(dt/tauSigma, 1/(n+10))
+}
+
+// learnScatter moves the scale of the residual, and what whitens it: the part of it that the fast average foretells.
+func (m *Model) learnScatter(q *prediction, l *lesson, n, r float64, alarm bool) {
+	sig := max(float64(m.sigma), minSig)
+	rs := max(l.dt/tauSigma, 1/(n+10))
 	f := q.sig / sig
 	m.sigma += float32(r * rs * (1.2533*min(math.Abs(l.e)/f, 3*sig) - float64(m.sigma)))
 	m.sigma = max(m.sigma, minSig/4)
 
-	// Whitening.
-	rw := r * max(dt/tauWhite, 1/(n+50))
+	rw := r * max(l.dt/tauWhite, 1/(n+50))
 	zc := clamp(l.z, -4, 4)
 	res := zc - q.beta*q.g
 	m.cov += float32(rw * (zc*q.g - float64(m.cov)))
@@ -131,28 +154,22 @@ func (m *Model) learn(p *Params, at Moment, v float64, q *prediction, l *lesson)
 	if alarm {
 		m.g = 0
 	} else {
-		m.g += float32(dt / (dt + tauFast) * (zc - q.g))
+		m.g += float32(l.dt / (l.dt + tauFast) * (zc - q.g))
 	}
+}
 
-	// Rhythm. Single values are clipped; what lasts is not, until its hour has been seen twice, nor what was to be expected.
+// learnRhythm adds the window to its hour. Single values are clipped; what lasts is not, until its hour has been seen twice, nor what was to be expected.
+func (m *Model) learnRhythm(p *Params, q *prediction, l *lesson, r float64, alarm bool) {
 	y := l.y
-	if m.mode > 0 && !l.known && max(m.streak[0], m.streak[1]) < streakLasts {
+	if m.mode > 0 && !l.known && max(m.streak[above], m.streak[below]) < streakLasts {
 		y = clamp(y, q.yhat-8*q.sig, q.yhat+8*q.sig)
 	}
-	rh := r
 	if p.Extremes {
-		rh = max(r, .2) // or an hour of the week that brings an alarm brings one every week
+		r = max(r, .2) // or an hour of the week that brings an alarm brings one every week
 	}
-	if m.hourOf(p, q.how, y, l.e, float32(rh)) && !alarm {
+	if m.hourOf(p, q.how, y, l.e, float32(r)) && !alarm {
 		m.choose(p)
 	}
-	if m.altEnd > 0 {
-		m.regime(p, at, l, q, dt)
-	}
-	if m.seen < math.MaxUint32 {
-		m.seen++
-	}
-	m.live(p.StepMs)
 }
 
 func (m *Model) setFlag(f uint8, on bool) {

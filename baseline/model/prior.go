@@ -5,7 +5,11 @@ package model
 // level comes from its own first windows, and nothing is borrowed when these do not look like the siblings'. Only where all siblings rest at
 // the good end of a bounded range, as ratios of errors do, is the level borrowed too.
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/trend"
+)
 
 // PriorMost is how many siblings are asked at most.
 const PriorMost = 32
@@ -107,11 +111,11 @@ func middle(list []*Model, f func(*Model) float64) (mid, dev float64) {
 	for i, m := range list {
 		b[i] = f(m)
 	}
-	mid = median(b)
+	mid = trend.Median(b)
 	for i := range b {
 		b[i] = math.Abs(b[i] - mid)
 	}
-	return mid, median(b)
+	return mid, trend.Median(b)
 }
 
 // blend takes the medians of everything that is counted in sigmas.
@@ -242,7 +246,7 @@ func (pr *Prior) scatter(p *Params, list []*Model) {
 		}
 		sds = append(sds, math.Sqrt(v))
 	}
-	sd := median(sds)
+	sd := trend.Median(sds)
 	if len(shapes) < priorLeast || len(shapes)*4 < len(sized)*3 {
 		return
 	}
@@ -253,11 +257,11 @@ func (pr *Prior) scatter(p *Params, list []*Model) {
 		for i := range shapes {
 			b[i] = shapes[i][h]
 		}
-		pr.shape[h] = median(b)
+		pr.shape[h] = trend.Median(b)
 		for i := range b {
 			b[i] = math.Abs(b[i] - pr.shape[h])
 		}
-		d := 1.4826 * median(b)
+		d := 1.4826 * trend.Median(b)
 		apart += d * d / 168
 	}
 	if apart = math.Sqrt(apart); apart > sd/3 {
@@ -329,7 +333,7 @@ func (m *Model) Borrow(p *Params, at Moment, pr *Prior) bool {
 		xs[i] = m.kept(int(m.seen) - priorSettle + i)
 	}
 	buf = xs
-	level := median(buf[:])
+	level := trend.Median(buf[:])
 	size := math.Abs(level)
 	if size < 1e-300 || size > 1e300 {
 		return false
@@ -341,12 +345,12 @@ func (m *Model) Borrow(p *Params, at Moment, pr *Prior) bool {
 		}
 		buf[i] = math.Abs(x - level)
 	}
-	if 1.4826*median(buf[:]) > priorFit*rel*size {
+	if 1.4826*trend.Median(buf[:]) > priorFit*rel*size {
 		return false
 	}
 	// What is on its way somewhere, as after a start, has no level yet.
 	a, b := xs, xs
-	if math.Abs(median(a[:priorSettle/2])-median(b[priorSettle/2:])) > priorFit*rel*size/2 {
+	if math.Abs(trend.Median(a[:priorSettle/2])-trend.Median(b[priorSettle/2:])) > priorFit*rel*size/2 {
 		return false
 	}
 	m.begin(p, pr, size, level, rel*math.Tanh(math.Asinh(1)))

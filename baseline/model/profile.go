@@ -83,8 +83,7 @@ func (m *Model) ready(n int) bool {
 	return true
 }
 
-// hourOf adds one window to the hour of week how, and folds the hour before in when a new one begins.
-// r < 1 slows learning down.
+// hourOf adds one window to the hour of week how, and folds the hour before in when a new one begins. r < 1 slows learning down.
 func (m *Model) hourOf(p *Params, how int, y, e float64, r float32) (closed bool) {
 	if m.hour != uint8(how) && m.hN > 0 && m.hour < 168 {
 		m.closeHour(p, r)

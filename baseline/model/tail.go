@@ -59,10 +59,9 @@ func (t *tail) extend(alpha float64) {
 	}
 }
 
-// nats returns the evidence that w gives, and whether w is in the tail. It is the logarithm of a bet whose mean is 1
-// while the law holds: half of the stake on exceeding q, spread over two exponents of the tail probability u.
-// After an exceedance the learned probability of another one is used, so a burst is not news twice.
-// infl > 1 weakens the tail of a law that is not yet known.
+// nats returns the evidence that w gives, and whether w is in the tail. It is the logarithm of a bet whose mean is 1 while the law holds: half of the stake on
+// exceeding q, spread over two exponents of the tail probability u. After an exceedance the learned probability of another one is used, so a burst is not news
+// twice. infl > 1 weakens the tail of a law that is not yet known.
 func (t *tail) nats(w, alpha float64, prev bool, cap, infl float64) (le float64, in bool) {
 	a := alpha
 	if prev {
@@ -79,10 +78,7 @@ func (t *tail) nats(w, alpha float64, prev bool, cap, infl float64) (le float64,
 	if infl > 1 {
 		u = math.Pow(u, 1/infl)
 	}
-	if u < 1e-30 {
-		u = 1e-30
-	}
-	r := 1 / math.Sqrt(u) // u^-1/2; u^-7/8 = r · r^3/4
+	r := 1 / math.Sqrt(max(u, 1e-30)) // u^-1/2; u^-7/8 = r · r^3/4
 	le = math.Log(.5 / a * .5 * (.125*r*math.Sqrt(r)*math.Sqrt(math.Sqrt(r)) + .5*r))
 	return min(le, cap), true
 }
@@ -164,9 +160,7 @@ func (t *tail) add(le float64, at int64, cap float64) {
 	}
 	m = clamp(m+le, 0, cap)
 	t.m = float32(m)
-	if t.m > t.top {
-		t.top = t.m
-	}
+	t.top = max(t.top, t.m)
 }
 
 // closeDay folds the day's largest evidence into the running median of such.
@@ -183,8 +177,5 @@ func (t *tail) closeDay(n uint8) {
 	default:
 		t.med = t.top
 	}
-	if t.med < 0 {
-		t.med = 0
-	}
-	t.top = t.m
+	t.med, t.top = max(t.med, 0), t.m
 }

@@ -72,16 +72,16 @@ func (p *Params) Nats(t Test) float64 {
 const leastP = 1e-30
 
 // explain fills in what the tests did not.
-func (m *Model) explain(p *Params, q *prediction, l *lesson, big [2]bool, y *Why) {
+func (m *Model) explain(p *Params, q *prediction, l *lesson, y *Why) {
 	switch {
 	case p.Extremes:
 		if l.rare > 0 {
 			y.P = float32(math.Exp(-l.rare))
 		}
-	case l.inUp && l.w > 0:
-		y.P = float32(alphaFast * m.tails[0].beyond(l.w))
-	case l.inDn && l.w < 0:
-		y.P = float32(alphaFast * m.tails[1].beyond(-l.w))
+	case l.in[above] && l.w > 0:
+		y.P = float32(alphaFast * m.tails[above].beyond(l.w))
+	case l.in[below] && l.w < 0:
+		y.P = float32(alphaFast * m.tails[below].beyond(-l.w))
 	}
 	y.P = max(y.P, leastP)
 	y.Strict = float32(p.strict())
@@ -92,20 +92,18 @@ func (m *Model) explain(p *Params, q *prediction, l *lesson, big [2]bool, y *Why
 		y.Visits = uint8(m.visited(q.hi))
 	}
 	if !m.state.Alarm() && (l.out != 0 || math.Abs(l.z) >= usualZ) {
-		y.Excuse = m.excuse(p, l, big)
+		y.Excuse = m.excuse(p, l)
 	}
 	if m.state.Alarm() {
 		y.Clear = m.clears(p, q)
 	}
 }
 
-func (m *Model) excuse(p *Params, l *lesson, big [2]bool) Excuse {
-	s := 0
-	if l.e < 0 {
-		s = 1
-	}
+// excuse returns why a window beyond its band, or far from what was expected, is no evidence.
+func (m *Model) excuse(p *Params, l *lesson) Excuse {
+	side := sideOf(l.e)
 	switch {
-	case p.Bad == Up && s == 1, p.Bad == Down && s == 0:
+	case !l.bad[side]:
 		return GoodSide
 	case l.habit:
 		return ByHabit
@@ -115,11 +113,11 @@ func (m *Model) excuse(p *Params, l *lesson, big [2]bool) Excuse {
 		return BySunday
 	case l.known:
 		return ByRegime
-	case !big[s] && m.ageH() < learnH:
+	case !l.big[side] && m.ageH() < learnH:
 		return Young
-	case !big[s]:
+	case !l.big[side]:
 		return TooSmall
-	case int(m.streak[s]) < p.Persist:
+	case m.brief(side, p.Persist):
 		return TooBrief
 	}
 	return NoExcuse

@@ -12,7 +12,8 @@ const module = "github.com/wrackline/wrackline/"
 var mayImport = map[string][]string{
 	"baseline/series":        {},
 	"baseline/codec":         {"baseline/series"},
-	"baseline/model":         {},
+	"baseline/model":         {"baseline/model/trend"},
+	"baseline/model/trend":   {},
 	"baseline/promql":        {"baseline/series", "baseline/codec"},
 	"baseline/promql/oracle": {"baseline/series", "baseline/promql"}, // of tests alone
 	"baseline/identity":      {"baseline/series", "baseline/codec", "baseline/promql"},

@@ -1,9 +1,13 @@
 package model
 
-// What comes back. A backup that begins at two every night, a shop that opens at nine: told a few times, then known. The profile cannot
-// learn it by itself, since nothing is learned from while an alarm stands.
-
 import "math"
+
+// Excuse: it comes back at this time of the day or the week, and has been told often enough. A backup that begins at two every night, a shop that opens at
+// nine: told a few times, then known. The profile cannot learn it by itself, since nothing is learned from while an alarm stands.
+//
+// Three deviations are remembered, each by the quarter of an hour at which it began. A window at least usualZ sigmas out is excused where one of them
+// came at that time on three days, each at most three days after the one before, or in four weeks; in a signal's first eight days once is
+// enough. What goes beyond 1.5 times its level, or lasts three quarters of an hour longer, is news at any time.
 
 // habit is a deviation that came at the same time of the day or of the week before. The zero value is none.
 type habit struct {
@@ -23,7 +27,6 @@ const (
 	habitYoungH = 8 * 24. // hours in which one day is enough: what yesterday brought is the best that is known of today
 	habitMore   = 1.5     // × its level: what goes beyond that is news at any time
 	habitSkip   = 3       // days: from a Friday to a Monday
-	usualZ      = 2.5     // sigmas below which a window needs no explanation
 )
 
 // quarterOf returns the quarter of an hour in which a window lies, and its civil day.
@@ -36,11 +39,7 @@ func (h *habit) since(day uint8) int { return (int(day) + habitDays - int(h.day)
 
 // dayOf is the number of a civil day as habits count them.
 func dayOf(day int32) uint8 {
-	d := day % habitDays
-	if d < 0 {
-		d += habitDays
-	}
-	return uint8(d)
+	return uint8((day%habitDays + habitDays) % habitDays)
 }
 
 // come counts another coming on a day.
@@ -74,11 +73,11 @@ func (h *habit) known(day uint8, young bool) bool {
 }
 
 // habitual reports whether a window far from its prediction is what comes at that time of the day or the week.
-func (m *Model) habitual(at Moment, q *prediction, l *lesson) bool {
+func (m *Model) habitual(q *prediction, l *lesson) bool {
 	if math.Abs(l.z) < usualZ {
 		return false
 	}
-	now, today := quarterOf(at)
+	now, today := quarterOf(l.at)
 	young := m.ageH() < habitYoungH
 	for i := range m.habits {
 		h := &m.habits[i]

@@ -1,9 +1,12 @@
 package model
 
-// Where the signal stood before. A leader that is elected away, a pool that is resized every other week: each new level is told, lasts, and is
-// adopted as an event; a return to one that is remembered is no news.
-
 import "math"
+
+// Excuse: the signal stood there before the level that it has now was adopted. A leader that is elected away, a pool that is resized every other week: each new
+// level is told, lasts, and is adopted as an event; a return to one that is remembered is no news.
+//
+// A level is remembered for four weeks, at most two of them, the lowest and the highest. A window is excused within three sigmas, or a quarter of the way, of
+// one, and once there are two anywhere between them and the present level. A return that lasts for two hours makes it the level.
 
 const (
 	regimeDays  = 28. // days for which a level is remembered after it was adopted or left
@@ -30,6 +33,12 @@ func (m *Model) formerly(e float64, sig float64) (level float64, ok bool) {
 	return e, both && e > lo && e < hi
 }
 
+// returned reports whether a window that is off is where the signal stood before.
+func (m *Model) returned(q *prediction, l *lesson) bool {
+	_, known := m.formerly(l.e, q.sig)
+	return known && l.e != 0
+}
+
 // moved notes that the level has moved by d: what was the level is remembered. Of more than two levels the lowest and the highest are.
 func (m *Model) moved(d float32, at int64, sig float64) {
 	lo, hi := -float64(d), -float64(d)
@@ -46,8 +55,8 @@ func (m *Model) moved(d float32, at int64, sig float64) {
 }
 
 // regime forgets levels that are long past, and takes a lasting return to one for the level.
-func (m *Model) regime(p *Params, at Moment, l *lesson, q *prediction, dt float64) {
-	if seconds(at.T) >= m.altEnd {
+func (m *Model) regime(p *Params, q *prediction, l *lesson) {
+	if seconds(l.at.T) >= m.altEnd {
 		m.alt, m.altEnd = [2]int16{}, 0
 		return
 	}
@@ -56,16 +65,16 @@ func (m *Model) regime(p *Params, at Moment, l *lesson, q *prediction, dt float6
 	}
 	level, ok := m.formerly(l.e, q.sig)
 	if ok && math.Abs(l.e) > 2*q.sig && !l.usual { // the weekend is no regime
-		m.rec += float32(dt)
+		m.rec += float32(l.dt)
 	} else {
-		m.rec = max(m.rec-2*float32(dt), 0)
+		m.rec = max(m.rec-2*float32(l.dt), 0)
 	}
 	if m.rec >= regimeDwell {
 		for k := range m.off {
 			m.off[k] += float32(level)
 		}
 		m.quick += float32(level)
-		m.moved(float32(level), at.T, q.sig)
+		m.moved(float32(level), l.at.T, q.sig)
 		if p.Extremes { // trends know a step when they see one
 			m.carry(p, float32(level), q.yhat-q.shape+level, int64(regimeDwell*hourMs))
 		}

@@ -1,0 +1,110 @@
+package model
+
+// What is expected of a window, before its value is seen.
+
+import "math"
+
+// prediction is what is expected of one window, on the y scale.
+type prediction struct {
+	p         [3]float64 // of each predictor
+	yhat      float64    //
+	shape     float64    // seasonal part of yhat, with mean zero: what the rings are rid of
+	sig       float64    // scale of the residual at this hour
+	beta, g   float64    // whitening
+	rv        float64    // sqrt(v)
+	band      Band       //
+	effect    float64    // smallest deviation that counts, in the signal's unit
+	hi, how   int        // hour of day, hour of week
+	from      int        // the hour of week with the last centre not after the window
+	frac      float64    // share of the way from there to the next centre
+	lowZ, hiZ float64    // band in units of sig
+}
+
+// Predict returns the band for a window that ends at the given moment. It changes nothing. p is not retained.
+func (m *Model) Predict(p *Params, at Moment) Band {
+	if !p.sane() {
+		r := p.repaired()
+		p = &r
+	}
+	if m.flags&flagWarm == 0 {
+		return m.warmBand(p, math.NaN())
+	}
+	var q prediction
+	m.predict(p, at, &q)
+	return q.band
+}
+
+// phase returns the middle of the window in hours of the week. The middle, because a window of an hour that ends at 13:00 tells of 12:30.
+func phase(p *Params, at Moment) float64 {
+	x := float64(at.HourOfWeek) + at.HourFrac - float64(p.StepMs)/(2*hourMs)
+	x = math.Mod(x, 168)
+	if x < 0 {
+		x += 168
+	}
+	if !(x < 168) {
+		x = 0
+	}
+	return x
+}
+
+func (m *Model) predict(p *Params, at Moment, q *prediction) {
+	ph := phase(p, at)
+	q.how = int(ph)
+	q.hi = q.how % 24
+	day, week, widen, from, frac := m.profile(ph)
+	q.from, q.frac = from, frac
+	q.p[0] = float64(m.off[0])
+	q.p[1] = day + float64(m.off[1])
+	q.p[2] = week + float64(m.off[2])
+	q.yhat = q.p[m.mode]
+	switch m.mode {
+	case 1:
+		q.shape = day - float64(m.mean)
+	case 2:
+		q.shape = week - float64(m.mean)
+	}
+	q.sig = max(float64(m.sigma), minSig) * widen
+	q.rv = math.Sqrt(float64(m.v))
+	if m.gvar > 0 {
+		q.beta = clamp(float64(m.cov)/float64(m.gvar), 0, 1)
+	}
+	q.g = float64(m.g)
+	lean := q.beta * q.g
+	if m.state.Alarm() {
+		lean = 0
+	}
+	wide := m.wide()
+	q.hiZ = max(2.5, q.rv*float64(m.tails[0].q+m.tails[0].ext)+lean) * wide
+	q.lowZ = max(2.5, q.rv*float64(m.tails[1].q+m.tails[1].ext)-lean) * wide
+	// The tail of a value that hardly ever moves is no law: no band reaches further than fiftyfold.
+	most := bandMost / q.sig
+	q.hiZ, q.lowZ = min(q.hiZ, most), min(q.lowZ, most)
+	x := clamp(m.x(q.yhat), p.Min, p.Max)
+	if q.effect = max(p.EffectAbs, p.EffectRel*math.Abs(x)); !(q.effect < math.MaxFloat64) { // or no number, where x has no bounds
+		q.effect = math.MaxFloat64
+	}
+	q.band = Band{
+		Lower:    min(m.x(q.yhat-q.lowZ*q.sig), x-q.effect),
+		Expected: x,
+		Upper:    max(m.x(q.yhat+q.hiZ*q.sig), x+q.effect),
+	}
+	q.band.clip(p)
+}
+
+// wide is how much wider a band is drawn while less than a day has been seen: twice at first.
+func (m *Model) wide() float64 {
+	h := m.ageH()
+	if h >= learnH {
+		return 1
+	}
+	return 2 - h/learnH
+}
+
+func (b *Band) clip(p *Params) {
+	lo, hi := max(p.Min, -math.MaxFloat64), min(p.Max, math.MaxFloat64)
+	b.Lower = clamp(b.Lower, lo, hi)
+	b.Upper = clamp(b.Upper, lo, hi)
+	b.Expected = clamp(b.Expected, lo, hi)
+	b.Lower = min(b.Lower, b.Expected)
+	b.Upper = max(b.Upper, b.Expected)
+}

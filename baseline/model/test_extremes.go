@@ -1,0 +1,79 @@
+package model
+
+import "math"
+
+// The test of extremes: has the signal ever done that? It is the point test where nothing is known of a signal (Params.Extremes): the largest
+// deviations of past blocks of six hours say how far it goes when nothing is wrong.
+//
+//	score = (r(z) + r(√(z w)) + 2 r(d)) / 4 / (3 + ln(6 h / block)) / Strict
+//	r(x)  = ln 2 + (ln x - mid) / scale, which is -ln of the probability of such a maximum; see extreme.go
+//
+// where z is the residual in units of its scatter, w the whitened one, and d the deviation in the signal's own unit, with one law for both sides,
+// since a fall of a signal near zero is small. √(z w) is large for what is both far and sudden. So half of the say is logarithmic, half
+// linear. Laws of block maxima: E. J. Gumbel, Statistics of Extremes, 1958.
+//
+// It speaks of the side on which the window is, if that is bad. What is small, or excused, comes to .95 at most, and while the laws are young
+// what is brief does too. In a signal's first days the block is a sixteenth of its age.
+
+// ExtremeMs is the span, ms, of which the probability in Why is with Params.Extremes.
+const ExtremeMs = 6 * hourMs
+
+// The blocks, and what is news. None of these is a property of a data set: see docs/accuracy.md for how they were chosen.
+const (
+	extBlockMs = ExtremeMs // length of a block: four a day, so that a busy hour is in one of them every day
+	extLeast   = 20        // windows of a block, at least
+	extStart   = 16        // while little has been seen a block is this share of it
+	extFew     = 8         // blocks of a law that alone may raise an alarm without Persist
+	extNews    = 3         // -ln of the probability per block of six hours at which a deviation is news
+	extMoves   = .5        // sigmas below which a window says nothing about extremes
+	extHeld    = .95       // score of what lacks a condition
+)
+
+// extremes judges the window's deviation against the past extremes, then takes it in.
+func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
+	if !p.Extremes {
+		return
+	}
+	z, d, sharp, s := l.z, l.v-q.band.Expected, 0., sideOf(l.z)
+	if l.z*l.w > 0 {
+		sharp = math.Copysign(math.Sqrt(l.z*l.w), l.z)
+	}
+	if s == below {
+		z, d, sharp = -z, -d, -sharp
+	}
+	most := extLeast * float64(p.StepMs)
+	block := max(extBlockMs, most)
+	if m.lent == 0 { // siblings' laws are of whole blocks
+		block = clamp(m.ageH()*hourMs/extStart, most, block)
+	}
+	if l.bad[s] && d > 0 {
+		r := (m.ext[s].rare(z, m.extN[s]) + m.ext[2+s].rare(sharp, m.extN[2+s]) + 2*m.ext[4].rare(d, m.extN[4])) / 4
+		score := r / ((extNews + math.Log(extBlockMs/block)) * p.strict()) // of short blocks there are more
+		l.rare = score * p.Nats(PointTest)
+		if d < q.effect {
+			score = min(score*d/q.effect, extHeld)
+		}
+		young := min(m.extN[s], m.extN[4]) < extFew || m.ageH() < learnH/2
+		if l.known || young && m.brief(s, p.Persist) {
+			score = min(score, extHeld)
+		}
+		w.say(PointTest, sideState[s], score, l.at.T)
+	}
+	if z >= extMoves && d > 0 {
+		m.ext[s].see(z)
+		m.ext[2+s].see(sharp)
+		m.ext[4].see(d)
+	}
+	m.extL = min(m.extL+1, 60000)
+	if float64(m.extL)*float64(p.StepMs) < block {
+		return
+	}
+	m.extL = 0
+	rate := 1.
+	if m.quarantined(p) {
+		rate = .1
+	}
+	for i := range 5 {
+		m.extN[i] = m.ext[i].close(m.extN[i], rate)
+	}
+}

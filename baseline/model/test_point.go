@@ -1,0 +1,77 @@
+package model
+
+import "math"
+
+// The point test: windows far outside the tail of what the signal usually does.
+//
+// Each window gives ln of a bet whose mean is 1 while the law of the tail holds (tail.nats); the sum, which never falls below zero, is the
+// evidence, and its share of the threshold the score:
+//
+//	m ← clamp(m + ln bet, 0, 3 · threshold)      score = m / (threshold · temper)
+//
+// Sums that restart at zero: E. S. Page, Continuous inspection schemes, 1954. Bets as evidence: G. Shafer, Testing by betting, 2021.
+//
+// It speaks of every bad side that has evidence, and is heard in full once Persist windows in a row were beyond the band by more than
+// the smallest effect. With Params.Extremes it gathers evidence and is silent: extremes speaks instead.
+
+const (
+	capFast   = 10  // nats of one window, unless Persist asks for less than two: no single window reaches a threshold of 18
+	temperMax = 2.5 // a signal with violent days is made this much less touchy at most; beyond it would be deaf
+)
+
+// gatherPoint adds the window's evidence, whitened, for each side, and counts the windows in a row beyond the band. A deviation below
+// the smallest effect, and one that is excused, is never evidence.
+func (m *Model) gatherPoint(p *Params, q *prediction, l *lesson) {
+	// No window counts for more than what so many windows can know of its rarity. Where few windows must suffice each may count for more.
+	n, persist := m.weight(priorRarity), float64(p.persist())
+	most := min(max(capFast, 1.1*l.threshold/persist), (1+1/persist)*math.Log(n))
+	var nats [2]float64
+	nats[above], l.in[above] = m.tails[above].nats(l.w, alphaFast, m.flags&flagPrevUp != 0, most, l.inflation)
+	nats[below], l.in[below] = m.tails[below].nats(-l.w, alphaFast, m.flags&flagPrevDn != 0, most, l.inflation)
+	if l.v == 0 && m.p0 > .005 {
+		// Zero is an atom: its own probability speaks, not the tail's.
+		share := float64(m.p0)
+		if m.flags&flagZero != 0 {
+			share = float64(m.p00)
+		}
+		for side := range nats {
+			nats[side] = min(nats[side], min(math.Log(.5/clamp(share, .005, .999)), most))
+		}
+	}
+	for side := range nats {
+		if nats[side] > 0 && (!l.big[side] || l.known) {
+			nats[side] = nothingFast
+		}
+		m.tails[side].add(nats[side], l.at.T, 3*l.threshold)
+		if l.beyond[side] && l.big[side] && !l.known {
+			m.streak[side] = min(m.streak[side]+1, 60000)
+		} else {
+			if !m.state.Alarm() {
+				m.stay[side] = max(m.stay[side], m.streak[side])
+			}
+			m.streak[side] = 0
+		}
+	}
+}
+
+// point says how much evidence the windows of a side give.
+func (m *Model) point(p *Params, l *lesson, side int, w *voice) {
+	if p.Extremes {
+		return
+	}
+	score, t := 0., &m.tails[side]
+	if t.m > 0 {
+		score = float64(t.m) / (l.threshold * temper(t, dayH/l.dt))
+	}
+	l.heard = max(l.heard, score)
+	w.say(PointTest, sideState[side], m.unlessBrief(p, side, score), int64(t.on)*1000)
+}
+
+// temper is how much more evidence than the threshold an alarm of this tail needs, since the signal's days
+// usually bring more than independent windows would (.9 ln of their number).
+func temper(t *tail, perDay float64) float64 {
+	if t.med <= 1 {
+		return 1 // the logarithm of four, at least
+	}
+	return clamp(float64(t.med)/(.9*math.Log(max(perDay, 4))), 1, temperMax)
+}
