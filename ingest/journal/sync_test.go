@@ -1,0 +1,107 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestGroupCommit: with "always" nobody is told before a sync that began after his write has ended, and syncs are shared.
+func TestGroupCommit(t *testing.T) {
+	j := open(t, t.TempDir(), Options{Sync: "always", SegmentBytes: 4000})
+	var syncs atomic.Int64
+	real := j.sync
+	j.sync = func(f *os.File) error {
+		syncs.Add(1)
+		time.Sleep(time.Millisecond)
+		return real(f)
+	}
+	const writers, each = 16, 10
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for range each {
+				pos, err := j.Append(Record{Body: []byte("x")})
+				if err == nil {
+					err = j.Wait(t.Context(), pos)
+				}
+				if err != nil {
+					t.Errorf("Append and Wait: %v", err)
+					return
+				}
+				if s := j.Stats().SyncedPos; s < pos {
+					t.Errorf("Wait(%d) returned at synced position %d", pos, s)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := syncs.Load(); n == 0 || n > writers*each*3/4 {
+		t.Errorf("%d syncs for %d records of %d writers", n, writers*each, writers)
+	}
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	j := open(t, t.TempDir(), Options{Sync: "always"})
+	appendN(t, j, 1, 1)
+	<-j.syncing // a sync that takes long
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer cancel()
+	if err := j.Wait(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Wait = %v", err)
+	}
+	j.syncing <- struct{}{}
+}
+
+// TestFailedSyncIsSticky: durability is not claimed any more, whatever later syncs say.
+func TestFailedSyncIsSticky(t *testing.T) {
+	j := open(t, t.TempDir(), Options{Sync: "always"})
+	appendN(t, j, 1, 1)
+	if err := j.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	real := j.sync
+	j.sync = func(*os.File) error { return syscall.EIO }
+	appendN(t, j, 2, 2)
+	if err := j.Wait(t.Context(), 2); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Wait after a failed sync = %v", err)
+	}
+	j.sync = real
+	appendN(t, j, 3, 3) // killed processes lose nothing still
+	if err := j.Wait(t.Context(), 3); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Wait later = %v", err)
+	}
+	if s := j.Stats(); s.SyncErr == nil || s.SyncedPos != 1 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestRunSyncs: every second, and a last time at the end.
+func TestRunSyncs(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- j.Run(ctx) }()
+	appendN(t, j, 1, 5)
+	if err := j.Wait(ctx, 5); err != nil {
+		t.Errorf("Wait = %v", err)
+	}
+	for begin := time.Now(); j.Stats().SyncedPos < 5; time.Sleep(10 * time.Millisecond) {
+		if time.Since(begin) > 5*time.Second {
+			t.Fatal("not synced after 5 s")
+		}
+	}
+	appendN(t, j, 6, 7)
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v", err)
+	}
+	if p := j.Stats().SyncedPos; p != 7 {
+		t.Errorf("synced position %d at the end, want 7", p)
+	}
+}
