@@ -52,6 +52,7 @@ func TestSlowBodiesHoldNoDecoder(t *testing.T) {
 	m := &memory{}
 	srv := httptest.NewServer(handler(m, Options{Concurrency: 1, QueueWait: 50 * time.Millisecond}))
 	defer srv.Close()
+	ended := bodiesAborted.Get() + bodiesSlow.Get()
 	var slow []net.Conn
 	for range 8 {
 		c, err := net.Dial("tcp", srv.Listener.Addr().String())
@@ -72,15 +73,11 @@ func TestSlowBodiesHoldNoDecoder(t *testing.T) {
 			t.Errorf("answer %d while others dribble", resp.StatusCode)
 		}
 	}
-	aborted := bodiesAborted.Get()
 	for _, c := range slow {
 		_ = c.Close()
 	}
-	for begin := time.Now(); bodiesAborted.Get() < aborted+8; time.Sleep(5 * time.Millisecond) {
-		if time.Since(begin) > 5*time.Second {
-			t.Fatalf("%d of 8 aborted bodies were counted", bodiesAborted.Get()-aborted)
-		}
-	}
+	// On a machine with much else to do some are given up before they are closed.
+	within(t, "8 bodies are given up", func() bool { return bodiesAborted.Get()+bodiesSlow.Get() >= ended+8 })
 }
 
 // TestBodyMemoryIsBounded: what waits to be decoded is charged, and given back.

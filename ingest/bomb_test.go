@@ -46,8 +46,7 @@ func TestEveryTruncationIs400(t *testing.T) {
 func boundary(b []byte, n int) bool {
 	i := 0
 	for i < n {
-		tag, j := uvarint(b, i)
-		i = skip(b, j, tag)
+		i = readField(b, i).hi
 	}
 	return i == n
 }

@@ -159,9 +159,7 @@ func TestGate(t *testing.T) {
 	h := handler(m, Options{Concurrency: 1, QueueWait: 20 * time.Millisecond})
 	first := make(chan int)
 	go func() { first <- post(h, body).Code }()
-	for m.calls.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	within(t, "the first request is decoded", func() bool { return m.calls.Load() > 0 })
 	if w := post(h, body); w.Code != 503 || w.Header().Get("Retry-After") == "" {
 		t.Errorf("second request: %d", w.Code)
 	}

@@ -296,3 +296,13 @@ func frame(b []byte) []byte {
 	_ = w.Close()
 	return out.Bytes()
 }
+
+// within waits for what must happen. Its deadline is for what never does.
+func within(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	for begin := time.Now(); !happened(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > time.Minute {
+			t.Fatalf("a minute went by before %s", what)
+		}
+	}
+}

@@ -324,7 +324,7 @@ func TestDamageWhileOpen(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Close waits for ever")
 	}
 	s = mustOpen(t, path, Options{})
