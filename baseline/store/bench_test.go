@@ -48,6 +48,34 @@ func BenchmarkCheckpoint(b *testing.B) {
 	b.ReportMetric(float64(st.ModelBytes+st.SectionBytes)/1e6, "live-MB")
 }
 
+// BenchmarkLoad reads back what BenchmarkCheckpoint saves.
+func BenchmarkLoad(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	s := mustOpen(b, filepath.Join(b.TempDir(), "a.db"), Options{})
+	var list []pair
+	for i := range 10_000 {
+		list = append(list, pair{fmt.Sprintf("resources.memory_working_set~cluster=prod~namespace=ns%d~workload=w%d", i%50, i), randomBytes(rng, 900)})
+	}
+	if err := s.Save(Checkpoint{Pos: 1, Sections: map[string][]byte{"stream": randomBytes(rng, 4<<20)}, Models: models(list)}); err != nil {
+		b.Fatal(err)
+	}
+	start := cpu()
+	for b.Loop() {
+		l, ok, err := s.Load()
+		if err != nil || !ok {
+			b.Fatal(ok, err)
+		}
+		n := 0
+		for range l.Models {
+			n++
+		}
+		if n != len(list) {
+			b.Fatalf("%d models of %d", n, len(list))
+		}
+	}
+	b.ReportMetric(float64(cpu()-start)/float64(b.N)/float64(len(list)), "cpu-ns/model")
+}
+
 // recorderPoints makes points of 1,100 signals for one minute after the other, from a table so that making them costs little.
 type recorderPoints struct {
 	ids   []string

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/codec"
 )
 
 const (
@@ -100,23 +102,23 @@ func (p *pendingSave) writeBlocks(b *bolt.Bucket, d *digest, which int) error {
 			n++
 		}
 		key := blockKey(which, uint32(refs[0].place>>32), uint32(refs[0].place))
-		record := make([]byte, crcSize, 4096)
+		record := codec.Writer{B: make([]byte, crcSize, 4096)}
 		if old := b.Get(key); old != nil {
 			have, err := payload(key, old)
 			if err != nil {
 				// A hole in a chart is no reason to stop learning.
 				historyDamaged.Inc()
 			} else {
-				record = append(record, have...)
+				record.Bytes(have)
 			}
 		}
 		for _, e := range refs[:n] {
 			data := e.c.block(e.i)
-			record = append(record, byte(e.c.list[e.i].number%packSignals))
-			record = binary.AppendUvarint(record, uint64(len(data)))
-			record = append(record, data...)
+			record.Byte(byte(e.c.list[e.i].number % packSignals))
+			record.Num(len(data))
+			record.Bytes(data)
 		}
-		if err := put(b, d, key, seal(key, record)); err != nil {
+		if err := put(b, d, key, seal(key, record.B)); err != nil {
 			return err
 		}
 		refs = refs[n:]

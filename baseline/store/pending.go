@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+
+	"github.com/wrackline/wrackline/baseline/codec"
 )
 
 // pendingSave is what one save takes of the Recorder.
@@ -86,14 +88,14 @@ func appendTail(tails [][]byte, number uint32, b *state, rows []uint32, k int) [
 	if len(tails) == 0 || len(tails[len(tails)-1]) > pieceMax-2*blockMost {
 		tails = append(tails, make([]byte, crcSize, pieceMax))
 	}
-	out := tails[len(tails)-1]
-	out = binary.AppendUvarint(out, uint64(number))
-	out = binary.AppendUvarint(out, uint64(b.slot))
-	out = append(out, byte(b.n-b.saved))
-	for _, w := range rows[b.saved*k : b.n*k] {
-		out = binary.LittleEndian.AppendUint32(out, w)
+	w := codec.Writer{B: tails[len(tails)-1]}
+	w.Num(int(number))
+	w.Num(int(b.slot))
+	w.Byte(byte(b.n - b.saved))
+	for _, word := range rows[b.saved*k : b.n*k] {
+		w.B = binary.LittleEndian.AppendUint32(w.B, word)
 	}
-	tails[len(tails)-1] = out
+	tails[len(tails)-1] = w.B
 	return tails
 }
 

@@ -5,8 +5,11 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/codec"
 )
 
 // restore reads back what the last save left: names, seals and tails.
@@ -16,29 +19,29 @@ func (r *Recorder) restore() error {
 	r.seq, r.newest, r.number = r.s.man.sequence+1, r.s.man.newest, r.s.man.number
 	return r.s.db.View(func(tx *bolt.Tx) error {
 		b := tx.Bucket(historyBucket)
-		each := func(kind byte, f func(key []byte, r *reader) error) error {
+		each := func(kind byte, f func(key []byte, in *codec.Reader) error) error {
 			c := b.Cursor()
 			for k, v := c.Seek([]byte{kind}); k != nil && k[0] == kind; k, v = c.Next() {
 				p, err := payload(k, v)
 				if err != nil {
 					return err
 				}
-				in := reader{b: p}
-				if err := f(k, &in); err != nil {
+				in := readerOf(p)
+				if err := f(k, in); err != nil {
 					return err
 				}
-				if in.bad {
+				if in.Err() != nil {
 					return fmt.Errorf("%w: record %q ends too early", ErrDamaged, k)
 				}
 			}
 			return nil
 		}
 		byNumber := map[uint32]*track{}
-		err := each(namesKey, func(key []byte, in *reader) error {
+		err := each(namesKey, func(key []byte, in *codec.Reader) error {
 			if len(key) != 5 {
 				return fmt.Errorf("%w: key %q", ErrDamaged, key)
 			}
-			t := &track{number: binary.BigEndian.Uint32(key[1:]), id: string(in.b)}
+			t := &track{number: binary.BigEndian.Uint32(key[1:]), id: string(in.Take(in.Left()))}
 			if r.byID[t.id] != nil {
 				return fmt.Errorf("%w: two numbers for signal %q", ErrDamaged, t.id)
 			}
@@ -50,9 +53,9 @@ func (r *Recorder) restore() error {
 		if err != nil {
 			return err
 		}
-		err = each(lastKey, func(_ []byte, in *reader) error {
-			for len(in.b) > 0 && !in.bad {
-				number, sealedT, at := in.u32(), int64(in.u64()), [2]uint64{in.u64(), in.u64()}
+		err = each(lastKey, func(_ []byte, in *codec.Reader) error {
+			for in.Left() > 0 {
+				number, sealedT, at := readUint32(in), int64(in.Uint64()), [2]uint64{in.Uint64(), in.Uint64()}
 				r.number = max(r.number, number+1)
 				r.seq = max(r.seq, at[full]+1, at[cells]+1)
 				if t := byNumber[number]; t != nil {
@@ -65,15 +68,15 @@ func (r *Recorder) restore() error {
 			return err
 		}
 		for _, which := range []int{cells, full} {
-			err := each(tiers[which].tail, func(key []byte, in *reader) error {
+			err := each(tiers[which].tail, func(key []byte, in *codec.Reader) error {
 				if len(key) != 13 {
 					return fmt.Errorf("%w: key %q", ErrDamaged, key)
 				}
 				seq := binary.BigEndian.Uint64(key[1:])
-				for len(in.b) > 0 && !in.bad {
-					number, slot, n := in.uvarint(), in.uvarint(), int(in.byte())
-					rows := in.take(uint64(n * 4 * tiers[which].words))
-					if t := byNumber[uint32(number)]; t != nil && seq >= t.sealedAt[which] && !in.bad {
+				for in.Left() > 0 {
+					number, slot, n := in.Num(math.MaxUint32), in.Num(math.MaxUint32), int(in.Byte())
+					rows := in.Take(n * 4 * tiers[which].words)
+					if t := byNumber[uint32(number)]; t != nil && seq >= t.sealedAt[which] && in.Err() == nil {
 						r.reopen(t, which, seq, uint32(slot), n, rows)
 					}
 				}

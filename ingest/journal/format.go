@@ -5,8 +5,9 @@ package journal
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"os"
+
+	"github.com/wrackline/wrackline/baseline/codec"
 )
 
 const (
@@ -19,8 +20,6 @@ const (
 	recordMin   = recordHead + payloadHead
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // appendHeader appends a segment's header.
 func appendHeader(dst []byte, first, salt uint64) []byte {
 	n := len(dst)
@@ -29,7 +28,7 @@ func appendHeader(dst []byte, first, salt uint64) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, 0)
 	dst = binary.LittleEndian.AppendUint64(dst, first)
 	dst = binary.LittleEndian.AppendUint64(dst, salt)
-	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[n:], castagnoli))
+	dst = binary.LittleEndian.AppendUint32(dst, codec.Checksum(dst[n:]))
 	return binary.LittleEndian.AppendUint32(dst, 0)
 }
 
@@ -55,7 +54,7 @@ func checksum(salt uint64, b []byte) uint32 {
 	var head [12]byte
 	binary.LittleEndian.PutUint64(head[:], salt)
 	copy(head[8:], b[:4])
-	return crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, b[recordHead:])
+	return codec.Checksum(head[:], b[recordHead:])
 }
 
 // checkVersion refuses a segment that another version wrote.
@@ -77,6 +76,6 @@ func checkVersion(name string) error {
 
 // headerVersion returns the version of a header that is whole.
 func headerVersion(h []byte) (uint32, bool) {
-	ok := string(h[:8]) == magic && crc32.Checksum(h[:32], castagnoli) == binary.LittleEndian.Uint32(h[32:])
+	ok := string(h[:8]) == magic && codec.Checksum(h[:32]) == binary.LittleEndian.Uint32(h[32:])
 	return binary.LittleEndian.Uint32(h[8:]), ok
 }

@@ -5,11 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/codec"
 )
 
 func TestSecondProcessIsRefused(t *testing.T) {
@@ -26,7 +27,7 @@ func TestOtherVersionIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	h := appendHeader(nil, 1, 7)
 	binary.LittleEndian.PutUint32(h[8:], 2)
-	binary.LittleEndian.PutUint32(h[32:], crc32.Checksum(h[:32], castagnoli))
+	binary.LittleEndian.PutUint32(h[32:], codec.Checksum(h[:32]))
 	name := filepath.Join(dir, "00000000000000000001.seg")
 	write(t, name, h)
 	if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "version 2") {
