@@ -68,107 +68,120 @@ func (w *world) scoped(name string, t int64) bool {
 	return false
 }
 
+// stage is where a fault is in a step.
+type stage struct {
+	began  bool // this is its first step
+	over   bool // its cause has ended
+	ending bool // … in this step
+}
+
+// ramp is 0 to 1 within minutes of the start, and back within as long after the end.
+func (p *planned) ramp(now int64, minutes float64) float64 {
+	if now >= p.endMs() {
+		after := float64(now-p.endMs()) / 60_000
+		return max(0, 1-after/max(minutes, 0.01)) * min(1, p.Duration.Minutes()/max(minutes, 0.01))
+	}
+	since := float64(now-p.StartMs) / 60_000
+	return min(1, since/max(minutes, 0.01))
+}
+
 // applyFaults sets the effects for a step.
 func (w *world) applyFaults(now int64) {
 	e := &w.fx
-	lost, table, lossy := e.dnsLost, e.conntrack, e.lossy
-	clear(lost)
-	clear(table)
-	clear(lossy)
-	*e = effects{dnsLost: lost, conntrack: table, lossy: lossy, forward: 1, traffic: 1}
+	clear(e.dnsLost)
+	clear(e.conntrack)
+	clear(e.lossy)
+	*e = effects{dnsLost: e.dnsLost, conntrack: e.conntrack, lossy: e.lossy, forward: 1, traffic: 1}
 	for _, p := range w.faults {
 		if now < p.StartMs || p.ended && now > p.endMs()+2*3_600_000 {
 			continue
 		}
-		began := !p.begun
 		over := now >= p.endMs()
-		ending := over && !p.ended
+		s := stage{began: !p.begun, over: over, ending: over && !p.ended}
 		p.begun = true
 		p.ended = p.ended || over
-		since := float64(now-p.StartMs) / 60_000 // minutes
-		after := float64(now-p.endMs()) / 60_000 // minutes, negative while it lasts
-		ramp := func(minutes float64) float64 {  // 0 to 1 within minutes of the start, back within as long after the end
-			if over {
-				return max(0, 1-after/max(minutes, 0.01)) * min(1, p.Duration.Minutes()/max(minutes, 0.01))
-			}
-			return min(1, since/max(minutes, 0.01))
+		w.apply(p, s, now)
+	}
+}
+
+// apply lets a fault do what it does in a step.
+func (w *world) apply(p *planned, s stage, now int64) {
+	e := &w.fx
+	switch p.Kind {
+	case CoreDNSBlackhole:
+		if !s.over {
+			// A third of first tries goes to the dead replica and waits 5 s; a third of the second tries does so again and gives up.
+			e.dnsLost[0] = 1
+			n := float64(len(e.dnsLost))
+			e.dnsSlow, e.dnsFail = 1/n, 1/(n*n)
 		}
-		switch p.Kind {
-		case CoreDNSBlackhole:
-			if !over {
-				// A third of first tries goes to the dead replica and waits 5 s; a third of the second tries does so again and gives up.
-				lost[0] = 1
-				n := float64(len(lost))
-				e.dnsSlow, e.dnsFail = 1/n, 1/(n*n)
+	case CoreDNSOverload:
+		r := p.ramp(now, 10)
+		if s.over {
+			r = p.ramp(now, 3)
+		}
+		e.servfail = 0.04 * r
+		e.forward = 1 + 19*r
+		e.cacheLoss = 0.15 * r
+		e.dnsFail += 0.04 * r
+	case MemoryLeak:
+		wl := w.byName[leakTarget]
+		if s.began {
+			p.leakPerHour = (1 - wl.spec.memBase) / leakHours
+			wl.leak = p.leakPerHour
+			w.deploy(wl, now)
+		}
+		if s.ending { // rolled back
+			wl.leak = 0
+			w.deploy(wl, now)
+		}
+	case CPULimitHalved:
+		wl := w.byName[cpuTarget]
+		if s.began {
+			p.savedLimit = wl.cpuLimit
+			wl.cpuLimit /= 2
+			w.deploy(wl, now)
+		}
+		if s.ending {
+			wl.cpuLimit = p.savedLimit
+			w.deploy(wl, now)
+		}
+	case RBAC403:
+		if !s.over {
+			e.forbidden = 8 * p.ramp(now, 0.5)
+		}
+		if s.began || s.ending {
+			w.roleBindingVersion += 17
+		}
+	case TrafficDrop:
+		e.traffic = 1 - 0.6*p.ramp(now, 2)
+	case ConntrackExhaustion:
+		r := p.ramp(now, 40)
+		if s.over {
+			r = p.ramp(now, 5)
+		}
+		for i := range e.conntrack {
+			if i == 1 || i == 2 {
+				e.conntrack[i] = r
 			}
-		case CoreDNSOverload:
-			r := ramp(10)
-			if over {
-				r = ramp(3)
+		}
+	case RolloutStuck:
+		wl := w.byName[stuckTarget]
+		if s.began {
+			wl.stuck = true
+			w.deploy(wl, now)
+		}
+		if s.ending {
+			wl.stuck = false
+			w.undo(wl, now)
+		}
+	case NodeUpgrade:
+		for i, n := range w.upgraded() {
+			if at := p.StartMs + int64(i)*upgradeEveryMs; at < p.endMs() {
+				w.upgradeNode(n, now-at, now)
 			}
-			e.servfail = 0.04 * r
-			e.forward = 1 + 19*r
-			e.cacheLoss = 0.15 * r
-			e.dnsFail += 0.04 * r
-		case MemoryLeak:
-			wl := w.byName[leakTarget]
-			if began {
-				p.leakPerHour = (1 - wl.spec.memBase) / leakHours
-				wl.leak = p.leakPerHour
-				w.deploy(wl, now)
-			}
-			if ending { // rolled back
-				wl.leak = 0
-				w.deploy(wl, now)
-			}
-		case CPULimitHalved:
-			wl := w.byName[cpuTarget]
-			if began {
-				p.savedLimit = wl.cpuLimit
-				wl.cpuLimit /= 2
-				w.deploy(wl, now)
-			}
-			if ending {
-				wl.cpuLimit = p.savedLimit
-				w.deploy(wl, now)
-			}
-		case RBAC403:
-			if !over {
-				e.forbidden = 8 * ramp(0.5)
-			}
-			if began || ending {
-				w.roleBindingVersion += 17
-			}
-		case TrafficDrop:
-			e.traffic = 1 - 0.6*ramp(2)
-		case ConntrackExhaustion:
-			r := ramp(40)
-			if over {
-				r = ramp(5)
-			}
-			for i := range table {
-				if i == 1 || i == 2 {
-					table[i] = r
-				}
-			}
-		case RolloutStuck:
-			wl := w.byName[stuckTarget]
-			if began {
-				wl.stuck = true
-				w.deploy(wl, now)
-			}
-			if ending {
-				wl.stuck = false
-				w.undo(wl, now)
-			}
-		case NodeUpgrade:
-			for i, n := range w.upgraded() {
-				if at := p.StartMs + int64(i)*upgradeEveryMs; at < p.endMs() {
-					w.upgradeNode(n, now-at, now)
-				}
-				if n.upgrade >= phaseBack && !over {
-					lossy[n.index] = 0.009
-				}
+			if n.upgrade >= phaseBack && !s.over {
+				e.lossy[n.index] = 0.009
 			}
 		}
 	}
