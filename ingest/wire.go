@@ -25,7 +25,7 @@ func uvarint(b []byte, i int) (uint64, int) {
 	return uvarintLong(b, i)
 }
 
-// uvarintLong reads a varint whose first byte says that others follow.
+// uvarintLong reads a varint whose first byte says that others follow, or is not there.
 func uvarintLong(b []byte, i int) (uint64, int) {
 	if i+1 < len(b) && b[i+1] < 0x80 {
 		return uint64(b[i]&0x7f) | uint64(b[i+1])<<7, i + 2
