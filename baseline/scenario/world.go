@@ -1,7 +1,5 @@
 package scenario
 
-import "github.com/wrackline/wrackline/baseline/series"
-
 // world is the cluster itself: nodes, workloads, pods and what they do. advance moves it by one step; every series' value is
 // then current in its block, ready to be scraped.
 type world struct {
@@ -100,5 +98,3 @@ func (w *world) advance(now int64, live bool) {
 	w.runProms(now)
 	w.changes = 0
 }
-
-var _ series.LabelReader = (*Request)(nil)
