@@ -21,7 +21,6 @@ type planned struct {
 	Fault
 	begun, ended bool
 	savedLimit   float64
-	leakPerHour  float64
 }
 
 func (w *world) plan(f Fault) { w.faults = append(w.faults, &planned{Fault: f}) }
@@ -36,33 +35,17 @@ const (
 	stallLagMs    = 300_000
 )
 
+// targetOf are the workloads that background life must leave alone.
+var targetOf = map[Kind]string{MemoryLeak: leakTarget, CPULimitHalved: cpuTarget, TrafficDrop: trafficTarget, RolloutStuck: stuckTarget}
+
 // scoped reports whether a fault uses a workload at or shortly before or after t, so that background life leaves it alone.
 func (w *world) scoped(name string, t int64) bool {
 	for _, p := range w.faults {
 		if t < p.StartMs-30*60_000 || t > p.endMs()+60*60_000 {
 			continue
 		}
-		switch p.Kind {
-		case MemoryLeak:
-			if name == leakTarget {
-				return true
-			}
-		case CPULimitHalved:
-			if name == cpuTarget {
-				return true
-			}
-		case TrafficDrop:
-			if name == trafficTarget {
-				return true
-			}
-		case RolloutStuck:
-			if name == stuckTarget {
-				return true
-			}
-		case NodeUpgrade:
-			if t >= p.StartMs { // a change freeze
-				return true
-			}
+		if name == targetOf[p.Kind] || p.Kind == NodeUpgrade && t >= p.StartMs { // a change freeze
+			return true
 		}
 	}
 	return false
@@ -127,8 +110,7 @@ func (w *world) apply(p *planned, s stage, now int64) {
 	case MemoryLeak:
 		wl := w.byName[leakTarget]
 		if s.began {
-			p.leakPerHour = (1 - wl.spec.memBase) / leakHours
-			wl.leak = p.leakPerHour
+			wl.leak = (1 - wl.spec.memBase) / leakHours
 			w.deploy(wl, now)
 		}
 		if s.ending { // rolled back
