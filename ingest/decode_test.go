@@ -395,18 +395,17 @@ func TestStartTimes(t *testing.T) {
 	// The second series gets field 6.
 	var out []byte
 	for i, n := 0, 0; i < len(raw); {
-		tag, j := uvarint(raw, i)
-		lo, hi := span(raw, j)
-		if field := raw[lo:hi]; tag == 5<<3|wireBytes && n == 1 {
-			field = append(slices.Clone(field), 0x30, 0x80, 0x80, 0x80, 0x80, 0x80, 0x21)
-			out = append(append(out, byte(tag), byte(len(field))), field...)
+		f := readField(raw, i)
+		if value := raw[f.lo:f.hi]; f.tag == 5<<3|wireBytes && n == 1 {
+			value = append(slices.Clone(value), 0x30, 0x80, 0x80, 0x80, 0x80, 0x80, 0x21)
+			out = append(append(out, byte(f.tag), byte(len(value))), value...)
 		} else {
-			out = append(out, raw[i:hi]...)
-			if tag == 5<<3|wireBytes {
+			out = append(out, raw[i:f.hi]...)
+			if f.tag == 5<<3|wireBytes {
 				n++
 			}
 		}
-		i = hi
+		i = f.hi
 	}
 	b, _ := mustDecode(t, NewDecoder(Limits{}), V2, Snappy, snap(out))
 	if got := b.Samples[0].Start; got != now-5 {

@@ -156,36 +156,69 @@ type answer struct {
 	gone       bool   // nobody listens any more
 }
 
+// bad makes a of a request that no retry repairs.
+func (a answer) bad(kind, reason string) answer {
+	a.code, a.kind, a.errorType, a.reason = http.StatusBadRequest, kind, "bad_data", reason
+	return a
+}
+
+// busy makes a of a request that may succeed later.
+func (a answer) busy(kind, reason string) answer {
+	a.code, a.kind, a.errorType, a.reason = http.StatusServiceUnavailable, kind, "unavailable", reason
+	return a
+}
+
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) answer {
+	raw, a := h.admit(w, r)
+	if a.code != 0 {
+		return a
+	}
+	x, err := h.bodies.read(w, r, h.limits.BodyMax)
+	defer h.bodies.put(x)
+	switch {
+	case errors.Is(err, errMemory):
+		return a.busy("memory", err.Error())
+	case err != nil:
+		a.gone = r.Context().Err() != nil
+		return a.bad(kindOf(err), err.Error())
+	}
+	raw.Body = x.b
+	wireBytesTotal.Add(len(x.b))
+
+	if !h.enter(r.Context()) {
+		a.gone = r.Context().Err() != nil
+		return a.busy("queue", "too many requests at once")
+	}
+	defer func() { <-h.gate }()
+	raw.ReceivedMs = h.now().UnixMilli()
+	d := h.decoders.Get().(*Decoder)
+	defer h.release(d)
+	return h.take(r.Context(), d, &raw, a)
+}
+
+// admit decides by a request's head alone: it returns what is known of the request, or an answer with a code.
+func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (raw Raw, a answer) {
 	probe := r.Method == http.MethodGet && r.URL.Query().Has("get_vm_proto_version")
 	if r.Method != http.MethodPost && !probe {
 		w.Header().Set("Allow", http.MethodPost)
-		return answer{code: http.StatusMethodNotAllowed, kind: "method", errorType: "bad_data", reason: "remote write is POST only"}
+		return raw, answer{code: http.StatusMethodNotAllowed, kind: "method", errorType: "bad_data", reason: "remote write is POST only"}
 	}
 	sender, cluster, ok := h.authenticate(r)
 	if !ok {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="wrackline"`)
 		h.deny(remoteHost(r))
-		return answer{code: http.StatusUnauthorized, kind: "credentials", errorType: "unauthorized", reason: "a valid bearer token is required"}
+		return raw, answer{code: http.StatusUnauthorized, kind: "credentials", errorType: "unauthorized", reason: "a valid bearer token is required"}
 	}
 	if probe {
 		// vmagent asks whether it may send zstd.
-		return answer{code: http.StatusOK, plain: "1"}
+		return raw, answer{code: http.StatusOK, plain: "1"}
 	}
 	p, e, reason := negotiate(r.Header)
 	if reason != "" {
-		return answer{code: http.StatusUnsupportedMediaType, kind: "media", errorType: "bad_data", reason: reason}
+		return raw, answer{code: http.StatusUnsupportedMediaType, kind: "media", errorType: "bad_data", reason: reason}
 	}
-	a := answer{proto: p, counts: p == V2} // a sender of 1.0 expects none, and the compliance suite forbids them
-	bad := func(kind, reason string) answer {
-		a.code, a.kind, a.errorType, a.reason = http.StatusBadRequest, kind, "bad_data", reason
-		return a
-	}
-	busy := func(kind, reason string) answer {
-		a.code, a.kind, a.errorType, a.reason = http.StatusServiceUnavailable, kind, "unavailable", reason
-		return a
-	}
-	raw := Raw{Sender: sender, Cluster: cluster, Proto: p, Encoding: e}
+	a = answer{proto: p, counts: p == V2} // a sender of 1.0 expects none, and the compliance suite forbids them
+	raw = Raw{Sender: sender, Cluster: cluster, Proto: p, Encoding: e}
 	if raw.Cluster == "" {
 		raw.Cluster = r.URL.Query().Get("cluster")
 	}
@@ -193,51 +226,35 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) answer {
 		raw.Sender = senderOf(r)
 	}
 	if !nameOK(raw.Cluster) || !nameOK(raw.Sender) {
-		return bad("name", "cluster and sender must be printable and at most 128 bytes long")
+		return raw, a.bad("name", "cluster and sender must be printable and at most 128 bytes long")
 	}
 	if !h.ready() {
-		return busy("starting", "not ready yet")
+		return raw, a.busy("starting", "not ready yet")
 	}
+	return raw, a
+}
 
-	x, err := h.bodies.read(w, r, h.limits.BodyMax)
-	defer h.bodies.put(x)
-	switch {
-	case errors.Is(err, errMemory):
-		return busy("memory", err.Error())
-	case err != nil:
-		a.gone = r.Context().Err() != nil
-		return bad(kindOf(err), err.Error())
-	}
-	raw.Body = x.b
-	wireBytesTotal.Add(len(x.b))
-
-	if !h.enter(r.Context()) {
-		a.gone = r.Context().Err() != nil
-		return busy("queue", "too many requests at once")
-	}
-	defer func() { <-h.gate }()
-	raw.ReceivedMs = h.now().UnixMilli()
-	d := h.decoders.Get().(*Decoder)
-	defer h.release(d)
+// take decodes raw with d and gives it to the Appender. It completes a, and raw by how its body is really compressed.
+func (h *Handler) take(ctx context.Context, d *Decoder, raw *Raw, a answer) answer {
 	batch := series.Batch{Sender: raw.Sender, Cluster: raw.Cluster, ReceivedMs: raw.ReceivedMs}
-	info, err := d.Decode(p, e, raw.Body, &batch)
+	info, err := d.Decode(raw.Proto, raw.Encoding, raw.Body, &batch)
 	raw.Encoding = info.Encoding
 	decodedBytesTotal.Add(info.Decoded)
 	if err != nil {
 		kind := kindOf(err)
 		if kind == "panic" {
 			h.logger.Error("decoder panicked", "err", err, "sender", raw.Sender)
-			return bad(kind, "internal error while decoding")
+			return a.bad(kind, "internal error while decoding")
 		}
-		return bad(kind, err.Error())
+		return a.bad(kind, err.Error())
 	}
 	if info.Symbols0 {
 		symbols0Nonempty.Inc()
 	}
 	var res series.Result
 	if len(batch.Entries) > 0 {
-		if res, err = h.appender.Append(r.Context(), &raw, &batch); err != nil {
-			a.gone = r.Context().Err() != nil && errors.Is(err, r.Context().Err())
+		if res, err = h.appender.Append(ctx, raw, &batch); err != nil {
+			a.gone = ctx.Err() != nil && errors.Is(err, ctx.Err())
 			kind := "append"
 			switch {
 			case errors.Is(err, ErrBusy):
@@ -248,7 +265,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) answer {
 			if kind != "busy" && !a.gone {
 				h.warn("request not stored", "err", err, "sender", raw.Sender)
 			}
-			return busy(kind, err.Error())
+			return a.busy(kind, err.Error())
 		}
 	}
 	// Exemplars are valid or not by themselves; those of a series that the fold refused are not known apart, so when
@@ -265,7 +282,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) answer {
 	rejectedFold.Add(res.Rejected)
 	badSeries.Add(info.BadSeries)
 	if info.Reason != "" || res.Rejected > 0 {
-		return bad("partial", refusal(info, res))
+		return a.bad("partial", refusal(info, res))
 	}
 	a.code = http.StatusNoContent
 	return a

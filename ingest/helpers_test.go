@@ -1,10 +1,18 @@
 package ingest
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/golang/snappy"
 	"github.com/klauspost/compress/zstd"
@@ -172,4 +180,129 @@ func mustDecode(t testing.TB, d *Decoder, p Proto, e Encoding, body []byte) (ser
 		t.Fatalf("Decode: %v", err)
 	}
 	return b, info
+}
+
+// memory is an Appender that keeps what it is given and refuses what the engine would refuse: bad label sets and samples
+// from the future.
+type memory struct {
+	mu    sync.Mutex
+	raws  []Raw
+	names []string // canonical label sets, one a sample or histogram
+	err   error    // returned when set
+	wait  chan struct{}
+	calls atomic.Int64
+}
+
+func (m *memory) Append(ctx context.Context, raw *Raw, b *series.Batch) (res series.Result, err error) {
+	m.calls.Add(1)
+	if m.wait != nil {
+		<-m.wait
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return res, m.err
+	}
+	r := *raw
+	r.Body = bytes.Clone(raw.Body)
+	m.raws = append(m.raws, r)
+	for i, e := range b.Entries {
+		n := int(e.SampleHi - e.SampleLo + e.HistHi - e.HistLo)
+		l, err := b.Labels.AppendLabels(nil, i)
+		if err == nil {
+			l, err = series.Canonical(l)
+		}
+		if err != nil {
+			res.Rejected += n
+			if res.Reason == "" {
+				res.Reason = err.Error()
+			}
+			continue
+		}
+		for _, s := range b.Samples[e.SampleLo:e.SampleHi] {
+			if s.T > b.ReceivedMs+600_000 {
+				res.Rejected++
+				res.Reason = "timestamp is too far in the future"
+				continue
+			}
+			res.Samples++
+			m.names = append(m.names, l.String())
+		}
+		for range b.Histograms[e.HistLo:e.HistHi] {
+			res.Histograms++
+			m.names = append(m.names, l.String())
+		}
+	}
+	return res, nil
+}
+
+const (
+	typeV1 = "application/x-protobuf"
+	typeV2 = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+)
+
+func handler(m *memory, o Options) *Handler {
+	o.Appender = m
+	if o.Now == nil {
+		o.Now = func() time.Time { return time.UnixMilli(now) }
+	}
+	return NewHandler(o)
+}
+
+// post sends body to h; headers are name, value, name, value …
+func post(h http.Handler, body []byte, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/write", bytes.NewReader(body))
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+var up = lset("__name__", "up", "job", "a")
+
+// written returns the three counts of the answer's headers; -1 = header not sent.
+func written(h http.Header) [3]int {
+	var out [3]int
+	for i, kind := range []string{"Samples", "Histograms", "Exemplars"} {
+		v := h.Values("X-Prometheus-Remote-Write-" + kind + "-Written")
+		if len(v) == 0 {
+			out[i] = -1
+			continue
+		}
+		out[i], _ = strconv.Atoi(v[0])
+	}
+	return out
+}
+
+var (
+	none  = [3]int{-1, -1, -1}
+	zeros = [3]int{}
+)
+
+func manyLabels(n int) series.Labels {
+	l := lset("__name__", "up")
+	for i := len(l); i < n; i++ {
+		l = append(l, series.Label{Name: fmt.Sprintf("l%03d", i), Value: "x"})
+	}
+	return l
+}
+
+func frame(b []byte) []byte {
+	var out bytes.Buffer
+	w := snappy.NewBufferedWriter(&out)
+	_, _ = w.Write(b)
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// within waits for what must happen. Its deadline is for what never does.
+func within(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	for begin := time.Now(); !happened(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > time.Minute {
+			t.Fatalf("a minute went by before %s", what)
+		}
+	}
 }

@@ -53,98 +53,12 @@ func (d *Decoder) histogram(m []byte) bool {
 	d.seen++
 	h := &d.hist
 	h.reset()
-	limit := d.limits.BucketsMax
 	for i := 0; i < len(m); {
-		tag, j := uvarint(m, i)
-		if j < 0 {
+		f := readField(m, i)
+		if f.hi < 0 || !h.read(m, f, d.limits.BucketsMax, d.proto == V2) {
 			return false
 		}
-		var v uint64
-		switch tag {
-		case 1<<3 | wireVarint:
-			h.count, i = uvarint(m, j)
-			h.isFloat = false
-		case 2<<3 | wireFixed8:
-			v, i = fixed8(m, j)
-			h.Count, h.isFloat = math.Float64frombits(v), true
-		case 3<<3 | wireFixed8:
-			v, i = fixed8(m, j)
-			h.Sum = math.Float64frombits(v)
-		case 4<<3 | wireVarint:
-			v, i = uvarint(m, j)
-			h.Schema = int32(zigzag(uint64(uint32(v))))
-		case 5<<3 | wireFixed8:
-			v, i = fixed8(m, j)
-			h.ZeroThreshold = math.Float64frombits(v)
-		case 6<<3 | wireVarint:
-			h.zero, i = uvarint(m, j)
-			h.zeroFloat, h.zeroSet = false, true
-		case 7<<3 | wireFixed8:
-			v, i = fixed8(m, j)
-			h.ZeroCount, h.zeroFloat, h.zeroSet = math.Float64frombits(v), true, true
-		case 8<<3 | wireBytes, 11<<3 | wireBytes:
-			s := &h.neg
-			if tag == 11<<3|wireBytes {
-				s = &h.pos
-			}
-			lo, hi := span(m, j)
-			if hi < 0 {
-				return false
-			}
-			x, ok := readSpan(m[lo:hi])
-			if !ok {
-				return false
-			}
-			if len(s.spans) > limit {
-				h.over = true
-			} else {
-				s.spans = append(s.spans, x)
-			}
-			i = hi
-		case 9<<3 | wireBytes, 9<<3 | wireVarint, 12<<3 | wireBytes, 12<<3 | wireVarint:
-			s := &h.neg
-			if tag>>3 == 12 {
-				s = &h.pos
-			}
-			i = repeated(m, j, tag, wireVarint, func(v uint64) {
-				if len(s.deltas) > limit {
-					h.over = true
-				} else {
-					s.deltas = append(s.deltas, zigzag(v))
-				}
-			})
-		case 10<<3 | wireBytes, 10<<3 | wireFixed8, 13<<3 | wireBytes, 13<<3 | wireFixed8, 16<<3 | wireBytes, 16<<3 | wireFixed8:
-			s := &h.neg.counts
-			switch tag >> 3 {
-			case 13:
-				s = &h.pos.counts
-			case 16:
-				s = &h.custom
-			}
-			i = repeated(m, j, tag, wireFixed8, func(v uint64) {
-				if len(*s) > limit {
-					h.over = true
-				} else {
-					*s = append(*s, math.Float64frombits(v))
-				}
-			})
-		case 14<<3 | wireVarint:
-			v, i = uvarint(m, j)
-			h.Reset, h.Gauge = uint32(v) == 1, uint32(v) == 3
-		case 15<<3 | wireVarint:
-			v, i = uvarint(m, j)
-			h.T = int64(v)
-		case 17<<3 | wireVarint:
-			v, i = uvarint(m, j)
-			if d.proto == V2 {
-				h.Start = int64(v)
-			}
-		default:
-			i = unknown(m, j, tag, knownHistogram)
-		}
-		if i < 0 {
-			return false
-		}
+		i = f.hi
 	}
 	if h.T < timeMin {
 		d.badTime(h.T)
@@ -164,63 +78,93 @@ func (d *Decoder) histogram(m []byte) bool {
 	return true
 }
 
+// read takes one field of m into h; of buckets, spans and bounds not many more than limit. It returns false for what is no protobuf.
+func (h *histogram) read(m []byte, f field, limit int, v2 bool) bool {
+	switch f.tag {
+	case 1<<3 | wireVarint:
+		h.count, h.isFloat = f.num, false
+	case 2<<3 | wireFixed8:
+		h.Count, h.isFloat = math.Float64frombits(f.num), true
+	case 3<<3 | wireFixed8:
+		h.Sum = math.Float64frombits(f.num)
+	case 4<<3 | wireVarint:
+		h.Schema = int32(zigzag(uint64(uint32(f.num))))
+	case 5<<3 | wireFixed8:
+		h.ZeroThreshold = math.Float64frombits(f.num)
+	case 6<<3 | wireVarint:
+		h.zero, h.zeroFloat, h.zeroSet = f.num, false, true
+	case 7<<3 | wireFixed8:
+		h.ZeroCount, h.zeroFloat, h.zeroSet = math.Float64frombits(f.num), true, true
+	case 8<<3 | wireBytes, 11<<3 | wireBytes:
+		s := &h.neg
+		if f.tag == 11<<3|wireBytes {
+			s = &h.pos
+		}
+		x, ok := readSpan(m[f.lo:f.hi])
+		s.spans = bounded(s.spans, x, limit, &h.over)
+		return ok
+	case 9<<3 | wireBytes, 9<<3 | wireVarint, 12<<3 | wireBytes, 12<<3 | wireVarint:
+		s := &h.neg
+		if f.tag>>3 == 12 {
+			s = &h.pos
+		}
+		return f.values(m, wireVarint, func(v uint64) { s.deltas = bounded(s.deltas, zigzag(v), limit, &h.over) })
+	case 10<<3 | wireBytes, 10<<3 | wireFixed8, 13<<3 | wireBytes, 13<<3 | wireFixed8, 16<<3 | wireBytes, 16<<3 | wireFixed8:
+		s := &h.neg.counts
+		switch f.tag >> 3 {
+		case 13:
+			s = &h.pos.counts
+		case 16:
+			s = &h.custom
+		}
+		return f.values(m, wireFixed8, func(v uint64) { *s = bounded(*s, math.Float64frombits(v), limit, &h.over) })
+	case 14<<3 | wireVarint:
+		h.Reset, h.Gauge = uint32(f.num) == 1, uint32(f.num) == 3
+	case 15<<3 | wireVarint:
+		h.T = int64(f.num)
+	case 17<<3 | wireVarint:
+		if v2 {
+			h.Start = int64(f.num)
+		}
+	default:
+		return f.foreign(knownHistogram)
+	}
+	return true
+}
+
+// bounded appends x to s, or notes in over that there are more than limit already.
+func bounded[T any](s []T, x T, limit int, over *bool) []T {
+	if len(s) > limit {
+		*over = true
+		return s
+	}
+	return append(s, x)
+}
+
 // histMax bounds histograms by the size of the message. One takes 136 bytes of memory; with its series, a real one that
 // saw nothing yet has 50 bytes or more on the wire, but nine would do for a sender that means harm.
 func (d *Decoder) histMax() int { return 4096 + len(d.raw)/48 }
-
-// repeated reads a repeated scalar, packed or not, and returns the index after it.
-func repeated(m []byte, j int, tag uint64, wire int, add func(uint64)) int {
-	lo, hi := j, -1
-	if tag&7 == wireBytes {
-		if lo, hi = span(m, j); hi < 0 {
-			return -1
-		}
-		m = m[:hi]
-	}
-	for lo < len(m) {
-		var v uint64
-		if wire == wireFixed8 {
-			v, lo = fixed8(m, lo)
-		} else {
-			v, lo = uvarint(m, lo)
-		}
-		if lo < 0 {
-			return -1
-		}
-		add(v)
-		if hi < 0 {
-			return lo // not packed: one value
-		}
-	}
-	if hi < 0 {
-		return -1 // a value was announced and the message ends
-	}
-	return hi
-}
 
 var knownSpan = fields(1, 2)
 
 // readSpan reads a bucket span: offset = 1, length = 2.
 func readSpan(m []byte) (x bucketSpan, ok bool) {
 	for i := 0; i < len(m); {
-		tag, j := uvarint(m, i)
-		if j < 0 {
+		f := readField(m, i)
+		if f.hi < 0 {
 			return x, false
 		}
-		var v uint64
-		switch tag {
+		switch f.tag {
 		case 1<<3 | wireVarint:
-			v, i = uvarint(m, j)
-			x.offset = int64(int32(zigzag(uint64(uint32(v)))))
+			x.offset = int64(int32(zigzag(uint64(uint32(f.num)))))
 		case 2<<3 | wireVarint:
-			v, i = uvarint(m, j)
-			x.length = uint32(v)
+			x.length = uint32(f.num)
 		default:
-			i = unknown(m, j, tag, knownSpan)
+			if !f.foreign(knownSpan) {
+				return x, false
+			}
 		}
-		if i < 0 {
-			return x, false
-		}
+		i = f.hi
 	}
 	return x, true
 }

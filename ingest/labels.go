@@ -21,70 +21,50 @@ func (d *Decoder) appendLabels(dst series.Labels, x extent) (series.Labels, erro
 	base := len(dst)
 	b := d.raw[:x.hi]
 	odd, name := false, uint64(0)
-	ref := func(v uint64) error {
+	var err error // the first one
+	ref := func(v uint64) {
 		v = uint64(uint32(v)) // as every protobuf reader takes it
-		if v >= uint64(len(d.symbols)) {
-			return malformed("label reference", int(x.lo))
-		}
-		if !odd {
+		switch {
+		case err != nil:
+		case v >= uint64(len(d.symbols)):
+			err = partsSeriesV2.malformed(1<<3|wireBytes, int(x.lo))
+		case !odd:
 			odd, name = true, v
-			return nil
+		default:
+			odd = false
+			dst, err = d.appendLabel(dst, base, d.symbolBytes(name), d.symbolBytes(v))
 		}
-		odd = false
-		var err error
-		dst, err = d.appendLabel(dst, base, d.symbolBytes(name), d.symbolBytes(v))
-		return err
 	}
 	for at := int(x.lo); at < len(b); {
-		tag, j := uvarint(b, at)
-		if j < 0 {
-			return dst, malformed("series", at)
+		f := readField(b, at)
+		ok := f.hi >= 0
+		switch {
+		case !ok:
+		case f.tag == 1<<3|wireBytes && d.proto == V1:
+			var name, value []byte
+			if name, value, ok = labelV1(b[f.lo:f.hi]); ok {
+				dst, err = d.appendLabel(dst, base, name, value)
+			}
+		case d.proto == V2 && (f.tag == 1<<3|wireBytes || f.tag == 1<<3|wireVarint):
+			ok = f.values(b, wireVarint, ref)
 		}
-		if tag == 1<<3|wireVarint && d.proto == V2 {
-			v, next := uvarint(b, j)
-			if next < 0 {
-				return dst, malformed("label reference", at)
-			}
-			if err := ref(v); err != nil {
-				return dst, err
-			}
-			at = next
-			continue
+		if err == nil && !ok {
+			err = d.parts().malformed(f.tag, at)
 		}
-		if tag != 1<<3|wireBytes {
-			if at = skip(b, j, tag); at < 0 {
-				return dst, malformed("series", j)
-			}
-			continue
+		if err != nil {
+			return dst, err
 		}
-		lo, hi := span(b, j)
-		if hi < 0 {
-			return dst, malformed("label", at)
-		}
-		if d.proto == V2 {
-			for lo < hi {
-				v, next := uvarint(b[:hi], lo)
-				if next < 0 {
-					return dst, malformed("label reference", lo)
-				}
-				if err := ref(v); err != nil {
-					return dst, err
-				}
-				lo = next
-			}
-		} else {
-			n, v, ok := labelV1(b[lo:hi])
-			if !ok {
-				return dst, malformed("label", at)
-			}
-			var err error
-			if dst, err = d.appendLabel(dst, base, n, v); err != nil {
-				return dst, err
-			}
-		}
-		at = hi
+		at = f.hi
 	}
 	return dst, nil
+}
+
+// parts are those of the protocol's series.
+func (d *Decoder) parts() parts {
+	if d.proto == V2 {
+		return partsSeriesV2
+	}
+	return partsSeriesV1
 }
 
 func (d *Decoder) symbolBytes(ref uint64) []byte {
@@ -97,27 +77,21 @@ var knownLabelV1 = fields(1, 2)
 // labelV1 reads a label: name = 1, value = 2.
 func labelV1(m []byte) (name, value []byte, ok bool) {
 	for i := 0; i < len(m); {
-		tag, j := uvarint(m, i)
-		if j < 0 {
+		f := readField(m, i)
+		if f.hi < 0 {
 			return nil, nil, false
 		}
-		switch tag {
-		case 1<<3 | wireBytes, 2<<3 | wireBytes:
-			lo, hi := span(m, j)
-			if hi < 0 {
-				return nil, nil, false
-			}
-			if tag == 1<<3|wireBytes {
-				name = m[lo:hi]
-			} else {
-				value = m[lo:hi]
-			}
-			i = hi
+		switch f.tag {
+		case 1<<3 | wireBytes:
+			name = m[f.lo:f.hi]
+		case 2<<3 | wireBytes:
+			value = m[f.lo:f.hi]
 		default:
-			if i = unknown(m, j, tag, knownLabelV1); i < 0 {
+			if !f.foreign(knownLabelV1) {
 				return nil, nil, false
 			}
 		}
+		i = f.hi
 	}
 	return name, value, true
 }

@@ -25,7 +25,11 @@ func uvarint(b []byte, i int) (uint64, int) {
 	return uvarintLong(b, i)
 }
 
+// uvarintLong reads a varint whose first byte says that others follow, or is not there.
 func uvarintLong(b []byte, i int) (uint64, int) {
+	if i+1 < len(b) && b[i+1] < 0x80 {
+		return uint64(b[i]&0x7f) | uint64(b[i+1])<<7, i + 2
+	}
 	if i > len(b) {
 		return 0, -1
 	}
@@ -36,15 +40,6 @@ func uvarintLong(b []byte, i int) (uint64, int) {
 	return v, i + n
 }
 
-// span reads a length and returns where the bytes that follow begin and end.
-func span(b []byte, i int) (lo, hi int) {
-	n, j := uvarint(b, i)
-	if j < 0 || n > uint64(len(b)-j) {
-		return 0, -1
-	}
-	return j, j + int(n)
-}
-
 // fixed8 reads 8 bytes, little endian.
 func fixed8(b []byte, i int) (uint64, int) {
 	if i < 0 || len(b)-i < 8 {
@@ -53,45 +48,96 @@ func fixed8(b []byte, i int) (uint64, int) {
 	return binary.LittleEndian.Uint64(b[i:]), i + 8
 }
 
-// skip passes over a field's value. Groups are refused: proto3 has none.
-func skip(b []byte, i int, tag uint64) int {
-	switch tag & 7 {
-	case wireVarint:
-		_, i = uvarint(b, i)
-		return i
-	case wireFixed8:
-		if len(b)-i < 8 {
-			return -1
-		}
-		return i + 8
+// field is a field of a message.
+type field struct {
+	tag    uint64 // number and wire type; 0 = cannot be read
+	num    uint64 // its value, of a number
+	lo, hi int    // where its value lies, and so where the next field begins; hi is negative for bytes that are no protobuf
+}
+
+// readField reads the field at i. Groups are refused: proto3 has none.
+func readField(b []byte, i int) (f field) {
+	// Nearly all tags and lengths are one byte. uvarint is not inlined, and calls of it here would be a tenth of the decoder's time.
+	if i < len(b) && b[i] < 0x80 {
+		f.tag, f.lo = uint64(b[i]), i+1
+	} else if f.tag, f.lo = uvarintLong(b, i); f.lo < 0 {
+		return field{hi: -1}
+	}
+	switch f.tag & 7 {
 	case wireBytes:
-		_, hi := span(b, i)
-		return hi
-	case wireFixed4:
-		if len(b)-i < 4 {
-			return -1
+		var n uint64
+		if f.lo < len(b) && b[f.lo] < 0x80 {
+			n, f.lo = uint64(b[f.lo]), f.lo+1
+		} else if n, f.lo = uvarintLong(b, f.lo); f.lo < 0 {
+			f.hi = -1
+			return f
 		}
-		return i + 4
+		if f.hi = f.lo + int(n); n > uint64(len(b)-f.lo) {
+			f.hi = -1
+		}
+	case wireVarint:
+		f.num, f.hi = uvarint(b, f.lo)
+	case wireFixed8:
+		f.num, f.hi = fixed8(b, f.lo)
+	case wireFixed4:
+		if f.hi = f.lo + 4; f.hi > len(b) {
+			f.hi = -1
+		}
+	default:
+		f.hi = -1
 	}
-	return -1
+	return f
 }
 
-// unknown passes over a field that the caller does not know. A field number in known with another wire type than
-// the caller expects is no unknown field but a malformed one, as is number 0. known has bit n set for field n.
-func unknown(b []byte, i int, tag uint64, known uint64) int {
-	if n := tag >> 3; n == 0 || n >= 1<<29 || n < 64 && known>>n&1 == 1 {
-		return -1
+// values calls add with the values of f, a repeated number in b: the one of a field of its own, or all of a packed one. It returns
+// false for bytes that are no protobuf.
+func (f field) values(b []byte, wire uint64, add func(uint64)) bool {
+	if f.tag&7 == wire {
+		add(f.num)
+		return true
 	}
-	return skip(b, i, tag)
+	b = b[:f.hi]
+	for i := f.lo; i < len(b); {
+		var v uint64
+		if wire == wireFixed8 {
+			v, i = fixed8(b, i)
+		} else {
+			v, i = uvarint(b, i)
+		}
+		if i < 0 {
+			return false
+		}
+		add(v)
+	}
+	return true
 }
 
-// fields returns a mask for unknown.
+// foreign reports whether the message may hold a field that the caller does not know. A field number in known with another wire
+// type than the caller expects is no unknown field but a malformed one, as is number 0. known has bit n set for field n.
+func (f field) foreign(known uint64) bool {
+	n := f.tag >> 3
+	return n != 0 && n < 1<<29 && (n >= 64 || known>>n&1 == 0)
+}
+
+// fields returns a mask for foreign.
 func fields(numbers ...uint) uint64 {
 	var m uint64
 	for _, n := range numbers {
 		m |= 1 << n
 	}
 	return m
+}
+
+// wellFormed reports whether m is a sequence of fields.
+func wellFormed(m []byte) bool {
+	for i := 0; i < len(m); {
+		f := readField(m, i)
+		if f.hi < 0 || f.tag>>3 == 0 {
+			return false
+		}
+		i = f.hi
+	}
+	return true
 }
 
 // zigzag undoes the encoding of sint32 and sint64.
@@ -104,8 +150,15 @@ func mix(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// malformed is the error for bytes that are no protobuf message of the kind that was announced.
-func malformed(what string, at int) error {
+// parts names the fields of a message by their tags, for errors; 0 names the message's whole.
+type parts map[uint64]string
+
+// malformed is the error for bytes that are no protobuf message of the kind that was announced. It names the part with that tag.
+func (p parts) malformed(tag uint64, at int) error {
+	what, ok := p[tag]
+	if !ok {
+		what = p[0]
+	}
 	return &badBody{"wire", fmt.Sprintf("malformed %s at byte %d of the decompressed message", what, at)}
 }
 

@@ -24,6 +24,8 @@ type rowRef struct {
 	row  int32
 }
 
+var _ series.LabelReader = (*Request)(nil)
+
 // AppendLabels implements series.LabelReader over labels that exist already. It never fails.
 func (r *Request) AppendLabels(dst series.Labels, i int) (series.Labels, error) {
 	ref := r.rows[i]

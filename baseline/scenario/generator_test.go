@@ -70,14 +70,109 @@ func TestHistoryBeforeAFaultIsShared(t *testing.T) {
 	}
 }
 
-func TestSamplesAreWhatPrometheusWouldSend(t *testing.T) {
-	type state struct {
-		t     int64
-		v     float64
-		ended bool
+// receiver checks what a Prometheus could send.
+type receiver struct {
+	t        *testing.T
+	c        Config
+	last     map[uint64]*lastSample
+	spelled  map[uint64]string
+	names    map[string]bool
+	resets   int
+	ends     int
+	received int64 // when the newest request came
+}
+
+// lastSample is the newest of a series.
+type lastSample struct {
+	t     int64
+	v     float64
+	ended bool
+}
+
+var (
+	metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
+	labelName  = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+)
+
+func (x *receiver) request(r *Request) {
+	x.t.Helper()
+	if len(r.Samples) == 0 || len(r.Samples) > 2000 {
+		x.t.Fatalf("a request of %d samples", len(r.Samples))
 	}
-	name := regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
-	label := regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+	if r.ReceivedMs < x.received {
+		x.t.Fatalf("arrival runs backwards: %d after %d", r.ReceivedMs, x.received)
+	}
+	x.received = r.ReceivedMs
+	for i, e := range r.Entries {
+		s := r.Samples[e.SampleLo]
+		if s.T > r.ReceivedMs {
+			x.t.Fatalf("sample of %d arrives at %d", s.T, r.ReceivedMs)
+		}
+		st := x.last[e.Key]
+		l, _ := r.AppendLabels(nil, i)
+		if st == nil {
+			st = &lastSample{t: -1}
+			x.last[e.Key] = st
+			x.labels(r, l)
+			x.spelled[e.Key] = l.String()
+			x.names[l.Get(series.NameLabel)] = true
+		} else if i%97 == 0 && x.spelled[e.Key] != l.String() {
+			x.t.Fatalf("key %x is both %s and %s", e.Key, x.spelled[e.Key], l)
+		}
+		x.sample(st, s, l)
+	}
+}
+
+// labels checks the label set of a new series.
+func (x *receiver) labels(r *Request, l series.Labels) {
+	x.t.Helper()
+	canonical, err := series.Canonical(append(series.Labels(nil), l...))
+	if err != nil || len(canonical) != len(l) {
+		x.t.Fatalf("%s: not canonical: %v", l, err)
+	}
+	if !metricName.MatchString(l.Get(series.NameLabel)) {
+		x.t.Fatalf("bad metric name in %s", l)
+	}
+	for _, y := range l {
+		if !labelName.MatchString(y.Name) {
+			x.t.Fatalf("bad label name %q in %s", y.Name, l)
+		}
+	}
+	if l.Get("job") == "" || l.Get("instance") == "" || l.Get("prometheus") != "monitoring/k8s" ||
+		l.Get("prometheus_replica") != replicaNames[r.Replica] || l.Get("cluster") != x.c.Cluster {
+		x.t.Fatalf("external or target labels wrong: %s", l)
+	}
+}
+
+// sample checks a sample against the one before it.
+func (x *receiver) sample(st *lastSample, s series.Sample, l series.Labels) {
+	x.t.Helper()
+	if s.T <= st.t {
+		x.t.Fatalf("%s: sample at %d after %d", l, s.T, st.t)
+	}
+	if series.IsStale(s.V) {
+		if st.ended {
+			x.t.Fatalf("%s: ended twice", l)
+		}
+		st.ended, st.t = true, s.T
+		x.ends++
+		return
+	}
+	if math.IsNaN(s.V) || math.IsInf(s.V, 0) {
+		x.t.Fatalf("%s = %v", l, s.V)
+	}
+	n := l.Get(series.NameLabel)
+	counter := strings.HasSuffix(n, "_total") || strings.HasSuffix(n, "_bucket") || strings.HasSuffix(n, "_count")
+	if counter && s.V < st.v && !st.ended {
+		x.resets++
+	}
+	if s.V < 0 && n != "node_timex_offset_seconds" {
+		x.t.Fatalf("%s = %v", l, s.V)
+	}
+	st.t, st.v, st.ended = s.T, s.V, false
+}
+
+func TestSamplesAreWhatPrometheusWouldSend(t *testing.T) {
 	for _, c := range []Config{
 		{Seed: 1, Shards: 2},
 		{Seed: 2, Live: true, Replicas: 2, Shards: 4, Cluster: "prod-eu"},
@@ -87,74 +182,9 @@ func TestSamplesAreWhatPrometheusWouldSend(t *testing.T) {
 			until = Epoch + 2*3_600_000
 		}
 		c.Faults = []Fault{{Kind: CPULimitHalved, StartMs: Epoch + 1_800_000, Duration: 20 * time.Minute}}
-		last := map[uint64]*state{}
-		spelled := map[uint64]string{}
-		names := map[string]bool{}
-		resets, ends, received := 0, 0, int64(0)
-		g := generate(t, c, until, func(r *Request) {
-			if len(r.Samples) == 0 || len(r.Samples) > 2000 {
-				t.Fatalf("a request of %d samples", len(r.Samples))
-			}
-			if r.ReceivedMs < received {
-				t.Fatalf("arrival runs backwards: %d after %d", r.ReceivedMs, received)
-			}
-			received = r.ReceivedMs
-			for i, e := range r.Entries {
-				s := r.Samples[e.SampleLo]
-				if s.T > r.ReceivedMs {
-					t.Fatalf("sample of %d arrives at %d", s.T, r.ReceivedMs)
-				}
-				st := last[e.Key]
-				l, _ := r.AppendLabels(nil, i)
-				if st == nil {
-					st = &state{t: -1}
-					last[e.Key] = st
-					canonical, err := series.Canonical(append(series.Labels(nil), l...))
-					if err != nil || len(canonical) != len(l) {
-						t.Fatalf("%s: not canonical: %v", l, err)
-					}
-					if !name.MatchString(l.Get(series.NameLabel)) {
-						t.Fatalf("bad metric name in %s", l)
-					}
-					for _, x := range l {
-						if !label.MatchString(x.Name) {
-							t.Fatalf("bad label name %q in %s", x.Name, l)
-						}
-					}
-					if l.Get("job") == "" || l.Get("instance") == "" || l.Get("prometheus") != "monitoring/k8s" ||
-						l.Get("prometheus_replica") != replicaNames[r.Replica] || l.Get("cluster") != c.Cluster {
-						t.Fatalf("external or target labels wrong: %s", l)
-					}
-					spelled[e.Key] = l.String()
-					names[l.Get(series.NameLabel)] = true
-				} else if i%97 == 0 && spelled[e.Key] != l.String() {
-					t.Fatalf("key %x is both %s and %s", e.Key, spelled[e.Key], l)
-				}
-				if s.T <= st.t {
-					t.Fatalf("%s: sample at %d after %d", l, s.T, st.t)
-				}
-				if series.IsStale(s.V) {
-					if st.ended {
-						t.Fatalf("%s: ended twice", l)
-					}
-					st.ended, st.t = true, s.T
-					ends++
-					continue
-				}
-				if math.IsNaN(s.V) || math.IsInf(s.V, 0) {
-					t.Fatalf("%s = %v", l, s.V)
-				}
-				n := l.Get(series.NameLabel)
-				counter := strings.HasSuffix(n, "_total") || strings.HasSuffix(n, "_bucket") || strings.HasSuffix(n, "_count")
-				if counter && s.V < st.v && !st.ended {
-					resets++
-				}
-				if s.V < 0 && n != "node_timex_offset_seconds" {
-					t.Fatalf("%s = %v", l, s.V)
-				}
-				st.t, st.v, st.ended = s.T, s.V, false
-			}
-		})
+		x := receiver{t: t, c: c, last: map[uint64]*lastSample{}, spelled: map[uint64]string{}, names: map[string]bool{}}
+		g := generate(t, c, until, x.request)
+		names, ends, resets := x.names, x.ends, x.resets
 		s := g.Stats()
 		t.Logf("live %v: %d samples in %d requests, %d series now or ever, %d pods, %d metric names, %d stale markers, %d counter resets",
 			c.Live, s.Samples, s.Requests, s.Series, s.Pods, len(names), ends, resets)

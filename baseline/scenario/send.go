@@ -76,8 +76,46 @@ func Send(ctx context.Context, g *Generator, o SendOptions) (SendStats, error) {
 	if o.URL == "" {
 		return SendStats{}, errors.New("no URL to send to")
 	}
+	o = o.withDefaults()
+	if o.Client == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxIdleConnsPerHost = 2 * g.Config().Shards
+		t.DisableCompression = true
+		o.Client = &http.Client{Transport: t}
+		defer t.CloseIdleConnections()
+	}
+	s := &sending{o: o, g: g, begun: time.Now(), queues: make([]chan outgoing, 2*g.Config().Shards)}
+	s.pool.New = func() any { return new([]byte) }
+	var wg sync.WaitGroup
+	for i := range s.queues {
+		q := make(chan outgoing, o.Queue)
+		s.queues[i] = q
+		wg.Go(func() {
+			for out := range q {
+				post(ctx, &s.o, &s.c, out)
+				s.pool.Put(&out.body)
+			}
+		})
+	}
+	err := s.play(ctx)
+	for _, q := range s.queues {
+		close(q)
+	}
+	wg.Wait()
+	if err == nil {
+		if p := s.c.first.Load(); p != nil {
+			err = errors.New(*p)
+		}
+	}
+	return s.stats(), err
+}
+
+func (o SendOptions) withDefaults() SendOptions {
 	if o.Speed == 0 {
 		o.Speed = 1
+	}
+	if o.UntilMs == 0 {
+		o.UntilMs = 1<<63 - 1
 	}
 	if o.Queue <= 0 {
 		o.Queue = 16
@@ -88,109 +126,84 @@ func Send(ctx context.Context, g *Generator, o SendOptions) (SendStats, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
-	if o.Client == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConnsPerHost = 2 * g.Config().Shards
-		t.DisableCompression = true
-		o.Client = &http.Client{Transport: t}
-		defer t.CloseIdleConnections()
-	}
-	until := o.UntilMs
-	if until == 0 {
-		until = 1<<63 - 1
-	}
+	return o
+}
 
-	var c sendCounters
-	var wg sync.WaitGroup
-	queues := make([]chan outgoing, 2*g.Config().Shards)
-	pool := sync.Pool{New: func() any { return new([]byte) }}
-	for i := range queues {
-		q := make(chan outgoing, o.Queue)
-		queues[i] = q
-		wg.Go(func() {
-			for out := range q {
-				post(ctx, &o, &c, out)
-				pool.Put(&out.body)
-			}
-		})
-	}
+// sending is a Send under way.
+type sending struct {
+	o      SendOptions
+	g      *Generator
+	begun  time.Time
+	queues []chan outgoing // by replica, then shard
+	pool   sync.Pool       // bodies
+	c      sendCounters
+	made   SendStats // what play counts
+}
 
-	var s SendStats
-	begun := time.Now()
-	stats := func() SendStats {
-		s.Elapsed = time.Since(begun)
-		s.Acked, s.AckedRequests, s.Refused, s.Lost = c.acked.Load(), c.ackedRequests.Load(), c.refused.Load(), c.lost.Load()
-		s.Retries, s.Bytes = c.retries.Load(), c.bytes.Load()
-		s.LatencyMax = time.Duration(c.latencyMax.Load())
-		if s.AckedRequests > 0 {
-			s.LatencyMean = time.Duration(c.latencySum.Load() / s.AckedRequests)
-		}
-		return s
-	}
-
+// play yields requests at the speed that is asked for and queues them. It ends without an error when ctx does.
+func (s *sending) play(ctx context.Context) error {
 	var scratch []byte
-	var err error
-	start, told := int64(0), begun
+	start, told := int64(0), s.begun
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-play:
 	for {
-		r, ok := g.Next(until)
+		r, ok := s.g.Next(s.o.UntilMs)
 		if !ok {
-			if r, ok = g.Drain(); !ok {
-				break
+			if r, ok = s.g.Drain(); !ok {
+				return nil
 			}
 		}
 		if start == 0 {
 			start = r.ReceivedMs
 		}
-		if o.Speed > 0 {
-			due := begun.Add(time.Duration(float64(r.ReceivedMs-start) / o.Speed * float64(time.Millisecond)))
+		if s.o.Speed > 0 {
+			due := s.begun.Add(time.Duration(float64(r.ReceivedMs-start) / s.o.Speed * float64(time.Millisecond)))
 			if wait := time.Until(due); wait > 0 {
 				timer.Reset(wait)
 				select {
 				case <-timer.C:
 				case <-ctx.Done():
-					break play
+					return nil
 				}
 			} else {
-				s.BehindMax = max(s.BehindMax, -wait)
+				s.made.BehindMax = max(s.made.BehindMax, -wait)
 			}
 		}
-		if o.Recorder != nil {
-			if err = o.Recorder.Write(r); err != nil {
-				err = fmt.Errorf("record: %w", err)
-				break
+		if s.o.Recorder != nil {
+			if err := s.o.Recorder.Write(r); err != nil {
+				return fmt.Errorf("record: %w", err)
 			}
 		}
-		buf := *pool.Get().(*[]byte)
+		buf := *s.pool.Get().(*[]byte)
 		buf, scratch = r.AppendBody(buf[:0], scratch)
-		s.NowMs = r.ReceivedMs
-		s.Requests++
-		s.Samples += int64(len(r.Samples))
+		s.made.NowMs = r.ReceivedMs
+		s.made.Requests++
+		s.made.Samples += int64(len(r.Samples))
 		out := outgoing{buf, len(r.Samples), r.Sender}
 		select {
-		case queues[r.Replica*g.Config().Shards+r.Shard] <- out:
+		case s.queues[r.Replica*s.g.Config().Shards+r.Shard] <- out:
 		case <-ctx.Done():
-			c.lost.Add(int64(out.samples))
-			break play
+			s.c.lost.Add(int64(out.samples))
+			return nil
 		}
-		if o.Progress != nil && time.Since(told) >= time.Second {
+		if s.o.Progress != nil && time.Since(told) >= time.Second {
 			told = time.Now()
-			o.Progress(stats())
+			s.o.Progress(s.stats())
 		}
 	}
-	for _, q := range queues {
-		close(q)
+}
+
+// stats is for the goroutine that plays.
+func (s *sending) stats() SendStats {
+	out, c := s.made, &s.c
+	out.Elapsed = time.Since(s.begun)
+	out.Acked, out.AckedRequests, out.Refused, out.Lost = c.acked.Load(), c.ackedRequests.Load(), c.refused.Load(), c.lost.Load()
+	out.Retries, out.Bytes = c.retries.Load(), c.bytes.Load()
+	out.LatencyMax = time.Duration(c.latencyMax.Load())
+	if out.AckedRequests > 0 {
+		out.LatencyMean = time.Duration(c.latencySum.Load() / out.AckedRequests)
 	}
-	wg.Wait()
-	out := stats()
-	if err == nil {
-		if p := c.first.Load(); p != nil {
-			err = errors.New(*p)
-		}
-	}
-	return out, err
+	return out
 }
 
 // post sends one request until it is answered for good.

@@ -19,14 +19,20 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkCheckpoint saves 10,000 models of 900 bytes, all of them changed, and a section of 4 MB, half of it changed.
-func BenchmarkCheckpoint(b *testing.B) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	s := mustOpen(b, filepath.Join(b.TempDir(), "a.db"), Options{})
+// benchModels are 10,000 models of 900 bytes.
+func benchModels(rng *rand.Rand) []pair {
 	var list []pair
 	for i := range 10_000 {
 		list = append(list, pair{fmt.Sprintf("resources.memory_working_set~cluster=prod~namespace=ns%d~workload=w%d", i%50, i), randomBytes(rng, 900)})
 	}
+	return list
+}
+
+// BenchmarkCheckpoint saves 10,000 models of 900 bytes, all of them changed, and a section of 4 MB, half of it changed.
+func BenchmarkCheckpoint(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	s := mustOpen(b, filepath.Join(b.TempDir(), "a.db"), Options{})
+	list := benchModels(rng)
 	stream := randomBytes(rng, 4<<20)
 	n := uint64(0)
 	start := cpu()
@@ -46,6 +52,31 @@ func BenchmarkCheckpoint(b *testing.B) {
 	st := s.Stats()
 	b.ReportMetric(float64(st.FileBytes)/1e6, "file-MB")
 	b.ReportMetric(float64(st.ModelBytes+st.SectionBytes)/1e6, "live-MB")
+}
+
+// BenchmarkLoad reads back what BenchmarkCheckpoint saves.
+func BenchmarkLoad(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	s := mustOpen(b, filepath.Join(b.TempDir(), "a.db"), Options{})
+	list := benchModels(rng)
+	if err := s.Save(Checkpoint{Pos: 1, Sections: map[string][]byte{"stream": randomBytes(rng, 4<<20)}, Models: models(list)}); err != nil {
+		b.Fatal(err)
+	}
+	start := cpu()
+	for b.Loop() {
+		l, ok, err := s.Load()
+		if err != nil || !ok {
+			b.Fatal(ok, err)
+		}
+		n := 0
+		for range l.Models {
+			n++
+		}
+		if n != len(list) {
+			b.Fatalf("%d models of %d", n, len(list))
+		}
+	}
+	b.ReportMetric(float64(cpu()-start)/float64(b.N)/float64(len(list)), "cpu-ns/model")
 }
 
 // recorderPoints makes points of 1,100 signals for one minute after the other, from a table so that making them costs little.

@@ -187,11 +187,11 @@ func (r *Recorder) onDisk(dst []piece, number uint32, which int, low, high int64
 
 // pick decodes the blocks of one signal out of a record's payload. A nil local check means every block is decoded.
 func pick(dst []piece, rows []uint32, p []byte, local byte, which int, slot uint32, low, high int64) ([]piece, []uint32, error) {
-	in := reader{b: p}
-	for len(in.b) > 0 {
-		who := in.byte()
-		data := in.take(in.uvarint())
-		if in.bad {
+	in := readerOf(p)
+	for in.Left() > 0 {
+		who := in.Byte()
+		data := readSized(in)
+		if in.Err() != nil {
 			return dst, rows, fmt.Errorf("%w: blocks of a slot overlap", ErrDamaged)
 		}
 		if who != local {

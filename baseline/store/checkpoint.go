@@ -13,6 +13,8 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/wrackline/wrackline/baseline/codec"
 )
 
 const (
@@ -151,28 +153,27 @@ func (s *Store) pack(models iter.Seq2[string, []byte]) (packs [][]byte, n uint64
 		return nil, 0, nil
 	}
 	var starts []int
-	buf := s.packBuf[:0]
+	w := codec.Writer{B: s.packBuf[:0]}
 	for id, data := range models {
 		if len(id) > idMax || len(data) > modelMax {
 			return nil, 0, fmt.Errorf("model %.100q has %d bytes", id, len(data))
 		}
 		if n%packLen == 0 {
-			starts = append(starts, len(buf))
-			buf = append(buf, make([]byte, crcSize)...)
+			starts = append(starts, len(w.B))
+			w.B = append(w.B, make([]byte, crcSize)...)
 		}
 		n++
-		buf = binary.AppendUvarint(buf, uint64(len(id)))
-		buf = append(buf, id...)
-		buf = binary.AppendUvarint(buf, uint64(len(data)))
-		buf = append(buf, data...)
+		w.String(id)
+		w.Num(len(data))
+		w.Bytes(data)
 	}
-	s.packBuf = buf
+	s.packBuf = w.B
 	for i, from := range starts {
-		to := len(buf)
+		to := len(w.B)
 		if i+1 < len(starts) {
 			to = starts[i+1]
 		}
-		packs = append(packs, buf[from:to:to])
+		packs = append(packs, w.B[from:to:to])
 	}
 	return packs, n, nil
 }
@@ -352,13 +353,13 @@ func readCheckpoint(from records, m *manifest, l *Loaded) (bool, error) {
 		if err := seen.add(key, record); err != nil {
 			return false, err
 		}
-		r := reader{b: p}
-		for len(r.b) > 0 && !r.bad {
-			r.take(r.uvarint())
-			r.take(r.uvarint())
+		r := readerOf(p)
+		for r.Left() > 0 {
+			readSized(r)
+			readSized(r)
 			n++
 		}
-		if r.bad {
+		if r.Err() != nil {
 			return false, fmt.Errorf("%w: models of pack %d overlap", ErrDamaged, i)
 		}
 		packs = append(packs, slices.Clone(p))
@@ -368,10 +369,9 @@ func readCheckpoint(from records, m *manifest, l *Loaded) (bool, error) {
 	}
 	l.Models = func(yield func(string, []byte) bool) {
 		for _, p := range packs {
-			for r := (reader{b: p}); len(r.b) > 0; {
-				id := string(r.take(r.uvarint()))
-				data := r.take(r.uvarint())
-				if !yield(id, data) {
+			for r := readerOf(p); r.Left() > 0; {
+				id := r.String()
+				if !yield(id, slices.Clip(readSized(r))) {
 					return
 				}
 			}

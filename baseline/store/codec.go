@@ -142,32 +142,28 @@ func appendBlock(dst []byte, rows []uint32, k int, ramp uint32) []byte {
 
 // decodeBlock appends the rows of block b, k words each, to dst. It trusts nothing in b.
 func decodeBlock(dst []uint32, b []byte, k int, ramp uint32) ([]uint32, error) {
-	r := reader{b: b}
-	n := int(r.byte())
+	r := readerOf(b)
+	n := int(r.Byte())
 	before := uint32(0)
 	start := len(dst)
 	for c := range k {
 		if c == k-1 {
 			before = 0
 		}
-		z := r.uvarint()
-		if z > math.MaxUint32 {
-			r.bad = true
-		}
-		w := before + unzigzag(uint32(z))
+		w := before + unzigzag(uint32(r.Num(math.MaxUint32)))
 		dst = append(dst, w)
 		before = w
 		if c == 0 {
 			before = 0
 		}
 	}
-	if r.bad || n == 0 {
+	if r.Err() != nil || n == 0 {
 		return dst[:start], fmt.Errorf("%w: a block of %d bytes has no first row", ErrDamaged, len(b))
 	}
 	for from := 1; from < n; from += runLen {
 		m := min(runLen, n-from)
-		mask := r.byte()
-		if r.bad || int(mask)>>k != 0 {
+		mask := r.Byte()
+		if r.Err() != nil || int(mask)>>k != 0 {
 			return dst[:start], fmt.Errorf("%w: a block ends within its rows", ErrDamaged)
 		}
 		at := len(dst)
@@ -185,12 +181,12 @@ func decodeBlock(dst []uint32, b []byte, k int, ramp uint32) ([]uint32, error) {
 				}
 				continue
 			}
-			width := uint(r.byte())
+			width := uint(r.Byte())
 			if width < 1 || width > 32 {
 				return dst[:start], fmt.Errorf("%w: a block's column is %d bits wide", ErrDamaged, width)
 			}
-			packed := r.take(uint64(uint(m)*width+7) / 8)
-			if r.bad {
+			packed := r.Take((m*int(width) + 7) / 8)
+			if r.Err() != nil {
 				return dst[:start], fmt.Errorf("%w: a block ends within its rows", ErrDamaged)
 			}
 			var acc uint64
@@ -208,8 +204,8 @@ func decodeBlock(dst []uint32, b []byte, k int, ramp uint32) ([]uint32, error) {
 			}
 		}
 	}
-	if len(r.b) != 0 {
-		return dst[:start], fmt.Errorf("%w: a block has %d bytes too many", ErrDamaged, len(r.b))
+	if r.Left() != 0 {
+		return dst[:start], fmt.Errorf("%w: a block has %d bytes too many", ErrDamaged, r.Left())
 	}
 	return dst, nil
 }

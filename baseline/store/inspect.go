@@ -216,18 +216,18 @@ func checkHistory(key, record []byte) error {
 		if key[0] != tiers[which].key {
 			continue
 		}
-		in := reader{b: p}
-		for len(in.b) > 0 && !in.bad {
-			in.byte()
-			data := in.take(in.uvarint())
-			if in.bad {
+		in := readerOf(p)
+		for in.Left() > 0 {
+			in.Byte()
+			data := readSized(in)
+			if in.Err() != nil {
 				break
 			}
 			if _, err := decodeBlock(nil, data, tiers[which].words, tiers[which].ramp); err != nil {
 				return err
 			}
 		}
-		if in.bad {
+		if in.Err() != nil {
 			return fmt.Errorf("%w: blocks of %q overlap", ErrDamaged, key)
 		}
 	}

@@ -237,61 +237,62 @@ func (p *pages) tree(id uint64, path []string, visit visitor, low, high []byte, 
 	return p.elements(g, path, visit, low, high, depth, root)
 }
 
+// element is an entry of a page's table. Nothing in it is bounded yet.
+type element struct {
+	flags uint32 // of a leaf's
+	pos   uint32
+	ksize uint32
+	vsize uint32 // of a leaf's
+	child uint64 // of a branch's
+}
+
+// elementAt reads entry i of a table.
+func elementAt(table []byte, i int, branch bool) element {
+	e := table[i*elementSize:]
+	if branch {
+		return element{pos: order.Uint32(e), ksize: order.Uint32(e[4:]), child: order.Uint64(e[8:])}
+	}
+	return element{flags: order.Uint32(e), pos: order.Uint32(e[4:]), ksize: order.Uint32(e[8:]), vsize: order.Uint32(e[12:])}
+}
+
+// fits reports whether e, whose entry is at base, lies within a page of size bytes.
+func (e element) fits(base, size int) bool {
+	return e.ksize <= keySizeMax && int64(base)+int64(e.pos)+int64(e.ksize)+int64(e.vsize) <= int64(size)
+}
+
+// child is a page below a branch, and the first key that may be in it.
+type child struct {
+	key []byte
+	id  uint64
+}
+
+// elements walks what is on the page g and what is below.
 func (p *pages) elements(g *page, path []string, visit visitor, low, high []byte, depth int, root bool) error {
+	if err := p.shaped(g, depth, root); err != nil {
+		return p.forgive(err)
+	}
 	branch := g.flags == branchFlag
-	if !branch && g.flags != leafFlag {
-		return p.forgive(p.damaged(g.id, "has flags %#x where a branch or leaf should be", g.flags))
-	}
-	if pageHeader+g.count*elementSize > g.size {
-		return p.forgive(p.damaged(g.id, "has %d elements in %d bytes", g.count, g.size))
-	}
-	// An empty bucket lies inside its parent's value, so an empty page can only be the root of a file that nothing was ever written to.
-	if g.count == 0 && g.id != 0 && (!root || depth > 0 || p.meta.txid > 1) {
-		return p.forgive(p.damaged(g.id, "is empty"))
-	}
-	if branch && (g.count == 0 || g.id == 0) {
-		return p.forgive(p.damaged(g.id, "is a branch without children or inside a bucket's value"))
-	}
 	table, err := g.at(pageHeader, g.count*elementSize)
 	if err != nil {
 		return p.forgive(err)
-	}
-	type child struct {
-		key []byte
-		id  uint64
 	}
 	var children []child
 	last := low
 	next := pageHeader + g.count*elementSize // where the next key must be
 	for i := range g.count {
-		e := table[i*elementSize:]
+		e := elementAt(table, i, branch)
 		base := pageHeader + i*elementSize
-		var flags, pos, ksize, vsize uint32
-		var pgid uint64
-		if branch {
-			pos, ksize, pgid = order.Uint32(e), order.Uint32(e[4:]), order.Uint64(e[8:])
-		} else {
-			flags, pos, ksize, vsize = order.Uint32(e), order.Uint32(e[4:]), order.Uint32(e[8:]), order.Uint32(e[12:])
-		}
-		if ksize == 0 || ksize > keySizeMax || int64(base)+int64(pos) != int64(next) || int64(next)+int64(ksize)+int64(vsize) > int64(g.size) {
+		if e.ksize == 0 || int64(base)+int64(e.pos) != int64(next) || !e.fits(base, g.size) {
 			if err := p.forgive(p.damaged(g.id, "element %d is not where it should be", i)); err != nil {
 				return err
 			}
-			if pos < elementSize || ksize > keySizeMax || int64(base)+int64(pos)+int64(ksize)+int64(vsize) > int64(g.size) {
+			if e.pos < elementSize || !e.fits(base, g.size) {
 				continue
 			}
 		}
-		next = base + int(pos) + int(ksize) + int(vsize)
-		key, err := g.at(base+int(pos), int(ksize))
-		if err == nil {
-			c := bytes.Compare(key, last)
-			switch {
-			case last != nil && (c < 0 || c == 0 && i > 0):
-				err = p.damaged(g.id, "element %d is out of order", i)
-			case high != nil && bytes.Compare(key, high) >= 0:
-				err = p.damaged(g.id, "element %d belongs to the next page", i)
-			}
-		}
+		at := base + int(e.pos)
+		next = at + int(e.ksize) + int(e.vsize)
+		key, err := g.keyAt(i, at, int(e.ksize), last, high)
 		if err != nil {
 			if err := p.forgive(err); err != nil {
 				return err
@@ -302,25 +303,9 @@ func (p *pages) elements(g *page, path []string, visit visitor, low, high []byte
 		}
 		last = key
 		if branch {
-			children = append(children, child{key, pgid})
-			continue
-		}
-		v := value{g, base + int(pos) + int(ksize), int(vsize)}
-		switch flags {
-		case 0:
-			if visit != nil {
-				if err := p.forgive(visit(path, key, v)); err != nil {
-					return err
-				}
-			}
-		case bucketFlag:
-			if err := p.bucket(g, path, key, v, visit, depth); err != nil {
-				return err
-			}
-		default:
-			if err := p.forgive(p.damaged(g.id, "element %d has flags %#x", i, flags)); err != nil {
-				return err
-			}
+			children = append(children, child{key, e.child})
+		} else if err := p.leaf(g, i, e, path, key, value{g, at + int(e.ksize), int(e.vsize)}, visit, depth); err != nil {
+			return err
 		}
 	}
 	if g.id != 0 {
@@ -342,6 +327,55 @@ func (p *pages) elements(g *page, path []string, visit visitor, low, high []byte
 		}
 	}
 	return nil
+}
+
+// shaped checks what a page's head says of its elements.
+func (p *pages) shaped(g *page, depth int, root bool) error {
+	branch := g.flags == branchFlag
+	if !branch && g.flags != leafFlag {
+		return p.damaged(g.id, "has flags %#x where a branch or leaf should be", g.flags)
+	}
+	if pageHeader+g.count*elementSize > g.size {
+		return p.damaged(g.id, "has %d elements in %d bytes", g.count, g.size)
+	}
+	// An empty bucket lies inside its parent's value, so an empty page can only be the root of a file that nothing was ever written to.
+	if g.count == 0 && g.id != 0 && (!root || depth > 0 || p.meta.txid > 1) {
+		return p.damaged(g.id, "is empty")
+	}
+	if branch && (g.count == 0 || g.id == 0) {
+		return p.damaged(g.id, "is a branch without children or inside a bucket's value")
+	}
+	return nil
+}
+
+// keyAt returns the key of element i, which lies at off; nil when it cannot be read. An error without that says that its order is wrong.
+func (g *page) keyAt(i, off, size int, last, high []byte) ([]byte, error) {
+	key, err := g.at(off, size)
+	if err != nil {
+		return nil, err
+	}
+	c := bytes.Compare(key, last)
+	switch {
+	case last != nil && (c < 0 || c == 0 && i > 0):
+		err = g.p.damaged(g.id, "element %d is out of order", i)
+	case high != nil && bytes.Compare(key, high) >= 0:
+		err = g.p.damaged(g.id, "element %d belongs to the next page", i)
+	}
+	return key, err
+}
+
+// leaf visits element i of a leaf: a record, or a bucket with all that is in it.
+func (p *pages) leaf(g *page, i int, e element, path []string, key []byte, v value, visit visitor, depth int) error {
+	switch e.flags {
+	case 0:
+		if visit == nil {
+			return nil
+		}
+		return p.forgive(visit(path, key, v))
+	case bucketFlag:
+		return p.bucket(g, path, key, v, visit, depth)
+	}
+	return p.forgive(p.damaged(g.id, "element %d has flags %#x", i, e.flags))
 }
 
 // bucket walks the bucket whose header is v.

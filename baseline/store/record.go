@@ -4,16 +4,16 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
+	"math"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/codec"
 )
 
 // Every value in our buckets is a record: CRC-32C u32 little-endian over key and payload, then the payload.
 // The key is covered so that a record that turns up under another key is noticed.
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var (
 	metaBucket     = []byte("meta")
@@ -27,19 +27,15 @@ var (
 
 const crcSize = 4
 
-func sum(key, payload []byte) uint32 {
-	return crc32.Update(crc32.Update(0, castagnoli, key), castagnoli, payload)
-}
-
 // seal writes the CRC into record, whose payload starts at crcSize.
 func seal(key, record []byte) []byte {
-	binary.LittleEndian.PutUint32(record, sum(key, record[crcSize:]))
+	binary.LittleEndian.PutUint32(record, codec.Checksum(key, record[crcSize:]))
 	return record
 }
 
 // payload returns the payload of a record. It is borrowed.
 func payload(key, record []byte) ([]byte, error) {
-	if len(record) < crcSize || binary.LittleEndian.Uint32(record) != sum(key, record[crcSize:]) {
+	if len(record) < crcSize || binary.LittleEndian.Uint32(record) != codec.Checksum(key, record[crcSize:]) {
 		return nil, fmt.Errorf("%w: record %q is not what was written", ErrDamaged, key)
 	}
 	return record[crcSize:], nil
@@ -59,7 +55,7 @@ func recordHash(key, record []byte) (uint32, error) {
 	if len(record) < crcSize {
 		return 0, fmt.Errorf("%w: record %q has %d bytes", ErrDamaged, key, len(record))
 	}
-	return sum(key, record[:crcSize]), nil
+	return codec.Checksum(key, record[:crcSize]), nil
 }
 
 func (d *digest) add(key, record []byte) error {
@@ -142,72 +138,35 @@ func (m *manifest) append(b []byte) []byte {
 	return b
 }
 
-// reader reads numbers off a byte string. After a read past the end, bad stays true and everything read is zero.
-type reader struct {
-	b   []byte
-	bad bool
-}
+// readerOf returns a reader of what a record holds.
+func readerOf(payload []byte) *codec.Reader { return codec.NewReader(payload, ErrDamaged) }
 
-func (r *reader) take(n uint64) []byte {
-	if r.bad || n > uint64(len(r.b)) {
-		r.bad = true
-		return nil
-	}
-	out := r.b[:n:n]
-	r.b = r.b[n:]
-	return out
-}
-
-func (r *reader) u64() uint64 {
-	if b := r.take(8); b != nil {
-		return binary.LittleEndian.Uint64(b)
-	}
-	return 0
-}
-
-func (r *reader) u32() uint32 {
-	if b := r.take(4); b != nil {
+// readUint32 reads 4 bytes, 0 when there are not so many.
+func readUint32(r *codec.Reader) uint32 {
+	if b := r.Take(4); b != nil {
 		return binary.LittleEndian.Uint32(b)
 	}
 	return 0
 }
 
-func (r *reader) byte() byte {
-	if b := r.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
+// readSized reads bytes behind their number, borrowed.
+func readSized(r *codec.Reader) []byte { return r.Take(r.Num(r.Left())) }
 
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if r.bad || n <= 0 {
-		r.bad = true
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) digest() digest {
-	return digest{count: r.u64(), bytes: r.u64(), xor: r.u32(), sum: r.u64()}
+func readDigest(r *codec.Reader) digest {
+	return digest{count: r.Uint64(), bytes: r.Uint64(), xor: readUint32(r), sum: r.Uint64()}
 }
 
 const sectionsMax = 1000 // names of sections in a checkpoint
 
 func parseManifest(b []byte) (m manifest, err error) {
-	r := reader{b: b}
-	m.generation, m.pos, m.atMs, m.before, m.models = r.u64(), r.u64(), int64(r.u64()), r.u64(), r.u64()
-	m.newest, m.sequence, m.number = int64(r.u64()), r.u64(), r.u32()
-	m.sectionSet, m.modelSet, m.history = r.digest(), r.digest(), r.digest()
-	n := r.uvarint()
-	if n > sectionsMax {
-		r.bad = true
+	r := readerOf(b)
+	m.generation, m.pos, m.atMs, m.before, m.models = r.Uint64(), r.Uint64(), int64(r.Uint64()), r.Uint64(), r.Uint64()
+	m.newest, m.sequence, m.number = int64(r.Uint64()), r.Uint64(), readUint32(r)
+	m.sectionSet, m.modelSet, m.history = readDigest(r), readDigest(r), readDigest(r)
+	for n := r.Num(sectionsMax); n > 0 && r.Err() == nil; n-- {
+		m.sections = append(m.sections, section{string(readSized(r)), uint64(r.Num(math.MaxInt))})
 	}
-	for i := uint64(0); i < n && !r.bad; i++ {
-		m.sections = append(m.sections, section{string(r.take(r.uvarint())), r.uvarint()})
-	}
-	if r.bad || len(r.b) != 0 {
+	if r.Err() != nil || r.Left() != 0 {
 		return m, fmt.Errorf("%w: the manifest does not make sense", ErrDamaged)
 	}
 	return m, nil

@@ -104,119 +104,152 @@ func (w *walker) point(t int64) Point {
 
 const epoch = int64(1_790_000_000_000) / cellMs * cellMs
 
-// TestRangeIsTheTruth feeds signals with gaps, odd times, late starts and silences, saves at random, opens the file anew at
-// random as after a crash, replays what was lost, and compares every kind of Range with brute force over the plain points.
+// charted is a Recorder with the life of some signals and the truth about them.
+type charted struct {
+	t       *testing.T
+	rng     *rand.Rand
+	path    string
+	s       *Store
+	want    truth
+	walkers []walker
+	silent  map[int]int64 // until when, by signal
+	now     int64
+	journal []entry // since the last save
+	saves   int
+}
+
+// entry is a point that a crash would replay.
+type entry struct {
+	i int
+	p Point
+}
+
+func (c *charted) id(i int) string { return fmt.Sprintf("rule.%d~cluster=c", i) }
+
+func (c *charted) open() { c.s = mustOpen(c.t, c.path, Options{RetentionMs: 6 * 86400e3}) }
+
+// minute adds what the signals say in one minute of a day, with gaps, odd times, late starts and silences.
+func (c *charted) minute(day, minute int) {
+	c.now += 60_000
+	for i := range c.walkers {
+		if c.rng.IntN(3000) == 0 {
+			c.silent[i] = c.now + int64(c.rng.IntN(900))*60_000
+		}
+		if c.silent[i] > c.now || c.rng.IntN(200) == 0 || i%9 == 8 && day < 1 {
+			continue
+		}
+		at := c.now
+		if i%7 == 6 { // a cluster whose windows do not end on the minute, and which is behind
+			at -= 13*60_000 + 17_000
+		}
+		if i%11 == 10 { // one that is hours behind, and sends little
+			if minute%7 != 0 {
+				continue
+			}
+			at -= 3 * 3600_000
+		}
+		p := c.walkers[i].point(at)
+		c.journal = append(c.journal, entry{i, p})
+		c.want.add(c.id(i), p)
+		c.s.rec.Add(uint32(i), c.id(i), p)
+	}
+}
+
+func (c *charted) save() {
+	c.t.Helper()
+	if err := c.s.Save(Checkpoint{Pos: uint64(c.now)}); err != nil {
+		c.t.Fatal(err)
+	}
+	c.saves++
+	c.journal = c.journal[:0]
+}
+
+// crash loses the memory and replays the journal, with some that the save had.
+func (c *charted) crash() {
+	c.t.Helper()
+	if err := c.s.Close(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.open()
+	if c.s.quarantined != "" {
+		c.t.Fatal("a sound file was set aside")
+	}
+	for _, e := range c.journal {
+		c.s.rec.Add(uint32(e.i+5), c.id(e.i), e.p)
+	}
+}
+
+// check compares every kind of Range with the truth.
+func (c *charted) check(what string) {
+	c.t.Helper()
+	rng, now := c.rng, c.now
+	for i := rng.IntN(3); i < len(c.walkers); i += 3 {
+		for _, q := range []struct {
+			from, to int64
+			points   int
+		}{
+			{now - 3600_000, now, 60}, {now - 3600_000, now, 17}, {now - 20*3600_000, now, 5000}, {now - 20*3600_000, now - 5*3600_000, 100},
+			{now - 46*3600_000, now, 150}, {now - 4*86400e3, now, 500}, {now - 4*86400e3, now, 10}, {now - 100*86400e3, now + 86400e3, 300},
+			{now - int64(rng.IntN(4*86400e3)), now - int64(rng.IntN(86400e3)), 1 + rng.IntN(1000)},
+		} {
+			got, step, err := c.s.rec.Range(c.id(i), q.from, q.to, q.points)
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			if q.from >= q.to {
+				continue
+			}
+			from, to := max(q.from, now-6*86400e3), min(q.to, now)
+			low := from - from%step
+			if err := same(got, c.want.steps(c.id(i), low, to, step)); err != nil {
+				c.t.Fatalf("%s: signal %d, from −%d min to −%d min, %d points, step %d ms: %v", what, i, (now-q.from)/60_000, (now-q.to)/60_000, q.points, step, err)
+			}
+			if len(got) > q.points+1 {
+				c.t.Fatalf("%d steps for %d points", len(got), q.points)
+			}
+		}
+	}
+}
+
+// TestRangeIsTheTruth feeds signals, saves at random, opens the file anew at random as after a crash, replays what was lost, and
+// compares every kind of Range with brute force over the plain points.
 func TestRangeIsTheTruth(t *testing.T) {
 	rng := seeded(t)
-	path := filepath.Join(t.TempDir(), "a.db")
-	s := mustOpen(t, path, Options{RetentionMs: 6 * 86400e3})
-	want := truth{map[string][]Point{}}
 	const signals = 40
-	walkers := make([]walker, signals)
-	for i := range walkers {
-		walkers[i] = walker{rng: rng, level: math.Pow(10, float64(rng.IntN(12)-3)), kind: rng.IntN(4)}
+	c := &charted{t: t, rng: rng, path: filepath.Join(t.TempDir(), "a.db"), want: truth{map[string][]Point{}}, walkers: make([]walker, signals),
+		silent: map[int]int64{}, now: epoch}
+	for i := range c.walkers {
+		c.walkers[i] = walker{rng: rng, level: math.Pow(10, float64(rng.IntN(12)-3)), kind: rng.IntN(4)}
 	}
-	type entry struct {
-		i int
-		p Point
-	}
-	var journal []entry // since the last save
-	id := func(i int) string { return fmt.Sprintf("rule.%d~cluster=c", i) }
-	silent := map[int]int64{}
-	now := epoch
-	saves := 0
+	c.open()
 	for day := range 4 {
 		for minute := range 1440 {
-			now += 60_000
-			for i := range signals {
-				if rng.IntN(3000) == 0 {
-					silent[i] = now + int64(rng.IntN(900))*60_000
-				}
-				if silent[i] > now || rng.IntN(200) == 0 || i%9 == 8 && day < 1 {
-					continue
-				}
-				at := now
-				if i%7 == 6 { // a cluster whose windows do not end on the minute, and which is behind
-					at -= 13*60_000 + 17_000
-				}
-				if i%11 == 10 { // one that is hours behind, and sends little
-					if minute%7 != 0 {
-						continue
-					}
-					at -= 3 * 3600_000
-				}
-				p := walkers[i].point(at)
-				journal = append(journal, entry{i, p})
-				want.add(id(i), p)
-				s.rec.Add(uint32(i), id(i), p)
-			}
+			c.minute(day, minute)
 			every := 40
 			if day == 3 && minute > 1390 {
 				every = 1
 			}
 			if rng.IntN(every) == 0 {
-				if err := s.Save(Checkpoint{Pos: uint64(now)}); err != nil {
-					t.Fatal(err)
-				}
-				saves++
-				journal = journal[:0]
+				c.save()
 			}
-			if rng.IntN(400) == 0 { // crash: memory is lost, the journal is replayed, with some that the save had
-				if err := s.Close(); err != nil {
-					t.Fatal(err)
-				}
-				s = mustOpen(t, path, Options{RetentionMs: 6 * 86400e3})
-				if s.quarantined != "" {
-					t.Fatal("a sound file was set aside")
-				}
-				for _, e := range journal {
-					s.rec.Add(uint32(e.i+5), id(e.i), e.p)
-				}
+			if rng.IntN(400) == 0 {
+				c.crash()
 			}
 		}
 	}
-	check := func(what string) {
-		t.Helper()
-		for i := rng.IntN(3); i < signals; i += 3 {
-			for _, q := range []struct {
-				from, to int64
-				points   int
-			}{
-				{now - 3600_000, now, 60}, {now - 3600_000, now, 17}, {now - 20*3600_000, now, 5000}, {now - 20*3600_000, now - 5*3600_000, 100},
-				{now - 46*3600_000, now, 150}, {now - 4*86400e3, now, 500}, {now - 4*86400e3, now, 10}, {now - 100*86400e3, now + 86400e3, 300},
-				{now - int64(rng.IntN(4*86400e3)), now - int64(rng.IntN(86400e3)), 1 + rng.IntN(1000)},
-			} {
-				got, step, err := s.rec.Range(id(i), q.from, q.to, q.points)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if q.from >= q.to {
-					continue
-				}
-				from, to := max(q.from, now-6*86400e3), min(q.to, now)
-				low := from - from%step
-				if err := same(got, want.steps(id(i), low, to, step)); err != nil {
-					t.Fatalf("%s: signal %d, from −%d min to −%d min, %d points, step %d ms: %v", what, i, (now-q.from)/60_000, (now-q.to)/60_000, q.points, step, err)
-				}
-				if len(got) > q.points+1 {
-					t.Fatalf("%d steps for %d points", len(got), q.points)
-				}
-			}
-		}
-	}
-	check("with open blocks")
-	if err := s.Save(Checkpoint{}); err != nil {
+	c.check("with open blocks")
+	if err := c.s.Save(Checkpoint{}); err != nil {
 		t.Fatal(err)
 	}
-	check("saved")
-	s.Close()
-	s = mustOpen(t, path, Options{RetentionMs: 6 * 86400e3})
-	check("opened anew")
-	if rep, err := s.Verify(t.Context()); err != nil || !rep.OK() || rep.Signals != signals {
+	c.check("saved")
+	c.s.Close()
+	c.open()
+	c.check("opened anew")
+	if rep, err := c.s.Verify(t.Context()); err != nil || !rep.OK() || rep.Signals != signals {
 		t.Fatalf("Verify: %+v, %v", rep, err)
 	}
-	if saves < 30 {
-		t.Fatalf("only %d saves", saves)
+	if c.saves < 30 {
+		t.Fatalf("only %d saves", c.saves)
 	}
 }
 

@@ -54,121 +54,141 @@ func (r salvaged) get(bucket, key []byte) []byte { return r[string(bucket)+"\x00
 // carryBytes is how much is carried in one transaction, all of which bbolt holds in memory.
 const carryBytes = 32 << 20
 
-func (s *Store) carry(p *pages) (kept Salvage, err error) {
-	type record struct {
-		path     []string
-		key, val []byte
+// carrier carries the records of a damaged file into the store's new one.
+type carrier struct {
+	s          *Store
+	p          *pages
+	next       manifest
+	found      salvaged // records of the checkpoint
+	foundBytes int
+	names      map[string]bool // of signals with history
+	batch      []carried       // what the next transaction writes
+	batchBytes int
+	kept       Salvage
+	stop       error // a fault of the new file, which ends the walk
+}
+
+// carried is a record on its way.
+type carried struct {
+	path     []string
+	key, val []byte
+}
+
+func (s *Store) carry(p *pages) (Salvage, error) {
+	c := &carrier{s: s, p: p, next: s.man.clone(), found: salvaged{}, names: map[string]bool{}}
+	err := p.walk(c.record)
+	if c.stop != nil {
+		err = c.stop
 	}
-	var (
-		next       = s.man.clone()
-		found      = salvaged{}
-		names      = map[string]bool{}
-		batch      []record
-		foundBytes int
-		batchBytes int
-	)
-	update := func(more func(tx *bolt.Tx) error) error {
-		err := s.guard(func() error {
-			return s.db.Update(func(tx *bolt.Tx) error {
-				for _, r := range batch {
-					b, err := makeBuckets(tx, r.path)
-					if err != nil {
-						return err
-					}
-					if r.path[0] == string(historyBucket) {
-						err = put(b, &next.history, r.key, r.val)
-					} else {
-						err = b.Put(r.key, r.val)
-					}
-					if err != nil {
-						return err
-					}
-				}
-				if more != nil {
-					if err := more(tx); err != nil {
-						return err
-					}
-				}
-				return putManifest(tx, &next)
-			})
-		})
-		if err == nil {
-			s.man = next.clone()
-		}
-		batch, batchBytes = batch[:0], 0
-		return err
-	}
-	var stop error // a fault of the new file, which ends the walk
-	walkErr := p.walk(func(path []string, key []byte, v value) error {
-		if stop != nil {
-			return stop
-		}
-		data, err := v.bytes(v.size)
-		if err != nil {
-			return err
-		}
-		key, data = bytes.Clone(key), bytes.Clone(data)
-		switch {
-		case len(path) == 0 || len(key) == 0:
-			return fmt.Errorf("%w: record %q has no place", ErrDamaged, key)
-		case len(path) == 1 && (path[0] == string(metaBucket) || path[0] == string(sectionsBucket) || path[0] == string(modelsBucket)):
-			if foundBytes += len(data); foundBytes > loadedMax {
-				return fmt.Errorf("%w: checkpoint of more than %d bytes", ErrDamaged, loadedMax)
-			}
-			found[path[0]+"\x00"+string(key)] = data
-			return nil
-		case len(path) == 1 && path[0] == string(historyBucket):
-			if err := checkHistory(key, data); err != nil {
-				return err
-			}
-			if key[0] == namesKey {
-				if names[string(data[crcSize:])] {
-					return fmt.Errorf("%w: two names %q", ErrDamaged, data)
-				}
-				names[string(data[crcSize:])] = true
-			}
-			kept.History++
-			next.outlive(key)
-		default:
-			kept.Other++
-		}
-		batch = append(batch, record{path, key, data})
-		if batchBytes += len(key) + len(data); batchBytes > carryBytes {
-			stop = update(nil)
-		}
-		return stop
-	})
-	if stop != nil {
-		return Salvage{}, stop
-	}
-	if walkErr != nil {
-		return Salvage{}, walkErr
-	}
-	kept.Lost = p.problems
-	err = update(func(tx *bolt.Tx) error {
-		m, ok := found.prove()
-		if m != nil {
-			next.newest, next.sequence, next.number = max(next.newest, m.newest), max(next.sequence, m.sequence), max(next.number, m.number)
-		}
-		if !ok {
-			// bbolt has not yet used the pages of the transaction before: if that one was a checkpoint, it is there whole.
-			if found = p.before(); found == nil {
-				return nil
-			}
-			if m, ok = found.prove(); !ok {
-				return nil
-			}
-			kept.Older = true
-		}
-		kept.Checkpoint = true
-		next.generation, next.pos, next.atMs, next.before = m.generation, m.pos, m.atMs, m.before
-		next.models, next.sections, next.sectionSet, next.modelSet = m.models, m.sections, m.sectionSet, m.modelSet
-		return copyCheckpoint(tx, found, m)
-	})
 	if err != nil {
 		return Salvage{}, err
 	}
-	return kept, nil
+	c.kept.Lost = p.problems
+	if err := c.update(c.checkpoint); err != nil {
+		return Salvage{}, err
+	}
+	return c.kept, nil
+}
+
+// ofCheckpoint reports whether records of this bucket belong to the checkpoint.
+func ofCheckpoint(path []string) bool {
+	return len(path) == 1 && (path[0] == string(metaBucket) || path[0] == string(sectionsBucket) || path[0] == string(modelsBucket))
+}
+
+// record takes one record of the damaged file.
+func (c *carrier) record(path []string, key []byte, v value) error {
+	if c.stop != nil {
+		return c.stop
+	}
+	data, err := v.bytes(v.size)
+	if err != nil {
+		return err
+	}
+	key, data = bytes.Clone(key), bytes.Clone(data)
+	switch {
+	case len(path) == 0 || len(key) == 0:
+		return fmt.Errorf("%w: record %q has no place", ErrDamaged, key)
+	case ofCheckpoint(path):
+		if c.foundBytes += len(data); c.foundBytes > loadedMax {
+			return fmt.Errorf("%w: checkpoint of more than %d bytes", ErrDamaged, loadedMax)
+		}
+		c.found[path[0]+"\x00"+string(key)] = data
+		return nil
+	case len(path) == 1 && path[0] == string(historyBucket):
+		if err := checkHistory(key, data); err != nil {
+			return err
+		}
+		if key[0] == namesKey {
+			if c.names[string(data[crcSize:])] {
+				return fmt.Errorf("%w: two names %q", ErrDamaged, data)
+			}
+			c.names[string(data[crcSize:])] = true
+		}
+		c.kept.History++
+		c.next.outlive(key)
+	default:
+		c.kept.Other++
+	}
+	c.batch = append(c.batch, carried{path, key, data})
+	if c.batchBytes += len(key) + len(data); c.batchBytes > carryBytes {
+		c.stop = c.update(nil)
+	}
+	return c.stop
+}
+
+// update writes the batch, what more writes and the manifest in one transaction.
+func (c *carrier) update(more func(tx *bolt.Tx) error) error {
+	err := c.s.guard(func() error {
+		return c.s.db.Update(func(tx *bolt.Tx) error {
+			for _, r := range c.batch {
+				b, err := makeBuckets(tx, r.path)
+				if err != nil {
+					return err
+				}
+				if r.path[0] == string(historyBucket) {
+					err = put(b, &c.next.history, r.key, r.val)
+				} else {
+					err = b.Put(r.key, r.val)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			if more != nil {
+				if err := more(tx); err != nil {
+					return err
+				}
+			}
+			return putManifest(tx, &c.next)
+		})
+	})
+	if err == nil {
+		c.s.man = c.next.clone()
+	}
+	c.batch, c.batchBytes = c.batch[:0], 0
+	return err
+}
+
+// checkpoint writes the checkpoint that was found, or the one before it, when one of them is whole.
+func (c *carrier) checkpoint(tx *bolt.Tx) error {
+	m, ok := c.found.prove()
+	if m != nil {
+		c.next.newest, c.next.sequence, c.next.number = max(c.next.newest, m.newest), max(c.next.sequence, m.sequence), max(c.next.number, m.number)
+	}
+	if !ok {
+		// bbolt has not yet used the pages of the transaction before: if that one was a checkpoint, it is there whole.
+		if c.found = c.p.before(); c.found == nil {
+			return nil
+		}
+		if m, ok = c.found.prove(); !ok {
+			return nil
+		}
+		c.kept.Older = true
+	}
+	c.kept.Checkpoint = true
+	c.next.generation, c.next.pos, c.next.atMs, c.next.before = m.generation, m.pos, m.atMs, m.before
+	c.next.models, c.next.sections, c.next.sectionSet, c.next.modelSet = m.models, m.sections, m.sectionSet, m.modelSet
+	return copyCheckpoint(tx, c.found, m)
 }
 
 // before collects the checkpoint's records of the transaction before, nil when there is none.
@@ -180,7 +200,7 @@ func (p *pages) before() salvaged {
 	q.meta.highWater = min(q.meta.highWater, uint64(q.size)/uint64(q.meta.pageSize))
 	found, n := salvaged{}, 0
 	err := q.walk(func(path []string, key []byte, v value) error {
-		if len(path) != 1 || path[0] != string(metaBucket) && path[0] != string(sectionsBucket) && path[0] != string(modelsBucket) {
+		if !ofCheckpoint(path) {
 			return nil
 		}
 		data, err := v.bytes(v.size)

@@ -82,6 +82,63 @@ func expect(l Loaded, pos uint64, sections map[string][]byte, list []pair) error
 	return nil
 }
 
+// twin is a plain copy of what a store should hold.
+type twin struct {
+	pos      uint64
+	sections map[string][]byte
+	list     []pair
+}
+
+// change changes it in one of five ways.
+func (w *twin) change(rng *rand.Rand, way int) {
+	switch way {
+	case 0: // another set of sections
+		w.sections = map[string][]byte{}
+		for range rng.IntN(4) {
+			w.sections[fmt.Sprintf("s%d", rng.IntN(6))] = randomBytes(rng, rng.IntN(200_000))
+		}
+	case 1: // a section changes a little, or is emptied
+		for k := range w.sections {
+			if rng.IntN(3) == 0 {
+				w.sections[k] = nil
+			} else if len(w.sections[k]) > 0 {
+				w.sections[k] = slices.Clone(w.sections[k])
+				w.sections[k][rng.IntN(len(w.sections[k]))]++
+			}
+			break
+		}
+	case 2: // models come
+		for range rng.IntN(150) {
+			w.list = append(w.list, pair{fmt.Sprintf("id%d~x=%d", len(w.list), rng.IntN(9)), randomBytes(rng, rng.IntN(1200))})
+		}
+	case 3: // or go
+		w.list = w.list[:rng.IntN(len(w.list)+1)]
+	case 4:
+		for i := range w.list {
+			if rng.IntN(4) == 0 {
+				w.list[i].data = randomBytes(rng, len(w.list[i].data))
+			}
+		}
+	}
+}
+
+// check fails the test unless s gives back the twin, twice.
+func (w *twin) check(t *testing.T, s *Store) {
+	t.Helper()
+	for range 2 {
+		l, ok, err := s.Load()
+		if err != nil || !ok {
+			t.Fatalf("Load: ok=%v, %v", ok, err)
+		}
+		if err := expect(l, w.pos, w.sections, w.list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if rep, err := s.Verify(t.Context()); err != nil || !rep.OK() || rep.Models != len(w.list) {
+		t.Fatalf("Verify: %+v, %v", rep, err)
+	}
+}
+
 // TestLoadGivesBackWhatWasSaved compares random checkpoints with a plain copy, across openings, failures and compactions.
 func TestLoadGivesBackWhatWasSaved(t *testing.T) {
 	rng := seeded(t)
@@ -90,38 +147,11 @@ func TestLoadGivesBackWhatWasSaved(t *testing.T) {
 	if _, ok, err := s.Load(); ok || err != nil {
 		t.Fatalf("a new store loads ok=%v, %v", ok, err)
 	}
-	var pos uint64
-	sections := map[string][]byte{}
-	var list []pair
+	w := twin{sections: map[string][]byte{}}
 	for step := range 80 {
-		switch rng.IntN(8) {
-		case 0: // another set of sections
-			sections = map[string][]byte{}
-			for range rng.IntN(4) {
-				sections[fmt.Sprintf("s%d", rng.IntN(6))] = randomBytes(rng, rng.IntN(200_000))
-			}
-		case 1: // a section changes a little, or is emptied
-			for k := range sections {
-				if rng.IntN(3) == 0 {
-					sections[k] = nil
-				} else if len(sections[k]) > 0 {
-					sections[k] = slices.Clone(sections[k])
-					sections[k][rng.IntN(len(sections[k]))]++
-				}
-				break
-			}
-		case 2: // models come
-			for range rng.IntN(150) {
-				list = append(list, pair{fmt.Sprintf("id%d~x=%d", len(list), rng.IntN(9)), randomBytes(rng, rng.IntN(1200))})
-			}
-		case 3: // or go
-			list = list[:rng.IntN(len(list)+1)]
-		case 4:
-			for i := range list {
-				if rng.IntN(4) == 0 {
-					list[i].data = randomBytes(rng, len(list[i].data))
-				}
-			}
+		switch way := rng.IntN(8); way {
+		default:
+			w.change(rng, way)
 		case 5:
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
@@ -135,10 +165,9 @@ func TestLoadGivesBackWhatWasSaved(t *testing.T) {
 			if err == nil {
 				t.Fatal("a section name with a zero byte was taken")
 			}
-			continue
 		case 7:
-			pos += uint64(rng.IntN(1000))
-			c := Checkpoint{Pos: pos, AtMs: int64(step), Sections: maps.Clone(sections), Models: models(slices.Clone(list))}
+			w.pos += uint64(rng.IntN(1000))
+			c := Checkpoint{Pos: w.pos, AtMs: int64(step), Sections: maps.Clone(w.sections), Models: models(slices.Clone(w.list))}
 			if rng.IntN(2) == 0 {
 				c.Freeze()
 			}
@@ -147,28 +176,13 @@ func TestLoadGivesBackWhatWasSaved(t *testing.T) {
 			}
 		}
 	}
-	pos++
-	if err := s.Save(Checkpoint{Pos: pos, AtMs: 5, Sections: sections, Models: models(list)}); err != nil {
+	w.pos++
+	if err := s.Save(Checkpoint{Pos: w.pos, AtMs: 5, Sections: w.sections, Models: models(w.list)}); err != nil {
 		t.Fatal(err)
 	}
-	check := func(s *Store) {
-		t.Helper()
-		for range 2 {
-			l, ok, err := s.Load()
-			if err != nil || !ok {
-				t.Fatalf("Load: ok=%v, %v", ok, err)
-			}
-			if err := expect(l, pos, sections, list); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if rep, err := s.Verify(t.Context()); err != nil || !rep.OK() || rep.Models != len(list) {
-			t.Fatalf("Verify: %+v, %v", rep, err)
-		}
-	}
-	check(s)
+	w.check(t, s)
 	st := s.Stats()
-	if st.Models != len(list) || st.Pos != pos || st.AtMs != 5 || st.Sections != len(sections) {
+	if st.Models != len(w.list) || st.Pos != w.pos || st.AtMs != 5 || st.Sections != len(w.sections) {
 		t.Errorf("Stats: %+v", st)
 	}
 	var backup bytes.Buffer
@@ -181,7 +195,7 @@ func TestLoadGivesBackWhatWasSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := mustOpen(t, copied, Options{ReadOnly: true})
-	check(b)
+	w.check(t, b)
 	if err := b.Save(Checkpoint{}); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("Save of a store open for reading: %v", err)
 	}
@@ -189,7 +203,7 @@ func TestLoadGivesBackWhatWasSaved(t *testing.T) {
 	if err := Compact(path, path+".small"); err != nil {
 		t.Fatal(err)
 	}
-	check(mustOpen(t, path+".small", Options{}))
+	w.check(t, mustOpen(t, path+".small", Options{}))
 	if err := Compact(path, path+".small"); err == nil {
 		t.Error("Compact wrote over a file")
 	}

@@ -1,85 +1,12 @@
 package journal
 
+// Reading a segment whatever became of its bytes.
+
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"hash/crc32"
 	"io"
-	"os"
 )
-
-const (
-	magic       = "WRKJRNL\n"
-	version     = 1
-	headerSize  = 40
-	recordHead  = 8        // length and CRC
-	payloadHead = 22       // position to cluster length
-	payloadMax  = 64 << 20 // no length beyond this is believed
-	recordMin   = recordHead + payloadHead
-)
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// appendHeader appends a segment's header.
-func appendHeader(dst []byte, first, salt uint64) []byte {
-	n := len(dst)
-	dst = append(dst, magic...)
-	dst = binary.LittleEndian.AppendUint32(dst, version)
-	dst = binary.LittleEndian.AppendUint32(dst, 0)
-	dst = binary.LittleEndian.AppendUint64(dst, first)
-	dst = binary.LittleEndian.AppendUint64(dst, salt)
-	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[n:], castagnoli))
-	return binary.LittleEndian.AppendUint32(dst, 0)
-}
-
-// appendRecord appends a record.
-func appendRecord(dst []byte, salt, pos uint64, r Record) []byte {
-	n := len(dst)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(payloadHead+len(r.Sender)+len(r.Cluster)+len(r.Body)))
-	dst = append(dst, 0, 0, 0, 0)
-	dst = binary.LittleEndian.AppendUint64(dst, pos)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.ReceivedMs))
-	dst = append(dst, r.Proto, r.Encoding)
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(r.Sender)))
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(r.Cluster)))
-	dst = append(dst, r.Sender...)
-	dst = append(dst, r.Cluster...)
-	dst = append(dst, r.Body...)
-	binary.LittleEndian.PutUint32(dst[n+4:], checksum(salt, dst[n:]))
-	return dst
-}
-
-// checksum returns the CRC of a whole record.
-func checksum(salt uint64, b []byte) uint32 {
-	var head [12]byte
-	binary.LittleEndian.PutUint64(head[:], salt)
-	copy(head[8:], b[:4])
-	return crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, b[recordHead:])
-}
-
-// checkVersion refuses a segment that another version wrote.
-func checkVersion(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return fmt.Errorf("open journal: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	var h [headerSize]byte
-	if _, err := f.ReadAt(h[:], 0); err != nil {
-		return nil // too short to be a segment: damage, which the reader reports
-	}
-	if v, ok := headerVersion(h[:]); ok && v != version {
-		return fmt.Errorf("%w: %s has version %d, this build reads version %d", ErrDamaged, name, v, version)
-	}
-	return nil
-}
-
-// headerVersion returns the version of a header that is whole.
-func headerVersion(h []byte) (uint32, bool) {
-	ok := string(h[:8]) == magic && crc32.Checksum(h[:32], castagnoli) == binary.LittleEndian.Uint32(h[32:])
-	return binary.LittleEndian.Uint32(h[8:]), ok
-}
 
 // reader reads the records of a segment in order and passes over what is damaged.
 type reader struct {

@@ -1,0 +1,53 @@
+package store
+
+// Cells: a quarter of an hour of points in one row.
+
+import "github.com/wrackline/wrackline/baseline/model"
+
+// makeCell sums up the points since the last cell.
+func (r *Recorder) makeCell(t *track) {
+	o := t.open
+	b := &o.block[full]
+	if o.celled == b.n {
+		return
+	}
+	rows := o.points[o.celled*6 : b.n*6]
+	o.celled = b.n
+	start := int64(b.slot) * tiers[full].slotMs
+	quarter := (start + int64(rows[0]) - 1) / cellMs
+	slot := uint32(quarter * cellMs / tiers[cells].slotMs)
+	c := &o.block[cells]
+	if c.n > 0 && (slot != c.slot || c.n == tiers[cells].rows) {
+		r.seal(t, cells)
+	}
+	c.slot = slot
+	out := o.cell[c.n*8:][:8]
+	c.n++
+	n := len(rows) / 6
+	lo, hi := rows[1], rows[1]
+	worst, score := model.Normal, uint32(0)
+	var sums [4]float64
+	for ; len(rows) > 0; rows = rows[6:] {
+		lo, hi = min(lo, rows[1]), max(hi, rows[1])
+		for i := range sums {
+			sums[i] += number(rows[1+i])
+		}
+		worst = worse(worst, stateOf(rows[5]))
+		score = max(score, rows[5]&0xffffff)
+	}
+	inv := 1 / float64(n)
+	out[0] = uint32(quarter%(tiers[cells].slotMs/cellMs)) | uint32(n)<<16
+	out[1], out[2], out[3] = lo, hi, word(sums[0]*inv)
+	out[4], out[5], out[6] = word(sums[1]*inv), word(sums[2]*inv), word(sums[3]*inv)
+	out[7] = uint32(worst)<<24 | score
+}
+
+// rank orders states by how much a reader wants to see them.
+var rank = [8]uint8{model.Normal: 0, model.Learning: 1, model.Absent: 2, model.Drifting: 3, model.Low: 4, model.High: 5}
+
+func worse(a, b model.State) model.State {
+	if rank[b&7] > rank[a&7] {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,160 @@
+package journal
+
+// Opening: the lock, the segments that are there, and the torn tail that a crash leaves.
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Open opens the journal in dir, which is made when it is not there. A torn tail, which a crash leaves, is cut off;
+// damage elsewhere is left for Replay to pass over. Only one process can have a journal open.
+func Open(dir string, o Options) (*Journal, error) {
+	switch o.Sync {
+	case "":
+		o.Sync = "1s"
+	case "1s", "always", "off":
+	default:
+		return nil, fmt.Errorf("journal sync %q is none of always, 1s and off", o.Sync)
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = 2 << 30
+	}
+	if o.SegmentBytes <= 0 {
+		o.SegmentBytes = 64 << 20
+	}
+	// Drop leaves the last segment: it must not be what fills the journal.
+	o.SegmentBytes = min(o.SegmentBytes, o.MaxBytes/4)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{
+		dir: dir, opts: o, logger: o.Logger, lock: lock,
+		writeAt: (*os.File).WriteAt,
+		sync:    (*os.File).Sync,
+		next:    1, first: 1,
+		syncing: make(chan struct{}, 1),
+	}
+	j.syncing <- struct{}{}
+	if err := j.load(); err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// lockDir takes the directory's lock, which ends with the process.
+func lockDir(dir string) (*os.File, error) {
+	name := filepath.Join(dir, "lock")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w: %s is locked", ErrLocked, name)
+		}
+		return nil, fmt.Errorf("lock journal %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// load finds the segments and where the last one ends.
+func (j *Journal) load() error {
+	names, err := os.ReadDir(j.dir)
+	if err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	for _, e := range names {
+		name := e.Name()
+		if strings.HasSuffix(name, ".tmp") {
+			_ = os.Remove(filepath.Join(j.dir, name))
+			continue
+		}
+		digits, ok := strings.CutSuffix(name, ".seg")
+		if !ok {
+			continue
+		}
+		first, err := strconv.ParseUint(digits, 10, 64)
+		if err != nil || first == 0 || first > math.MaxInt64 || name != filepath.Base(j.path(first)) {
+			return fmt.Errorf("%w: %s is no segment's name", ErrDamaged, filepath.Join(j.dir, name))
+		}
+		info, err := e.Info()
+		if err != nil {
+			return fmt.Errorf("open journal: %w", err)
+		}
+		j.segments = append(j.segments, segment{first, info.Size()})
+	}
+	slices.SortFunc(j.segments, func(a, b segment) int {
+		if a.first < b.first {
+			return -1
+		}
+		return 1
+	})
+	if len(j.segments) == 0 {
+		return nil
+	}
+	for _, s := range j.segments {
+		if err := checkVersion(j.path(s.first)); err != nil {
+			return err
+		}
+	}
+	j.first = j.segments[0].first
+	return j.openLast()
+}
+
+// openLast reads the last segment to its end, cuts a torn tail and makes it the active one.
+func (j *Journal) openLast() error {
+	s := &j.segments[len(j.segments)-1]
+	name := j.path(s.first)
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	r := newReader(f, s.first, s.size)
+	for r.next() {
+	}
+	j.next = max(s.first, r.last+1)
+	j.synced = j.next - 1
+	switch {
+	case r.err != nil || !r.headerOK || r.budget < 0:
+		// It cannot be trusted to take more. Replay gets out of it what there is. Positions that may be in what could
+		// not be read are not given again, and so the next segment gets a name of its own.
+		j.next += uint64(r.tail()/recordMin) + 1
+		j.synced = j.next - 1
+		j.logger.Error("journal segment is damaged", "file", name, "err", r.err)
+		j.addDamage(r.skipped+r.tail(), name)
+		return f.Close()
+	case r.tail() > 0:
+		j.logger.Warn("journal tail is torn, cutting it off", "file", name, "bytes", r.tail(), "last", r.last)
+		j.torn = r.tail()
+		tornBytes.Add(int(r.tail()))
+		if err := f.Truncate(r.end); err != nil {
+			_ = f.Close()
+			return fmt.Errorf("cut torn tail of %s: %w", name, err)
+		}
+		if err := f.Sync(); err != nil {
+			_ = f.Close()
+			return fmt.Errorf("cut torn tail of %s: %w", name, err)
+		}
+		s.size = r.end
+	}
+	j.active, j.salt = f, r.salt
+	return nil
+}

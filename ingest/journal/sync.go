@@ -1,0 +1,95 @@
+package journal
+
+// Durability: who waits for the disk, and who syncs for all that wait.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Wait returns when the record at pos is as safe as Options.Sync promises: with "always" when it is on disk, where one
+// sync serves all who wait; else at once. After a failed sync it returns that error for ever, since what the failure
+// took cannot be known.
+func (j *Journal) Wait(ctx context.Context, pos uint64) error {
+	j.mu.Lock()
+	err, done := j.syncErr, j.opts.Sync != "always" || j.synced >= pos
+	j.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if done {
+		return nil
+	}
+	select {
+	case <-j.syncing:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { j.syncing <- struct{}{} }()
+	return j.syncTo(pos)
+}
+
+// syncTo syncs whatever was written when pos is not synced yet. The caller holds the token of j.syncing.
+func (j *Journal) syncTo(pos uint64) error {
+	j.mu.Lock()
+	if j.syncErr != nil || j.synced >= pos {
+		defer j.mu.Unlock()
+		return j.syncErr
+	}
+	if j.closed {
+		j.mu.Unlock()
+		return ErrClosed
+	}
+	to := j.next - 1
+	retired := j.unsynced
+	j.unsynced = nil
+	active := j.active
+	j.mu.Unlock()
+
+	begin := time.Now()
+	var err error
+	for _, f := range retired {
+		err = errors.Join(err, j.sync(f), f.Close())
+	}
+	if active != nil {
+		// Only Close closes the active segment, and it holds the token while it does.
+		err = errors.Join(err, j.sync(active))
+	}
+	took := time.Since(begin)
+	syncSeconds.Update(took.Seconds())
+
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.tookMs = took.Milliseconds()
+	if err != nil {
+		syncsFailed.Inc()
+		j.syncErr = fmt.Errorf("sync journal: %w", err)
+		j.logger.Error("journal cannot be synced; durability is not claimed until restart", "err", err)
+		return j.syncErr
+	}
+	j.synced = max(j.synced, to)
+	return nil
+}
+
+// Run syncs once a second until ctx ends, and a last time then. With Sync "off" it only waits. It returns the error of
+// the first failed sync, if any, when it ends.
+func (j *Journal) Run(ctx context.Context) error {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for done := false; !done; {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			done = true
+		}
+		if j.opts.Sync == "off" {
+			continue
+		}
+		<-j.syncing
+		_ = j.syncTo(j.lastPos()) // sticky: reported by Wait, by Stats and at the end
+		j.syncing <- struct{}{}
+	}
+	return j.Stats().SyncErr
+}
