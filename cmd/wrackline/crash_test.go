@@ -270,7 +270,7 @@ func TestKillNineAnnouncesOnce(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "demo")
 	conf := file(t, "w.yml", "receivers: [{name: test, webhook_configs: [{url: '"+h.URL+"'}]}]\nstorage: {checkpoint_interval: 2s}\n")
 	p := start(t, "demo", "--config.file", conf, "--storage.path", dir, "--web.listen-address", "127.0.0.1:0",
-		"--history", demoTestHistory(), "--speed", "30", "--fault", "coredns_blackhole@1m+60m")
+		"--history", "30h", "--speed", "30", "--fault", "coredns_blackhole@1m+60m")
 	var incident string
 	await(t, "an incident is announced, and that is recorded", func() bool {
 		var all int
