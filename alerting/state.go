@@ -5,7 +5,6 @@
 //	list     = count, records
 //	integers = zig-zag varint · floats = 8 bytes little-endian · strings = length, bytes
 //
-//
 // The store guards the bytes with a checksum; RestoreState still refuses what it cannot have written.
 
 package alerting
