@@ -5,33 +5,35 @@
 //	list     = count, records
 //	integers = zig-zag varint · floats = 8 bytes little-endian · strings = length, bytes
 //
-//
 // The store guards the bytes with a checksum; RestoreState still refuses what it cannot have written.
 
 package alerting
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
-const stateMagic = "WLA1"
+const (
+	stateMagic = "WLA1"
+	listMax    = math.MaxInt // entries of a list, which the bytes that are left bound
+)
 
 // ErrState is returned by RestoreState for bytes that AppendState cannot have written.
 var ErrState = errors.New("alerting state is damaged")
 
 // AppendState appends the complete state to dst. A Manager restored from it continues exactly as this one.
 func (m *Manager) AppendState(dst []byte) []byte {
-	c := &codec{b: append(dst, stateMagic...), write: true, rule: m.opts.Rule}
+	c := &stateCoder{Coder: codec.Writing(append(dst, stateMagic...)), rule: m.opts.Rule}
 	c.manager(m)
-	return c.b
+	return c.Bytes()
 }
 
 // RestoreState replaces the state by one that AppendState wrote. On error (ErrState) the Manager is unchanged.
@@ -41,13 +43,13 @@ func (m *Manager) RestoreState(b []byte) error {
 		return fmt.Errorf("%w: unknown format", ErrState)
 	}
 	n := NewManager(m.opts)
-	c := &codec{b: rest, rule: m.opts.Rule}
+	c := &stateCoder{Coder: codec.Reading(rest, ErrState), rule: m.opts.Rule}
 	c.manager(n)
-	if c.err == nil && len(c.b) > 0 {
-		c.fail()
+	if c.Err() == nil && c.Left() > 0 {
+		c.Fail()
 	}
-	if c.err != nil {
-		return c.err
+	if c.Err() != nil {
+		return c.Err()
 	}
 	m.open, m.closed, m.owing, m.tracked, m.loose, m.days, m.refused = n.open, n.closed, n.owing, n.tracked, n.loose, n.days, n.refused
 	m.seen = false
@@ -55,137 +57,50 @@ func (m *Manager) RestoreState(b []byte) error {
 	return nil
 }
 
-// codec writes to the end of b, or reads from its front. After an error reads give zero values.
-type codec struct {
-	b      []byte
-	write  bool
-	err    error
+// stateCoder walks over the fields of a Manager in one order for both directions.
+type stateCoder struct {
+	*codec.Coder
 	rule   func(string) *signal.Rule
-	newest int64
+	newest int64 // Unix ms; the newest time of any incident
 }
 
-func (c *codec) fail() {
-	if c.err == nil {
-		c.err = ErrState
-	}
-	c.b = nil
-}
-
-func (c *codec) i64(v *int64) {
-	if c.write {
-		c.b = binary.AppendVarint(c.b, *v)
-		return
-	}
-	x, n := binary.Varint(c.b)
-	if n <= 0 {
-		c.fail()
-		x, n = 0, 0
-	}
-	*v, c.b = x, c.b[n:]
-}
-
-func (c *codec) num(v *int) {
-	x := int64(*v)
-	c.i64(&x)
-	*v = int(x)
-}
-
-// count carries the length of a list; each entry takes at least one byte, which bounds what is allocated for it.
-func (c *codec) count(n int) int {
-	c.num(&n)
-	if !c.write && (n < 0 || n > len(c.b)) {
-		c.fail()
-		return 0
-	}
-	return n
-}
-
-func (c *codec) flag(v *bool) {
-	x := int64(0)
-	if *v {
-		x = 1
-	}
-	c.i64(&x)
-	*v = x != 0
-}
-
-func (c *codec) f64(v *float64) {
-	if c.write {
-		c.b = binary.LittleEndian.AppendUint64(c.b, math.Float64bits(*v))
-		return
-	}
-	if len(c.b) < 8 {
-		c.fail()
-		*v = 0
-		return
-	}
-	*v, c.b = math.Float64frombits(binary.LittleEndian.Uint64(c.b)), c.b[8:]
-}
-
-func (c *codec) str(v *string) {
-	n := c.count(len(*v))
-	if c.write {
-		c.b = append(c.b, *v...)
-		return
-	}
-	if n > len(c.b) {
-		c.fail()
-		n = 0
-	}
-	*v, c.b = string(c.b[:n]), c.b[n:]
-}
-
-func list[T any](c *codec, v *[]T, each func(*T)) {
-	n := c.count(len(*v))
-	if !c.write {
-		*v = nil
-	}
-	for i := 0; i < n && c.err == nil; i++ {
-		if !c.write {
-			var zero T
-			*v = append(*v, zero)
-		}
-		each(&(*v)[i])
-	}
-}
-
-func (c *codec) manager(m *Manager) {
-	c.i64(&m.refused)
-	list(c, &m.days, func(d *DayTally) {
-		c.i64(&d.Day)
-		c.num(&d.Sent)
-		c.num(&d.Pages)
-		c.num(&d.Resolved)
-		c.num(&d.Withheld)
+func (c *stateCoder) manager(m *Manager) {
+	c.I64(&m.refused)
+	codec.List(c.Coder, &m.days, listMax, func(d *DayTally) {
+		c.I64(&d.Day)
+		c.Num(&d.Sent)
+		c.Num(&d.Pages)
+		c.Num(&d.Resolved)
+		c.Num(&d.Withheld)
 	})
-	list(c, &m.loose, func(s **slot) { c.slot(m, s, nil) })
-	list(c, &m.open, func(p **incident) { c.incident(m, p) })
-	list(c, &m.closed, func(p **incident) {
-		if c.write && (*p).enc != nil {
-			c.b = append(c.b, (*p).enc...)
+	codec.List(c.Coder, &m.loose, listMax, func(s **slot) { c.slot(m, s, nil) })
+	codec.List(c.Coder, &m.open, listMax, func(p **incident) { c.incident(m, p) })
+	codec.List(c.Coder, &m.closed, listMax, func(p **incident) {
+		if !c.Reads() && (*p).enc != nil {
+			c.Raw((*p).enc)
 			return
 		}
-		start := len(c.b)
+		start := len(c.Bytes())
 		c.incident(m, p)
-		if c.write && (*p).slots == nil { // frozen: never changes again
-			(*p).enc = bytes.Clone(c.b[start:])
+		if !c.Reads() && (*p).slots == nil { // frozen: never changes again
+			(*p).enc = bytes.Clone(c.Bytes()[start:])
 		}
 	})
 	// The closing words that are due, as positions in closed from its end.
-	n := c.count(len(m.owing))
-	for i := 0; i < n && c.err == nil; i++ {
+	n := c.Count(len(m.owing), listMax)
+	for i := 0; i < n && c.Err() == nil; i++ {
 		var at int
-		if c.write {
+		if !c.Reads() {
 			for k, inc := range m.closed {
 				if inc == m.owing[i] {
 					at = len(m.closed) - k
 				}
 			}
 		}
-		c.num(&at)
-		if !c.write {
+		c.Num(&at)
+		if c.Reads() {
 			if at < 1 || at > len(m.closed) {
-				c.fail()
+				c.Fail()
 				return
 			}
 			m.owing = append(m.owing, m.closed[len(m.closed)-at])
@@ -193,155 +108,153 @@ func (c *codec) manager(m *Manager) {
 	}
 }
 
-func (c *codec) slot(m *Manager, p **slot, inc *incident) {
-	if !c.write {
+func (c *stateCoder) slot(m *Manager, p **slot, inc *incident) {
+	if c.Reads() {
 		*p = &slot{m: &Member{}, inc: inc}
 	}
 	s := *p
-	c.str(&s.key.cluster)
+	c.Str(&s.key.cluster)
 	c.member(s.m)
-	if c.write {
+	if !c.Reads() {
 		return
 	}
 	s.key.id = s.m.SignalID
 	if inc == nil || inc.Resolved == 0 {
 		if m.tracked[s.key] != nil {
-			c.fail()
+			c.Fail()
 		}
 		m.tracked[s.key] = s
 	}
 }
 
-func (c *codec) incident(m *Manager, p **incident) {
-	if !c.write {
+func (c *stateCoder) incident(m *Manager, p **incident) {
+	if c.Reads() {
 		*p = &incident{}
 	}
 	i := *p
-	c.str(&i.ID)
-	c.str(&i.Title)
-	c.str((*string)(&i.Severity))
-	c.str(&i.Cluster)
-	c.i64(&i.Opened)
-	c.i64(&i.Updated)
+	c.Str(&i.ID)
+	c.Str(&i.Title)
+	c.Str((*string)(&i.Severity))
+	c.Str(&i.Cluster)
+	c.I64(&i.Opened)
+	c.I64(&i.Updated)
 	c.newest = max(c.newest, i.Updated)
-	c.i64(&i.Resolved)
-	c.str(&i.Resolution)
-	c.num(&i.Refires)
-	c.num(&i.Earlier)
-	c.num(&i.Told)
-	c.num(&i.Withheld)
-	list(c, &i.Timeline, func(e *Event) {
-		c.i64(&e.T)
-		c.str(&e.Kind)
-		c.str(&e.Signal)
+	c.I64(&i.Resolved)
+	c.Str(&i.Resolution)
+	c.Num(&i.Refires)
+	c.Num(&i.Earlier)
+	c.Num(&i.Told)
+	c.Num(&i.Withheld)
+	codec.List(c.Coder, &i.Timeline, listMax, func(e *Event) {
+		c.I64(&e.T)
+		c.Str(&e.Kind)
+		c.Str(&e.Signal)
 	})
-	list(c, &i.Changes, c.cause)
-	c.i64(&i.searched.onset)
-	c.num(&i.searched.members)
-	c.i64(&i.searched.seq)
-	c.i64(&i.minOnset)
-	c.i64(&i.maxOnset)
-	c.i64(&i.active)
-	c.i64(&i.seen)
-	c.i64(&i.lastTold)
-	c.num(&i.toldSize)
-	c.num(&i.toldRank)
-	c.str(&i.first)
-	c.str(&i.lead)
-	seq, state := int64(i.seq), int64(i.state)
-	c.i64(&seq)
-	c.i64(&state)
-	i.seq, i.state = uint32(seq), byte(state)
-	c.num(&i.crowd)
-	c.flag(&i.wide)
+	codec.List(c.Coder, &i.Changes, listMax, c.cause)
+	c.I64(&i.searched.onset)
+	c.Num(&i.searched.members)
+	c.I64(&i.searched.seq)
+	c.I64(&i.minOnset)
+	c.I64(&i.maxOnset)
+	c.I64(&i.active)
+	c.I64(&i.seen)
+	c.I64(&i.lastTold)
+	c.Num(&i.toldSize)
+	c.Num(&i.toldRank)
+	c.Str(&i.first)
+	c.Str(&i.lead)
+	seq := int64(i.seq)
+	c.I64(&seq)
+	i.seq = uint32(seq)
+	c.U8(&i.state)
+	c.Num(&i.crowd)
+	c.Flag(&i.wide)
 	frozen := i.Resolved != 0 && i.slots == nil
-	c.flag(&frozen)
+	c.Flag(&frozen)
 	if !frozen {
-		list(c, &i.slots, func(s **slot) { c.slot(m, s, i) })
-		if !c.write && c.err == nil {
+		codec.List(c.Coder, &i.slots, listMax, func(s **slot) { c.slot(m, s, i) })
+		if c.Reads() && c.Err() == nil {
 			if len(i.slots) == 0 {
-				c.fail()
+				c.Fail()
 				return
 			}
 			i.build()
 		}
 		return
 	}
-	list(c, (*[]series.Label)(&i.Scope), c.label)
-	c.i64(&i.Onset)
-	c.num(&i.Lead)
-	c.num(&i.More)
-	list(c, &i.Members, c.member)
-	if c.write || c.err != nil {
+	codec.List(c.Coder, (*[]series.Label)(&i.Scope), listMax, c.label)
+	c.I64(&i.Onset)
+	c.Num(&i.Lead)
+	c.Num(&i.More)
+	codec.List(c.Coder, &i.Members, listMax, c.member)
+	if !c.Reads() || c.Err() != nil {
 		return
 	}
 	if i.Lead < 0 || i.Lead >= len(i.Members) {
-		c.fail()
+		c.Fail()
 		return
 	}
 	pub := i.Incident
 	i.pub = &pub
 }
 
-func (c *codec) cause(x *Cause) {
+func (c *stateCoder) cause(x *Cause) {
 	near := int64(x.Nearness)
-	c.i64(&near)
+	c.I64(&near)
 	if near < int64(WholeCluster) || near > int64(SameThing) {
-		c.fail()
+		c.Fail()
 		return
 	}
 	x.Nearness = Nearness(near)
-	c.i64(&x.T)
-	c.str((*string)(&x.Kind))
-	c.str(&x.Cluster)
-	list(c, (*[]series.Label)(&x.Entity), c.label)
-	c.str(&x.Object)
-	c.str(&x.From)
-	c.str(&x.To)
+	c.I64(&x.T)
+	c.Str((*string)(&x.Kind))
+	c.Str(&x.Cluster)
+	codec.List(c.Coder, (*[]series.Label)(&x.Entity), listMax, c.label)
+	c.Str(&x.Object)
+	c.Str(&x.From)
+	c.Str(&x.To)
 }
 
-func (c *codec) label(l *series.Label) {
-	c.str(&l.Name)
-	c.str(&l.Value)
+func (c *stateCoder) label(l *series.Label) {
+	c.Str(&l.Name)
+	c.Str(&l.Value)
 }
 
-func (c *codec) band(b *model.Band) {
-	c.f64(&b.Lower)
-	c.f64(&b.Expected)
-	c.f64(&b.Upper)
+func (c *stateCoder) band(b *model.Band) {
+	c.F64(&b.Lower)
+	c.F64(&b.Expected)
+	c.F64(&b.Upper)
 }
 
-func (c *codec) member(m *Member) {
-	c.str(&m.SignalID)
-	c.str(&m.Name)
-	list(c, (*[]series.Label)(&m.Entity), c.label)
-	c.str(&m.Unit)
-	c.str((*string)(&m.Severity))
-	c.i64(&m.Onset)
-	c.i64(&m.Opened)
-	c.i64(&m.Ended)
-	c.str(&m.Ending)
-	c.num(&m.Fired)
-	state, test := int64(m.State), int64(m.Test)
-	c.i64(&state)
-	c.i64(&test)
-	m.State, m.Test = model.State(state), model.Test(test)
-	c.f64(&m.Value)
+func (c *stateCoder) member(m *Member) {
+	c.Str(&m.SignalID)
+	c.Str(&m.Name)
+	codec.List(c.Coder, (*[]series.Label)(&m.Entity), listMax, c.label)
+	c.Str(&m.Unit)
+	c.Str((*string)(&m.Severity))
+	c.I64(&m.Onset)
+	c.I64(&m.Opened)
+	c.I64(&m.Ended)
+	c.Str(&m.Ending)
+	c.Num(&m.Fired)
+	c.U8((*uint8)(&m.State))
+	c.U8((*uint8)(&m.Test))
+	c.F64(&m.Value)
 	c.band(&m.Band)
-	c.f64(&m.Score)
-	c.f64(&m.Peak)
-	c.f64(&m.Worst)
-	c.i64(&m.WorstT)
+	c.F64(&m.Score)
+	c.F64(&m.Peak)
+	c.F64(&m.Worst)
+	c.I64(&m.WorstT)
 	c.band(&m.WorstBand)
-	c.f64(&m.Maturity)
-	c.f64(&m.SlopePerDay)
-	c.i64(&m.LimitEta)
-	list(c, &m.Top, func(t *signal.Member) {
-		c.str(&t.Name)
-		c.f64(&t.Value)
+	c.F64(&m.Maturity)
+	c.F64(&m.SlopePerDay)
+	c.I64(&m.LimitEta)
+	codec.List(c.Coder, &m.Top, listMax, func(t *signal.Member) {
+		c.Str(&t.Name)
+		c.F64(&t.Value)
 	})
-	c.i64(&m.LastSeen)
-	if !c.write && c.err == nil {
+	c.I64(&m.LastSeen)
+	if c.Reads() && c.Err() == nil {
 		m.Rule = c.rule(m.Name)
 	}
 }

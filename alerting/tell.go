@@ -5,6 +5,8 @@ package alerting
 import (
 	"cmp"
 	"slices"
+
+	"github.com/VictoriaMetrics/metrics"
 )
 
 // tell emits what is due after a live window of a cluster.
@@ -149,4 +151,10 @@ func (m *Manager) today(t int64) *DayTally {
 	}
 	m.days = append(m.days, DayTally{Day: day})
 	return &m.days[len(m.days)-1]
+}
+
+var withheldTotal = metrics.GetOrCreateCounter("wrackline_alerting_notifications_withheld_total")
+
+func emittedTotal(r Reason) *metrics.Counter {
+	return metrics.GetOrCreateCounter(`wrackline_alerting_notifications_emitted_total{reason="` + string(r) + `"}`)
 }

@@ -1,8 +1,10 @@
 package baseline
 
+import "github.com/wrackline/wrackline/baseline/codec"
+
 // AppendViewBefore writes a view as the version before did.
 func (e *Engine) AppendViewBefore() []byte {
-	return e.appendView(&viewCodec{b: []byte(viewMagic2), write: true, before: true})
+	return e.appendView(viewCoder{codec.Writing([]byte(viewMagic2)), true})
 }
 
 // Strict is how strictly the shadow judges.

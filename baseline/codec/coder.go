@@ -21,8 +21,16 @@ func Reading(b []byte, fault error) *Coder { return &Coder{r: NewReader(b, fault
 // Reads reports the direction.
 func (c *Coder) Reads() bool { return c.r != nil }
 
-// Bytes returns what was written.
-func (c *Coder) Bytes() []byte { return c.w.B }
+// Bytes returns what was written; nil when reading.
+func (c *Coder) Bytes() []byte {
+	if c.r != nil {
+		return nil
+	}
+	return c.w.B
+}
+
+// Raw appends what a coder wrote before of the same fields, which must hold no words. It is for writing alone.
+func (c *Coder) Raw(b []byte) { c.w.B = append(c.w.B, b...) }
 
 // Err returns the first fault of reading.
 func (c *Coder) Err() error {

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,17 +24,8 @@ func (p *process) gauge(name string, from, minutes int64, value func(i int64) fl
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		req, _ := http.NewRequest(http.MethodPost, p.url+"/api/v1/write", bytes.NewReader(snappy.Encode(nil, body)))
-		req.Header.Set("Content-Encoding", "snappy")
-		req.Header.Set("Content-Type", "application/x-protobuf")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		text, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if resp.StatusCode/100 != 2 {
-			p.t.Fatalf("write: %s: %s", resp.Status, text)
+		if status, text := p.write("", snappy.Encode(nil, body)); status/100 != 2 {
+			p.t.Fatalf("write: %d: %s", status, text)
 		}
 	}
 }
@@ -47,9 +35,7 @@ func TestAccept(t *testing.T) {
 	t.Parallel()
 	dir, data, addr := t.TempDir(), t.TempDir(), freeAddress(t)
 	conf := filepath.Join(dir, "w.yml")
-	if err := os.WriteFile(conf, []byte("track: [{name: queue.depth, match: queue_depth, by: [cluster], bad: up}]\nstorage: {checkpoint_interval: 1h}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	replace(t, conf, "track: [{name: queue.depth, match: queue_depth, by: [cluster], bad: up}]\nstorage: {checkpoint_interval: 1h}\n")
 	args := []string{"serve", "--config.file", conf, "--storage.path", data, "--web.listen-address", addr}
 	p := start(t, args...)
 	p.awaitReady()
@@ -119,9 +105,7 @@ func TestSilenceOfARealSeries(t *testing.T) {
 	t.Parallel()
 	dir, addr := t.TempDir(), freeAddress(t)
 	conf := filepath.Join(dir, "w.yml")
-	if err := os.WriteFile(conf, []byte("track: [{name: queue.depth, match: queue_depth, by: [cluster]}, {name: queue.age, match: queue_age, by: [cluster]}]\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	replace(t, conf, "track: [{name: queue.depth, match: queue_depth, by: [cluster]}, {name: queue.age, match: queue_age, by: [cluster]}]\n")
 	p := start(t, "serve", "--config.file", conf, "--storage.path", t.TempDir(), "--web.listen-address", addr)
 	p.awaitReady()
 	const history, silent = 10 * 1440, 25 // minutes
@@ -141,7 +125,7 @@ func TestSilenceOfARealSeries(t *testing.T) {
 			}
 		}
 	}
-	await(t, "the incident", 20*time.Second, func() bool {
+	await(t, "the incident", func() bool {
 		p.get("/metrics")
 		p.json("/api/v1/incidents", &list)
 		return len(list.Data.Incidents) > 0

@@ -260,18 +260,11 @@ func (a *app) save(c store.Checkpoint) error {
 
 // runCheckpoints makes a checkpoint at every interval until ctx ends.
 func (a *app) runCheckpoints(ctx context.Context) {
-	t := time.NewTicker(time.Duration(a.cfg.Load().Storage.CheckpointInterval))
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			if err := a.checkpoint(); err != nil {
-				a.log.Error("no checkpoint; the journal keeps what is not in one", "err", err)
-			}
+	every(ctx, time.Duration(a.cfg.Load().Storage.CheckpointInterval), func() {
+		if err := a.checkpoint(); err != nil {
+			a.log.Error("no checkpoint; the journal keeps what is not in one", "err", err)
 		}
-	}
+	})
 }
 
 // close makes a last checkpoint and closes everything. Nothing may run any more.

@@ -73,11 +73,8 @@ func runDemo(ctx context.Context, e env, args []string) error {
 	history := fs.Duration("history", demoHistory, "how much of the past is learned first, 1h to 720h")
 	var faults faultFlags
 	fs.Var(&faults, "fault", "`kind@offset[+duration]` from the moment the cluster goes live; repeatable; replaces the schedule")
-	if err := parse(e, fs, args); err != nil {
+	if err := parseFlags(e, fs, args); err != nil {
 		return err
-	}
-	if fs.NArg() > 0 {
-		return usagef("unexpected argument %q", fs.Arg(0))
 	}
 	if !(*speed >= 0.1 && *speed <= 60) {
 		return usagef("speed %g: want 0.1 to 60", *speed)
@@ -88,11 +85,7 @@ func runDemo(ctx context.Context, e env, args []string) error {
 	if f.level == "info" { // the demo talks to a person; what it says of itself is enough
 		f.level = "warn"
 	}
-	log, err := f.logger(e.stderr)
-	if err != nil {
-		return err
-	}
-	cfg, err := loadConfig(f.configFile)
+	cfg, log, err := f.load(e.stderr)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/wrackline/wrackline/ui/uitest"
 )
@@ -30,7 +29,7 @@ func TestDemoFindsTheFoundingStory(t *testing.T) {
 		} `json:"data"`
 	}
 	var id string
-	await(t, "an open incident", 100*time.Second, func() bool {
+	await(t, "an open incident", func() bool {
 		p.json("/api/v1/incidents?state=open", &list)
 		for _, i := range list.Data.Incidents {
 			if strings.HasPrefix(i.FirstMover, "dns.") {
@@ -39,10 +38,10 @@ func TestDemoFindsTheFoundingStory(t *testing.T) {
 		}
 		return id != ""
 	})
-	await(t, "its message on the receivers page", 60*time.Second, func() bool { return strings.Contains(p.get("/receivers"), "/incidents/"+id) })
+	await(t, "its message on the receivers page", func() bool { return strings.Contains(p.get("/receivers"), "/incidents/"+id) })
 
 	shots := os.Getenv("WRACKLINE_SHOTS")
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	switch err := uitest.Walk(ctx, p.url, shots); {
 	case errors.Is(err, uitest.ErrNoBrowser):
@@ -55,7 +54,7 @@ func TestDemoFindsTheFoundingStory(t *testing.T) {
 		}
 	}
 
-	await(t, "the incident is resolved", 4*time.Minute, func() bool {
+	await(t, "the incident is resolved", func() bool {
 		p.json("/api/v1/incidents", &list)
 		for _, i := range list.Data.Incidents {
 			if i.ID == id && i.Resolved != 0 {
@@ -64,7 +63,7 @@ func TestDemoFindsTheFoundingStory(t *testing.T) {
 		}
 		return false
 	})
-	await(t, "the closing word", 60*time.Second, func() bool { return strings.Contains(strings.ToLower(p.get("/receivers")), "resolved") })
+	await(t, "the closing word", func() bool { return strings.Contains(strings.ToLower(p.get("/receivers")), "resolved") })
 	p.stop()
 }
 

@@ -45,7 +45,7 @@ func TestReplayOfRecordingFindsItsFault(t *testing.T) {
 	rec, truth := filepath.Join(dir, "c.rec"), filepath.Join(dir, "truth.jsonl")
 	var sheets [2]string
 	for i := range sheets {
-		code, _, errs := run(t, "simulate", "--history", "--duration", "30h", "--seed", "3", "--fault", "coredns_overload@28h", "--out", rec, "--truth", truth)
+		code, _, errs := run(t, "simulate", "--history", "--duration", "10h", "--seed", "3", "--fault", "coredns_overload@8h", "--out", rec, "--truth", truth)
 		if code != exitOK {
 			t.Fatalf("simulate: code %d: %s", code, errs)
 		}

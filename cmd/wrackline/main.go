@@ -177,6 +177,17 @@ func parse(e env, fs *flag.FlagSet, args []string) error {
 	return nil
 }
 
+// parseFlags is parse for a command that takes nothing besides flags.
+func parseFlags(e env, fs *flag.FlagSet, args []string) error {
+	if err := parse(e, fs, args); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return usagef("unexpected argument %q", fs.Arg(0))
+	}
+	return nil
+}
+
 func usagef(format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, errUsage)...)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,6 +37,61 @@ func program(t *testing.T, name string, args ...string) {
 	})
 }
 
+// banded counts the signals of the running program that have a band, and the packs they are of. All must be marked as learning.
+func (p *process) banded() (n int, packs map[string]bool) {
+	p.t.Helper()
+	var list struct {
+		Data struct {
+			Signals []struct {
+				ID    string   `json:"id"`
+				State string   `json:"state"`
+				Value *float64 `json:"value"`
+				Band  struct {
+					Lower, Upper *float64
+				} `json:"band"`
+			} `json:"signals"`
+		} `json:"data"`
+	}
+	p.json("/api/v1/signals?limit=1000", &list)
+	packs = map[string]bool{}
+	for _, s := range list.Data.Signals {
+		if s.Band.Lower != nil && s.Band.Upper != nil && *s.Band.Lower <= *s.Band.Upper {
+			n++
+			pack, _, _ := strings.Cut(s.ID, ".")
+			packs[pack] = true
+		}
+		if s.State != "learning" {
+			p.t.Errorf("%s is %s minutes after its first sample; it must be marked as learning", s.ID, s.State)
+		}
+	}
+	return n, packs
+}
+
+// waitsFor returns whether a rule of a pack is dormant, and the metrics that it waits for.
+func (p *process) waitsFor(signal string) (dormant bool, missing string) {
+	p.t.Helper()
+	var packs struct {
+		Data struct {
+			Packs []struct {
+				Rules []struct {
+					Signal  string   `json:"signal"`
+					Dormant bool     `json:"dormant"`
+					Missing []string `json:"missing"`
+				} `json:"rules"`
+			} `json:"packs"`
+		} `json:"data"`
+	}
+	p.json("/api/v1/packs", &packs)
+	for _, pack := range packs.Data.Packs {
+		for _, r := range pack.Rules {
+			if r.Signal == signal {
+				dormant, missing = r.Dormant, strings.Join(r.Missing, ",")
+			}
+		}
+	}
+	return dormant, missing
+}
+
 // TestRealPrometheus is the promise of the README: a Prometheus that scrapes itself and a node exporter, with the printed block and
 // nothing else, is received without a fault, and its metrics have bands soon.
 func TestRealPrometheus(t *testing.T) {
@@ -62,47 +116,14 @@ scrape_configs:
   static_configs: [{targets: [%q]}]
 %s`, prom, exporter, block))
 	program(t, "prometheus", "--config.file="+conf, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+prom)
-	await(t, "Prometheus answers", 30*time.Second, func() bool {
-		c, err := net.Dial("tcp", prom)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
+	awaitListens(t, prom)
 
-	var list struct {
-		Data struct {
-			Signals []struct {
-				ID    string   `json:"id"`
-				State string   `json:"state"`
-				Value *float64 `json:"value"`
-				Band  struct {
-					Lower, Upper *float64
-				} `json:"band"`
-			} `json:"signals"`
-		} `json:"data"`
-	}
 	begun := time.Now()
-	banded := func() (n int, packs map[string]bool) {
-		p.json("/api/v1/signals?limit=1000", &list)
-		packs = map[string]bool{}
-		for _, s := range list.Data.Signals {
-			if s.Band.Lower != nil && s.Band.Upper != nil && *s.Band.Lower <= *s.Band.Upper {
-				n++
-				pack, _, _ := strings.Cut(s.ID, ".")
-				packs[pack] = true
-			}
-			if s.State != "learning" {
-				t.Errorf("%s is %s a minute after its first sample; it must be marked as learning", s.ID, s.State)
-			}
-		}
-		return n, packs
-	}
-	await(t, "bands for node and Prometheus signals", 150*time.Second, func() bool {
-		n, packs := banded()
+	await(t, "bands for node and Prometheus signals", func() bool {
+		n, packs := p.banded()
 		return n >= 10 && packs["node"] && packs["prom"]
 	})
-	n, packs := banded()
+	n, packs := p.banded()
 	t.Logf("%d signals with a band %s after Prometheus answered; packs %v", n, time.Since(begun).Round(time.Second), packs)
 
 	for line := range strings.Lines(p.get("/metrics")) {
@@ -120,31 +141,11 @@ scrape_configs:
 			} `json:"senders"`
 		} `json:"data"`
 	}
-	var packsNow struct {
-		Data struct {
-			Packs []struct {
-				Rules []struct {
-					Signal  string   `json:"signal"`
-					Dormant bool     `json:"dormant"`
-					Missing []string `json:"missing"`
-				} `json:"rules"`
-			} `json:"packs"`
-		} `json:"data"`
-	}
 	p.json("/api/v1/status", &status)
 	if len(status.Data.Senders) == 0 {
 		t.Error("the status names no sender")
 	}
-	dormant := false
-	p.json("/api/v1/packs", &packsNow)
-	for _, pack := range packsNow.Data.Packs {
-		for _, r := range pack.Rules {
-			if r.Signal == "dns.servfail_ratio" {
-				dormant = r.Dormant && strings.Join(r.Missing, ",") == "coredns_dns_responses_total"
-			}
-		}
-	}
-	if !dormant {
+	if dormant, missing := p.waitsFor("dns.servfail_ratio"); !dormant || missing != "coredns_dns_responses_total" {
 		t.Error("dns.servfail_ratio is not shown as dormant with the metric it waits for")
 	}
 	if html := p.get("/status"); !strings.Contains(html, "coredns_dns_responses_total") {

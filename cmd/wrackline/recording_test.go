@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -70,13 +69,7 @@ scrape_configs:
 remote_write:
 - {url: %q, send_native_histograms: true}
 `, h.Listener.Addr(), recordRequests(t, nativeRecording).URL)), "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+native)
-	await(t, "Prometheus answers", 30*time.Second, func() bool {
-		c, err := net.Dial("tcp", prom)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
+	awaitListens(t, prom)
 	t.Logf("recording for %s", span)
 	time.Sleep(span)
 }
@@ -345,7 +338,7 @@ func TestExplain(t *testing.T) {
 	p.awaitReady()
 	requests, _ := recorded(t, prometheusRecording)
 	for _, r := range requests {
-		if status, text, _ := write(t, p.url, r.Body); status != http.StatusNoContent {
+		if status, text := p.write("", r.Body); status != http.StatusNoContent {
 			t.Fatalf("write: status %d: %s", status, text)
 		}
 	}

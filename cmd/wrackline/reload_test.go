@@ -2,10 +2,8 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,21 +41,6 @@ func (p *process) signals(q string) learned {
 	return l
 }
 
-// reload asks for a reload and returns what it answers.
-func (p *process) reload() (int, string) {
-	p.t.Helper()
-	resp, err := http.Post(p.url+"/-/reload", "", nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return resp.StatusCode, string(b)
-}
-
 const shopPack = `pack: {name: shop, version: %d, title: Shop}
 groups:
 - name: shop
@@ -74,72 +57,95 @@ groups:
     labels: {severity: info}
 `
 
+// shopRun is the program with a pack of a shop, and a simulated cluster that writes to it.
+type shopRun struct {
+	*process
+	conf, pack string
+	args       []string
+	gen        *scenario.Generator
+}
+
+const shopBase = "packs: {files: [shop.yaml], disable: [wl.cpu_cores]}\nstorage: {checkpoint_interval: 1h}\n"
+
+func newShopRun(t *testing.T) *shopRun {
+	t.Helper()
+	dir := t.TempDir()
+	r := &shopRun{conf: filepath.Join(dir, "w.yml"), pack: filepath.Join(dir, "shop.yaml")}
+	replace(t, r.pack, fmt.Sprintf(shopPack, 1, "Does it sell?", "dns", "coredns_dns_requests_total"))
+	replace(t, r.conf, shopBase+"track: [{name: t.mem, match: container_memory_working_set_bytes, agg: max, by: [cluster, namespace]}]\n")
+	r.args = []string{"serve", "--config.file", r.conf, "--storage.path", t.TempDir(), "--web.listen-address", freeAddress(t)}
+	r.process = start(t, r.args...)
+	r.awaitReady()
+	var err error
+	if r.gen, err = scenario.New(scenario.Config{Seed: 7, StartMs: time.Now().Add(-2 * time.Hour).UnixMilli(), Quiet: true}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// send writes on to the given minute of the cluster's life, and waits until it is seen.
+func (r *shopRun) send(minute int64) {
+	r.t.Helper()
+	start := r.gen.Config().StartMs
+	st, err := scenario.Send(r.t.Context(), r.gen, scenario.SendOptions{URL: r.url + "/api/v1/write", Speed: -1, UntilMs: start + minute*60_000, RetryFor: patience})
+	if err != nil || st.Lost+st.Refused > 0 {
+		r.t.Fatalf("send: %v, %+v", err, st)
+	}
+	await(r.t, "the view", func() bool { // history is published when somebody looks, not with each window
+		r.get("/metrics")
+		return r.signals("dns.qps")["dns.qps~cluster=default"].T >= start+(minute-3)*60_000
+	})
+}
+
 // TestReloadOfPacksKeepsBaselines changes packs, track rules and limits of the running program while it is written to: what is asked
 // as before loses no window, what is new begins, what is gone goes, a wrong file changes nothing, and a kill -9 right after keeps it.
 func TestReloadOfPacksKeepsBaselines(t *testing.T) {
 	t.Parallel()
-	dir, data, addr := t.TempDir(), t.TempDir(), freeAddress(t)
-	conf, pack := filepath.Join(dir, "w.yml"), filepath.Join(dir, "shop.yaml")
-	replace := func(name, text string) {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	replace(pack, fmt.Sprintf(shopPack, 1, "Does it sell?", "dns", "coredns_dns_requests_total"))
-	base := "packs: {files: [shop.yaml], disable: [wl.cpu_cores]}\nstorage: {checkpoint_interval: 1h}\n"
-	replace(conf, base+"track: [{name: t.mem, match: container_memory_working_set_bytes, agg: max, by: [cluster, namespace]}]\n")
-	args := []string{"serve", "--config.file", conf, "--storage.path", data, "--web.listen-address", addr}
-	p := start(t, args...)
-	p.awaitReady()
-	g, err := scenario.New(scenario.Config{Seed: 7, StartMs: time.Now().Add(-2 * time.Hour).UnixMilli(), Quiet: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	send := func(minutes int64) {
-		t.Helper()
-		st, err := scenario.Send(t.Context(), g, scenario.SendOptions{URL: p.url + "/api/v1/write", Speed: -1, UntilMs: g.Config().StartMs + minutes*60_000})
-		if err != nil || st.Lost+st.Refused > 0 {
-			t.Fatalf("send: %v, %+v", err, st)
-		}
-		await(t, "the view", 20*time.Second, func() bool { // history is published when somebody looks, not with each window
-			p.get("/metrics")
-			return p.signals("dns.qps")["dns.qps~cluster=default"].T >= g.Config().StartMs+(minutes-3)*60_000
-		})
-	}
-	send(60)
-	before := p.signals("")
-	if len(p.signals("shop.qps")) < 5 || len(p.signals("shop.dns")) != 1 || len(p.signals("t.mem")) == 0 || len(p.signals("wl.cpu_cores")) != 0 {
-		t.Fatalf("before: %d signals of shop.qps, %d shop.dns, %d t.mem", len(p.signals("shop.qps")), len(p.signals("shop.dns")), len(p.signals("t.mem")))
+	r := newShopRun(t)
+	r.send(60)
+	before := r.signals("")
+	if len(r.signals("shop.qps")) < 5 || len(r.signals("shop.dns")) != 1 || len(r.signals("t.mem")) == 0 || len(r.signals("wl.cpu_cores")) != 0 {
+		t.Fatalf("before: %d signals of shop.qps, %d shop.dns, %d t.mem", len(r.signals("shop.qps")), len(r.signals("shop.dns")), len(r.signals("t.mem")))
 	}
 
 	// A pack that does not compile, and one whose template cannot be filled.
 	for _, bad := range []string{strings.Replace(fmt.Sprintf(shopPack, 2, "x", "dns", "coredns_dns_requests_total"), "[1m]", "[1h]", 1), "pack: {name: shop}\nrules: []\n"} {
-		replace(pack, bad)
-		if status, text := p.reload(); status != http.StatusInternalServerError || !strings.Contains(text, "shop.yaml") {
+		replace(t, r.pack, bad)
+		if status, text := r.reload(); status != http.StatusInternalServerError || !strings.Contains(text, "shop.yaml") {
 			t.Errorf("a wrong pack: %d, %q", status, text)
 		}
-		if after := p.signals(""); fmt.Sprint(after) != fmt.Sprint(before) {
+		if after := r.signals(""); fmt.Sprint(after) != fmt.Sprint(before) {
 			t.Errorf("a wrong pack changed signals")
 		}
 	}
 
 	// Another question in other words, a rule gone, one on a metric that is not tracked yet, one enabled, another track rule.
-	replace(pack, fmt.Sprintf(shopPack, 2, "Does the shop sell?", "net", "prometheus_tsdb_head_samples_appended_total"))
-	replace(conf, strings.Replace(base, "wl.cpu_cores", "wl.restarts", 1)+"signals: {grace: 80s, signals_max: 150000, timezone: Europe/Berlin}\ntrack: [{name: t.mem2, match: container_memory_working_set_bytes, agg: min, by: [cluster, namespace]}]\n")
-	status, text := p.reload()
+	replace(t, r.pack, fmt.Sprintf(shopPack, 2, "Does the shop sell?", "net", "prometheus_tsdb_head_samples_appended_total"))
+	replace(t, r.conf, strings.Replace(shopBase, "wl.cpu_cores", "wl.restarts", 1)+"signals: {grace: 80s, signals_max: 150000, timezone: Europe/Berlin}\n"+
+		"track: [{name: t.mem2, match: container_memory_working_set_bytes, agg: min, by: [cluster, namespace]}]\n")
+	status, text := r.reload()
 	if status != http.StatusOK || !strings.Contains(text, "signals go on") || strings.Contains(text, "next start") {
 		t.Fatalf("a right pack: %d, %q", status, text)
 	}
-	if len(p.signals("t.mem~")) != 0 || len(p.signals("shop.dns")) != 0 || len(p.signals("wl.restarts")) != 0 {
+	if len(r.signals("t.mem~")) != 0 || len(r.signals("shop.dns")) != 0 || len(r.signals("wl.restarts")) != 0 {
 		t.Error("signals of rules that are gone are still shown")
 	}
-	p.kill() // before any request and any other checkpoint
-	p = start(t, args...)
-	p.awaitReady()
-	send(90)
-	after := p.signals("")
+	r.kill() // before any request and any other checkpoint
+	r.process = start(t, r.args...)
+	r.awaitReady()
+	r.send(90)
+	after := r.signals("")
+	before.goesOn(t, after)
+	after.asksAnew(t)
+	r.explainsItself()
+	r.stop()
+}
+
+// goesOn holds that what is asked as before has learned every window between the two, and that only what is not asked any more is gone.
+func (l learned) goesOn(t *testing.T, after learned) {
+	t.Helper()
 	kept := 0
-	for id, b := range before {
+	for id, b := range l {
 		if strings.Contains(id, "container=job") { // a CronJob's pods come and go
 			continue
 		}
@@ -164,12 +170,17 @@ func TestReloadOfPacksKeepsBaselines(t *testing.T) {
 	if kept < 10 {
 		t.Errorf("%d signals compared", kept)
 	}
+}
+
+// asksAnew holds that the rules that came with the reload have learned the half hour since, and that a question has its new words.
+func (l learned) asksAnew(t *testing.T) {
+	t.Helper()
 	for q, question := range map[string]string{"shop.net": "Is it?", "t.mem2": "", "wl.cpu_cores": "", "shop.qps": "Does the shop sell?"} {
-		l := after.of(q)
-		if len(l) == 0 {
+		of := l.of(q)
+		if len(of) == 0 {
 			t.Errorf("no signal of %s", q)
 		}
-		for id, s := range l {
+		for id, s := range of {
 			if q != "shop.qps" && !strings.Contains(id, "container=job") && (s.Windows < 25 || s.Windows > 30) {
 				t.Errorf("%s has learned %d windows of 30", id, s.Windows)
 			}
@@ -178,7 +189,12 @@ func TestReloadOfPacksKeepsBaselines(t *testing.T) {
 			}
 		}
 	}
-	// What the running program says of a rule and of a pod.
+}
+
+// explainsItself holds what the running program says of a rule and of a pod.
+func (r *shopRun) explainsItself() {
+	t := r.t
+	t.Helper()
 	var rule struct {
 		Data struct {
 			Clusters []struct {
@@ -190,27 +206,30 @@ func TestReloadOfPacksKeepsBaselines(t *testing.T) {
 			}
 		}
 	}
-	p.json("/api/v1/packs/shop.net", &rule)
+	r.json("/api/v1/packs/shop.net", &rule)
 	if c := rule.Data.Clusters; len(c) != 1 || c[0].Form != 0 || len(c[0].Signals) != 1 || len(c[0].Selectors) != 1 || c[0].Selectors[0].Live == 0 {
 		t.Errorf("shop.net: %+v", rule)
 	}
 	var top struct {
 		Data struct{ Top []struct{ Name string } }
 	}
-	p.json("/api/v1/signals/dns.qps~cluster=default?points=0", &top)
+	r.json("/api/v1/signals/dns.qps~cluster=default?points=0", &top)
+	if len(top.Data.Top) == 0 {
+		t.Fatal("dns.qps names no member")
+	}
+	pod := top.Data.Top[0].Name
 	var pods struct {
 		Data struct {
 			Pods []struct{ Workload, Why string }
 		}
 	}
-	p.json("/api/v1/pods?pod="+top.Data.Top[0].Name, &pods)
+	r.json("/api/v1/pods?pod="+pod, &pods)
 	if len(pods.Data.Pods) != 1 || pods.Data.Pods[0].Workload != "coredns" || pods.Data.Pods[0].Why == "" {
-		t.Errorf("pod %s: %+v", top.Data.Top[0].Name, pods)
+		t.Errorf("pod %s: %+v", pod, pods)
 	}
-	if page := p.get("/signals/dns.qps~cluster=default"); !strings.Contains(page, "pod="+top.Data.Top[0].Name) {
+	if page := r.get("/signals/dns.qps~cluster=default"); !strings.Contains(page, "pod="+pod) {
 		t.Error("the signal's page does not link its members to their explanation")
 	}
-	p.stop()
 }
 
 // of returns the signals of one rule.
@@ -222,4 +241,43 @@ func (l learned) of(rule string) learned {
 		}
 	}
 	return out
+}
+
+// TestReloadKeepsTheOldConfiguration holds that a wrong file changes nothing and that a right one takes effect without a restart.
+func TestReloadKeepsTheOldConfiguration(t *testing.T) {
+	t.Parallel()
+	conf := file(t, "w.yml", "ingest: {tokens: [{token: first-token}]}\n")
+	p := start(t, "serve", "--config.file", conf, "--storage.path", t.TempDir(), "--web.listen-address", "127.0.0.1:0")
+	p.awaitReady()
+	with := func(token string) int {
+		status, _ := p.write(token, []byte("x"))
+		return status
+	}
+	if a, b := with("first-token"), with("other-token"); a != http.StatusBadRequest || b != http.StatusUnauthorized {
+		t.Fatalf("before: %d, %d", a, b)
+	}
+	if page := p.get("/status"); !strings.Contains(page, "without a valid token") {
+		t.Error("the status page does not say that a sender was refused")
+	}
+	replace(t, conf, "ingest: {tokens: [{token: short}]}\n")
+	if status, text := p.reload(); status != http.StatusInternalServerError || !strings.Contains(text, "tokens[0]") {
+		t.Errorf("a wrong file: %d, %q", status, text)
+	}
+	replace(t, conf, "packs:\n  overrides: [{match: dns.nothing, enabled: false}]\n")
+	if status, text := p.reload(); status != http.StatusInternalServerError || !strings.Contains(text, ":2:23: packs.overrides[0].match") {
+		t.Errorf("a wrong override: %d, %q", status, text)
+	}
+	if a := with("first-token"); a != http.StatusBadRequest {
+		t.Errorf("after a wrong file the old token gets %d", a)
+	}
+	if v := p.metric("wrackline_config_last_reload_successful"); v != 0 {
+		t.Errorf("last reload successful: %g", v)
+	}
+	replace(t, conf, "ingest: {tokens: [{token: other-token}]}\nsignals: {grace: 30s}\nstorage: {retention: 20d}\n")
+	if status, text := p.reload(); status != http.StatusOK || !strings.Contains(text, "storage take effect at the next start") {
+		t.Errorf("a right file: %d, %q", status, text)
+	}
+	if a, b := with("first-token"), with("other-token"); a != http.StatusUnauthorized || b != http.StatusBadRequest {
+		t.Errorf("after a right file: %d, %d", a, b)
+	}
 }

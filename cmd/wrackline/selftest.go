@@ -31,11 +31,8 @@ func runSelftest(ctx context.Context, e env, args []string) error {
 	server := fs.String("server", "http://localhost:9099", "`URL` of a running Wrackline")
 	signals := fs.Int("signals", 500, "how many signals to try, at most 5000; about two milliseconds of its CPU each")
 	asJSON := fs.Bool("json", false, "the report as JSON")
-	if err := parse(e, fs, args); err != nil {
+	if err := parseFlags(e, fs, args); err != nil {
 		return err
-	}
-	if fs.NArg() > 0 {
-		return usagef("unexpected argument %q", fs.Arg(0))
 	}
 	if *signals < 1 || *signals > 5000 {
 		return usagef("signals %d: want 1 to 5000", *signals)

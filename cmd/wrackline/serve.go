@@ -46,29 +46,26 @@ func addServeFlags(fs *flag.FlagSet, dir string) *serveFlags {
 	return f
 }
 
-// logger returns a logger of the flags' level.
-func (f *serveFlags) logger(w io.Writer) (*slog.Logger, error) {
+// load reads the configuration that the flags name and returns it with a logger of the flags' level.
+func (f *serveFlags) load(w io.Writer) (config, *slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(f.level)); err != nil {
-		return nil, usagef("log.level %q: want debug, info, warn or error", f.level)
+		return config{}, nil, usagef("log.level %q: want debug, info, warn or error", f.level)
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
+	cfg, err := loadConfig(f.configFile)
+	if err != nil {
+		return config{}, nil, err
+	}
+	return cfg, slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
 }
 
 func runServe(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "serve")
 	f := addServeFlags(fs, "data")
-	if err := parse(e, fs, args); err != nil {
+	if err := parseFlags(e, fs, args); err != nil {
 		return err
 	}
-	if fs.NArg() > 0 {
-		return usagef("unexpected argument %q", fs.Arg(0))
-	}
-	log, err := f.logger(e.stderr)
-	if err != nil {
-		return err
-	}
-	cfg, err := loadConfig(f.configFile)
+	cfg, log, err := f.load(e.stderr)
 	if err != nil {
 		return err
 	}
@@ -170,6 +167,20 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 		err = nil
 	}
 	return errors.Join(err, a.close(folded))
+}
+
+// every calls do once an interval until ctx ends.
+func every(ctx context.Context, interval time.Duration, do func()) {
+	t := time.NewTicker(interval)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			do()
+		}
+	}
 }
 
 // routes returns everything that is served. The door is a plain handler; pages come from ui.

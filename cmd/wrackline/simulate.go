@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -22,90 +23,111 @@ Faults: coredns_blackhole, coredns_overload, memory_leak, cpu_limit_halved, rbac
 prometheus_stall; written kind@offset or kind@offset+duration, the offset counted from the start of the simulation.
 `
 
-func runSimulate(ctx context.Context, e env, args []string) error {
-	fs := newFlags(e, "simulate")
-	url := fs.String("url", "", "remote-write `URL` to send to")
-	token := fs.String("token", "", "bearer `token` for the URL")
-	out := fs.String("out", "", "recording `file` to write; - is standard output")
-	truthFile := fs.String("truth", "", "ground-truth `file` to write, JSON lines")
-	profile := fs.String("profile", "small", "size of the cluster: small (3 nodes, 40 workloads), medium (50, 600) or large (500, 3000)")
-	seed := fs.Uint64("seed", 1, "seed; the same seed gives the same cluster")
-	speed := fs.Float64("speed", 1, "simulated seconds a second when sending; 0 = as fast as the receiver takes it")
-	duration := fs.Duration("duration", 0, "how much is simulated; 0 = until interrupted, or 24h for a recording")
-	startFlag := fs.String("start", "", "first scrape, RFC 3339 or Unix `time`; default now when sending live, else 2026-03-02T00:00:00Z")
-	history := fs.Bool("history", false, "scrape every minute instead of every 15 to 30 s")
-	rate := fs.Float64("rate", 0, "grow the cluster until it sends so many samples/s at speed 1")
-	replicas := fs.Int("replicas", 1, "Prometheus replicas of the HA pair, 1 or 2")
-	shards := fs.Int("shards", 1, "shards that each Prometheus splits its series into, 1 to 64")
-	cluster := fs.String("cluster", "", "cluster external label; none when empty")
-	quiet := fs.Bool("quiet", false, "no deploys, restarts and missed scrapes in the background")
-	var faults faultFlags
-	fs.Var(&faults, "fault", "`kind@offset[+duration]`; repeatable")
-	if err := parse(e, fs, args); err != nil {
-		return err
-	}
+// simulateFlags are the flags of simulate.
+type simulateFlags struct {
+	url, token, out, truth, profile, start, cluster string
+	seed                                            uint64
+	speed, rate                                     float64
+	duration                                        time.Duration
+	replicas, shards                                int
+	history, quiet                                  bool
+	faults                                          faultFlags
+}
+
+func addSimulateFlags(fs *flag.FlagSet) *simulateFlags {
+	f := &simulateFlags{}
+	fs.StringVar(&f.url, "url", "", "remote-write `URL` to send to")
+	fs.StringVar(&f.token, "token", "", "bearer `token` for the URL")
+	fs.StringVar(&f.out, "out", "", "recording `file` to write; - is standard output")
+	fs.StringVar(&f.truth, "truth", "", "ground-truth `file` to write, JSON lines")
+	fs.StringVar(&f.profile, "profile", "small", "size of the cluster: small (3 nodes, 40 workloads), medium (50, 600) or large (500, 3000)")
+	fs.Uint64Var(&f.seed, "seed", 1, "seed; the same seed gives the same cluster")
+	fs.Float64Var(&f.speed, "speed", 1, "simulated seconds a second when sending; 0 = as fast as the receiver takes it")
+	fs.DurationVar(&f.duration, "duration", 0, "how much is simulated; 0 = until interrupted, or 24h for a recording")
+	fs.StringVar(&f.start, "start", "", "first scrape, RFC 3339 or Unix `time`; default now when sending live, else 2026-03-02T00:00:00Z")
+	fs.BoolVar(&f.history, "history", false, "scrape every minute instead of every 15 to 30 s")
+	fs.Float64Var(&f.rate, "rate", 0, "grow the cluster until it sends so many samples/s at speed 1")
+	fs.IntVar(&f.replicas, "replicas", 1, "Prometheus replicas of the HA pair, 1 or 2")
+	fs.IntVar(&f.shards, "shards", 1, "shards that each Prometheus splits its series into, 1 to 64")
+	fs.StringVar(&f.cluster, "cluster", "", "cluster external label; none when empty")
+	fs.BoolVar(&f.quiet, "quiet", false, "no deploys, restarts and missed scrapes in the background")
+	fs.Var(&f.faults, "fault", "`kind@offset[+duration]`; repeatable")
+	return f
+}
+
+// generator returns the simulated cluster that the flags describe, and its first and last moment in Unix milliseconds; until 0 = no last one.
+func (f *simulateFlags) generator() (g *scenario.Generator, start, until int64, err error) {
 	switch {
-	case fs.NArg() > 0:
-		return usagef("unexpected argument %q", fs.Arg(0))
-	case *url == "" && *out == "":
-		return usagef("name a --url to send to, or an --out file to record to")
-	case *speed < 0 || *duration < 0 || *rate < 0:
-		return usagef("speed, duration and rate must not be negative")
+	case f.url == "" && f.out == "":
+		return nil, 0, 0, usagef("name a --url to send to, or an --out file to record to")
+	case f.speed < 0 || f.duration < 0 || f.rate < 0:
+		return nil, 0, 0, usagef("speed, duration and rate must not be negative")
 	}
-	p, err := scenario.ProfileByName(*profile)
+	p, err := scenario.ProfileByName(f.profile)
 	if err != nil {
-		return usagef("%v", err)
+		return nil, 0, 0, usagef("%v", err)
 	}
-	cfg := scenario.Config{Seed: *seed, Profile: p, Live: !*history, Cluster: *cluster, Replicas: *replicas, Shards: *shards, Quiet: *quiet}
+	cfg := scenario.Config{Seed: f.seed, Profile: p, Live: !f.history, Cluster: f.cluster, Replicas: f.replicas, Shards: f.shards, Quiet: f.quiet}
 	switch {
-	case *startFlag != "":
-		if cfg.StartMs, err = parseTime(*startFlag); err != nil {
-			return usagef("start: %v", err)
+	case f.start != "":
+		if cfg.StartMs, err = parseTime(f.start); err != nil {
+			return nil, 0, 0, usagef("start: %v", err)
 		}
-	case *url != "" && *speed == 1:
+	case f.url != "" && f.speed == 1:
 		cfg.StartMs = time.Now().UnixMilli()
-	case *url != "" && *duration > 0:
-		cfg.StartMs = time.Now().Add(-*duration).UnixMilli() // a receiver refuses the future
+	case f.url != "" && f.duration > 0:
+		cfg.StartMs = time.Now().Add(-f.duration).UnixMilli() // a receiver refuses the future
 	}
-	if *rate > 0 {
-		if cfg, err = scenario.ScaleTo(cfg, *rate); err != nil {
-			return err
+	if f.rate > 0 {
+		if cfg, err = scenario.ScaleTo(cfg, f.rate); err != nil {
+			return nil, 0, 0, err
 		}
 	}
-	start := cfg.StartMs
+	start = cfg.StartMs
 	if start == 0 {
 		start = scenario.Epoch
 	}
 	start -= start % 60_000
-	for _, s := range faults {
-		f, err := scenario.ParseFault(s, start)
+	for _, s := range f.faults {
+		fault, err := scenario.ParseFault(s, start)
 		if err != nil {
-			return usagef("%v", err)
+			return nil, 0, 0, usagef("%v", err)
 		}
-		cfg.Faults = append(cfg.Faults, f)
+		cfg.Faults = append(cfg.Faults, fault)
 	}
-	g, err := scenario.New(cfg)
+	if g, err = scenario.New(cfg); err != nil {
+		return nil, 0, 0, usagef("%v", err)
+	}
+	switch {
+	case f.duration > 0:
+		until = start + f.duration.Milliseconds()
+	case f.url == "":
+		until = start + 24*time.Hour.Milliseconds()
+	}
+	return g, start, until, nil
+}
+
+func runSimulate(ctx context.Context, e env, args []string) error {
+	fs := newFlags(e, "simulate")
+	f := addSimulateFlags(fs)
+	if err := parseFlags(e, fs, args); err != nil {
+		return err
+	}
+	g, start, until, err := f.generator()
 	if err != nil {
-		return usagef("%v", err)
+		return err
 	}
-	if *truthFile != "" {
-		if err := writeFile(*truthFile, func(w io.Writer) error { return scenario.WriteTruth(w, g.Truth()) }); err != nil {
+	if f.truth != "" {
+		if err := writeFile(f.truth, func(w io.Writer) error { return scenario.WriteTruth(w, g.Truth()) }); err != nil {
 			return err
 		}
 	}
-	until := int64(0)
-	if *duration > 0 {
-		until = start + duration.Milliseconds()
-	}
 	var rec *scenario.Recorder
 	var file *os.File
-	if *out != "" {
-		if *url == "" && until == 0 {
-			until = start + 24*time.Hour.Milliseconds()
-		}
+	if f.out != "" {
 		var w io.Writer = e.stdout
-		if *out != "-" {
-			if file, err = os.Create(*out); err != nil {
+		if f.out != "-" {
+			if file, err = os.Create(f.out); err != nil {
 				return err
 			}
 			defer file.Close()
@@ -115,18 +137,8 @@ func runSimulate(ctx context.Context, e env, args []string) error {
 			return err
 		}
 	}
-	if *url != "" {
-		sp := *speed
-		if sp == 0 {
-			sp = -1
-		}
-		stats, sendErr := scenario.Send(ctx, g, scenario.SendOptions{URL: *url, Token: *token, NameSenders: *replicas > 1, Speed: sp, UntilMs: until, Recorder: rec,
-			Progress: func(s scenario.SendStats) { printSend(e.stderr, s) }})
-		printSend(e.stderr, stats)
-		err = sendErr
-		if ctx.Err() != nil && until == 0 { // it was told to end
-			err = nil
-		}
+	if f.url != "" {
+		err = f.send(ctx, e, g, until, rec)
 	} else {
 		err = record(ctx, e.stderr, g, rec, start, until)
 	}
@@ -135,6 +147,21 @@ func runSimulate(ctx context.Context, e env, args []string) error {
 	}
 	if file != nil {
 		err = errors.Join(err, file.Close())
+	}
+	return err
+}
+
+// send plays g to the URL until then, or until it is interrupted, which is no error when it had no end.
+func (f *simulateFlags) send(ctx context.Context, e env, g *scenario.Generator, until int64, rec *scenario.Recorder) error {
+	speed := f.speed
+	if speed == 0 {
+		speed = -1
+	}
+	stats, err := scenario.Send(ctx, g, scenario.SendOptions{URL: f.url, Token: f.token, NameSenders: f.replicas > 1, Speed: speed, UntilMs: until, Recorder: rec,
+		Progress: func(s scenario.SendStats) { printSend(e.stderr, s) }})
+	printSend(e.stderr, stats)
+	if ctx.Err() != nil && until == 0 {
+		return nil
 	}
 	return err
 }

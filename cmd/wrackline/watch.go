@@ -99,16 +99,8 @@ func (w *watcher) say(g gap, reason alerting.Reason, seq uint32, now int64, over
 func (a *app) runWatch(ctx context.Context) {
 	w := &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	up := a.now().UnixMilli()
-	t := time.NewTicker(watchEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			a.refresh()
-			st := a.engine.Stats()
-			w.look(st.Senders, a.now().UnixMilli(), up)
-		}
-	}
+	every(ctx, watchEvery, func() {
+		a.refresh()
+		w.look(a.engine.Stats().Senders, a.now().UnixMilli(), up)
+	})
 }

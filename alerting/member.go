@@ -1,0 +1,93 @@
+// What an alarm says of itself: a member of an incident, made of verdicts and kept up to date by them.
+
+package alerting
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// newMember makes a member of a verdict, with everything foreign cut to a bounded size.
+func newMember(v *baseline.Verdict) *Member {
+	r := v.Signal.Rule
+	m := &Member{
+		SignalID: strings.Clone(boundID(v.Signal.ID)), Name: Cut(r.Name, textMax), Rule: r, Unit: Cut(r.Unit, textMax), Severity: r.Severity,
+		Onset: onsetOf(v), Opened: v.T, Fired: 1, Maturity: v.Maturity, Worst: math.NaN(), Value: math.NaN(),
+	}
+	if v.State == model.Absent && m.Severity == signal.Page {
+		m.Severity = signal.Warn // nothing is known to be wrong but the watching
+	}
+	for i, l := range v.Signal.Entity {
+		if i == labelsMax {
+			break
+		}
+		m.Entity = append(m.Entity, series.Label{Name: Cut(l.Name, textMax), Value: Cut(l.Value, textMax)})
+	}
+	slices.SortFunc(m.Entity, func(a, b series.Label) int { return cmp.Compare(a.Name, b.Name) })
+	m.see(v)
+	return m
+}
+
+func onsetOf(v *baseline.Verdict) int64 {
+	if v.Onset == 0 || v.Onset > v.T {
+		return v.T
+	}
+	return v.Onset
+}
+
+// see takes over what the verdict says of the present.
+func (m *Member) see(v *baseline.Verdict) {
+	m.LastSeen = v.T
+	m.State = v.State
+	m.Score = v.Score
+	if v.State == model.Absent {
+		m.Value = math.NaN()
+	} else {
+		m.Value, m.Band = v.Value, v.Band
+	}
+	if !v.State.Alarm() {
+		return
+	}
+	if v.Test != model.NoTest {
+		m.Test = v.Test
+	}
+	m.SlopePerDay, m.LimitEta = v.SlopePerDay, v.LimitEta
+	if v.Score > m.Peak {
+		m.Peak = v.Score
+	}
+	out, worst := farOut(v.State, v.SlopePerDay, v.Value, v.Band), farOut(m.State, m.SlopePerDay, m.Worst, m.WorstBand)
+	if !math.IsNaN(v.Value) && (math.IsNaN(m.Worst) || out > worst) {
+		m.Worst, m.WorstT, m.WorstBand = v.Value, v.T, v.Band
+		m.Top = m.Top[:0:0]
+		for i, t := range v.Top {
+			if i == 3 {
+				break
+			}
+			m.Top = append(m.Top, signal.Member{Name: Cut(t.Name, textMax), Value: t.Value})
+		}
+	}
+}
+
+func (m *Member) end(inc *incident, t int64, how string) {
+	m.Ended, m.Ending = t, how
+	inc.dirty = true
+	inc.note(t, how, m.SignalID)
+}
+
+// farOut says how far a value lies out in the direction of its alarm; larger is worse.
+func farOut(state model.State, slope, value float64, band model.Band) float64 {
+	switch {
+	case state == model.Low, state == model.Drifting && slope < 0:
+		return -value
+	case state == model.Drifting:
+		return value
+	}
+	return value - band.Upper
+}

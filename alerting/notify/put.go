@@ -1,0 +1,172 @@
+// How a notification gets in: on disk before anything else, in memory while the disk refuses it.
+
+package notify
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/alerting"
+)
+
+// Accept takes a notification whatever happens: it is what alerting.Options.Emit wants. When the disk refuses it, it
+// is held in memory, in order, and offered again every few seconds while Run runs.
+func (b *Outbox) Accept(n alerting.Notification) {
+	b.mu.Lock()
+	waiting := len(b.pending) > 0
+	b.mu.Unlock()
+	if !waiting {
+		err := b.Put(n)
+		if err == nil {
+			return
+		}
+		b.opts.Log.Error("notification not stored, held in memory", "incident", n.IncidentID, "err", err)
+	}
+	b.mu.Lock()
+	b.pending = append(b.pending, n)
+	if len(b.pending) > pendingMax {
+		b.pending = slices.Delete(b.pending, 0, 1)
+		b.lost++
+		lostTotal.Inc()
+	}
+	b.mu.Unlock()
+}
+
+// Put stores a notification for every integration that wants it, durably before it returns. A notification whose id
+// was stored before changes nothing, so that a replay may put it again. After an error nothing has changed.
+func (b *Outbox) Put(n alerting.Notification) error {
+	b.putting.Lock()
+	defer b.putting.Unlock()
+	var have bool
+	if err := b.opts.DB.View(func(tx *bolt.Tx) error {
+		have = tx.Bucket(bucketName).Bucket(knownBucket).Get([]byte(n.ID)) != nil
+		return nil
+	}); err != nil {
+		return fmt.Errorf("store notification %s: %w", n.ID, err)
+	}
+	if have {
+		repeatedTotal.Inc()
+		return nil
+	}
+	now := time.Now()
+	message := NewMessage(n, b.opts.ExternalURL)
+	type entry struct {
+		l       *lane
+		r       *row
+		refused string // why it is a dead letter from the start
+	}
+	var entries []entry
+	b.mu.Lock()
+	for _, l := range b.lanes {
+		if n.Reason == alerting.Resolved && !l.to.sendResolved() {
+			continue
+		}
+		e := entry{l: l, r: &row{Created: now.UnixMilli(), Message: message}}
+		if l.disabled != "" {
+			e.refused = "receiver is disabled: " + l.disabled
+		}
+		entries = append(entries, e)
+	}
+	b.mu.Unlock()
+
+	if err := b.opts.DB.Update(func(tx *bolt.Tx) error {
+		root := tx.Bucket(bucketName)
+		if err := root.Bucket(knownBucket).Put([]byte(n.ID), binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))); err != nil {
+			return err
+		}
+		queue := root.Bucket(queueBucket)
+		for _, e := range entries {
+			if e.refused != "" {
+				if err := bury(root, deadLetter(e.l.key, e.r, e.refused, now)); err != nil {
+					return err
+				}
+				continue
+			}
+			seq, err := queue.NextSequence()
+			if err != nil {
+				return err
+			}
+			e.r.key = binary.BigEndian.AppendUint64([]byte(e.l.key+"\x00"), seq)
+			if err := queue.Put(e.r.key, encodeRow(e.r.key, e.r)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf("store notification %s: %w", n.ID, err)
+	}
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range entries {
+		if e.refused != "" {
+			e.l.stats.Dead++
+			count("dead", e.l.key).Inc()
+			continue
+		}
+		e.l.queue = append(e.l.queue, e.r)
+		signalTo(e.l.wake)
+	}
+	return nil
+}
+
+func signalTo(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // a signal is waiting already
+	}
+}
+
+// tidy stores what the disk refused and forgets old ids.
+func (b *Outbox) tidy(ctx context.Context) {
+	again := time.NewTicker(storeAgain)
+	defer again.Stop()
+	old := time.NewTicker(6 * time.Hour)
+	defer old.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			b.drain()
+			return
+		case <-again.C:
+			b.drain()
+		case <-old.C:
+			if err := b.opts.DB.Update(func(tx *bolt.Tx) error { return forget(tx.Bucket(bucketName), time.Now()) }); err != nil {
+				b.opts.Log.Warn("old notification ids not forgotten", "err", err)
+			}
+		}
+	}
+}
+
+func (b *Outbox) drain() {
+	for {
+		b.mu.Lock()
+		if len(b.pending) == 0 {
+			b.mu.Unlock()
+			return
+		}
+		n := b.pending[0]
+		b.mu.Unlock()
+		if err := b.Put(n); err != nil {
+			return
+		}
+		b.mu.Lock()
+		// Accept may have dropped it meanwhile for want of room; then the front is another.
+		if len(b.pending) > 0 && b.pending[0].ID == n.ID {
+			b.pending = slices.Delete(b.pending, 0, 1)
+		}
+		b.mu.Unlock()
+	}
+}
+
+// Held returns how many notifications wait in memory for the disk, and how many were lost there for want of room.
+func (b *Outbox) Held() (waiting int, lost int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.pending), b.lost
+}

@@ -1,0 +1,57 @@
+// What is said of the outbox to pages, APIs and the process's metrics.
+
+package notify
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// Stats describe one integration, for pages and APIs. They hold no secret.
+type Stats struct {
+	Receiver    string
+	Kind        string // slack or webhook
+	Host        string // of the URL, without path and query; "" when unknown
+	Queued      int
+	Oldest      time.Time // when the oldest queued message was taken; zero when none
+	Sent        int64     // since the start of the process
+	Failed      int64     // attempts that failed and were or will be repeated
+	Dead        int64     // messages given up
+	Coalesced   int64     // messages replaced by a newer one about the same incident
+	LastSuccess time.Time // zero when never, since the start
+	LastError   string
+	LastErrorAt time.Time
+	NextAttempt time.Time // zero when nothing waits
+	Disabled    string    // why nothing is sent any more; "" when it is
+}
+
+// Stats returns one entry for each integration, in the order of the configuration.
+func (b *Outbox) Stats() []Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]Stats, len(b.lanes))
+	for i, l := range b.lanes {
+		s := l.stats
+		s.Queued = len(l.queue)
+		for _, r := range l.queue {
+			if at := time.UnixMilli(r.Created); s.Oldest.IsZero() || at.Before(s.Oldest) {
+				s.Oldest = at
+			}
+		}
+		s.Disabled = l.disabled
+		out[i] = s
+	}
+	return out
+}
+
+// count returns the process's counter of what happened to an integration's messages.
+func count(what, lane string) *metrics.Counter {
+	return metrics.GetOrCreateCounter(`wrackline_notify_messages_` + what + `_total{integration=` + strconv.Quote(oneLine(lane, 200)) + `}`)
+}
+
+var (
+	repeatedTotal = metrics.GetOrCreateCounter("wrackline_notify_notifications_repeated_total")
+	lostTotal     = metrics.GetOrCreateCounter("wrackline_notify_notifications_lost_total")
+)

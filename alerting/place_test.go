@@ -1,0 +1,101 @@
+package alerting
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+func TestInfoOnlyJoinsAndMayHaveMovedFirst(t *testing.T) {
+	b := newBench(Options{})
+	node := sig(nodeCPU, "node", "n1")
+	b.alarm(node, model.High, 0.99, 5)
+	b.minutes(10)
+	if s := b.m.Snapshot(); len(s.Open) != 0 || len(s.Loose) != 1 {
+		t.Fatalf("open %d, loose %d, want 0 and 1", len(s.Open), len(s.Loose))
+	}
+	b.alarm(sig(servfail), model.High, 0.2, 10)
+	b.minutes(2)
+	s := b.m.Snapshot()
+	if len(s.Open) != 1 || len(s.Loose) != 0 || s.Open[0].FirstMover().Name != "node.cpu" || s.Open[0].Headline().Name != "dns.servfail_ratio" {
+		t.Errorf("open %d, loose %d, %+v", len(s.Open), len(s.Loose), s.Open[0].Members)
+	}
+}
+
+func TestWhatBelongsTogether(t *testing.T) {
+	shop := []string{"namespace", "shop", "workload", "cart"}
+	for _, c := range []struct {
+		name string
+		a, b *signal.Signal
+		ago  int64 // onset of b before the window that opens it; a has minute 1, b comes in minute 6
+		want int   // incidents
+	}{
+		{"the same workload at the same time", sig(wlCPU, shop...), sig(wlMem, shop...), 4, 1},
+		{"the same workload, half an hour apart", sig(wlCPU, shop...), sig(wlMem, shop...), 36, 2},
+		{"the same namespace", sig(wlCPU, shop...), sig(wlMem, "namespace", "shop", "workload", "db"), 4, 1},
+		{"two namespaces", sig(wlCPU, shop...), sig(wlMem, "namespace", "bank", "workload", "db"), 4, 2},
+		{"the same workload name in two namespaces", sig(wlCPU, shop...), sig(wlMem, "namespace", "bank", "workload", "cart"), 4, 2},
+		{"the same question", sig(wlCPU, shop...), sig(wlCPU, "namespace", "bank", "workload", "db"), 4, 1},
+		{"one concerns the cluster", sig(wlCPU, shop...), sig(servfail), 4, 1},
+		{"named as evidence", sig(dnsLat, "node", "n1"), sig(servfail, "namespace", "kube-system"), 4, 1},
+	} {
+		b := newBench(Options{})
+		b.alarm(c.a, model.High, 1, 1)
+		b.minutes(5)
+		b.alarm(c.b, model.High, 1, c.ago)
+		b.minutes(1)
+		if got := len(b.m.Snapshot().Open); got != c.want {
+			t.Errorf("%s: %d incidents, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestWhatHappensToADriftingWorkloadIsItsConsequence(t *testing.T) {
+	b := newBench(Options{})
+	shop := []string{"namespace", "shop", "workload", "cart"}
+	b.alarm(sig(wlMem, shop...), model.Drifting, 9e8, 600)
+	b.minutes(180)
+	b.alarm(sig(wlOOM, shop...), model.High, 2, 1)
+	b.minutes(1)
+	s := b.m.Snapshot()
+	if len(s.Open) != 1 || s.Open[0].FirstMover().Name != "wl.memory" || s.Open[0].Severity != signal.Page {
+		t.Fatalf("%d incidents, %+v", len(s.Open), s.Open[0])
+	}
+	if b.reasons() != "first changed" {
+		t.Errorf("notifications = %q, want the rise to page told at once", b.reasons())
+	}
+}
+
+func TestHostileLabelsAndCrowdsStayBounded(t *testing.T) {
+	b := newBench(Options{})
+	long := strings.Repeat("<!channel>\u202e", 400)
+	for i := range 1000 {
+		b.alarm(sig(wlCPU, "namespace", "shop", "workload", fmt.Sprint(i)+long), model.High, 1, 1)
+	}
+	b.minutes(3)
+	s := b.m.Snapshot()
+	if len(s.Open) != 1 || len(s.Open[0].Members) != 64 || s.Open[0].More != 1000-64 {
+		t.Fatalf("open %d, members %d, more %d", len(s.Open), len(s.Open[0].Members), s.Open[0].More)
+	}
+	if n := len(b.m.AppendState(nil)); n > 256<<10 {
+		t.Errorf("state = %d B", n)
+	}
+	for s := range b.on {
+		b.calm(s, model.Recovered)
+	}
+	b.minutes(10)
+	if len(b.m.Snapshot().Open) != 0 {
+		t.Error("did not resolve")
+	}
+	for i := range 400 {
+		b.alarm(sig(&signal.Rule{Name: fmt.Sprint("r", i), Severity: signal.Warn}, "zone", fmt.Sprint(i)), model.High, 1, 1)
+		b.alarm(sig(&signal.Rule{Name: fmt.Sprint("i", i), Severity: signal.Info}, "zone", fmt.Sprint(i)), model.High, 1, 1)
+	}
+	b.minutes(3)
+	if s := b.m.Snapshot(); len(s.Open) != 256 || len(s.Loose) > looseMax {
+		t.Errorf("open %d, loose %d", len(s.Open), len(s.Loose))
+	}
+}
