@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/model"
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 func TestAFlapWithinTheHoldReusesTheIncident(t *testing.T) {
@@ -53,7 +53,7 @@ func TestAlarmsOfVanishedRulesEndAsGone(t *testing.T) {
 	renamed := *wlCPU
 	renamed.Question = "Is it another?"
 	delete(b.on, dns)
-	b.m.SetRules(func(name string) *signal.Rule {
+	b.m.SetRules(func(name string) *pack.Rule {
 		if name == wlCPU.Name {
 			return &renamed
 		}
@@ -67,7 +67,7 @@ func TestAlarmsOfVanishedRulesEndAsGone(t *testing.T) {
 		}
 	}
 	delete(b.on, cpu)
-	b.m.SetRules(func(string) *signal.Rule { return nil })
+	b.m.SetRules(func(string) *pack.Rule { return nil })
 	b.minutes(30)
 	s := b.m.Snapshot()
 	if len(s.Open) != 0 || len(s.Closed) != 1 || s.Closed[0].Resolution != "gone" {

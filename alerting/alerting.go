@@ -7,7 +7,9 @@
 package alerting
 
 import (
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -36,8 +38,8 @@ type Notification struct {
 // Incident is an immutable picture of one incident. Times are event time in Unix milliseconds.
 type Incident struct {
 	ID         string
-	Title      string          // one sentence about the headline signal at its worst
-	Severity   signal.Severity // the highest that any member has had
+	Title      string        // one sentence about the headline signal at its worst
+	Severity   pack.Severity // the highest that any member has had
 	Cluster    string
 	Scope      series.Labels // labels that every member shares, sorted by name
 	Onset      int64         // when the first mover began to deviate
@@ -59,7 +61,7 @@ type Incident struct {
 // Cause is a change that may be behind an incident: it happened from an hour before the onset to five minutes after, and is about
 // something that the incident is about.
 type Cause struct {
-	signal.Change
+	change.Change
 	Nearness Nearness
 }
 
@@ -102,12 +104,12 @@ func (i *Incident) Active() int {
 
 // Member is one signal's part in an incident. Long label values are cut (see Manager).
 type Member struct {
-	SignalID string          // as signal.Signal.ID, cut when longer than 1 KiB
-	Name     string          // the rule's name
-	Rule     *signal.Rule    // question, meaning, next steps; nil when the rule no longer exists
-	Entity   series.Labels   // sorted by name
-	Unit     string          //
-	Severity signal.Severity // of its rule when it joined
+	SignalID string        // as signal.Signal.ID, cut when longer than 1 KiB
+	Name     string        // the rule's name
+	Rule     *pack.Rule    // question, meaning, next steps; nil when the rule no longer exists
+	Entity   series.Labels // sorted by name
+	Unit     string        //
+	Severity pack.Severity // of its rule when it joined
 
 	Onset  int64  // when the deviation began, Unix milliseconds
 	Opened int64  // end of the window in which the alarm rose
@@ -174,11 +176,11 @@ type DayTally struct {
 }
 
 // SeverityRank orders severities: page 2, warn 1, everything else 0.
-func SeverityRank(s signal.Severity) int {
+func SeverityRank(s pack.Severity) int {
 	switch s {
-	case signal.Page:
+	case pack.Page:
 		return 2
-	case signal.Warn:
+	case pack.Warn:
 		return 1
 	}
 	return 0

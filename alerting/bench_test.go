@@ -12,6 +12,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -20,18 +21,18 @@ import (
 const t0 = int64(1772409600000)
 
 var (
-	servfail = &signal.Rule{Name: "dns.servfail_ratio", Question: "Are cluster DNS lookups failing?", Unit: "ratio", Severity: signal.Page,
+	servfail = &pack.Rule{Name: "dns.servfail_ratio", Question: "Are cluster DNS lookups failing?", Unit: "ratio", Severity: pack.Page,
 		Summary: "{{ $value | pct }} of DNS answers fail (normal {{ $band }})", Meaning: "Names do not resolve.", Next: []string{"kubectl -n kube-system logs -l k8s-app=kube-dns"},
 		Evidence: []string{"dns.latency_p99", "net.conntrack_fail"}}
-	dnsLat  = &signal.Rule{Name: "dns.latency_p99", Unit: "s", Severity: signal.Warn}
-	wlCPU   = &signal.Rule{Name: "wl.cpu", Unit: "cores", Severity: signal.Warn}
-	wlMem   = &signal.Rule{Name: "wl.memory", Unit: "B", Severity: signal.Warn}
-	wlOOM   = &signal.Rule{Name: "wl.oom", Unit: "count", Severity: signal.Page}
-	nodeCPU = &signal.Rule{Name: "node.cpu", Unit: "ratio", Severity: signal.Info}
-	rules   = []*signal.Rule{servfail, dnsLat, wlCPU, wlMem, wlOOM, nodeCPU}
+	dnsLat  = &pack.Rule{Name: "dns.latency_p99", Unit: "s", Severity: pack.Warn}
+	wlCPU   = &pack.Rule{Name: "wl.cpu", Unit: "cores", Severity: pack.Warn}
+	wlMem   = &pack.Rule{Name: "wl.memory", Unit: "B", Severity: pack.Warn}
+	wlOOM   = &pack.Rule{Name: "wl.oom", Unit: "count", Severity: pack.Page}
+	nodeCPU = &pack.Rule{Name: "node.cpu", Unit: "ratio", Severity: pack.Info}
+	rules   = []*pack.Rule{servfail, dnsLat, wlCPU, wlMem, wlOOM, nodeCPU}
 )
 
-func ruleByName(name string) *signal.Rule {
+func ruleByName(name string) *pack.Rule {
 	for _, r := range rules {
 		if r.Name == name {
 			return r
@@ -40,7 +41,7 @@ func ruleByName(name string) *signal.Rule {
 	return nil
 }
 
-func sig(r *signal.Rule, labels ...string) *signal.Signal {
+func sig(r *pack.Rule, labels ...string) *signal.Signal {
 	e := series.Labels{{Name: "cluster", Value: "prod"}}
 	for i := 0; i < len(labels); i += 2 {
 		e = append(e, series.Label{Name: labels[i], Value: labels[i+1]})

@@ -6,8 +6,8 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/series"
-	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 const (
@@ -27,7 +27,7 @@ type causesAt struct {
 
 // findCauses gives the cluster's open incidents the changes that bear on them. What an incident has it keeps, although the engine
 // may have forgotten it since, unless closer ones take its place.
-func (m *Manager) findCauses(cluster string, changes []signal.Change, seq int64) {
+func (m *Manager) findCauses(cluster string, changes []change.Change, seq int64) {
 	for _, inc := range m.open {
 		if inc.Cluster != cluster {
 			continue
@@ -38,8 +38,8 @@ func (m *Manager) findCauses(cluster string, changes []signal.Change, seq int64)
 		}
 		inc.searched = now
 		found := make([]Cause, 0, causesMax)
-		add := func(c *signal.Change) {
-			if c.Kind == signal.ChangeRolled {
+		add := func(c *change.Change) {
+			if c.Kind == change.Rolled {
 				return // that a rollout ended well causes nothing; its beginning is listed
 			}
 			if c.T < inc.minOnset-inc.reach() || c.T > inc.minOnset+causeAfterMs || Cut(c.Cluster, textMax) != cluster {
@@ -80,9 +80,9 @@ func (i *incident) reach() int64 {
 }
 
 // weight puts what follows from trouble (a restart, an autoscaler's wish) behind what somebody did, where both are as near.
-func weight(k signal.ChangeKind) int {
+func weight(k change.Kind) int {
 	switch k {
-	case signal.ChangeScale, signal.ChangeOOM, signal.ChangeRestart:
+	case change.Scale, change.OOM, change.Restart:
 		return 1
 	}
 	return 0
@@ -96,7 +96,7 @@ func distance(a, b int64) int64 {
 }
 
 // nearness relates a change to the closest member.
-func (i *incident) nearness(c *signal.Change) Nearness {
+func (i *incident) nearness(c *change.Change) Nearness {
 	best := Apart
 	if len(c.Entity) == 0 || i.wide && weight(c.Kind) == 0 {
 		best = WholeCluster
@@ -113,7 +113,7 @@ func (i *incident) nearness(c *signal.Change) Nearness {
 }
 
 // Near relates a change to an entity of the same cluster: of a signal, say.
-func Near(entity series.Labels, c *signal.Change) Nearness {
+func Near(entity series.Labels, c *change.Change) Nearness {
 	wide := entity.Get("namespace") == "" && entity.Get("workload") == "" && entity.Get("node") == ""
 	if len(c.Entity) == 0 || wide && weight(c.Kind) == 0 {
 		return WholeCluster
@@ -122,7 +122,7 @@ func Near(entity series.Labels, c *signal.Change) Nearness {
 }
 
 // relation relates a change to an entity that both have labels.
-func relation(e series.Labels, c *signal.Change) Nearness {
+func relation(e series.Labels, c *change.Change) Nearness {
 	namespace, workload, node := c.Entity.Get("namespace"), c.Entity.Get("workload"), c.Entity.Get("node")
 	ns, w := e.Get("namespace"), e.Get("workload")
 	switch {

@@ -8,14 +8,16 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
-// change makes a change of an entity written as name=value,….
-func change(minute int64, kind signal.ChangeKind, object, entity string, works ...string) signal.Change {
-	c := signal.Change{T: t0 + minute*minuteMs, Kind: kind, Cluster: "prod", Object: object, Works: works}
+// changed makes a change of an entity written as name=value,….
+func changed(minute int64, kind change.Kind, object, entity string, works ...string) change.Change {
+	c := change.Change{T: t0 + minute*minuteMs, Kind: kind, Cluster: "prod", Object: object, Works: works}
 	for _, kv := range strings.Split(entity, ",") {
 		if k, v, ok := strings.Cut(kv, "="); ok {
 			c.Entity = append(c.Entity, series.Label{Name: k, Value: v})
@@ -25,7 +27,7 @@ func change(minute int64, kind signal.ChangeKind, object, entity string, works .
 }
 
 // causesOf runs an alarm of a signal that began at minute 100, and returns what the incident names.
-func causesOf(t *testing.T, s *signal.Signal, changes []signal.Change) (*Manager, string) {
+func causesOf(t *testing.T, s *signal.Signal, changes []change.Change) (*Manager, string) {
 	t.Helper()
 	m := NewManager(Options{Rule: ruleByName})
 	for at := int64(95); at < 110; at++ {
@@ -53,19 +55,19 @@ func causesOf(t *testing.T, s *signal.Signal, changes []signal.Change) (*Manager
 
 func TestIncidentNamesWhatChangedJustBefore(t *testing.T) {
 	cart := sig(wlCPU, "namespace", "shop", "workload", "cart")
-	changes := []signal.Change{
-		change(20, signal.ChangeRollout, "too old", "namespace=shop,workload=cart"),
-		change(41, signal.ChangeRBAC, "clusterrole edit", ""),
-		change(60, signal.ChangeDrain, "node n1", "node=n1", "shop/cart", "shop/web"),
-		change(61, signal.ChangeReboot, "node n2", "node=n2", "shop/web"),
-		change(80, signal.ChangeConfig, "configmap shop/settings", "namespace=shop"),
-		change(81, signal.ChangeConfig, "configmap else/settings", "namespace=else"),
-		change(90, signal.ChangeRollout, "deployment shop/web", "namespace=shop,workload=web"),
-		change(91, signal.ChangeScale, "deployment shop/api", "namespace=shop,workload=api"),
-		change(95, signal.ChangeScale, "deployment shop/cart", "namespace=shop,workload=cart"),
-		change(96, signal.ChangeRollout, "deployment shop/cart", "namespace=shop,workload=cart"),
-		change(104, signal.ChangeLimits, "deployment shop/cart", "namespace=shop,workload=cart"),
-		change(106, signal.ChangeRollout, "too late", "namespace=shop,workload=cart"),
+	changes := []change.Change{
+		changed(20, change.Rollout, "too old", "namespace=shop,workload=cart"),
+		changed(41, change.RBAC, "clusterrole edit", ""),
+		changed(60, change.Drain, "node n1", "node=n1", "shop/cart", "shop/web"),
+		changed(61, change.Reboot, "node n2", "node=n2", "shop/web"),
+		changed(80, change.Config, "configmap shop/settings", "namespace=shop"),
+		changed(81, change.Config, "configmap else/settings", "namespace=else"),
+		changed(90, change.Rollout, "deployment shop/web", "namespace=shop,workload=web"),
+		changed(91, change.Scale, "deployment shop/api", "namespace=shop,workload=api"),
+		changed(95, change.Scale, "deployment shop/cart", "namespace=shop,workload=cart"),
+		changed(96, change.Rollout, "deployment shop/cart", "namespace=shop,workload=cart"),
+		changed(104, change.Limits, "deployment shop/cart", "namespace=shop,workload=cart"),
+		changed(106, change.Rollout, "too late", "namespace=shop,workload=cart"),
 	}
 	other := changes[9]
 	other.Cluster = "dev"
@@ -96,7 +98,7 @@ func TestIncidentNamesWhatChangedJustBefore(t *testing.T) {
 		"configmap else/settings (same cluster, 19 min before); configmap shop/settings (same cluster, 20 min before); node n2 (same cluster, 39 min before); node n1 (same cluster, 40 min before); clusterrole edit (same cluster, 59 min before)" {
 		t.Errorf("of the whole cluster: %s", got)
 	}
-	if _, got := causesOf(t, sig(&signal.Rule{Name: "node.hot", Severity: signal.Warn}, "node", "n1"), changes); got != "node n1 (same place, 40 min before); clusterrole edit (same cluster, 59 min before)" {
+	if _, got := causesOf(t, sig(&pack.Rule{Name: "node.hot", Severity: pack.Warn}, "node", "n1"), changes); got != "node n1 (same place, 40 min before); clusterrole edit (same cluster, 59 min before)" {
 		t.Errorf("of a node: %s", got)
 	}
 	if _, got := causesOf(t, cart, nil); got != "" {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 // Options configure a Manager. The zero value works: every field has a default, and without Emit nothing is told.
@@ -16,7 +16,7 @@ type Options struct {
 	// Emit takes every notification, in order, from the goroutine that calls Observe. It must be quick.
 	Emit func(Notification)
 	// Rule finds a rule by name, for incidents that come back from a checkpoint. nil finds none.
-	Rule func(name string) *signal.Rule
+	Rule func(name string) *pack.Rule
 
 	// NotificationsPerDay caps first and changed notifications of severity warn on one UTC day. 0 means 5, negative
 	// means no cap. What exceeds it is counted as withheld; an incident that is still open when there is room again
@@ -111,7 +111,7 @@ func NewManager(opts Options) *Manager {
 		opts.Emit = func(Notification) {}
 	}
 	if opts.Rule == nil {
-		opts.Rule = func(string) *signal.Rule { return nil }
+		opts.Rule = func(string) *pack.Rule { return nil }
 	}
 	m := &Manager{opts: opts, tracked: map[key]*slot{}}
 	m.snap.Store(&Snapshot{})
@@ -127,7 +127,7 @@ func (m *Manager) SetNotificationsPerDay(n int) {
 }
 
 // SetRules changes Options.Rule. Alarms whose rule is gone end as gone, since nobody judges them any more. It belongs to the fold.
-func (m *Manager) SetRules(rule func(name string) *signal.Rule) {
+func (m *Manager) SetRules(rule func(name string) *pack.Rule) {
 	m.opts.Rule = rule
 	for _, inc := range m.open {
 		for _, s := range inc.slots {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 func TestOneFaultIsOneIncidentWithAFirstMoverAndAClosingWord(t *testing.T) {
@@ -30,7 +30,7 @@ func TestOneFaultIsOneIncidentWithAFirstMoverAndAClosingWord(t *testing.T) {
 	if inc.Title != "31 % of DNS answers fail (normal 0–0.2 %)" {
 		t.Errorf("title = %q", inc.Title)
 	}
-	if inc.Severity != signal.Page || inc.Headline().Name != "dns.servfail_ratio" || len(inc.Members) != 3 {
+	if inc.Severity != pack.Page || inc.Headline().Name != "dns.servfail_ratio" || len(inc.Members) != 3 {
 		t.Errorf("severity %s, headline %s, %d members", inc.Severity, inc.Headline().Name, len(inc.Members))
 	}
 	if got := inc.Scope.String(); got != `{cluster="prod"}` {

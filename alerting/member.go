@@ -10,6 +10,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -21,8 +22,8 @@ func newMember(v *baseline.Verdict) *Member {
 		SignalID: strings.Clone(boundID(v.Signal.ID)), Name: Cut(r.Name, textMax), Rule: r, Unit: Cut(r.Unit, textMax), Severity: r.Severity,
 		Onset: onsetOf(v), Opened: v.T, Fired: 1, Maturity: v.Maturity, Worst: math.NaN(), Value: math.NaN(),
 	}
-	if v.State == model.Absent && m.Severity == signal.Page {
-		m.Severity = signal.Warn // nothing is known to be wrong but the watching
+	if v.State == model.Absent && m.Severity == pack.Page {
+		m.Severity = pack.Warn // nothing is known to be wrong but the watching
 	}
 	for i, l := range v.Signal.Entity {
 		if i == labelsMax {

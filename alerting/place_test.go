@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -61,7 +62,7 @@ func TestWhatHappensToADriftingWorkloadIsItsConsequence(t *testing.T) {
 	b.alarm(sig(wlOOM, shop...), model.High, 2, 1)
 	b.minutes(1)
 	s := b.m.Snapshot()
-	if len(s.Open) != 1 || s.Open[0].FirstMover().Name != "wl.memory" || s.Open[0].Severity != signal.Page {
+	if len(s.Open) != 1 || s.Open[0].FirstMover().Name != "wl.memory" || s.Open[0].Severity != pack.Page {
 		t.Fatalf("%d incidents, %+v", len(s.Open), s.Open[0])
 	}
 	if b.reasons() != "first changed" {
@@ -91,8 +92,8 @@ func TestHostileLabelsAndCrowdsStayBounded(t *testing.T) {
 		t.Error("did not resolve")
 	}
 	for i := range 400 {
-		b.alarm(sig(&signal.Rule{Name: fmt.Sprint("r", i), Severity: signal.Warn}, "zone", fmt.Sprint(i)), model.High, 1, 1)
-		b.alarm(sig(&signal.Rule{Name: fmt.Sprint("i", i), Severity: signal.Info}, "zone", fmt.Sprint(i)), model.High, 1, 1)
+		b.alarm(sig(&pack.Rule{Name: fmt.Sprint("r", i), Severity: pack.Warn}, "zone", fmt.Sprint(i)), model.High, 1, 1)
+		b.alarm(sig(&pack.Rule{Name: fmt.Sprint("i", i), Severity: pack.Info}, "zone", fmt.Sprint(i)), model.High, 1, 1)
 	}
 	b.minutes(3)
 	if s := b.m.Snapshot(); len(s.Open) != 256 || len(s.Loose) > looseMax {

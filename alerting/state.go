@@ -17,6 +17,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -60,7 +61,7 @@ func (m *Manager) RestoreState(b []byte) error {
 // stateCoder walks over the fields of a Manager in one order for both directions.
 type stateCoder struct {
 	*codec.Coder
-	rule   func(string) *signal.Rule
+	rule   func(string) *pack.Rule
 	newest int64 // Unix ms; the newest time of any incident
 }
 

@@ -8,8 +8,8 @@ import (
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
-	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 func TestSentencesAreOneSafeLine(t *testing.T) {
@@ -18,11 +18,11 @@ func TestSentencesAreOneSafeLine(t *testing.T) {
 	if got := m.Sentence(false); got != "wl.cpu is 3 cores (normal 0–1 cores)" {
 		t.Errorf("without a template: %q", got)
 	}
-	m.Rule = &signal.Rule{Summary: "{{ $labels.workload }} uses {{ $value }}{{ $labels.none }} > {{ $high | num }}"}
+	m.Rule = &pack.Rule{Summary: "{{ $labels.workload }} uses {{ $value }}{{ $labels.none }} > {{ $high | num }}"}
 	if got := m.Sentence(false); got != "a b [31m uses 3 cores > 1" {
 		t.Errorf("with a template: %q", got)
 	}
-	m.Rule = &signal.Rule{Summary: "{{ $labels.workload | pct }}"} // fails when filled
+	m.Rule = &pack.Rule{Summary: "{{ $labels.workload | pct }}"} // fails when filled
 	if got := m.Sentence(false); !strings.HasPrefix(got, "wl.cpu is 3") {
 		t.Errorf("with a broken template: %q", got)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -66,7 +67,7 @@ func TestTheDailyCapHoldsPagesApartAndOpensAgainTheNextDay(t *testing.T) {
 	b := newBench(Options{NotificationsPerDay: 2})
 	var sigs []*signal.Signal
 	for i := range 4 {
-		s := sig(&signal.Rule{Name: fmt.Sprint("q", i), Unit: "count", Severity: signal.Warn}, "namespace", fmt.Sprint("n", i))
+		s := sig(&pack.Rule{Name: fmt.Sprint("q", i), Unit: "count", Severity: pack.Warn}, "namespace", fmt.Sprint("n", i))
 		sigs = append(sigs, s)
 		b.alarm(s, model.High, 1, 1)
 	}

@@ -3,8 +3,8 @@ package baseline
 import (
 	"errors"
 
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
-	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 // What explains a new level: a change to the signal's own workload at most so long before its onset, or after it.
@@ -15,7 +15,7 @@ const (
 
 // explained reports whether the alarm of a signal that stands began with a rollout of its workload, another number of replicas, or other limits. last
 // is its newest verdict, changes what was done, in the order in which it was learned of.
-func explained(last *Verdict, changes []signal.Change) bool {
+func explained(last *Verdict, changes []change.Change) bool {
 	if last.State != model.High && last.State != model.Low {
 		return false
 	}
@@ -33,7 +33,7 @@ func explained(last *Verdict, changes []signal.Change) bool {
 			continue
 		}
 		switch c.Kind {
-		case signal.ChangeRollout, signal.ChangeScale, signal.ChangeLimits:
+		case change.Rollout, change.Scale, change.Limits:
 			if c.Entity.Get("namespace") == namespace && c.Entity.Get("workload") == workload {
 				return true
 			}

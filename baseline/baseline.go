@@ -3,6 +3,7 @@ package baseline
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -59,7 +60,7 @@ func (b *baseline) begin(s *signal.Signal) {
 type closing struct {
 	at      model.Moment // its end
 	window  int64        // its number among those of its cluster that had values, for the cadence
-	changes []signal.Change
+	changes []change.Change
 	budgets *[budgetKinds]model.Budget
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -16,9 +17,9 @@ const (
 )
 
 // budgetKind returns which budget a rule draws on, -1 for none.
-func budgetKind(r *signal.Rule) int {
+func budgetKind(r *pack.Rule) int {
 	switch {
-	case r.Severity == signal.Info:
+	case r.Severity == pack.Info:
 		return -1
 	case r.Params.Extremes:
 		return ofTracked
@@ -70,7 +71,7 @@ func (e *Engine) counted(s *signal.Signal, by int) {
 }
 
 // budgetOf returns the budget that a rule draws on, nil for none.
-func budgetOf(budgets *[budgetKinds]model.Budget, r *signal.Rule) *model.Budget {
+func budgetOf(budgets *[budgetKinds]model.Budget, r *pack.Rule) *model.Budget {
 	if k := budgetKind(r); k >= 0 {
 		return &budgets[k]
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -23,11 +24,11 @@ func (heavy) AppendLabels(dst series.Labels, i int) (series.Labels, error) {
 
 // A budget makes tracked metrics that err often ask for more evidence, leaves the rules of packs alone, is shown, and survives a restart.
 func TestBudgetOfAnEngine(t *testing.T) {
-	rules, err := signal.TrackPack([]signal.TrackRule{{Name: "queue.wait", Match: `queue_seconds`, By: []string{"queue"}, Func: "value", Agg: "max"}})
+	rules, err := pack.Track([]pack.TrackRule{{Name: "queue.wait", Match: `queue_seconds`, By: []string{"queue"}, Func: "value", Agg: "max"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := baseline.Options{Stream: signal.StreamOptions{Packs: []*signal.Pack{rules}}, FalseAlarmsPerWeek: .2}
+	opts := baseline.Options{Stream: signal.StreamOptions{Packs: []*pack.Pack{rules}}, FalseAlarmsPerWeek: .2}
 	e, err := baseline.New(opts)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -16,9 +17,9 @@ func TestChangesAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var old []signal.Change
+	var old []change.Change
 	for i := range 3 * ChangesMax {
-		e.remember([]signal.Change{{T: int64(i), Kind: signal.ChangeScale, Object: fmt.Sprint("d", i)}})
+		e.remember([]change.Change{{T: int64(i), Kind: change.Scale, Object: fmt.Sprint("d", i)}})
 		if i == ChangesMax+10 {
 			old = e.changes[:len(e.changes):len(e.changes)]
 		}
@@ -50,25 +51,25 @@ func TestExplained(t *testing.T) {
 	const onset = int64(100 * 60_000)
 	v := Verdict{Signal: &signal.Signal{Entity: labels("shop", "cart")}, Judgement: model.Judgement{State: model.High, Onset: onset}}
 	for _, c := range []struct {
-		change signal.Change
+		change change.Change
 		want   bool
 	}{
-		{signal.Change{T: onset - 10*60_000, Kind: signal.ChangeRollout, Cluster: "eu", Entity: labels("shop", "cart")}, true},
-		{signal.Change{T: onset + 4*60_000, Kind: signal.ChangeLimits, Cluster: "eu", Entity: labels("shop", "cart")}, true},
-		{signal.Change{T: onset - 31*60_000, Kind: signal.ChangeRollout, Cluster: "eu", Entity: labels("shop", "cart")}, false},
-		{signal.Change{T: onset + 6*60_000, Kind: signal.ChangeRollout, Cluster: "eu", Entity: labels("shop", "cart")}, false},
-		{signal.Change{T: onset, Kind: signal.ChangeRollout, Cluster: "us", Entity: labels("shop", "cart")}, false},
-		{signal.Change{T: onset, Kind: signal.ChangeRollout, Cluster: "eu", Entity: labels("shop", "web")}, false},
-		{signal.Change{T: onset, Kind: signal.ChangeRestart, Cluster: "eu", Entity: labels("shop", "cart")}, false},
+		{change.Change{T: onset - 10*60_000, Kind: change.Rollout, Cluster: "eu", Entity: labels("shop", "cart")}, true},
+		{change.Change{T: onset + 4*60_000, Kind: change.Limits, Cluster: "eu", Entity: labels("shop", "cart")}, true},
+		{change.Change{T: onset - 31*60_000, Kind: change.Rollout, Cluster: "eu", Entity: labels("shop", "cart")}, false},
+		{change.Change{T: onset + 6*60_000, Kind: change.Rollout, Cluster: "eu", Entity: labels("shop", "cart")}, false},
+		{change.Change{T: onset, Kind: change.Rollout, Cluster: "us", Entity: labels("shop", "cart")}, false},
+		{change.Change{T: onset, Kind: change.Rollout, Cluster: "eu", Entity: labels("shop", "web")}, false},
+		{change.Change{T: onset, Kind: change.Restart, Cluster: "eu", Entity: labels("shop", "cart")}, false},
 	} {
-		changes := []signal.Change{{T: onset, Kind: signal.ChangeSecret, Cluster: "eu"}, c.change, {T: onset, Kind: signal.ChangeConfig, Cluster: "eu"}}
+		changes := []change.Change{{T: onset, Kind: change.Secret, Cluster: "eu"}, c.change, {T: onset, Kind: change.Config, Cluster: "eu"}}
 		if got := explained(&v, changes); got != c.want {
 			t.Errorf("%s in %s %+v at %+d min: %v", c.change.Kind, c.change.Cluster, c.change.Entity, (c.change.T-onset)/60_000, got)
 		}
 	}
 	calm := v
 	calm.State = model.Normal
-	if explained(&calm, []signal.Change{{T: onset, Kind: signal.ChangeRollout, Cluster: "eu", Entity: labels("shop", "cart")}}) {
+	if explained(&calm, []change.Change{{T: onset, Kind: change.Rollout, Cluster: "eu", Entity: labels("shop", "cart")}}) {
 		t.Error("a signal without an alarm")
 	}
 }

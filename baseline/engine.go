@@ -8,6 +8,8 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -64,7 +66,7 @@ type Engine struct {
 	budgets [budgetKinds]model.Budget
 	kinds   [budgetKinds]int // signals that draw on each
 
-	changes   []signal.Change // the newest are kept, see remember; what is in it never changes
+	changes   []change.Change // the newest are kept, see remember; what is in it never changes
 	changeSeq int64           // changes ever told
 
 	verdicts  []Verdict // reused for each window
@@ -219,7 +221,7 @@ func (e *Engine) record(v *Verdict) {
 
 // remember keeps the newest changes. Views and incidents hold on to the slice, so nothing in it is ever overwritten: append puts what is
 // new behind it, or copies it when there is no room.
-func (e *Engine) remember(list []signal.Change) {
+func (e *Engine) remember(list []change.Change) {
 	if len(list) == 0 {
 		return
 	}
@@ -235,7 +237,7 @@ func (e *Engine) remember(list []signal.Change) {
 func (e *Engine) Explain(rule string) signal.Explanation { return e.stream.Explain(rule) }
 
 // FindPods returns why the pods of a name were folded into their workloads; an empty cluster or namespace is any. It belongs to the fold.
-func (e *Engine) FindPods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
+func (e *Engine) FindPods(cluster, namespace, pod string, limit int) []identity.PodExplanation {
 	return e.stream.FindPods(cluster, namespace, pod, limit)
 }
 

@@ -10,15 +10,16 @@ import (
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 // packs returns the embedded packs.
-func packs(t *testing.T) []*signal.Pack {
+func packs(t *testing.T) []*pack.Pack {
 	t.Helper()
-	p, err := signal.Embedded()
+	p, err := pack.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +171,7 @@ func TestBacklogIsLearnedNotTold(t *testing.T) {
 // rule returns an engine of one rule, and a function that gives it one minute of good and bad events.
 func events(t *testing.T, effectEvents float64) (*sink, func(good, bad float64)) {
 	t.Helper()
-	p, err := signal.LoadPack([]byte(`
+	p, err := pack.Load([]byte(`
 pack: {name: t, version: 1}
 groups:
 - name: g
@@ -185,7 +186,7 @@ groups:
 		t.Fatal(err)
 	}
 	s := newSink()
-	e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*signal.Pack{p}}, Sink: s})
+	e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*pack.Pack{p}}, Sink: s})
 	if err != nil {
 		t.Fatal(err)
 	}

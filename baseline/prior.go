@@ -7,18 +7,19 @@ import (
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 // kinKey names signals of one rule: those of a cluster, or of all clusters when cluster is "".
 type kinKey struct {
-	rule    *signal.Rule
+	rule    *pack.Rule
 	cluster string
 }
 
 // kin are signals that may learn from each other, and what they know together.
 type kin struct {
-	rule   *signal.Rule
+	rule   *pack.Rule
 	list   []relative
 	sorted bool
 	prior  model.Prior

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -70,12 +71,12 @@ groups:
 // Forty workloads of any size arrive in one deploy and are no news for two days; they begin with what their siblings know, one that trebles
 // in its first minutes is found, and an engine that is restarted meanwhile says the same to the bit.
 func TestNewWorkloadsBeginWithTheirSiblings(t *testing.T) {
-	pack, err := signal.LoadPack([]byte(busyPack), "busy.yaml")
+	busy, err := pack.Load([]byte(busyPack), "busy.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	start := func(s baseline.Sink) *baseline.Engine {
-		e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*signal.Pack{pack}}, Sink: s})
+		e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*pack.Pack{busy}}, Sink: s})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -22,7 +23,7 @@ type SignalView struct {
 type View struct {
 	AtMs    int64 // receive clock of the last request folded in, Unix milliseconds
 	Signals []SignalView
-	Changes []signal.Change // the newest ChangesMax, in the order in which they were learned of
+	Changes []change.Change // the newest ChangesMax, in the order in which they were learned of
 	Budget  []BudgetView    // of the kinds of signals that there are
 }
 

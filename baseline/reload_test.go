@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -24,7 +25,7 @@ func TestReloadKeepsWhatIsStillAsked(t *testing.T) {
 	g := generator(t)
 	play(b, g, scenario.Epoch+hour)
 	before := b.AppendStream(nil)
-	bad := []*signal.Pack{{Name: "bad", Rules: []*signal.Rule{{Name: "a.b", Exprs: []string{"sum("}}}}}
+	bad := []*pack.Pack{{Name: "bad", Rules: []*pack.Rule{{Name: "a.b", Exprs: []string{"sum("}}}}}
 	if _, err := b.Reload(signal.StreamOptions{Packs: bad}, nil); err == nil {
 		t.Error("a rule that does not compile is taken")
 	}
@@ -35,7 +36,7 @@ func TestReloadKeepsWhatIsStillAsked(t *testing.T) {
 		t.Error("a reload that was not committed has changed the engine")
 	}
 	all := len(b.View().Signals)
-	for _, p := range [][]*signal.Pack{some, packs(t)} {
+	for _, p := range [][]*pack.Pack{some, packs(t)} {
 		commit, err := b.Reload(signal.StreamOptions{Packs: p}, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -68,7 +69,7 @@ func (e *Engine) fellSilent(w *signal.Window, window int64) {
 			continue // its number went to a signal of another cluster
 		}
 		keep = append(keep, b)
-		if b.v.Signal != s || !b.cadence.silent(window) || b.v.State.Alarm() || s.Rule.Severity == signal.Info || s.Rule.Params.Mode == model.Event || s.Rule.MinEvents > 0 {
+		if b.v.Signal != s || !b.cadence.silent(window) || b.v.State.Alarm() || s.Rule.Severity == pack.Info || s.Rule.Params.Mode == model.Event || s.Rule.MinEvents > 0 {
 			continue
 		}
 		if live == nil {

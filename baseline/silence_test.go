@@ -7,6 +7,7 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -23,17 +24,17 @@ func (p pair) AppendLabels(dst series.Labels, i int) (series.Labels, error) {
 // TestSilenceIsTold holds that a signal that falls silent while others of its entity go on is told after its learned interval, as an incident that ends
 // with its return; and that what ends altogether, pauses as it always did, or waits with its whole cluster is not.
 func TestSilenceIsTold(t *testing.T) {
-	var rules []signal.TrackRule
+	var rules []pack.TrackRule
 	for _, m := range []string{"queue_depth", "queue_age_seconds"} {
-		rules = append(rules, signal.TrackRule{Match: m, By: []string{"cluster", "queue"}, Func: "value", Agg: "max"})
+		rules = append(rules, pack.TrackRule{Match: m, By: []string{"cluster", "queue"}, Func: "value", Agg: "max"})
 	}
-	pack, err := signal.TrackPack(rules)
+	tracked, err := pack.Track(rules)
 	if err != nil {
 		t.Fatal(err)
 	}
 	manager := alerting.NewManager(alerting.Options{})
 	s := newSink()
-	e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*signal.Pack{pack}}, Sink: both{s, manager}})
+	e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*pack.Pack{tracked}}, Sink: both{s, manager}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func TestSilenceIsTold(t *testing.T) {
 		}
 	}
 	open := manager.Snapshot().Open
-	if len(open) != 1 || open[0].Headline().State != model.Absent || open[0].Severity != signal.Warn {
+	if len(open) != 1 || open[0].Headline().State != model.Absent || open[0].Severity != pack.Warn {
 		t.Fatalf("incidents %+v", open)
 	}
 	t.Log(open[0].Title)
@@ -121,12 +122,12 @@ func (b both) Observe(x baseline.Batch) {
 
 // FuzzRestoreView: whatever bytes a checkpoint holds, a view is restored from them or refused, and what is restored can be written and read again.
 func FuzzRestoreView(f *testing.F) {
-	pack, err := signal.TrackPack([]signal.TrackRule{{Match: "queue_depth", By: []string{"cluster", "queue"}, Func: "value", Agg: "max"}})
+	own, err := pack.Track([]pack.TrackRule{{Match: "queue_depth", By: []string{"cluster", "queue"}, Func: "value", Agg: "max"}})
 	if err != nil {
 		f.Fatal(err)
 	}
 	fresh := func() *baseline.Engine {
-		e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*signal.Pack{pack}}, FalseAlarmsPerWeek: 1})
+		e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*pack.Pack{tracked}}, FalseAlarmsPerWeek: 1})
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -4,6 +4,7 @@
 package baseline
 
 import (
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -29,7 +30,7 @@ type Batch struct {
 	Verdicts []Verdict // borrowed: valid only during the call
 	// Changes are the changes that the engine remembers, of all clusters, in the order in which it learned of them; those of this
 	// window are the last. The slice and what is in it stay as they are and may be kept.
-	Changes []signal.Change
+	Changes []change.Change
 	// ChangeSeq counts the changes ever told: when it is what it was, there is no new one.
 	ChangeSeq int64
 }

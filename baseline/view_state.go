@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -111,7 +112,7 @@ func (e *Engine) RestoreView(b []byte) error {
 		}
 	}
 	var seq int64
-	var told []signal.Change
+	var told []change.Change
 	c.I64(&seq)
 	c.changes(&told)
 	budgets := e.budgets
@@ -203,8 +204,8 @@ func (c viewCoder) budgets(list *[budgetKinds]model.Budget) {
 	}
 }
 
-func (c viewCoder) changes(list *[]signal.Change) {
-	codec.List(c.Coder, list, ChangesMax, func(x *signal.Change) {
+func (c viewCoder) changes(list *[]change.Change) {
+	codec.List(c.Coder, list, ChangesMax, func(x *change.Change) {
 		c.I64(&x.T)
 		c.Word((*string)(&x.Kind))
 		c.Word(&x.Cluster)
@@ -215,6 +216,6 @@ func (c viewCoder) changes(list *[]signal.Change) {
 			c.Word(&l.Name)
 			c.Word(&l.Value)
 		})
-		codec.List(c.Coder, &x.Works, signal.ChangeWorksMax, c.Word)
+		codec.List(c.Coder, &x.Works, change.WorksMax, c.Word)
 	})
 }

@@ -7,13 +7,13 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/change"
 )
 
 // apiChange is a change as programs see it.
 type apiChange struct {
 	T         int64             `json:"t"` // when it first showed
-	Kind      signal.ChangeKind `json:"kind"`
+	Kind      change.Kind       `json:"kind"`
 	Cluster   string            `json:"cluster"`
 	Labels    map[string]string `json:"labels"` // of what it is about; empty = the whole cluster
 	Object    string            `json:"object"`
@@ -24,7 +24,7 @@ type apiChange struct {
 	Nearness  string            `json:"nearness,omitempty"`  // to an incident
 }
 
-func apiChangeOf(c *signal.Change) apiChange {
+func apiChangeOf(c *change.Change) apiChange {
 	return apiChange{T: c.T, Kind: c.Kind, Cluster: c.Cluster, Labels: labelMap(c.Entity), Object: c.Object, From: c.From, To: c.To, Text: c.Text(), Workloads: c.Works}
 }
 

@@ -8,14 +8,14 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/wrackline/wrackline/alerting"
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 // apiIncidentMember is a signal that takes part in an incident.
 type apiIncidentMember struct {
 	ID          string            `json:"id"`
 	Signal      string            `json:"signal"`
-	Severity    signal.Severity   `json:"severity"`
+	Severity    pack.Severity     `json:"severity"`
 	Labels      map[string]string `json:"labels"`
 	Unit        string            `json:"unit"`
 	Sentence    string            `json:"sentence"`
@@ -49,7 +49,7 @@ type apiEvent struct {
 type apiIncident struct {
 	ID         string              `json:"id"`
 	Title      string              `json:"title"`
-	Severity   signal.Severity     `json:"severity"`
+	Severity   pack.Severity       `json:"severity"`
 	Cluster    string              `json:"cluster"`
 	Scope      map[string]string   `json:"scope"`
 	Open       bool                `json:"open"`

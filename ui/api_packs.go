@@ -5,22 +5,22 @@ package ui
 import (
 	"github.com/gin-gonic/gin"
 
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 func (s *server) apiPacks(c *gin.Context) {
 	type rule struct {
-		Signal   string          `json:"signal"`
-		Question string          `json:"question,omitempty"`
-		Unit     string          `json:"unit"`
-		Severity signal.Severity `json:"severity"`
-		Cluster  string          `json:"cluster"`
-		Dormant  bool            `json:"dormant"`
-		Missing  []string        `json:"missing,omitempty"` // metric names
-		Expr     string          `json:"expr,omitempty"`    // the form in use
-		Form     int             `json:"form"`              // its number, −1 = dormant
-		Series   int             `json:"series"`
-		Signals  int             `json:"signals"`
+		Signal   string        `json:"signal"`
+		Question string        `json:"question,omitempty"`
+		Unit     string        `json:"unit"`
+		Severity pack.Severity `json:"severity"`
+		Cluster  string        `json:"cluster"`
+		Dormant  bool          `json:"dormant"`
+		Missing  []string      `json:"missing,omitempty"` // metric names
+		Expr     string        `json:"expr,omitempty"`    // the form in use
+		Form     int           `json:"form"`              // its number, −1 = dormant
+		Series   int           `json:"series"`
+		Signals  int           `json:"signals"`
 	}
 	type pack struct {
 		Name   string `json:"name"`

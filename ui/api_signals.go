@@ -11,7 +11,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 // apiSignal is a signal as it stands.
@@ -20,7 +20,7 @@ type apiSignal struct {
 	Signal      string            `json:"signal"`
 	Pack        string            `json:"pack"`
 	Question    string            `json:"question,omitempty"`
-	Severity    signal.Severity   `json:"severity"`
+	Severity    pack.Severity     `json:"severity"`
 	Labels      map[string]string `json:"labels"`
 	Unit        string            `json:"unit"`
 	T           int64             `json:"t"` // end of the last judged window

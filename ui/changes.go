@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/series"
-	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 const (
@@ -28,9 +28,9 @@ type changeQuery struct {
 
 func parseChangeQuery(v url.Values) changeQuery {
 	q := changeQuery{Cluster: v.Get("cluster"), Namespace: v.Get("namespace"), Kind: v.Get("kind")}
-	if q.Kind != "" && !slices.Contains(signal.ChangeKinds(), signal.ChangeKind(q.Kind)) {
+	if q.Kind != "" && !slices.Contains(change.Kinds(), change.Kind(q.Kind)) {
 		var names []string
-		for _, k := range signal.ChangeKinds() {
+		for _, k := range change.Kinds() {
 			names = append(names, string(k))
 		}
 		q.Problem = "there is no kind " + alerting.Clean(strconv.Quote(q.Kind), 40) + "; there are " + strings.Join(names, ", ")
@@ -82,14 +82,14 @@ func (q changeQuery) with(base string, change func(*changeQuery)) string {
 
 // foundChanges is what a query gives.
 type foundChanges struct {
-	Rows       []*signal.Change // all that match, newest first
+	Rows       []*change.Change // all that match, newest first
 	Kinds      []facet
 	Clusters   []facet
 	Namespaces []facet
 }
 
 // find filters, in one pass. Each facet counts what all other filters let through.
-func (q *changeQuery) find(list []signal.Change, base string) foundChanges {
+func (q *changeQuery) find(list []change.Change, base string) foundChanges {
 	var f foundChanges
 	kinds, clusters, namespaces := map[string]int{}, map[string]int{}, map[string]int{}
 	for i := range list {
@@ -113,7 +113,7 @@ func (q *changeQuery) find(list []signal.Change, base string) foundChanges {
 		}
 	}
 	// Those of one minute stay in the order in which they were learned of, which is that of cause.
-	slices.SortStableFunc(f.Rows, func(a, b *signal.Change) int { return -cmp.Compare(a.T, b.T) })
+	slices.SortStableFunc(f.Rows, func(a, b *change.Change) int { return -cmp.Compare(a.T, b.T) })
 	f.Kinds = facets(kinds, q.Kind, func(v string) string { return q.with(base, func(q *changeQuery) { q.Kind = v }) })
 	f.Clusters = facets(clusters, q.Cluster, func(v string) string { return q.with(base, func(q *changeQuery) { q.Cluster = v }) })
 	f.Namespaces = facets(namespaces, q.Namespace, func(v string) string { return q.with(base, func(q *changeQuery) { q.Namespace = v }) })
@@ -130,7 +130,7 @@ type tick struct {
 // ticks returns the changes that bear on an entity within a span: by time, the closest when there are too many.
 func (s *server) ticks(entity series.Labels, sp span) []tick {
 	type ranked struct {
-		*signal.Change
+		*change.Change
 		near alerting.Nearness
 	}
 	var list []ranked

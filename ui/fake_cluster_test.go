@@ -6,7 +6,9 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -36,35 +38,35 @@ var fakeOnset = fakeNow - 34*fakeMinute
 
 // fakeRules are what is asked about the cluster.
 type fakeRules struct {
-	latency, servfail, qps, fill, retrans, cpu, mem, errs, rps, ws, fs, nodeCPU, api, forbidden *signal.Rule
+	latency, servfail, qps, fill, retrans, cpu, mem, errs, rps, ws, fs, nodeCPU, api, forbidden *pack.Rule
 }
 
 func newFakeRules() *fakeRules {
 	r := &fakeRules{}
-	r.latency = fakeRule("dns", "dns.latency_p99", "Are cluster DNS answers slow?", "s", signal.Warn, model.Up)
+	r.latency = fakeRule("dns", "dns.latency_p99", "Are cluster DNS answers slow?", "s", pack.Warn, model.Up)
 	r.latency.Summary = "DNS answers take {{ $value }} at the 99th percentile (normal {{ $band }})"
-	r.servfail = fakeRule("dns", "dns.servfail_ratio", "Are cluster DNS lookups failing?", "ratio", signal.Page, model.Up)
+	r.servfail = fakeRule("dns", "dns.servfail_ratio", "Are cluster DNS lookups failing?", "ratio", pack.Page, model.Up)
 	r.servfail.Summary = "{{ $value }} of DNS answers fail (normal {{ $band }})"
 	r.servfail.Params.Ceiling = 0.25
 	r.servfail.Evidence = []string{"dns.latency_p99", "net.conntrack_fill"}
 	r.servfail.Meaning = "CoreDNS answers SERVFAIL: names do not resolve for the workloads that ask. Retries hide it at first and add load."
 	r.servfail.Causes = []string{"The upstream resolver does not answer", "A CoreDNS replica has lost its route to the API server", "Conntrack tables on the node are full"}
 	r.servfail.Next = []string{"kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50", "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide", "dig @10.96.0.10 kubernetes.default.svc.cluster.local"}
-	r.qps = fakeRule("dns", "dns.qps", "Is there a retry storm, or is traffic lost?", "/s", signal.Warn, model.Both)
-	r.fill = fakeRule("net", "net.conntrack_fill", "Is the connection table filling?", "ratio", signal.Page, model.Up)
-	r.retrans = fakeRule("net", "net.tcp_retrans", "Does the path lose packets?", "ratio", signal.Warn, model.Up)
-	r.cpu = fakeRule("wl", "wl.cpu_cores", "Is CPU use normal?", "cores", signal.Info, model.Both)
-	r.mem = fakeRule("wl", "wl.mem_of_limit", "Will it be OOM-killed?", "ratio", signal.Page, model.Up)
+	r.qps = fakeRule("dns", "dns.qps", "Is there a retry storm, or is traffic lost?", "/s", pack.Warn, model.Both)
+	r.fill = fakeRule("net", "net.conntrack_fill", "Is the connection table filling?", "ratio", pack.Page, model.Up)
+	r.retrans = fakeRule("net", "net.tcp_retrans", "Does the path lose packets?", "ratio", pack.Warn, model.Up)
+	r.cpu = fakeRule("wl", "wl.cpu_cores", "Is CPU use normal?", "cores", pack.Info, model.Both)
+	r.mem = fakeRule("wl", "wl.mem_of_limit", "Will it be OOM-killed?", "ratio", pack.Page, model.Up)
 	r.mem.Params.Limit = 1
-	r.errs = fakeRule("svc", "svc.error_ratio", "Do requests fail?", "ratio", signal.Page, model.Up)
-	r.rps = fakeRule("svc", "svc.rps", "Is traffic normal?", "/s", signal.Info, model.Both)
-	r.ws = fakeRule("wl", "wl.memory", "Is memory use normal?", "B", signal.Warn, model.Up)
-	r.fs = fakeRule("node", "node.fs_used", "Is a file system filling?", "ratio", signal.Warn, model.Up)
+	r.errs = fakeRule("svc", "svc.error_ratio", "Do requests fail?", "ratio", pack.Page, model.Up)
+	r.rps = fakeRule("svc", "svc.rps", "Is traffic normal?", "/s", pack.Info, model.Both)
+	r.ws = fakeRule("wl", "wl.memory", "Is memory use normal?", "B", pack.Warn, model.Up)
+	r.fs = fakeRule("node", "node.fs_used", "Is a file system filling?", "ratio", pack.Warn, model.Up)
 	r.fs.Params.Mode, r.fs.Params.Limit = model.Trend, 1
 	r.fs.Summary = "{{ $labels.node }} fills by {{ $slope }} a day{{ if $eta }} and is full in {{ $eta }}{{ end }}"
-	r.nodeCPU = fakeRule("node", "node.cpu", "Is the node hot?", "ratio", signal.Info, model.Up)
-	r.api = fakeRule("api", "api.latency_p99", "Is the API server slow?", "s", signal.Warn, model.Up)
-	r.forbidden = fakeRule("api", "api.forbidden", "Is somebody denied?", "/s", signal.Page, model.Up)
+	r.nodeCPU = fakeRule("node", "node.cpu", "Is the node hot?", "ratio", pack.Info, model.Up)
+	r.api = fakeRule("api", "api.latency_p99", "Is the API server slow?", "s", pack.Warn, model.Up)
+	r.forbidden = fakeRule("api", "api.forbidden", "Is somebody denied?", "/s", pack.Page, model.Up)
 	return r
 }
 
@@ -168,19 +170,19 @@ func (f *fake) addOthers(r *fakeRules, n *notable) {
 	n.loose = memberFrom(*spike, 0, "")
 }
 
-func fakeChanges() []signal.Change {
-	return []signal.Change{
-		{T: fakeNow - 300*fakeMinute, Kind: signal.ChangeNodeNew, Cluster: "prod-eu", Entity: series.Labels{{Name: "node", Value: "worker-4"}}, Object: "node worker-4"},
-		{T: fakeNow - 90*fakeMinute, Kind: signal.ChangeScale, Cluster: "prod-eu", Entity: series.Labels{{Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Object: "deployment shop/cart", From: "3", To: "4 by its autoscaler"},
-		{T: fakeOnset - 5*fakeMinute, Kind: signal.ChangeRBAC, Cluster: "prod-eu", Object: "clusterrolebinding coredns"},
-		{T: fakeOnset - 3*fakeMinute, Kind: signal.ChangeRollout, Cluster: "prod-eu", Entity: series.Labels{{Name: "namespace", Value: "kube-system"}, {Name: "workload", Value: "coredns"}, {Name: "workload_type", Value: "deployment"}}, Object: "deployment kube-system/coredns", From: "coredns:1.14.0", To: "coredns:1.14.1"},
-		{T: fakeOnset - 4*fakeMinute, Kind: signal.ChangeRollout, Cluster: "staging", Entity: series.Labels{{Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Object: "deployment shop/cart", To: "cart-84557f7547"},
+func fakeChanges() []change.Change {
+	return []change.Change{
+		{T: fakeNow - 300*fakeMinute, Kind: change.NodeNew, Cluster: "prod-eu", Entity: series.Labels{{Name: "node", Value: "worker-4"}}, Object: "node worker-4"},
+		{T: fakeNow - 90*fakeMinute, Kind: change.Scale, Cluster: "prod-eu", Entity: series.Labels{{Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Object: "deployment shop/cart", From: "3", To: "4 by its autoscaler"},
+		{T: fakeOnset - 5*fakeMinute, Kind: change.RBAC, Cluster: "prod-eu", Object: "clusterrolebinding coredns"},
+		{T: fakeOnset - 3*fakeMinute, Kind: change.Rollout, Cluster: "prod-eu", Entity: series.Labels{{Name: "namespace", Value: "kube-system"}, {Name: "workload", Value: "coredns"}, {Name: "workload_type", Value: "deployment"}}, Object: "deployment kube-system/coredns", From: "coredns:1.14.0", To: "coredns:1.14.1"},
+		{T: fakeOnset - 4*fakeMinute, Kind: change.Rollout, Cluster: "staging", Entity: series.Labels{{Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Object: "deployment shop/cart", To: "cart-84557f7547"},
 	}
 }
 
 // fakeDNS is open and urgent: names do not resolve.
-func fakeDNS(n *notable, changes []signal.Change) *alerting.Incident {
-	dns := &alerting.Incident{ID: "inc_7h2k9qv4m1xz", Severity: signal.Page, Cluster: "prod-eu", Scope: fakeEntity(), Onset: fakeOnset, Opened: fakeOnset + 4*fakeMinute, Updated: fakeNow - fakeMinute, Lead: 1,
+func fakeDNS(n *notable, changes []change.Change) *alerting.Incident {
+	dns := &alerting.Incident{ID: "inc_7h2k9qv4m1xz", Severity: pack.Page, Cluster: "prod-eu", Scope: fakeEntity(), Onset: fakeOnset, Opened: fakeOnset + 4*fakeMinute, Updated: fakeNow - fakeMinute, Lead: 1,
 		Members: []alerting.Member{memberFrom(n.lat, 0, ""), memberFrom(n.sf, 0, ""), memberFrom(n.cartErr, 0, "")}, Earlier: 1, Told: 2}
 	dns.Title = dns.Members[1].Sentence(true)
 	dns.Timeline = []alerting.Event{{T: fakeOnset + 4*fakeMinute, Kind: "opened", Signal: n.lat.Signal.ID}, {T: fakeOnset + 7*fakeMinute, Kind: "joined", Signal: n.sf.Signal.ID}, {T: fakeOnset + 7*fakeMinute, Kind: "severity", Signal: "page"},
@@ -191,7 +193,7 @@ func fakeDNS(n *notable, changes []signal.Change) *alerting.Incident {
 
 // fakeDisk is open: a file system fills.
 func fakeDisk(n *notable) *alerting.Incident {
-	disk := &alerting.Incident{ID: "inc_0c8ft3w6r5bn", Severity: signal.Warn, Cluster: "prod-eu", Scope: n.drift.Signal.Entity, Onset: n.drift.Onset, Opened: n.drift.Onset + 1200*fakeMinute, Updated: fakeNow - fakeMinute, Lead: 0,
+	disk := &alerting.Incident{ID: "inc_0c8ft3w6r5bn", Severity: pack.Warn, Cluster: "prod-eu", Scope: n.drift.Signal.Entity, Onset: n.drift.Onset, Opened: n.drift.Onset + 1200*fakeMinute, Updated: fakeNow - fakeMinute, Lead: 0,
 		Members: []alerting.Member{memberFrom(n.drift, 0, "")}, Told: 1}
 	disk.Title = disk.Members[0].Sentence(false)
 	disk.Timeline = []alerting.Event{{T: disk.Opened, Kind: "opened", Signal: n.drift.Signal.ID}, {T: disk.Opened, Kind: "notified", Signal: "first"}}
@@ -202,7 +204,7 @@ func fakeDisk(n *notable) *alerting.Incident {
 func fakeOOM(n *notable) *alerting.Incident {
 	was := memberFrom(n.memWas, fakeNow-5*60*fakeMinute, "recovered")
 	was.State = model.Normal
-	oom := &alerting.Incident{ID: "inc_5d1nq8y2jkta", Severity: signal.Page, Cluster: "prod-eu", Scope: n.memWas.Signal.Entity, Onset: n.memWas.Onset, Opened: n.memWas.Onset + 3*fakeMinute, Updated: was.Ended, Resolved: was.Ended, Resolution: "recovered",
+	oom := &alerting.Incident{ID: "inc_5d1nq8y2jkta", Severity: pack.Page, Cluster: "prod-eu", Scope: n.memWas.Signal.Entity, Onset: n.memWas.Onset, Opened: n.memWas.Onset + 3*fakeMinute, Updated: was.Ended, Resolved: was.Ended, Resolution: "recovered",
 		Members: []alerting.Member{was}, Told: 2, Title: "catalog uses 97 % of its memory limit (normal 52–71 %)", Refires: 1}
 	oom.Timeline = []alerting.Event{{T: oom.Opened, Kind: "opened", Signal: was.SignalID}, {T: oom.Opened, Kind: "notified", Signal: "first"}, {T: was.Ended, Kind: "recovered", Signal: was.SignalID}, {T: was.Ended, Kind: "resolved"}, {T: was.Ended + 5*fakeMinute, Kind: "notified", Signal: "resolved"}}
 	return oom

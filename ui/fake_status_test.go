@@ -5,22 +5,22 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/model"
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 // fakeUses says that all rules but two have their metrics.
 func fakeUses(f *fake, r *fakeRules) []RuleUse {
 	rules := []RuleUse{}
 	titles := map[string]string{"dns": "DNS and service networking", "net": "Node networking", "wl": "Workloads and resources", "svc": "Service golden signals", "node": "Nodes", "api": "API server and RBAC"}
-	for _, x := range []*signal.Rule{r.latency, r.servfail, r.qps, r.fill, r.retrans, r.cpu, r.mem, r.ws, r.errs, r.rps, r.fs, r.nodeCPU, r.api, r.forbidden} {
+	for _, x := range []*pack.Rule{r.latency, r.servfail, r.qps, r.fill, r.retrans, r.cpu, r.mem, r.ws, r.errs, r.rps, r.fs, r.nodeCPU, r.api, r.forbidden} {
 		n := 0
 		for i := range f.view.Signals {
 			n += b2i(f.view.Signals[i].Signal.Rule == x)
 		}
 		rules = append(rules, RuleUse{Pack: x.Pack, PackTitle: titles[x.Pack], Rule: x, Cluster: "prod-eu", Form: 0, Series: n * 6, Signals: n})
 	}
-	hit := fakeRule("dns", "dns.cache_hit_ratio", "Is the cache decaying?", "ratio", signal.Warn, model.Down)
-	psi := fakeRule("node", "node.psi_cpu", "Do tasks wait for CPU?", "ratio", signal.Warn, model.Up)
+	hit := fakeRule("dns", "dns.cache_hit_ratio", "Is the cache decaying?", "ratio", pack.Warn, model.Down)
+	psi := fakeRule("node", "node.psi_cpu", "Do tasks wait for CPU?", "ratio", pack.Warn, model.Up)
 	rules = append(rules, RuleUse{Pack: "dns", PackTitle: titles["dns"], Rule: hit, Cluster: "prod-eu", Form: -1, Missing: []string{"coredns_cache_hits_total", "coredns_cache_requests_total"}},
 		RuleUse{Pack: "node", PackTitle: titles["node"], Rule: psi, Cluster: "prod-eu", Form: -1, Missing: []string{"node_pressure_cpu_waiting_seconds_total"}})
 	return rules

@@ -12,7 +12,9 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -47,8 +49,8 @@ func (f *fake) Status() Status                { return f.status }
 func (f *fake) Ready() (bool, string)         { return f.ready == "", f.ready }
 
 // Pods knows the pods that weigh in signals.
-func (f *fake) Pods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
-	var out []signal.PodExplanation
+func (f *fake) Pods(cluster, namespace, pod string, limit int) []identity.PodExplanation {
+	var out []identity.PodExplanation
 	if f.view == nil || pod == "" {
 		return nil
 	}
@@ -56,7 +58,7 @@ func (f *fake) Pods(cluster, namespace, pod string, limit int) []signal.PodExpla
 		s := &f.view.Signals[i]
 		for _, m := range s.Top {
 			if m.Name == pod && len(out) < min(limit, 1) && (cluster == "" || cluster == s.Signal.Entity.Get("cluster")) {
-				out = append(out, signal.PodExplanation{Cluster: s.Signal.Entity.Get("cluster"), Namespace: cmp.Or(namespace, "kube-system"), Pod: pod, Workload: "coredns", Kind: "deployment",
+				out = append(out, identity.PodExplanation{Cluster: s.Signal.Entity.Get("cluster"), Namespace: cmp.Or(namespace, "kube-system"), Pod: pod, Workload: "coredns", Kind: "deployment",
 					Why: "kube_pod_owner names a ReplicaSet, and its name ends in a template hash", Sure: true, OwnerKind: "ReplicaSet", OwnerName: "coredns-5d78c9869d", Node: "worker-1", Series: 41})
 			}
 		}
@@ -73,7 +75,7 @@ func (f *fake) Explain(rule string) signal.Explanation {
 		return signal.Explanation{}
 	}
 	x := signal.RuleExplanation{Cluster: "prod-eu", Expr: "sum(x)", Leaves: []signal.LeafExplanation{{Metric: "x_total", Selector: `x_total{rcode="SERVFAIL"}`, Series: 12, Active: 11, Live: 10, LastT: fakeNow}}}
-	var r *signal.Rule
+	var r *pack.Rule
 	for i := range f.view.Signals {
 		if s := f.view.Signals[i].Signal; s.Rule.Name == rule {
 			r = s.Rule
@@ -165,13 +167,13 @@ func curveOf(seed int64, level, swing, noise float64, onset int64, fault func(v 
 	}
 }
 
-func fakeRule(pack, name, question, unit string, sev signal.Severity, bad model.Direction) *signal.Rule {
+func fakeRule(of, name, question, unit string, sev pack.Severity, bad model.Direction) *pack.Rule {
 	p := model.Defaults()
 	p.Bad = bad
 	if unit == "ratio" {
 		p.Min, p.Max = 0, 1
 	}
-	return &signal.Rule{Pack: pack, Name: name, Question: question, Unit: unit, Severity: sev, Params: p,
+	return &pack.Rule{Pack: of, Name: name, Question: question, Unit: unit, Severity: sev, Params: p,
 		Exprs:   []string{"sum by (cluster) (rate(" + strings.ReplaceAll(name, ".", "_") + "_total[1m]))"},
 		Summary: "{{ $value }} (normal {{ $band }})", Meaning: "Something that " + question + " would tell you."}
 }
@@ -186,7 +188,7 @@ func fakeEntity(labels ...string) series.Labels {
 }
 
 // add puts a signal into the view, as it stands at fakeNow.
-func (f *fake) add(r *signal.Rule, e series.Labels, curve func(int64) Point, onset int64, test model.Test) *baseline.SignalView {
+func (f *fake) add(r *pack.Rule, e series.Labels, curve func(int64) Point, onset int64, test model.Test) *baseline.SignalView {
 	s := &signal.Signal{ID: signal.MakeID(r.Name, e), Rule: r, Entity: e}
 	f.curve[s.ID] = curve
 	p := curve(fakeNow - fakeMinute)

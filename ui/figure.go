@@ -12,6 +12,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -90,7 +91,7 @@ func (c *chart) table() []tableRow {
 func titleOf(s *signal.Signal) string { return s.Rule.Name + ", " + place(s.Entity) }
 
 // paramsOf returns what a chart draws of a rule, nil when the rule is not known any more.
-func paramsOf(r *signal.Rule) *model.Params {
+func paramsOf(r *pack.Rule) *model.Params {
 	if r == nil {
 		return nil
 	}

@@ -14,7 +14,9 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -74,7 +76,7 @@ func (s *server) funcs() template.FuncMap {
 		"isnan":      math.IsNaN,
 		"dict":       dict,
 		"label":      func(name, value string) series.Label { return series.Label{Name: name, Value: value} },
-		"sev":        func(v string) signal.Severity { return signal.Severity(v) },
+		"sev":        func(v string) pack.Severity { return pack.Severity(v) },
 		"ms":         func(v int64) float64 { return float64(v) },
 		"share":      share,
 		"fullness":   fullness,
@@ -83,7 +85,7 @@ func (s *server) funcs() template.FuncMap {
 		"sentence":   func(m *alerting.Member, worst bool) string { return m.Sentence(worst) },
 		"day":        dayName,
 		"changekind": func(k any) string { return strings.ReplaceAll(alerting.Clean(fmt.Sprint(k), 40), "_", " ") },
-		"changetext": func(c *signal.Change) string { return alerting.Clean(c.Text(), changeTextMax) },
+		"changetext": func(c *change.Change) string { return alerting.Clean(c.Text(), changeTextMax) },
 		"before":     alerting.When,
 		"podurl":     s.podURL,
 		"rule":       s.ruleURL,
@@ -219,11 +221,11 @@ func stateGlyph(v model.State) string {
 	return [...]string{"◔", "●", "▲", "▼", "↗", "○"}[v%6]
 }
 
-func severityClass(v signal.Severity) string {
+func severityClass(v pack.Severity) string {
 	switch v {
-	case signal.Page:
+	case pack.Page:
 		return "sev-page"
-	case signal.Warn:
+	case pack.Warn:
 		return "sev-warn"
 	}
 	return "sev-info"

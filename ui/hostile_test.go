@@ -10,7 +10,10 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -170,7 +173,7 @@ func hostile(p string) *fake {
 		x := &f.view.Changes[k]
 		x.Entity, x.Object, x.From, x.To, x.Works = bad(x.Entity), p, p, p, []string{p}
 		if k == 3 {
-			x.Cluster, x.Kind = p, signal.ChangeKind(p)
+			x.Cluster, x.Kind = p, change.Kind(p)
 		}
 	}
 	for k := range f.snap.Open[1].Changes {
@@ -284,12 +287,12 @@ type hostilePods struct {
 	text string
 }
 
-func (f hostilePods) Pods(string, string, string, int) []signal.PodExplanation {
-	return []signal.PodExplanation{{Cluster: f.text, Namespace: f.text, Pod: f.text, Workload: f.text, Kind: f.text, Why: f.text, OwnerKind: f.text, OwnerName: f.text, Node: f.text}}
+func (f hostilePods) Pods(string, string, string, int) []identity.PodExplanation {
+	return []identity.PodExplanation{{Cluster: f.text, Namespace: f.text, Pod: f.text, Workload: f.text, Kind: f.text, Why: f.text, OwnerKind: f.text, OwnerName: f.text, Node: f.text}}
 }
 
 func (f hostilePods) Explain(string) signal.Explanation {
-	return signal.Explanation{Rule: &signal.Rule{Name: "a.b", Pack: "a", Exprs: []string{f.text}}, Clusters: []signal.RuleExplanation{{Cluster: f.text, Expr: f.text, Missing: []string{f.text},
+	return signal.Explanation{Rule: &pack.Rule{Name: "a.b", Pack: "a", Exprs: []string{f.text}}, Clusters: []signal.RuleExplanation{{Cluster: f.text, Expr: f.text, Missing: []string{f.text},
 		Groups: []string{"a.b~cluster=" + f.text}, Leaves: []signal.LeafExplanation{{Metric: f.text, Selector: f.text}}}}}
 }
 

@@ -8,15 +8,15 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/series"
-	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 const changesPage = 200 // changes on the page
 
 // changeRow is one change on a page.
 type changeRow struct {
-	*signal.Change
+	*change.Change
 	Where string
 	URL   string // the signals of what it is about
 }
@@ -48,7 +48,7 @@ func (s *server) changes(c *gin.Context) {
 	s.page(c, http.StatusOK, "changes", f)
 }
 
-func (s *server) changeRow(x *signal.Change) changeRow {
+func (s *server) changeRow(x *change.Change) changeRow {
 	r := changeRow{Change: x, Where: alerting.Clean(x.Cluster, textMax)}
 	if len(x.Entity) > 0 {
 		r.Where = place(append(series.Labels{{Name: "cluster", Value: x.Cluster}}, x.Entity...))

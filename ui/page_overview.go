@@ -12,7 +12,7 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 const (
@@ -130,7 +130,7 @@ func openOf(open []*alerting.Incident, cards []incidentCard) openIncidents {
 	for _, inc := range open {
 		p := phaseOf(inc)
 		o.phases[p]++
-		o.urgent += b2i(p == firing && inc.Severity == signal.Page)
+		o.urgent += b2i(p == firing && inc.Severity == pack.Page)
 	}
 	for i := range cards {
 		o.since = max(o.since, cards[i].Inside)

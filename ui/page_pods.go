@@ -8,8 +8,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/series"
-	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 const podsMost = 50 // pods of one name that are explained
@@ -25,7 +25,7 @@ func (s *server) podURL(entity series.Labels, name string) string {
 }
 
 type podRow struct {
-	signal.PodExplanation
+	identity.PodExplanation
 	URL string // its workload's signals; "" when it has none yet
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -26,7 +27,7 @@ type explainCluster struct {
 }
 
 type explainBody struct {
-	Rule     *signal.Rule
+	Rule     *pack.Rule
 	Clusters []explainCluster
 	Now      int64
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -23,7 +24,7 @@ const (
 type signalBody struct {
 	*baseline.SignalView
 	spanLinks
-	Rule      *signal.Rule
+	Rule      *pack.Rule
 	Labels    []labelLink
 	Sentence  string
 	Figure    figure

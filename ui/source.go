@@ -5,7 +5,9 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -23,7 +25,7 @@ type Source interface {
 	// Status returns the rest: who sends, what is matched, limits, counters, receivers.
 	Status() Status
 	// Pods returns into which workloads the pods of a name were folded, and why; an empty cluster or namespace is any.
-	Pods(cluster, namespace, pod string, limit int) []signal.PodExplanation
+	Pods(cluster, namespace, pod string, limit int) []identity.PodExplanation
 	// Explain returns what a rule makes of what arrives; its Rule is nil when there is none of the name.
 	Explain(rule string) signal.Explanation
 	// Shadow returns a copy of what was learned of a signal, to try things on; nil when there is no such signal.
@@ -104,7 +106,7 @@ func (c *Cluster) Waiting() bool { return c.WindowsClosed == 0 || c.ClosedEnd ==
 // RuleUse says what became of one rule in one cluster.
 type RuleUse struct {
 	Pack, PackTitle string
-	Rule            *signal.Rule
+	Rule            *pack.Rule
 	Cluster         string
 	Form            int // index of the expression in use; −1 = dormant
 	Series, Signals int

@@ -8,8 +8,8 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
-	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 const stepsShown = 10 // commands on a page; all are in the JSON
@@ -48,7 +48,7 @@ func asMember(v *baseline.SignalView) *alerting.Member {
 }
 
 // steps returns at most so many of a rule's commands, filled with what a member is about.
-func steps(r *signal.Rule, m *alerting.Member, most int) []string {
+func steps(r *pack.Rule, m *alerting.Member, most int) []string {
 	var out []string
 	if r == nil {
 		return nil

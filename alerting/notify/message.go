@@ -9,7 +9,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/model"
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 // Message is a notification in words, with everything any receiver needs. It is what the outbox keeps, so it holds no
@@ -19,7 +19,7 @@ type Message struct {
 	Incident string          `json:"incident"`
 	Reason   alerting.Reason `json:"reason"`
 	T        int64           `json:"t"` // event time of the decision, Unix milliseconds
-	Severity signal.Severity `json:"severity"`
+	Severity pack.Severity   `json:"severity"`
 	Title    string          `json:"title"`
 	Cluster  string          `json:"cluster"`
 	Where    string          `json:"where"`
@@ -42,7 +42,7 @@ type Message struct {
 // Line is one member of the incident.
 type Line struct {
 	Name     string            `json:"name"`
-	Severity signal.Severity   `json:"severity"`
+	Severity pack.Severity     `json:"severity"`
 	Where    string            `json:"where"`
 	Sentence string            `json:"sentence"`
 	Value    string            `json:"value"` // now, with its unit
@@ -197,12 +197,12 @@ func newLine(m *alerting.Member, msg *Message) Line {
 func NewTestMessage(now time.Time, externalURL string) *Message {
 	t := now.UnixMilli()
 	m := &Message{
-		ID: alerting.NotificationID("test", alerting.Trial, uint32(t/1000)), Incident: "test", Reason: alerting.Trial, T: t, Severity: signal.Info,
+		ID: alerting.NotificationID("test", alerting.Trial, uint32(t/1000)), Incident: "test", Reason: alerting.Trial, T: t, Severity: pack.Info,
 		Title: "Test message from Wrackline: notifications arrive here", Cluster: "test", Where: "test", Onset: t, Value: "1 (normal 0–2)", First: "nothing: this is a test",
 		Meaning: "Somebody asked Wrackline to send this. Nothing is wrong.", Base: strings.TrimRight(externalURL, "/"),
 	}
 	m.Link = m.Base
-	m.Lines = []Line{{Name: "wrackline.test", Severity: signal.Info, Where: "test", Sentence: m.Title, Value: "1", Raw: "1", Band: "0–2", State: "normal",
+	m.Lines = []Line{{Name: "wrackline.test", Severity: pack.Info, Where: "test", Sentence: m.Title, Value: "1", Raw: "1", Band: "0–2", State: "normal",
 		Onset: t, Meaning: m.Meaning, Link: m.Base, Labels: map[string]string{"cluster": "test"}}}
 	return m
 }

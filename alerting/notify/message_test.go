@@ -15,7 +15,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -27,8 +29,8 @@ const minute = int64(60_000)
 // t0 is 2026-03-02 14:00 UTC.
 var t0 = time.Date(2026, 3, 2, 14, 0, 0, 0, time.UTC).UnixMilli()
 
-var servfail = &signal.Rule{
-	Name: "dns.servfail_ratio", Question: "Are cluster DNS lookups failing?", Unit: "ratio", Severity: signal.Page,
+var servfail = &pack.Rule{
+	Name: "dns.servfail_ratio", Question: "Are cluster DNS lookups failing?", Unit: "ratio", Severity: pack.Page,
 	Summary: "{{ $value }} of DNS answers fail (normal {{ $band }})",
 	Meaning: "CoreDNS answers SERVFAIL: names do not resolve for the workloads that ask. Retries hide it at first & add load.",
 	Next:    []string{"kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50", "kubectl -n kube-system get pods -o wide", "dig @10.96.0.10 kubernetes.default", "never shown"},
@@ -39,22 +41,22 @@ func dnsIncident() alerting.Notification {
 	band := model.Band{Lower: 0, Expected: 0.0004, Upper: 0.002}
 	prod := series.Label{Name: "cluster", Value: "prod"}
 	inc := &alerting.Incident{
-		ID: "k3m9x0qv7c", Title: "31.2 % of DNS answers fail (normal 0–0.2 %)", Severity: signal.Page, Cluster: "prod", Scope: series.Labels{prod},
+		ID: "k3m9x0qv7c", Title: "31.2 % of DNS answers fail (normal 0–0.2 %)", Severity: pack.Page, Cluster: "prod", Scope: series.Labels{prod},
 		Onset: t0 - 6*minute, Opened: t0 - 2*minute, Updated: t0, Lead: 1,
 		Members: []alerting.Member{
-			{SignalID: "dns.latency_p99~cluster=prod", Name: "dns.latency_p99", Entity: series.Labels{prod}, Unit: "s", Severity: signal.Warn, Onset: t0 - 6*minute, Opened: t0 - 2*minute, Fired: 1,
+			{SignalID: "dns.latency_p99~cluster=prod", Name: "dns.latency_p99", Entity: series.Labels{prod}, Unit: "s", Severity: pack.Warn, Onset: t0 - 6*minute, Opened: t0 - 2*minute, Fired: 1,
 				State: model.High, Test: model.PointTest, Value: 2.5, Band: model.Band{Lower: 0.001, Expected: 0.004, Upper: 0.012}, Score: 2, Peak: 2.2, Worst: 4.1, WorstT: t0 - minute, Maturity: 0.9},
-			{SignalID: "dns.servfail_ratio~cluster=prod", Name: "dns.servfail_ratio", Rule: servfail, Entity: series.Labels{prod}, Unit: "ratio", Severity: signal.Page, Onset: t0 - 4*minute, Opened: t0 - minute, Fired: 1,
+			{SignalID: "dns.servfail_ratio~cluster=prod", Name: "dns.servfail_ratio", Rule: servfail, Entity: series.Labels{prod}, Unit: "ratio", Severity: pack.Page, Onset: t0 - 4*minute, Opened: t0 - minute, Fired: 1,
 				State: model.High, Test: model.PointTest, Value: 0.28, Band: band, Score: 3, Peak: 3.4, Worst: 0.312, WorstT: t0 - minute, WorstBand: band, Maturity: 0.3,
 				Top: []signal.Member{{Name: "coredns-5d78c9869d-x7k2p", Value: 0.6}}},
-			{SignalID: "svc.error_ratio~cluster=prod~namespace=shop~workload=cart", Name: "svc.error_ratio", Entity: series.Labels{prod, {Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Unit: "ratio", Severity: signal.Warn,
+			{SignalID: "svc.error_ratio~cluster=prod~namespace=shop~workload=cart", Name: "svc.error_ratio", Entity: series.Labels{prod, {Name: "namespace", Value: "shop"}, {Name: "workload", Value: "cart"}}, Unit: "ratio", Severity: pack.Warn,
 				Onset: t0 - 2*minute, Opened: t0, Ended: 0, Fired: 1, State: model.Absent, Value: math.NaN(), Band: band, Worst: math.NaN(), Score: 1, Peak: 1},
 		},
 		Changes: []alerting.Cause{
-			{Nearness: alerting.SameThing, Change: signal.Change{T: t0 - 9*minute, Kind: signal.ChangeRollout, Cluster: "prod", Object: "deployment kube-system/coredns",
+			{Nearness: alerting.SameThing, Change: change.Change{T: t0 - 9*minute, Kind: change.Rollout, Cluster: "prod", Object: "deployment kube-system/coredns",
 				From: "coredns:1.14.0", To: "coredns:1.14.1", Entity: series.Labels{{Name: "namespace", Value: "kube-system"}, {Name: "workload", Value: "coredns"}}}},
-			{Nearness: alerting.SameNamespace, Change: signal.Change{T: t0 - 6*minute, Kind: signal.ChangeConfig, Cluster: "prod", Object: "configmap kube-system/coredns", Entity: series.Labels{{Name: "namespace", Value: "kube-system"}}}},
-			{Nearness: alerting.WholeCluster, Change: signal.Change{T: t0 - 50*minute, Kind: signal.ChangeRBAC, Cluster: "prod", Object: "clusterrole view"}},
+			{Nearness: alerting.SameNamespace, Change: change.Change{T: t0 - 6*minute, Kind: change.Config, Cluster: "prod", Object: "configmap kube-system/coredns", Entity: series.Labels{{Name: "namespace", Value: "kube-system"}}}},
+			{Nearness: alerting.WholeCluster, Change: change.Change{T: t0 - 50*minute, Kind: change.RBAC, Cluster: "prod", Object: "clusterrole view"}},
 		},
 		Earlier: 1, Refires: 2, Told: 1,
 	}
@@ -83,8 +85,8 @@ func hostileIncident(lines int) alerting.Notification {
 	lead.Entity = series.Labels{{Name: "cluster", Value: bad}, {Name: "namespace", Value: bad}}
 	lead.Top = []signal.Member{{Name: bad, Value: 1}}
 	lead.Unit = "<unit>"
-	lead.Rule = &signal.Rule{Name: "x", Summary: "{{ $labels.namespace }}", Meaning: bad, Next: []string{"kubectl -n {{ $labels.namespace }} get pods"}}
-	inc.Changes = []alerting.Cause{{Nearness: alerting.SameThing, Change: signal.Change{T: t0, Kind: signal.ChangeRollout, Object: bad, From: bad, To: bad}}}
+	lead.Rule = &pack.Rule{Name: "x", Summary: "{{ $labels.namespace }}", Meaning: bad, Next: []string{"kubectl -n {{ $labels.namespace }} get pods"}}
+	inc.Changes = []alerting.Cause{{Nearness: alerting.SameThing, Change: change.Change{T: t0, Kind: change.Rollout, Object: bad, From: bad, To: bad}}}
 	inc.Members, inc.Lead, inc.Cluster, inc.Scope = nil, 0, bad, lead.Entity
 	for i := range lines {
 		m := lead

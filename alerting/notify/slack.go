@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 // What one Slack message may take. The documented limits are larger; an undocumented one of about 13,200 characters
@@ -85,7 +85,7 @@ func slackJSON(m *Message, channel string) []byte {
 }
 
 func slackRender(m *Message, channel string, lines int) []byte {
-	icon := map[signal.Severity]string{signal.Page: "🔴", signal.Warn: "🟡"}[m.Severity]
+	icon := map[pack.Severity]string{pack.Page: "🔴", pack.Warn: "🟡"}[m.Severity]
 	if icon == "" {
 		icon = "🔵"
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -28,7 +29,7 @@ type Result struct {
 }
 
 // Run runs all tests of a pack, in order. An error means that a rule does not compile.
-func Run(p *signal.Pack) ([]Result, error) {
+func Run(p *pack.Pack) ([]Result, error) {
 	var out []Result
 	for _, t := range p.Tests {
 		r, err := RunTest(p, t)
@@ -42,7 +43,7 @@ func Run(p *signal.Pack) ([]Result, error) {
 
 // watch is what is remembered of one expectation.
 type watch struct {
-	*signal.TestExpect
+	*pack.TestExpect
 	values int      // windows with a value, after minute 0
 	before *moment  // first alarm before the fault
 	fired  *moment  // first alarm after it
@@ -57,27 +58,27 @@ type moment struct {
 }
 
 // RunTest runs one test of a pack.
-func RunTest(p *signal.Pack, t *signal.PackTest) ([]Result, error) {
-	r := run{test: t, start: signal.PackTestStart.UnixMilli()}
+func RunTest(p *pack.Pack, t *pack.Test) ([]Result, error) {
+	r := run{test: t, start: pack.TestStart.UnixMilli()}
 	for i := range t.Expect {
 		r.watches = append(r.watches, &watch{TestExpect: &t.Expect[i]})
 	}
 	// Only what the test asks about: other rules cost time and change nothing.
-	pack := *p
-	pack.Rules = nil
+	asked := *p
+	asked.Rules = nil
 	for _, x := range p.Rules {
 		for _, w := range r.watches {
 			if w.Signal == x.Name {
-				pack.Rules = append(pack.Rules, x)
+				asked.Rules = append(asked.Rules, x)
 				break
 			}
 		}
 	}
 	// A cluster is only learned for its first hour. That of a test is older, even if what is tested appears with the fault.
-	pack.Rules = append(pack.Rules, &signal.Rule{Pack: p.Name, Name: "packtest.life", Exprs: []string{"max by (cluster) (" + life + ")"},
-		Severity: signal.Info, Params: model.Defaults()})
+	asked.Rules = append(asked.Rules, &pack.Rule{Pack: p.Name, Name: "packtest.life", Exprs: []string{"max by (cluster) (" + life + ")"},
+		Severity: pack.Info, Params: model.Defaults()})
 	var err error
-	r.engine, err = baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*signal.Pack{&pack}}, Sink: &r})
+	r.engine, err = baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*pack.Pack{&asked}}, Sink: &r})
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +89,7 @@ func RunTest(p *signal.Pack, t *signal.PackTest) ([]Result, error) {
 		name = fmt.Sprintf("line %d", t.Line)
 	}
 	for _, w := range r.watches {
-		x := r.result(w, &pack)
+		x := r.result(w, &asked)
 		x.Test, x.Line, x.Signal = name, w.Line, w.Signal
 		out = append(out, x)
 	}
@@ -99,7 +100,7 @@ func RunTest(p *signal.Pack, t *signal.PackTest) ([]Result, error) {
 const life = "wrackline_packtest_life"
 
 type run struct {
-	test    *signal.PackTest
+	test    *pack.Test
 	engine  *baseline.Engine
 	start   int64 // minute 0, Unix ms
 	watches []*watch
@@ -113,7 +114,7 @@ const senderLabel = "__sender__"
 type sender struct {
 	batch  series.Batch
 	labels []series.Labels
-	series []*signal.TestSeries
+	series []*pack.TestSeries
 	warm   [][]float64 // of series
 	life   series.Labels
 	named  bool // by senderLabel
@@ -160,7 +161,7 @@ func (r *run) play() {
 	steps := int(r.test.WarmMs / r.test.WarmStepMs())
 	for i := range steps {
 		t := r.start - int64(steps-i)*r.test.WarmStepMs()
-		r.send(t, func(_ *signal.TestSeries, warm []float64, _ int) float64 {
+		r.send(t, func(_ *pack.TestSeries, warm []float64, _ int) float64 {
 			if warm == nil {
 				return math.NaN()
 			}
@@ -170,7 +171,7 @@ func (r *run) play() {
 	// What comes after the last value only closes the windows before it.
 	for i := range last + len(r.test.Series[0].After) {
 		t := r.start + int64(i)*r.test.IntervalMs
-		r.send(t, func(x *signal.TestSeries, _ []float64, back int) float64 {
+		r.send(t, func(x *pack.TestSeries, _ []float64, back int) float64 {
 			i := i - back
 			switch {
 			case i < len(x.Values):
@@ -185,7 +186,7 @@ func (r *run) play() {
 
 // send sends the samples of one instant. A plain NaN is a sample that does not come. Of series that are delayed since the fault began it sends
 // those of back intervals before.
-func (r *run) send(t int64, value func(x *signal.TestSeries, warm []float64, back int) float64) {
+func (r *run) send(t int64, value func(x *pack.TestSeries, warm []float64, back int) float64) {
 	key := uint64(0)
 	end := r.start
 	for i := range r.test.Series {
@@ -275,7 +276,7 @@ func has(entity, want series.Labels) bool {
 	return true
 }
 
-func (r *run) result(w *watch, p *signal.Pack) (x Result) {
+func (r *run) result(w *watch, p *pack.Pack) (x Result) {
 	unit := ""
 	for _, rule := range p.Rules {
 		if rule.Name == w.Signal {

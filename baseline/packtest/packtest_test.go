@@ -4,12 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 // The tests of the built-in packs hold, and every rule has one that fires and one that does not.
 func TestEmbeddedPacks(t *testing.T) {
-	packs, err := signal.Embedded()
+	packs, err := pack.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestResults(t *testing.T) {
 		{"other entity", "- {input: {'fill{node=\"a\"}': 0.3x10}, expect: [{signal: p.fill, entity: {node: b}, never_fires: true}]}", "1 other"},
 		{"ends", "- {input: {'fill{node=\"a\"}': 0.3x5 _x10 0.3x3 stale _x4}, expect: [{signal: p.fill, never_fires: true}]}", "ok"},
 	} {
-		p, err := signal.LoadPack([]byte(start+c.test+"\n"), "f.yaml")
+		p, err := pack.Load([]byte(start+c.test+"\n"), "f.yaml")
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue

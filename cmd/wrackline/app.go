@@ -16,8 +16,8 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
-	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/journal"
@@ -42,7 +42,7 @@ type app struct {
 	file       string // of the configuration; "" = none
 	reloadMu   sync.Mutex
 	cfg        atomic.Pointer[config]
-	packs      atomic.Pointer[[]*signal.Pack]
+	packs      atomic.Pointer[[]*pack.Pack]
 	door       atomic.Pointer[ingest.Handler]
 	outbox     atomic.Pointer[notify.Outbox]
 	stopOutbox func()                                 // ends the outbox's Run and waits for it; guarded by reloadMu

@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ingest"
 )
@@ -84,21 +85,21 @@ type overrideConfig struct {
 }
 
 // overrides returns the overrides in the engine's words.
-func (c *config) overrides() ([]signal.Override, error) {
-	out := make([]signal.Override, len(c.Packs.Overrides))
+func (c *config) overrides() ([]pack.Override, error) {
+	out := make([]pack.Override, len(c.Packs.Overrides))
 	for i, o := range c.Packs.Overrides {
 		d := time.Duration(o.For)
 		if d%time.Minute != 0 || d > 2*time.Hour {
-			return nil, c.overrideError(&signal.OverrideError{Index: i, Field: "for", Msg: "want whole minutes up to 2h"})
+			return nil, c.overrideError(&pack.OverrideError{Index: i, Field: "for", Msg: "want whole minutes up to 2h"})
 		}
-		out[i] = signal.Override{Match: o.Match, Where: o.Where, Severity: signal.Severity(o.Severity), Enabled: o.Enabled,
+		out[i] = pack.Override{Match: o.Match, Where: o.Where, Severity: pack.Severity(o.Severity), Enabled: o.Enabled,
 			EffectAbs: o.Effect.Abs, EffectRel: o.Effect.Rel, EffectEvents: o.Effect.Events, Persist: int(d / time.Minute)}
 	}
 	return out, nil
 }
 
 // overrideError says where in the file the override stands.
-func (c *config) overrideError(err *signal.OverrideError) error {
+func (c *config) overrideError(err *pack.OverrideError) error {
 	at := fmt.Sprintf("packs.overrides[%d]", err.Index)
 	if err.Field != "" {
 		at += "." + err.Field
@@ -330,12 +331,12 @@ func (c *config) validate() error {
 }
 
 // rule returns the track rule in the engine's words.
-func (t *trackConfig) rule() signal.TrackRule {
-	return signal.TrackRule{Name: t.Name, Match: t.Match, Func: t.Func, Agg: t.Agg, By: t.By, Unit: t.Unit, Bad: t.Bad}
+func (t *trackConfig) rule() pack.TrackRule {
+	return pack.TrackRule{Name: t.Name, Match: t.Match, Func: t.Func, Agg: t.Agg, By: t.By, Unit: t.Unit, Bad: t.Bad}
 }
 
-func (c *config) trackRules() []signal.TrackRule {
-	out := make([]signal.TrackRule, len(c.Track))
+func (c *config) trackRules() []pack.TrackRule {
+	out := make([]pack.TrackRule, len(c.Track))
 	for i := range c.Track {
 		out[i] = c.Track[i].rule()
 	}
@@ -343,21 +344,21 @@ func (c *config) trackRules() []signal.TrackRule {
 }
 
 // streamOptions returns what the configuration asks of the stream.
-func (c *config) streamOptions(packs []*signal.Pack) signal.StreamOptions {
+func (c *config) streamOptions(packs []*pack.Pack) signal.StreamOptions {
 	return signal.StreamOptions{Packs: packs, MaxSeries: c.Signals.SeriesMax, MaxSignals: c.Signals.SignalsMax,
 		GraceMs: time.Duration(c.Signals.Grace).Milliseconds(), RetireMs: time.Duration(c.Storage.Retention).Milliseconds(),
 		DefaultCluster: c.Signals.DefaultCluster}
 }
 
 // rulesOf returns a look-up of all rules by name.
-func rulesOf(packs []*signal.Pack) func(name string) *signal.Rule {
-	rules := map[string]*signal.Rule{}
+func rulesOf(packs []*pack.Pack) func(name string) *pack.Rule {
+	rules := map[string]*pack.Rule{}
 	for _, p := range packs {
 		for _, r := range p.Rules {
 			rules[r.Name] = r
 		}
 	}
-	return func(name string) *signal.Rule { return rules[name] }
+	return func(name string) *pack.Rule { return rules[name] }
 }
 
 func (c *config) limits() ingest.Limits {
@@ -394,8 +395,8 @@ func (c *config) tokens() ([]ingest.Token, error) {
 }
 
 // allPacks returns the embedded packs and those of the configuration, as their files have them.
-func (c *config) allPacks() ([]*signal.Pack, error) {
-	packs, err := signal.Embedded()
+func (c *config) allPacks() ([]*pack.Pack, error) {
+	packs, err := pack.Embedded()
 	if err != nil {
 		return nil, err
 	}
@@ -404,7 +405,7 @@ func (c *config) allPacks() ([]*signal.Pack, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := signal.LoadPack(data, file)
+		p, err := pack.Load(data, file)
 		if err != nil {
 			return nil, err
 		}
@@ -417,13 +418,13 @@ func (c *config) allPacks() ([]*signal.Pack, error) {
 }
 
 // packs returns all packs and the track rules as one more, without the disabled rules, and with what the configuration overrides.
-func (c *config) packs() ([]*signal.Pack, error) {
+func (c *config) packs() ([]*pack.Pack, error) {
 	packs, err := c.allPacks()
 	if err != nil {
 		return nil, err
 	}
 	if len(c.Track) > 0 {
-		track, err := signal.TrackPack(c.trackRules())
+		track, err := pack.Track(c.trackRules())
 		if err != nil {
 			return nil, err
 		}
@@ -455,8 +456,8 @@ func (c *config) packs() ([]*signal.Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := signal.ApplyOverrides(packs, overrides); err != nil {
-		if oe, ok := errors.AsType[*signal.OverrideError](err); ok {
+	if err := pack.ApplyOverrides(packs, overrides); err != nil {
+		if oe, ok := errors.AsType[*pack.OverrideError](err); ok {
 			return nil, c.overrideError(oe)
 		}
 		return nil, err

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/baseline/eval"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
-	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 const evalHelp = `Says how well the engine judges, with the stock settings.
@@ -94,7 +94,7 @@ func runEval(ctx context.Context, e env, args []string) error {
 	var sets []eval.SetReport
 	for _, dir := range fs.Args() {
 		told := time.Now()
-		r, err := eval.ScoreDir(dir, eval.Options{Location: loc, Direction: signal.DirectionOf, Budget: *budget, Parallel: parallelism(), Progress: func(done, total int) {
+		r, err := eval.ScoreDir(dir, eval.Options{Location: loc, Direction: pack.DirectionOf, Budget: *budget, Parallel: parallelism(), Progress: func(done, total int) {
 			if time.Since(told) > time.Second {
 				told = time.Now()
 				fmt.Fprintf(e.stderr, "%s: %d of %d series\n", filepath.Base(dir), done, total)

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -87,7 +88,7 @@ func (m *matcher) ask(ctx context.Context, path string, into any) error {
 }
 
 // explain writes what a rule matches in each cluster. rule is what the packs here have of that name, nil when they have none.
-func (m *matcher) explain(ctx context.Context, w io.Writer, name string, rule *signal.Rule) error {
+func (m *matcher) explain(ctx context.Context, w io.Writer, name string, rule *pack.Rule) error {
 	var clusters []signal.RuleExplanation
 	switch {
 	case m.played != nil:

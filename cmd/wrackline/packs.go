@@ -11,8 +11,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/packtest"
-	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 const packsHelp = `Packs are files of questions ("signals") with a PromQL expression each. They decide what is watched.
@@ -108,7 +108,7 @@ func runPacks(ctx context.Context, e env, args []string) error {
 	return usagef("there is no packs %q; want list, check, test, explain or remote-write-config", verb)
 }
 
-func listPacks(e env, packs []*signal.Pack, asJSON bool) error {
+func listPacks(e env, packs []*pack.Pack, asJSON bool) error {
 	if asJSON {
 		enc := json.NewEncoder(e.stdout)
 		enc.SetEscapeHTML(false)
@@ -150,8 +150,8 @@ func checkPacks(e env, files []string) error {
 	for _, f := range files {
 		data, err := os.ReadFile(f)
 		if err == nil {
-			var p *signal.Pack
-			if p, err = signal.LoadPack(data, f); err == nil {
+			var p *pack.Pack
+			if p, err = pack.Load(data, f); err == nil {
 				if err = checkSummaries(p); err == nil {
 					fmt.Fprintf(e.stdout, "%s: pack %s version %d, %d signals, %d tests: ok\n", f, p.Name, p.Version, len(p.Rules), len(p.Tests))
 					continue
@@ -169,13 +169,13 @@ func checkPacks(e env, files []string) error {
 
 // testPackFiles runs the tests of pack files. A file that cannot be read or loaded is a finding too.
 func testPackFiles(e env, files []string, verbose bool) error {
-	var packs []*signal.Pack
+	var packs []*pack.Pack
 	bad := false
 	for _, f := range files {
 		data, err := os.ReadFile(f)
 		if err == nil {
-			var p *signal.Pack
-			if p, err = signal.LoadPack(data, f); err == nil {
+			var p *pack.Pack
+			if p, err = pack.Load(data, f); err == nil {
 				packs = append(packs, p)
 				continue
 			}
@@ -191,7 +191,7 @@ func testPackFiles(e env, files []string, verbose bool) error {
 }
 
 // testPacks runs the tests of packs and prints a line for each pack and for each signal that did something else.
-func testPacks(e env, packs []*signal.Pack, verbose bool) error {
+func testPacks(e env, packs []*pack.Pack, verbose bool) error {
 	failed := false
 	for _, p := range packs {
 		results, err := packtest.Run(p)
@@ -232,7 +232,7 @@ func testPacks(e env, packs []*signal.Pack, verbose bool) error {
 
 // checkSummaries reports the first template of a pack that cannot be filled. Templates belong to alerting, so the pack
 // loader does not know them.
-func checkSummaries(p *signal.Pack) error {
+func checkSummaries(p *pack.Pack) error {
 	for _, r := range p.Rules {
 		if err := alerting.CheckSummary(r.Summary); err != nil {
 			return fmt.Errorf("%s: signal %s: summary: %w", p.Origin, r.Name, err)
@@ -247,7 +247,7 @@ func checkSummaries(p *signal.Pack) error {
 }
 
 // explainRule writes what a rule asks and why.
-func explainRule(e env, rule *signal.Rule) {
+func explainRule(e env, rule *pack.Rule) {
 	w := e.stdout
 	p := &rule.Params
 	fmt.Fprintf(w, "%s — %s\n  pack %s, severity %s", rule.Name, rule.Question, rule.Pack, rule.Severity)
@@ -282,7 +282,7 @@ func explainRule(e env, rule *signal.Rule) {
 	}
 }
 
-func remoteWriteConfig(e env, cfg *config, packs []*signal.Pack, target string) error {
+func remoteWriteConfig(e env, cfg *config, packs []*pack.Pack, target string) error {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return usagef("url %q: want http://HOST:PORT/api/v1/write", target)
@@ -290,7 +290,7 @@ func remoteWriteConfig(e env, cfg *config, packs []*signal.Pack, target string) 
 	if u.Path == "" || u.Path == "/" {
 		u.Path = "/api/v1/write"
 	}
-	keep := signal.KeepList(packs)
+	keep := pack.KeepList(packs)
 	for i, name := range keep {
 		keep[i] = regexp.QuoteMeta(name)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline"
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ingest"
 )
@@ -76,8 +76,8 @@ func (a *app) serveReload(w http.ResponseWriter, _ *http.Request) {
 }
 
 // samePacks reports whether two sets of packs ask the same in the same words.
-func samePacks(a, b []*signal.Pack) bool {
-	text := func(packs []*signal.Pack) string {
+func samePacks(a, b []*pack.Pack) bool {
+	text := func(packs []*pack.Pack) string {
 		var out strings.Builder
 		for _, p := range packs {
 			fmt.Fprintf(&out, "%q %q %d\n", p.Name, p.Title, p.Version)

@@ -16,9 +16,9 @@ import (
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/eval"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
-	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ui"
 )
@@ -74,7 +74,7 @@ func runReplay(ctx context.Context, e env, args []string) error {
 		}
 	}
 	if csv {
-		opts := eval.Options{Location: loc, Direction: signal.DirectionOf}
+		opts := eval.Options{Location: loc, Direction: pack.DirectionOf}
 		if *svg != "" {
 			if err := drawCSVs(ctx, fs.Args(), *svg, *last, opts); err != nil || *out == "" {
 				return err

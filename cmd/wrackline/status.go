@@ -10,6 +10,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ui"
 )
@@ -32,7 +33,7 @@ func (s source) Range(id string, from, to int64, points int) ([]ui.Point, int64,
 }
 
 // Pods and Explain look at the fold itself, so they wait for the request that is being folded.
-func (s source) Pods(cluster, namespace, pod string, limit int) []signal.PodExplanation {
+func (s source) Pods(cluster, namespace, pod string, limit int) []identity.PodExplanation {
 	s.a.fold.Lock()
 	defer s.a.fold.Unlock()
 	return s.a.engine.FindPods(cluster, namespace, pod, limit)

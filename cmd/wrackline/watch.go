@@ -6,6 +6,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -20,8 +21,8 @@ const (
 )
 
 // gapRule is the question behind a silent sender.
-var gapRule = &signal.Rule{
-	Pack: "recv", Name: recvSilent, Question: "Does a sender deliver nothing?", Unit: "s", Severity: signal.Page, Lesson: "trend",
+var gapRule = &pack.Rule{
+	Pack: "recv", Name: recvSilent, Question: "Does a sender deliver nothing?", Unit: "s", Severity: pack.Page, Lesson: "trend",
 	Summary: "Nothing has arrived from {{ $labels.sender }} for {{ $value }}: what it watches is not judged any more",
 	Meaning: "While nothing arrives no other alarm can rise. Wrackline itself is well, or it could not say this.",
 	Causes:  []string{"that Prometheus is down or restarts", "its remote_write block was removed or points elsewhere", "the network or a policy between the two", "its token is not valid any more"},
