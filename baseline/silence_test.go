@@ -127,7 +127,7 @@ func FuzzRestoreView(f *testing.F) {
 		f.Fatal(err)
 	}
 	fresh := func() *baseline.Engine {
-		e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*pack.Pack{tracked}}, FalseAlarmsPerWeek: 1})
+		e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: []*pack.Pack{own}}, FalseAlarmsPerWeek: 1})
 		if err != nil {
 			f.Fatal(err)
 		}
