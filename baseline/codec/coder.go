@@ -8,12 +8,12 @@ import (
 // Coder walks over fields in one order for both directions, so that writing and reading cannot disagree: each method writes the value that
 // it is given, or replaces it by what is read.
 type Coder struct {
-	w *Writer
-	r *Reader
+	w Writer
+	r *Reader // nil when writing
 }
 
 // Writing returns a coder that appends to dst.
-func Writing(dst []byte) *Coder { return &Coder{w: &Writer{B: dst}} }
+func Writing(dst []byte) *Coder { return &Coder{w: Writer{B: dst}} }
 
 // Reading returns a coder that reads b. fault is the error of whatever cannot have been written.
 func Reading(b []byte, fault error) *Coder { return &Coder{r: NewReader(b, fault)} }
@@ -66,15 +66,20 @@ func (c *Coder) I64(v *int64) {
 
 // Num is any int.
 func (c *Coder) Num(v *int) {
-	x := int64(*v)
-	c.I64(&x)
-	*v = int(x)
+	if c.r == nil {
+		c.w.Int(int64(*v))
+		return
+	}
+	*v = int(c.r.Int())
 }
 
 // U8 is a small number. One that does not fit is a fault.
 func (c *Coder) U8(v *uint8) {
-	x := int64(*v)
-	c.I64(&x)
+	if c.r == nil {
+		c.w.Int(int64(*v))
+		return
+	}
+	x := c.r.Int()
 	if x < 0 || x > math.MaxUint8 {
 		c.Fail()
 		x = 0
@@ -103,15 +108,21 @@ func (c *Coder) F64(v *float64) {
 
 // F32 is a float of 32 bits, to the bit.
 func (c *Coder) F32(v *float32) {
-	x := int64(math.Float32bits(*v))
-	c.I64(&x)
-	*v = math.Float32frombits(uint32(x))
+	if c.r == nil {
+		c.w.Int(int64(math.Float32bits(*v)))
+		return
+	}
+	*v = math.Float32frombits(uint32(c.r.Int()))
 }
 
 // Count is the length of a list, at most most; each entry takes at least one byte, which bounds what is allocated for it.
 func (c *Coder) Count(n, most int) int {
-	c.Num(&n)
-	if c.r != nil && (n < 0 || n > most || n > len(c.r.b)) {
+	if c.r == nil {
+		c.w.Int(int64(n))
+		return n
+	}
+	n = int(c.r.Int())
+	if n < 0 || n > most || n > len(c.r.b) {
 		c.Fail()
 		return 0
 	}
@@ -120,12 +131,12 @@ func (c *Coder) Count(n, most int) int {
 
 // Str is a string.
 func (c *Coder) Str(v *string) {
-	n := c.Count(len(*v), math.MaxInt)
 	if c.r == nil {
+		c.w.Int(int64(len(*v)))
 		c.w.B = append(c.w.B, *v...)
 		return
 	}
-	*v = string(c.r.Take(n))
+	*v = string(c.r.Take(c.Count(0, math.MaxInt)))
 }
 
 // Word is a string that comes often.
