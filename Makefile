@@ -40,7 +40,7 @@ bench: ## benchmarks with allocations: make bench BENCH=Decode COUNT=6 | benchst
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
 
 differential: ## our expressions against the Prometheus engine, CASES generated ones (1,000,000); WRACKLINE_SEED= repeats one run
-	WRACKLINE_CASES=$(CASES) $(GO) test -tags $(TAGS) -count=1 -timeout 2h -v -run 'EqualPromQL|EqualsPromQL' ./baseline/signal
+	WRACKLINE_CASES=$(CASES) $(GO) test -tags $(TAGS) -count=1 -timeout 2h -v -run 'EqualPromQL|EqualsPromQL' ./baseline/promql/oracle ./baseline/pack
 
 large: ## twelve minutes of the simulated 500-node cluster against all packs: observations, CPU, memory
 	WRACKLINE_LARGE=1 $(GO) test -tags $(TAGS) -count=1 -timeout 20m -run TestLargeClusterIsAsked -v ./baseline/signal

@@ -91,28 +91,24 @@ func (b *Book) ofOwner(p *pod, depth int) (work, kind string, because why, sure 
 
 // ofSet returns the workload that a ReplicaSet is of; whyNothing says that it is its own.
 func (b *Book) ofSet(ns, name string) (work, kind string, because why) {
-	if o, ok := b.sets[key{ns, name}]; ok {
-		if o.name == "" {
-			return "", "", whyNothing
-		}
-		return o.name, strings.ToLower(o.kind), whySetOwner
-	}
-	if base, ok := setBase(name); ok {
-		return base, Deployment, whySetName
-	}
-	return "", "", whyNothing
+	base, ok := setBase(name)
+	return through(b.sets, key{ns, name}, whySetOwner, base, ok, Deployment, whySetName)
 }
 
 // ofJob returns the workload that a Job is of; whyNothing says that it is its own.
 func (b *Book) ofJob(ns, name string) (work, kind string, because why) {
-	if o, ok := b.jobs[key{ns, name}]; ok {
-		if o.name == "" {
-			return "", "", whyNothing
-		}
-		return o.name, strings.ToLower(o.kind), whyJobOwner
-	}
-	if base, ok := jobBase(name); ok {
-		return base, CronJob, whyJobName
+	base, ok := jobBase(name)
+	return through(b.jobs, key{ns, name}, whyJobOwner, base, ok, CronJob, whyJobName)
+}
+
+// through follows what is between a pod and its workload: to the owner that is known, else, when the name tells (named), to base.
+func through(owners map[key]owner, k key, byOwner why, base string, named bool, kind string, byName why) (string, string, why) {
+	o, known := owners[k]
+	switch {
+	case known && o.name != "":
+		return o.name, strings.ToLower(o.kind), byOwner
+	case !known && named:
+		return base, kind, byName
 	}
 	return "", "", whyNothing
 }

@@ -1,6 +1,5 @@
-// Package signal turns raw series into signals that outlive pods: identity, event-time windows, expressions, packs.
-// A signal is a question worth asking about an entity ("are DNS lookups failing?" of a cluster). It is not
-// OpenTelemetry's word.
+// Package signal is the stream: it keeps the newest minutes of every series that a rule needs and closes windows of event time into observations of signals, which outlive pods.
+// A signal is a question worth asking about an entity ("are DNS lookups failing?" of a cluster). It is not OpenTelemetry's word.
 package signal
 
 import (
