@@ -12,26 +12,6 @@ import (
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
-// addHistogram adds a native histogram of a series.
-func (b *batch) addHistogram(l series.Labels, x series.Histogram) *batch {
-	n := uint32(len(b.Histograms))
-	b.labels = append(b.labels, l)
-	k := uint32(len(b.Samples))
-	b.Entries = append(b.Entries, series.Entry{Key: series.Hash64([]byte(l.String())), SampleLo: k, SampleHi: k, HistLo: n, HistHi: n + 1})
-	b.Histograms = append(b.Histograms, x)
-	return b
-}
-
-// steady is a histogram that has counted since t0: n observations of 1 and of 3 each second.
-func steady(t int64, n float64) series.Histogram {
-	h := series.Histogram{Schema: 3, ZeroThreshold: 1e-128}
-	at := float64(t-t0)/1000 + 1000
-	oracle.Observe(&h, 1, n*at)
-	oracle.Observe(&h, 3, n*at)
-	h.T = t
-	return h
-}
-
 var nativeRules = []*pack.Rule{
 	rule("n.classic", `histogram_quantile(0.25, sum by (cluster, le) (rate(x_bucket[1m])))`),
 	rule("n.base", `histogram_quantile(0.25, sum by (cluster) (rate(x[1m])))`),
@@ -350,4 +330,15 @@ func BenchmarkApplyHistogram(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(done), "ns/histogram")
 	b.ReportMetric(float64(s.buckets*16)/n, "bucketB/series")
+}
+
+func TestNativeHistogramsAreCounted(t *testing.T) {
+	s, _ := newTestStream(t, StreamOptions{Packs: packOf(qps)})
+	b := newBatch(t0)
+	b.labels = []series.Labels{parseLabels(`x_total{a="b"}`)}
+	b.Histograms = []series.Histogram{{T: t0}, {T: t0 + 700_000}}
+	b.Entries = []series.Entry{{Key: 1, HistHi: 2}}
+	if res := s.Apply(&b.Batch); res.Histograms != 1 || res.Rejected != 1 || s.Stats().Histograms != 1 {
+		t.Errorf("%+v", res)
+	}
 }
