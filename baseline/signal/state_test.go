@@ -12,9 +12,6 @@ import (
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
-// busy is a cluster in which everything happens: an HA pair, shards, stalls, deploys, restarts.
-var busy = scenario.Config{Seed: 7, Live: true, Replicas: 2, Shards: 4, RequestMax: 500, StartMs: scenario.Epoch + 8*hour}
-
 func TestStateIsCompleteAtAnyCut(t *testing.T) {
 	// Three hours of scrapes a minute: pods come, go and are forgotten, senders have a cluster label, series move to it.
 	long := scenario.Config{Seed: 8, Replicas: 2, Shards: 3, RequestMax: 700, StartMs: scenario.Epoch + 8*hour, Cluster: "prod",

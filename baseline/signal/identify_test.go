@@ -1,44 +1,12 @@
 package signal
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/identity"
 )
-
-const alphabet = "bcdfghjklmnpqrstvwxz2456789"
-
-func randomSuffix(r *rand.Rand) string {
-	b := make([]byte, 5)
-	for i := range b {
-		b[i] = alphabet[r.IntN(len(alphabet))]
-	}
-	return string(b)
-}
-
-// cpu is a counter of a container, which cAdvisor names by pod.
-func cpu(ns, pod string) string {
-	return fmt.Sprintf(`container_cpu_usage_seconds_total{namespace="%s",pod="%s",container="c",node="n1",instance="10.0.0.1:10250"}`, ns, pod)
-}
-
-func podOwner(ns, pod, kind, name string) string {
-	return fmt.Sprintf(`kube_pod_owner{namespace="%s",pod="%s",owner_kind="%s",owner_name="%s",instance="ksm:8080"}`, ns, pod, kind, name)
-}
-
-var cpuRule = rule("wl.cpu", `sum by (cluster, namespace, workload) (rate(container_cpu_usage_seconds_total[1m]))`)
-
-func ids(r *recorder) []string {
-	var out []string
-	for id := range r.values {
-		out = append(out, id)
-	}
-	slices.Sort(out)
-	return out
-}
 
 func TestOwnerDataDecides(t *testing.T) {
 	for _, c := range []struct {
@@ -218,12 +186,4 @@ func TestIdentityOfASimulatedCluster(t *testing.T) {
 	if n := s.Stats().Clusters[0].Workloads; n < 38 || n > 45 {
 		t.Errorf("%d workloads, the cluster has about 40", n)
 	}
-}
-
-// explainPod returns why a pod was folded into its workload.
-func explainPod(s *Stream, cluster, namespace, pod string) (x identity.PodExplanation, ok bool) {
-	for _, x := range s.FindPods(cluster, namespace, pod, 1) {
-		return x, true
-	}
-	return x, false
 }
