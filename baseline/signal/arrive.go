@@ -100,7 +100,7 @@ func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
 	snd := s.senders[from]
 	name := l.Get(series.NameLabel)
 	mi, ok := s.byName[name]
-	if !ok && snd.decided() {
+	if !ok && s.decided(snd) {
 		return none, nil
 	}
 	p := s.printOf(snd.fixed, l, "")

@@ -99,12 +99,12 @@ func (s *Stream) ownCluster(l series.Labels) string {
 	return ""
 }
 
-func (n *sender) decided() bool { return n.fixed != "" || n.done }
+func (s *Stream) decided(n *sender) bool { return s.opts.Cluster != "" || n.fixed != "" || n.done }
 
 // vote counts one of the first series of a sender. Each counts once, however often its labels are read, so that a restart among
 // them changes nothing.
 func (n *sender) vote(s *Stream, p series.Print, own string) {
-	if n.decided() {
+	if s.decided(n) {
 		return
 	}
 	for i := range n.early {
@@ -154,6 +154,8 @@ func (s *Stream) moves(n *sender) {
 func (n *sender) home(s *Stream, own string) string {
 	name := n.major
 	switch {
+	case s.opts.Cluster != "":
+		return s.opts.Cluster
 	case n.fixed != "":
 		return n.fixed
 	case !n.done:
@@ -173,7 +175,7 @@ func (n *sender) home(s *Stream, own string) string {
 
 // register counts a new tracked series.
 func (n *sender) register(s *Stream, i uint16, own string, m *metric) {
-	if n.fixed != "" {
+	if s.opts.Cluster != "" || n.fixed != "" {
 		return
 	}
 	at := -1

@@ -136,6 +136,9 @@ func (s *Stream) RestoreState(b []byte) error {
 	*s = *fresh
 	s.input = input
 	s.bind()
+	if s.opts.Cluster != "" {
+		s.alone()
+	}
 	for i, c := range s.counters {
 		s.published[i] = *c // they were counted in the life before
 	}

@@ -53,7 +53,8 @@ type app struct {
 	ready    atomic.Bool
 	progress atomic.Pointer[string] // what start-up is doing, for /-/ready
 
-	checkpointMu   sync.Mutex // one checkpoint at a time
+	checkpointMu   sync.Mutex                            // one checkpoint at a time
+	wanted         atomic.Pointer[chan store.Checkpoint] // who waits for the state right behind the next exchange; nil = nobody
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
 	refreshed      atomic.Int64 // wall clock, Unix ms, of the last refresh
@@ -101,7 +102,7 @@ func (a *app) open() error {
 	packs := *a.packs.Load()
 	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
 		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Rule: rulesOf(packs)})
-	a.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: cfg.streamOptions(packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager})
+	a.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: cfg.streamOptions(packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager, AtExchange: a.exchanged})
 	if err != nil {
 		return err
 	}
@@ -116,12 +117,8 @@ func (a *app) open() error {
 	return nil
 }
 
-// The sections of a checkpoint besides the models.
-const (
-	sectionStream   = "stream"
-	sectionVerdicts = "verdicts"
-	sectionAlerting = "alerting"
-)
+// sectionAlerting is the manager's section of a checkpoint, beside those of the engine.
+const sectionAlerting = "alerting"
 
 // restore puts the last checkpoint back. A checkpoint that cannot be used is an error, never a silent new beginning.
 func (a *app) restore() error {
@@ -130,10 +127,7 @@ func (a *app) restore() error {
 		return err
 	}
 	a.stage("restoring the checkpoint")
-	if err := a.engine.Restore(c.Pos, c.Sections[sectionStream], c.Models); err != nil {
-		return err
-	}
-	if err := a.engine.RestoreView(c.Sections[sectionVerdicts]); err != nil {
+	if err := a.engine.Restore(c.Pos, c.Sections, c.Models); err != nil {
 		return err
 	}
 	if err := a.manager.RestoreState(c.Sections[sectionAlerting]); err != nil {
@@ -213,7 +207,7 @@ func (a *app) Append(ctx context.Context, raw *ingest.Raw, b *series.Batch) (ser
 	return res, nil
 }
 
-// checkpoint writes the fold's state and drops the journal before it.
+// checkpoint writes the fold's state as it is and drops the journal before it.
 func (a *app) checkpoint() error {
 	a.checkpointMu.Lock()
 	defer a.checkpointMu.Unlock()
@@ -223,14 +217,49 @@ func (a *app) checkpoint() error {
 	return a.save(c)
 }
 
+// boundaryWait is for how long a checkpoint waits for the next exchange of clusters. Without requests none comes, and nothing is folded either.
+const boundaryWait = 15 * time.Second
+
+// checkpointAtExchange writes the fold's state as it is right behind the next exchange of clusters, so that the fold goes on from it to the bit.
+func (a *app) checkpointAtExchange(ctx context.Context) error {
+	a.checkpointMu.Lock()
+	defer a.checkpointMu.Unlock()
+	frozen := make(chan store.Checkpoint, 1)
+	a.wanted.Store(&frozen)
+	wait := time.NewTimer(boundaryWait)
+	defer wait.Stop()
+	select {
+	case c := <-frozen:
+		return a.save(c)
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	a.fold.Lock()
+	if a.wanted.Swap(nil) == nil { // it came meanwhile
+		a.fold.Unlock()
+		return a.save(<-frozen)
+	}
+	c := a.freeze()
+	a.fold.Unlock()
+	return a.save(c)
+}
+
+// exchanged is called by the fold right behind an exchange of clusters.
+func (a *app) exchanged() {
+	if frozen := a.wanted.Swap(nil); frozen != nil {
+		*frozen <- a.freeze()
+	}
+}
+
 // freeze takes the fold's state for a checkpoint. It is called under the fold's lock, and save after it, both under checkpointMu.
 func (a *app) freeze() store.Checkpoint {
 	begun := time.Now()
 	c := store.Checkpoint{AtMs: begun.UnixMilli(), Sections: map[string][]byte{}}
 	c.Models = a.engine.Models
 	c.Pos = a.engine.Pos()
-	c.Sections[sectionStream] = a.engine.AppendStream(nil)
-	c.Sections[sectionVerdicts] = a.engine.AppendView(nil)
+	for name, write := range a.engine.Sections {
+		c.Sections[name] = write(nil)
+	}
 	c.Sections[sectionAlerting] = a.manager.AppendState(nil)
 	c.Freeze()
 	a.engine.Publish()
@@ -261,7 +290,7 @@ func (a *app) save(c store.Checkpoint) error {
 // runCheckpoints makes a checkpoint at every interval until ctx ends.
 func (a *app) runCheckpoints(ctx context.Context) {
 	every(ctx, time.Duration(a.cfg.Load().Storage.CheckpointInterval), func() {
-		if err := a.checkpoint(); err != nil {
+		if err := a.checkpointAtExchange(ctx); err != nil {
 			a.log.Error("no checkpoint; the journal keeps what is not in one", "err", err)
 		}
 	})
