@@ -16,6 +16,9 @@ func (s *Stream) sweep() {
 			c.sweepAt = c.open + sweepMs
 			due[i] = c.open - idleMs
 		}
+		if c.newest != 0 && c.newest < s.eventMs-idleMs { // time has passed elsewhere
+			due[i] = s.eventMs - idleMs
+		}
 	}
 	moved := make([]bool, len(s.senders))
 	for _, i := range s.rehome {
