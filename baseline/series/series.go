@@ -165,7 +165,7 @@ type Bucket struct {
 
 // Entry is one series of a Batch: a key and its half-open ranges in Samples and Histograms.
 type Entry struct {
-	// Key is a hash of the series' label bytes as they came, seeded per process. Equal bytes give equal keys;
+	// Key is a hash of the series' label bytes as they came, keyed by a secret of the installation (Keyer). Equal bytes give equal keys;
 	// the same label set may have several keys (another order, another protocol), never the reverse.
 	Key                uint64
 	SampleLo, SampleHi uint32
