@@ -54,7 +54,6 @@ type Keyer struct {
 	nh    [keyedMax / 8]uint64
 	pairs [LabelsMax][2]uint64
 	ends  [3][8]uint64 // of bytes, of pairs, of few bytes
-	salt  Salt
 }
 
 const (
@@ -64,7 +63,7 @@ const (
 
 // NewKeyer returns what makes the keys of an installation.
 func NewKeyer(s Salt) *Keyer {
-	k := &Keyer{salt: s}
+	k := &Keyer{}
 	r := chacha.NewChaCha8(s.Derive(keyPurpose))
 	for i := range k.nh {
 		k.nh[i] = r.Uint64()
@@ -80,12 +79,9 @@ func NewKeyer(s Salt) *Keyer {
 	return k
 }
 
-// Name returns what tells the keys of one salt, and of one way to make them, from all others. It gives nothing of the salt away.
-func (k *Keyer) Name() Print { return KeysName(k.salt) }
-
-// KeysName is the Name of the Keyer of a salt.
-func KeysName(s Salt) Print {
-	d := s.Derive("name of " + keyPurpose)
+// KeysName returns what tells keys from all that are made with another salt, in another way, or read by other rules, which of says. It gives nothing of the salt away.
+func KeysName(s Salt, of string) Print {
+	d := s.Derive("name of " + keyPurpose + ": " + of)
 	return Print(d[:16])
 }
 

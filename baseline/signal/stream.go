@@ -45,6 +45,9 @@ type StreamOptions struct {
 	ReplicaLabels []string
 	// DefaultCluster is the name of a cluster that nobody names; "" = "default".
 	DefaultCluster string
+	// Salt is what the keys of entries are made with (series.Keyer), kept as long as the state is. With another one, and after a
+	// restart with the zero value, which is one for the process, every series is learned anew.
+	Salt series.Salt
 }
 
 // Stream turns batches into closed windows: it finds out which series are needed and whose they are, keeps their newest minutes and
@@ -60,7 +63,7 @@ type Stream struct {
 	metrics []*metric
 	byName  map[string]uint32 // metric name → metrics
 
-	// Keys, of this process only.
+	// Keys, of this salt only.
 	keys    []key
 	keyTab  series.Index
 	unspelt int64 // keys forgotten
