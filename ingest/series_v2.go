@@ -76,7 +76,7 @@ func (d *Decoder) seriesV2(i int) error {
 	case k.n == 0:
 		d.fault.reason = "series has no labels"
 	}
-	d.finish(i, k.keyer.End(k.hi, k.lo, uint64(k.n)), m)
+	d.finish(i, k.keyer.End(k.hi, k.lo, k.n/2), m)
 	return nil
 }
 

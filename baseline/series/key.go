@@ -53,11 +53,20 @@ func (s Salt) Derive(purpose string) (out Salt) {
 type Keyer struct {
 	nh    [keyedMax / 8]uint64
 	pairs [LabelsMax][2]uint64
-	ends  [3][8]uint64 // of bytes, of pairs, of few bytes
+	long  [8]uint64 // how bytes end: the factors of end, of the length, and what is added
+	few   struct {  // how few bytes end
+		factors [4]uint64
+		lengths [fewMax + 1][2]uint64
+	}
+	words struct { // how pairs end
+		factors [4]uint64
+		lengths [LabelsMax + 2][2]uint64
+	}
 }
 
 const (
 	keyedMax   = 4096 // bytes; real series have 60 to 600
+	fewMax     = 16   // bytes; most symbols have fewer
 	keyPurpose = "keys of series, 1"
 )
 
@@ -65,15 +74,18 @@ const (
 func NewKeyer(s Salt) *Keyer {
 	k := &Keyer{}
 	r := chacha.NewChaCha8(s.Derive(keyPurpose))
-	for i := range k.nh {
-		k.nh[i] = r.Uint64()
+	fill := func(list []uint64) {
+		for i := range list {
+			list[i] = r.Uint64()
+		}
 	}
-	for i := range k.pairs {
-		k.pairs[i] = [2]uint64{r.Uint64(), r.Uint64()}
-	}
-	for i := range k.ends {
-		for j := range k.ends[i] {
-			k.ends[i][j] = r.Uint64()
+	fill(k.nh[:])
+	fill(k.long[:])
+	fill(k.few.factors[:])
+	fill(k.words.factors[:])
+	for _, list := range [][][2]uint64{k.pairs[:], k.few.lengths[:], k.words.lengths[:]} {
+		for i := range list {
+			fill(list[i][:])
 		}
 	}
 	return k
@@ -88,9 +100,9 @@ func KeysName(s Salt, of string) Print {
 // Bytes returns the key of a message.
 func (k *Keyer) Bytes(b []byte) uint64 {
 	n := uint64(len(b))
-	if n <= 16 { // most symbols
+	if n <= fewMax {
 		p, q := short(b)
-		return end(&k.ends[2], p, q, n)
+		return end(&k.few.factors, &k.few.lengths[n], p, q)
 	}
 	var sum [sha256.Size]byte
 	if len(b) > keyedMax {
@@ -127,7 +139,9 @@ func (k *Keyer) Bytes(b []byte) uint64 {
 	hi2, _ = bits.Add64(hi2, h, c)
 	lo, c = bits.Add64(lo, lo2, 0)
 	hi, _ = bits.Add64(hi, hi2, c)
-	return end(&k.ends[0], hi, lo, n)
+	h, l = bits.Mul64(n, k.long[4])
+	l, c = bits.Add64(l, k.long[6], 0)
+	return end((*[4]uint64)(k.long[:]), &[2]uint64{l, h + n*k.long[5] + k.long[7] + c}, hi, lo)
 }
 
 // short returns at most 16 bytes as two words, which with the length tell the bytes.
@@ -151,18 +165,18 @@ func (k *Keyer) Pair(i uint32, a, b uint64) (hi, lo uint64) {
 	return bits.Mul64(a+p[0], b+p[1])
 }
 
-// End returns the key of a sequence of n words, of whose pairs hi and lo are the sum of what Pair returned, modulo 2¹²⁸.
-func (k *Keyer) End(hi, lo, n uint64) uint64 { return end(&k.ends[1], hi, lo, n) }
+// End returns the key of a sequence of n pairs, of which hi and lo are the sum of what Pair returned, modulo 2¹²⁸.
+func (k *Keyer) End(hi, lo uint64, n uint32) uint64 {
+	return end(&k.words.factors, &k.words.lengths[min(n, LabelsMax+1)], hi, lo)
+}
 
-// end makes 64 bits of three words: the upper half of a sum of products modulo 2¹²⁸, and a bijection of it.
-func end(k *[8]uint64, hi, lo, n uint64) uint64 {
-	h, l := bits.Mul64(lo, k[0])
-	l, c := bits.Add64(k[6], l, 0)
-	x, _ := bits.Add64(k[7]+lo*k[1]+hi*k[3]+n*k[5], h, c)
-	h, m := bits.Mul64(hi, k[2])
-	l, c = bits.Add64(l, m, 0)
-	x, _ = bits.Add64(x, h, c)
-	h, m = bits.Mul64(n, k[4])
+// end makes 64 bits of two words and a length, which chooses the number that is added: the upper half of a sum of products modulo 2¹²⁸, and a
+// bijection of it.
+func end(k *[4]uint64, length *[2]uint64, a, b uint64) uint64 {
+	h, l := bits.Mul64(a, k[0])
+	l, c := bits.Add64(length[0], l, 0)
+	x, _ := bits.Add64(length[1]+a*k[1]+b*k[3], h, c)
+	h, m := bits.Mul64(b, k[2])
 	_, c = bits.Add64(l, m, 0)
 	x, _ = bits.Add64(x, h, c)
 	x ^= x >> 32
