@@ -1,7 +1,7 @@
 package signal
 
 import (
-	"hash/maphash"
+	"encoding/binary"
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/series"
@@ -53,8 +53,6 @@ const (
 	votesMax  = 64 // different cluster labels of a sender that are counted
 )
 
-var saltSeed = maphash.MakeSeed()
-
 // sender returns who sent a batch.
 func (s *Stream) sender(b *series.Batch) (*sender, uint16) {
 	k := senderKey{b.Sender, b.Cluster}
@@ -74,7 +72,8 @@ func (s *Stream) sender(b *series.Batch) (*sender, uint16) {
 func (s *Stream) addSender(name, fixed string) (*sender, uint16) {
 	n := &sender{name: name, fixed: fixed, first: none}
 	if fixed != "" {
-		n.salt = maphash.String(saltSeed, fixed) | 1
+		d := s.opts.Salt.Derive("fixed cluster " + fixed)
+		n.salt = binary.LittleEndian.Uint64(d[:]) | 1
 	}
 	i := uint16(len(s.senders))
 	s.senders = append(s.senders, n)

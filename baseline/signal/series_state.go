@@ -54,7 +54,7 @@ func (s *Stream) appendSeries(w *codec.Writer) {
 			s.words[d.watch].Append(w)
 		}
 		for k := h.kinds; k != 0; k &= k - 1 {
-			appendRing(w, s.ring(h, k&-k))
+			w.Cells(s.ring(h, k&-k))
 		}
 		if h.flags&flagNative != 0 {
 			w.Bool(d.native != none)
@@ -84,7 +84,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 	for range n {
 		id := uint32(len(s.hot))
 		var h tracked
-		d := cold{print: readPrint(r), metric: r.present(was.metrics)}
+		d := cold{print: r.Print(), metric: r.present(was.metrics)}
 		h.cluster, d.sender = uint16(r.Num(len(s.clusters)-1)), uint16(r.Num(len(s.senders)-1))
 		if r.Err() != nil || s.withPrint(d.print) != none {
 			r.Fail()
@@ -146,7 +146,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		}
 		h.cells = uint32(len(s.cells))
 		for range kindsOf(h.kinds) {
-			s.cells = r.ring(s.cells, int(h.ring))
+			s.cells = r.Cells(s.cells, int(h.ring))
 		}
 		if h.flags&(flagNative|flagBucket) != 0 && h.group == none {
 			r.Fail()
@@ -183,7 +183,7 @@ func (s *Stream) restoreGroup(r *stateReader, known *[]uint32) uint32 {
 		}
 		return i
 	}
-	p := readPrint(r)
+	p := r.Print()
 	if _, ok := s.groupAt[p]; ok {
 		r.Fail()
 	}
@@ -215,41 +215,5 @@ func (s *Stream) restoreTarget(r *stateReader, known *[]uint32) uint32 {
 	return t
 }
 
-// appendRing writes which cells hold something, and those.
-func appendRing(w *codec.Writer, cells []float64) {
-	empty := math.Float64bits(math.NaN())
-	var mask uint32
-	for i, v := range cells {
-		if math.Float64bits(v) != empty {
-			mask |= 1 << i
-		}
-	}
-	w.Num(int(mask))
-	for i, v := range cells {
-		if mask&(1<<i) != 0 {
-			w.Float(v)
-		}
-	}
-}
-
 // labelsMost is how many labels a set may have, virtual ones among them.
 const labelsMost = series.LabelsMax + 8
-
-// readPrint reads a print.
-func readPrint(r *stateReader) (p series.Print) {
-	copy(p[:], r.Take(len(p)))
-	return p
-}
-
-// ring reads what appendRing wrote, and appends it to dst.
-func (r *stateReader) ring(dst []float64, n int) []float64 {
-	mask := r.Num(1<<n - 1)
-	for i := range n {
-		v := math.NaN()
-		if mask&(1<<i) != 0 {
-			v = r.Float()
-		}
-		dst = append(dst, v)
-	}
-	return dst
-}

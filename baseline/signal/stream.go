@@ -47,6 +47,9 @@ type StreamOptions struct {
 	DefaultCluster string
 	// Cluster makes the stream that of one cluster: whatever comes belongs to it, since somebody else has decided so. "" = labels and senders decide.
 	Cluster string
+	// Salt is what the keys of entries are made with (series.Keyer), kept as long as the state is. With another one, and after a
+	// restart with the zero value, which is one for the process, every series is learned anew.
+	Salt series.Salt
 }
 
 // Stream turns batches into closed windows: it finds out which series are needed and whose they are, keeps their newest minutes and
@@ -62,7 +65,7 @@ type Stream struct {
 	metrics []*metric
 	byName  map[string]uint32 // metric name → metrics
 
-	// Keys, of this process only.
+	// Keys, of this salt only.
 	keys    []key
 	keyTab  series.Index
 	unspelt int64 // keys forgotten

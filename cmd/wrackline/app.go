@@ -16,8 +16,10 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/journal"
@@ -32,6 +34,8 @@ type app struct {
 	journal *journal.Journal
 	engine  *baseline.Engine
 	manager *alerting.Manager
+	salt    series.Salt   // of the installation's keys of series, for its life
+	keyer   *series.Keyer // made with it
 	started time.Time
 	now     func() time.Time // the receive clock; the demo's runs at its own speed
 
@@ -89,25 +93,24 @@ func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 
 func (a *app) open() error {
 	cfg := a.cfg.Load()
-	loc, err := time.LoadLocation(cfg.Signals.Timezone)
-	if err != nil {
-		return err
-	}
 	if err := a.setReceivers(cfg); err != nil {
 		return err
 	}
-	if err := a.setDoor(cfg); err != nil {
-		return err
-	}
-	packs := *a.packs.Load()
-	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
-		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Rule: rulesOf(packs)})
-	a.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: cfg.streamOptions(packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager, AtExchange: a.exchanged})
+	c, ok, err := a.store.Load()
 	if err != nil {
 		return err
 	}
-	if err := a.restore(); err != nil {
+	salt, err := readSalt(c.Sections[sectionSalt])
+	if err != nil {
 		return err
+	}
+	if err := a.begin(salt); err != nil {
+		return err
+	}
+	if ok {
+		if err := a.restore(c); err != nil {
+			return err
+		}
 	}
 	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log})
 	if err != nil {
@@ -117,15 +120,62 @@ func (a *app) open() error {
 	return nil
 }
 
-// sectionAlerting is the manager's section of a checkpoint, beside those of the engine.
-const sectionAlerting = "alerting"
-
-// restore puts the last checkpoint back. A checkpoint that cannot be used is an error, never a silent new beginning.
-func (a *app) restore() error {
-	c, ok, err := a.store.Load()
-	if err != nil || !ok {
+// begin makes the door and a fold that knows nothing, with a salt.
+func (a *app) begin(salt series.Salt) error {
+	cfg, packs := a.cfg.Load(), *a.packs.Load()
+	a.salt, a.keyer = salt, series.NewKeyer(salt)
+	if err := a.setDoor(cfg); err != nil {
 		return err
 	}
+	loc, err := time.LoadLocation(cfg.Signals.Timezone)
+	if err != nil {
+		return err
+	}
+	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
+		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Rule: rulesOf(packs)})
+	a.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: a.streamOptions(cfg, packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager, AtExchange: a.exchanged})
+	return err
+}
+
+// streamOptions returns what a configuration asks of the stream, with the salt that the door makes keys with.
+func (a *app) streamOptions(cfg *config, packs []*pack.Pack) signal.StreamOptions {
+	o := cfg.streamOptions(packs)
+	o.Salt = a.salt
+	return o
+}
+
+// Sections of a checkpoint beside those of the engine.
+const (
+	sectionAlerting = "alerting"
+	sectionSalt     = "salt" // version 1, 32 bytes; older checkpoints have none
+)
+
+var errSalt = errors.New("the salt of keys is damaged, or of a newer program")
+
+// readSalt returns the salt of a checkpoint's section, a new one when there is none. That one need not be written before it is used: keys
+// that are made with it are written in the same transaction, and the journal knows none.
+func readSalt(section []byte) (s series.Salt, err error) {
+	if section == nil {
+		return series.NewSalt(), nil
+	}
+	r := codec.NewReader(section, errSalt)
+	r.Section(1)
+	copy(s[:], r.Take(len(s)))
+	if r.Left() > 0 || s == (series.Salt{}) {
+		r.Fail()
+	}
+	return s, r.Err()
+}
+
+func appendSalt(s series.Salt) []byte {
+	var w codec.Writer
+	w.Num(1)
+	w.Bytes(s[:])
+	return w.B
+}
+
+// restore puts a checkpoint back. One that cannot be used is an error, never a silent new beginning.
+func (a *app) restore(c store.Loaded) error {
 	a.stage("restoring the checkpoint")
 	if err := a.engine.Restore(c.Pos, c.Sections, c.Models); err != nil {
 		return err
@@ -156,31 +206,24 @@ func (a *app) replayJournal(ctx context.Context) error {
 	if last <= from {
 		return nil
 	}
-	d := ingest.NewDecoder(a.cfg.Load().limits())
+	limits := a.cfg.Load().limits()
 	begun, told := time.Now(), time.Now()
-	var b series.Batch
 	var samples int64
-	err := a.journal.Replay(from, func(pos uint64, r journal.Record) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		b = series.Batch{}
-		if _, err := d.Decode(ingest.Proto(r.Proto), ingest.Encoding(r.Encoding), r.Body, &b); err != nil {
+	err := decodeAhead(ctx, a.journal, from, func() *ingest.Decoder { return ingest.NewKeyedDecoder(limits, a.keyer) }, func(x *decoded) {
+		if x.err != nil {
 			// It was accepted once, so an earlier version had other bounds; skip it rather than never start again.
 			journalUndecodable.Inc()
-			a.log.Error("journal record cannot be decoded; skipped", "pos", pos, "err", err)
-			return nil
+			a.log.Error("journal record cannot be decoded; skipped", "pos", x.pos, "err", x.err)
+			return
 		}
-		b.Sender, b.Cluster, b.ReceivedMs = r.Sender, r.Cluster, r.ReceivedMs
 		a.fold.Lock()
-		a.engine.Apply(&b, pos)
+		a.engine.Apply(&x.batch, x.pos)
 		a.fold.Unlock()
-		samples += int64(len(b.Samples))
+		samples += int64(len(x.batch.Samples))
 		if time.Since(told) > time.Second {
 			told = time.Now()
-			a.stage(fmt.Sprintf("folding the journal: %d of %d requests", pos-from, last-from))
+			a.stage(fmt.Sprintf("folding the journal: %d of %d requests", x.pos-from, last-from))
 		}
-		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("replay journal: %w", err)
@@ -261,6 +304,7 @@ func (a *app) freeze() store.Checkpoint {
 		c.Sections[name] = write(nil)
 	}
 	c.Sections[sectionAlerting] = a.manager.AppendState(nil)
+	c.Sections[sectionSalt] = appendSalt(a.salt)
 	c.Freeze()
 	a.engine.Publish()
 	foldHeldSeconds.Update(time.Since(begun).Seconds())
