@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"baseline/scenario":      {"baseline/series"},
 	"baseline/eval":          {"baseline/model"},
 	"ingest/journal":         {"baseline/codec"},
+	"ingest/journal/logtest": {"ingest/journal"},
 	"ingest":                 {"baseline/series", "ingest/journal"},
 	"alerting":               {"baseline/series", "baseline/codec", "baseline/model", "baseline/change", "baseline/pack", "baseline/signal", "baseline"},
 	"alerting/notify":        {"baseline/codec", "baseline/model", "baseline/pack", "alerting"},
