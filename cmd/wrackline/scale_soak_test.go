@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 
 // The soak: so many signals in so many clusters, every pod renewed once a day, a checkpoint each half hour, all in simulated time.
 const (
-	soakSignals    = 60_000
-	soakSeries     = 180_000
+	soakSignals    = 60_000 // unless WRACKLINE_SOAK_SIGNALS says otherwise
+	soakPerSignal  = 3      // series
 	soakClusters   = 2
 	soakCheckpoint = 30 // minutes
 	soakLine       = 4  // checkpoints between two lines
@@ -33,11 +34,15 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		limit = 6 * time.Hour
 	}
+	signals, err := strconv.Atoi(os.Getenv("WRACKLINE_SOAK_SIGNALS"))
+	if err != nil {
+		signals = soakSignals
+	}
 	a := scaleApp(t)
 	s := &soaking{t: t, a: a, begun: time.Now()}
 	for day := 0; s.minutes < int(length.Minutes()); day++ {
 		// The same workloads with other pods: the series of the day before end without a word and are forgotten within the hour.
-		if s.w, err = crowd.New(crowd.Config{Clusters: soakClusters, Series: soakSeries, Signals: soakSignals, Seed: uint64(day), Name: "soak"}); err != nil {
+		if s.w, err = crowd.New(crowd.Config{Clusters: soakClusters, Series: signals * soakPerSignal, Signals: signals, Seed: uint64(day), Name: "soak"}); err != nil {
 			t.Fatal(err)
 		}
 		for m := 0; m < 24*60 && s.minutes < int(length.Minutes()); m++ {
