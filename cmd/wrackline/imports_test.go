@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"baseline":               {"baseline/series", "baseline/codec", "baseline/model", "baseline/identity", "baseline/change", "baseline/pack", "baseline/signal", "baseline/store"},
 	"baseline/packtest":      {"baseline/series", "baseline/model", "baseline/pack", "baseline/signal", "baseline"},
 	"baseline/scenario":      {"baseline/series"},
+	"baseline/crowd":         {"baseline/series"},
 	"baseline/eval":          {"baseline/model"},
 	"ingest/journal":         {"baseline/codec"},
 	"ingest/journal/logtest": {"ingest/journal"},
@@ -40,7 +41,7 @@ var testRooms = []string{"baseline/promql/oracle"}
 // doors says which packages may import a third-party module outside of tests.
 var doors = map[string][]string{
 	"github.com/prometheus/prometheus/prompb": {"ingest", "baseline/scenario"},
-	"github.com/golang/snappy":                {"ingest", "baseline/scenario"},
+	"github.com/golang/snappy":                {"ingest", "baseline/scenario", "baseline/crowd"},
 	"github.com/gin-gonic/gin":                {"ui", "cmd/wrackline"},
 	"go.etcd.io/bbolt":                        {"baseline/store", "alerting/notify", "cmd/wrackline"},
 	"github.com/goccy/go-yaml":                {"baseline/pack", "cmd/wrackline"},
