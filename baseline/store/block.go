@@ -115,20 +115,17 @@ func (r *Recorder) overflow() {
 	}
 }
 
-// flush writes the pending history alone.
+// flush writes the pending history alone. It may be called while a checkpoint is in the making: the fold must not wait for it, since the
+// checkpoint may wait for the fold.
 func (s *Store) flush() error {
-	s.saving.Lock()
-	defer s.saving.Unlock()
 	err := s.writable()
 	if err == nil {
-		next := s.man.clone()
-		err = s.write(&next, nil)
+		err = s.write(nil)
 	}
 	if err != nil {
 		s.note(0, fmt.Errorf("write history: %w", err))
 		return err
 	}
 	historyFlushes.Inc()
-	s.publish()
 	return nil
 }

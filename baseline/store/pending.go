@@ -82,8 +82,8 @@ func (r *Recorder) collect() *pendingSave {
 
 // appendTail appends a block's unsaved rows to the last tail record, or begins another: number, slot, rows, then their words.
 func appendTail(tails [][]byte, number uint32, b *openBlock, rows []uint32) [][]byte {
-	if len(tails) == 0 || len(tails[len(tails)-1]) > pieceMax-2*blockMost {
-		tails = append(tails, make([]byte, crcSize, pieceMax))
+	if len(tails) == 0 || len(tails[len(tails)-1]) > tailMax-2*blockMost {
+		tails = append(tails, make([]byte, crcSize, tailMax))
 	}
 	w := codec.Writer{B: tails[len(tails)-1]}
 	w.Num(int(number))

@@ -53,7 +53,8 @@ type app struct {
 	ready    atomic.Bool
 	progress atomic.Pointer[string] // what start-up is doing, for /-/ready
 
-	checkpointMu   sync.Mutex // one checkpoint at a time
+	checkpointMu   sync.Mutex     // one checkpoint at a time
+	sections       map[string]int // sizes of the last one's; guarded by checkpointMu
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
 	refreshed      atomic.Int64 // wall clock, Unix ms, of the last refresh
@@ -63,7 +64,7 @@ type app struct {
 
 // openApp opens the data directory and restores the last checkpoint. Nothing runs yet, and nothing of the journal has been folded.
 func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
-	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now}
+	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, sections: map[string]int{}}
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())
 	a.stage("opening the store")
@@ -229,9 +230,12 @@ func (a *app) freeze() store.Checkpoint {
 	c := store.Checkpoint{AtMs: begun.UnixMilli(), Sections: map[string][]byte{}}
 	c.Models = a.engine.Models
 	c.Pos = a.engine.Pos()
-	c.Sections[sectionStream] = a.engine.AppendStream(nil)
-	c.Sections[sectionVerdicts] = a.engine.AppendView(nil)
-	c.Sections[sectionAlerting] = a.manager.AppendState(nil)
+	for name, state := range map[string]func([]byte) []byte{
+		sectionStream: a.engine.AppendStream, sectionVerdicts: a.engine.AppendView, sectionAlerting: a.manager.AppendState} {
+		// As large as the last one and a little: growing from nothing copied every byte five times.
+		c.Sections[name] = state(make([]byte, 0, a.sections[name]+a.sections[name]/32))
+		a.sections[name] = len(c.Sections[name])
+	}
 	c.Freeze()
 	a.engine.Publish()
 	foldHeldSeconds.Update(time.Since(begun).Seconds())

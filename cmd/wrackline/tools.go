@@ -82,7 +82,9 @@ const inspectHelp = `Looks into the store of a stopped Wrackline (a running one 
   wrackline inspect stats                    what the store holds: checkpoint, models, history, sizes
   wrackline inspect verify                   read everything and check every checksum
   wrackline inspect backup FILE              a consistent copy
-  wrackline inspect compact FILE             a copy without free pages; put it in the place of wrackline.db yourself
+  wrackline inspect compact                  rewrite the store without its free pages, in place; a start does so by itself when
+                                             they are more than a third of it and the disk has room for both
+  wrackline inspect compact FILE             the same as a copy, which leaves the store as it is
   wrackline inspect recording FILE           the requests in the journal, for wrackline replay and packs explain --recording.
                                              The journal goes back to the checkpoint before the newest: with
                                              storage.checkpoint_interval 1h one to two hours
@@ -105,6 +107,9 @@ func runInspect(ctx context.Context, e env, args []string) error {
 			return usagef("unexpected argument %q", fs.Arg(0))
 		}
 	case "backup", "compact", "recording":
+		if verb == "compact" && fs.NArg() == 0 {
+			break
+		}
 		if fs.NArg() != 1 {
 			return usagef("%s: name the file to write", verb)
 		}
@@ -118,6 +123,13 @@ func runInspect(ctx context.Context, e env, args []string) error {
 		return recordJournal(ctx, e, filepath.Join(*dir, "journal"), fs.Arg(0))
 	}
 	if _, err := os.Stat(file); err != nil {
+		return err
+	}
+	if verb == "compact" && fs.NArg() == 0 {
+		before, after, err := store.CompactInPlace(file, slog.New(slog.NewTextHandler(e.stderr, nil)))
+		if err == nil {
+			fmt.Fprintf(e.stdout, "%s: %s, was %s\n", file, size(after), size(before))
+		}
 		return err
 	}
 	if verb == "compact" {
