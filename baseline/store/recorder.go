@@ -50,7 +50,7 @@ const (
 	signalsMax  = 1 << 20   // signals with history; beyond it new ones get none
 	indexMax    = 1 << 24   // an Add with an index beyond it is looked up by id
 	blockMost   = 1 << 10   // bytes: no block is larger
-	tailMax     = 64 << 10  // bytes of one record of a tail
+	tailMax     = recordMax // bytes of one record of a tail: a size that leaves fitting holes
 
 	idleSaves   = 10           // a signal without points for so many saves …
 	idleFullMs  = 3600_000     // … and so far behind the newest has its open points sealed
