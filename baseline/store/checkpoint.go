@@ -72,14 +72,11 @@ func (g *group) all(yield func(string, []byte) bool) {
 }
 
 func (l *Loaded) all(yield func(string, []byte) bool) {
-	going := true
 	for i := range l.groups {
-		l.groups[i].all(func(id string, data []byte) bool {
-			going = yield(id, data)
-			return going
-		})
-		if !going {
-			return
+		for id, data := range l.groups[i].all {
+			if !yield(id, data) {
+				return
+			}
 		}
 	}
 }
@@ -102,6 +99,7 @@ func (s *Store) Save(c Checkpoint) error {
 	if err != nil {
 		return err
 	}
+	defer d.Discard() // after Commit nothing; when the caller's iterator panics, others may go on
 	for _, name := range slices.Sorted(maps.Keys(c.Sections)) {
 		if d.Section(name, c.Sections[name]) != nil {
 			break // Commit says it
@@ -161,6 +159,9 @@ func (s *Store) update(next *manifest, more func(tx *bolt.Tx) error) error {
 	})
 	if err == nil {
 		s.man = *next
+		s.statsMu.Lock()
+		s.published = s.man.clone()
+		s.statsMu.Unlock()
 	}
 	return err
 }
@@ -250,7 +251,10 @@ func (s *Store) note(took time.Duration, err error) {
 
 // publish makes manifest and contents visible to Stats. The caller holds saving, or nobody else has the store yet.
 func (s *Store) publish() {
-	sums := s.table.sizes()
+	sums := s.old
+	if len(s.table.rows) > 0 {
+		sums = s.table.sizes()
+	}
 	s.writing.Lock()
 	man := s.man.clone()
 	s.writing.Unlock()

@@ -51,11 +51,7 @@ func CompactInPlace(path string, log *slog.Logger) (before, after int64, err err
 	}
 	before = s.fileSize()
 	err = s.slim()
-	after = before
-	if fi, e := os.Stat(path); e == nil {
-		after = fi.Size()
-	}
-	return before, after, errors.Join(err, s.Close())
+	return before, s.fileSize(), errors.Join(err, s.Close())
 }
 
 // copyTo writes what the store holds to the new file dst and verifies that.

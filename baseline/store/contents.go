@@ -91,8 +91,8 @@ func (t *table) find(kind byte, name string) []portion {
 
 // sizes are sums over a table, for Stats.
 type sizes struct {
-	sections, models, groups int
-	bytes                    [2]int64 // of records and their keys, by kind
+	sections, models int
+	bytes            [2]int64 // of records and their keys, by kind
 }
 
 func (t *table) sizes() (s sizes) {
@@ -100,7 +100,6 @@ func (t *table) sizes() (s sizes) {
 		if r.kind == sectionRow {
 			s.sections++
 		} else {
-			s.groups++
 			s.models += int(r.size)
 		}
 		for _, p := range r.portions {

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -304,6 +305,9 @@ func TestFormat1IsRaised(t *testing.T) {
 	if rep, err := s.Verify(t.Context()); err != nil || !rep.OK() || rep.Models != len(list) || len(list) == 0 {
 		t.Fatalf("Verify: %+v, %v", rep, err)
 	}
+	if st := s.Stats(); st.Models != len(list) || st.Sections != len(want.Sections) || st.ModelBytes == 0 {
+		t.Errorf("Stats: %+v", st)
+	}
 	generation := s.man.generation
 	charts := map[string][]RangePoint{}
 	for _, id := range s.rec.Signals() {
@@ -352,4 +356,36 @@ func TestFormat1IsRaised(t *testing.T) {
 	if err := expect(got, want.Pos, want.Sections, list); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestNoModelsAreKeptBetweenCheckpoints measures what a store keeps in memory after a checkpoint: the list of its records, not the models.
+func TestNoModelsAreKeptBetweenCheckpoints(t *testing.T) {
+	rng := seeded(t)
+	s := mustOpen(t, filepath.Join(quickDir(t), "a.db"), Options{})
+	list := make([]pair, 8000)
+	for i := range list {
+		list[i] = pair{fmt.Sprint("rule~workload=w", i), randomBytes(rng, 1024)}
+	}
+	heap()
+	before := heap() // what pools hold is gone after two collections
+	for pos := range uint64(3) {
+		for i := range list {
+			list[i].data[pos]++
+		}
+		c := Checkpoint{Pos: pos, Models: models(list)}
+		c.Freeze()
+		if err := s.Save(c); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Save(c); err == nil {
+			t.Fatal("a frozen checkpoint was saved twice")
+		}
+	}
+	heap()
+	each := float64(heap()-before) / float64(len(list))
+	t.Logf("%.1f B a model are kept", each)
+	if each > 40 {
+		t.Errorf("%.1f B a model are kept between checkpoints", each)
+	}
+	runtime.KeepAlive(list)
 }

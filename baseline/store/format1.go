@@ -142,6 +142,11 @@ func read1(from records, m *manifest1, l *Loaded) (bool, error) {
 	return true, nil
 }
 
+// sizes are what Stats tells of.
+func (m *manifest1) sizes() sizes {
+	return sizes{sections: len(m.sections), models: int(m.models), bytes: [2]int64{int64(m.sectionSet.bytes), int64(m.modelSet.bytes)}}
+}
+
 func readManifest1(tx *bolt.Tx) (manifest1, error) {
 	p, err := payload(manifestKey, tx.Bucket(metaBucket).Get(manifestKey))
 	if err != nil {

@@ -93,6 +93,7 @@ type Store struct {
 	table  table    // contents of the last checkpoint
 	number uint64   // no portion of the next one has a smaller number
 	left   []uint64 // portions of a failed one that are still to be deleted
+	old    sizes    // instead of table's, of a file of format 1 that is open for reading
 
 	// One transaction of ours at a time, so that the Recorder, which the fold calls, never waits for a whole checkpoint. Taken before Recorder.mu.
 	writing sync.Mutex
@@ -229,17 +230,11 @@ func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, err
 // inPlace returns ErrInUse unless f is still what lies at path: whoever had the lock before may have put another file there.
 func inPlace(f *os.File, path string) error {
 	own, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	now, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !os.SameFile(own, now) {
+	now, lost := os.Stat(path)
+	if err == nil && lost == nil && !os.SameFile(own, now) {
 		return ErrInUse
 	}
-	return nil
+	return errors.Join(err, lost)
 }
 
 func (s *Store) checkFile(f *os.File) error {
@@ -295,7 +290,7 @@ func (s *Store) begin() error {
 			if _, err := load1(tx, &m, nil); err != nil {
 				return err
 			}
-			s.man = m.manifest
+			s.man, s.old = m.manifest, m.sizes()
 			return s.checkHistoryKeys(tx)
 		}
 		if s.man, err = readManifest(tx); err != nil {
@@ -326,6 +321,7 @@ func (s *Store) begin() error {
 			return putFormat(tx)
 		})
 	case old && !s.opts.ReadOnly:
+		s.old = sizes{}
 		err = s.raise()
 	case len(s.left) > 0:
 		err = s.sweep()

@@ -162,18 +162,28 @@ func runInspect(ctx context.Context, e env, args []string) error {
 			return err
 		})
 	}
+	return printStats(e.stdout, s)
+}
+
+// printStats says what a store holds.
+func printStats(out io.Writer, s *store.Store) error {
 	c, ok, err := s.Load()
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if !ok {
 		fmt.Fprintln(w, "checkpoint\tnone yet")
 	} else {
 		fmt.Fprintf(w, "checkpoint\t%s, journal position %d\n", time.UnixMilli(c.AtMs).UTC().Format(time.RFC3339), c.Pos)
+		sum := 0
 		for _, name := range slices.Sorted(maps.Keys(c.Sections)) {
-			fmt.Fprintf(w, "section %s\t%d B\n", name, len(c.Sections[name]))
+			sum += len(c.Sections[name])
+			if len(c.Sections) <= 20 { // a set for each cluster would be a book
+				fmt.Fprintf(w, "section %s\t%d B\n", name, len(c.Sections[name]))
+			}
 		}
+		fmt.Fprintf(w, "sections\t%d, %d B\n", len(c.Sections), sum)
 		n, total := 0, 0
 		for _, data := range c.Models {
 			n, total = n+1, total+len(data)
