@@ -363,7 +363,7 @@ func (r *Router) Forget(cluster uint16) {
 	r.keep(func(k *key) bool { return k.cluster != cluster })
 }
 
-// sweep forgets the keys that nobody has used for an hour, and senders that were silent for a day.
+// sweep forgets the keys that nobody has used for an hour. What was decided of a sender stays: one that comes back after days must not open a cluster of an exporter's label.
 func (r *Router) sweep() {
 	r.keep(func(k *key) bool { return r.epoch-k.seen <= idleEpochs })
 }

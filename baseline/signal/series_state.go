@@ -6,6 +6,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/window"
 )
 
 // appendSeries writes the tracked series, in order of registration.
@@ -59,7 +60,7 @@ func (s *Stream) appendSeries(w *codec.Writer) {
 		if h.flags&flagNative != 0 {
 			w.Bool(d.native != none)
 			if d.native != none {
-				s.natives[d.native].append(w)
+				s.natives[d.native].Append(w)
 			}
 		}
 	}
@@ -71,7 +72,7 @@ func (g *bucketSet) append(w *codec.Writer) {
 	w.Int(g.firstT)
 	w.Num(int(g.replica))
 	w.Int(g.lastT)
-	g.chain.append(w)
+	g.chain.Append(w)
 }
 
 // restoreSeries returns the present number of each series of the state, none for those that no rule needs any more.
@@ -153,8 +154,8 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		}
 		if h.flags&flagNative != 0 && r.Bool() && r.Err() == nil {
 			d.native = uint32(len(s.natives))
-			s.natives = append(s.natives, r.native(h.ring))
-			s.buckets += s.natives[d.native].room()
+			s.natives = append(s.natives, window.ReadHists(r.Reader, h.ring))
+			s.buckets += s.natives[d.native].Room()
 		}
 		if r.Err() != nil {
 			return nil
@@ -190,7 +191,7 @@ func (s *Stream) restoreGroup(r *stateReader, known *[]uint32) uint32 {
 	g := s.bucketSet(p, r.Uint64())
 	s.groups[g].firstT = r.Time()
 	s.groups[g].replica, s.groups[g].lastT = uint16(r.Num(replicasMax)), r.Time()
-	s.groups[g].chain.restore(r)
+	s.groups[g].chain.Restore(r.Reader)
 	*known = append(*known, g)
 	return g
 }

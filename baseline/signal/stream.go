@@ -11,6 +11,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/window"
 )
 
 // Defaults of StreamOptions.
@@ -83,7 +84,7 @@ type Stream struct {
 	targets  []target
 	targAt   map[uint64]uint32
 	targNo   []uint32
-	natives  []native
+	natives  []window.Hists
 	nativeNo []uint32 // free numbers
 	buckets  int      // that natives have room for
 
@@ -125,10 +126,8 @@ type Stream struct {
 	result   []promql.Element
 	current  evaluation
 	input    promql.Input
-	fed      []int       // by leafPlan.selector: elements given in the window that is evaluated
-	came     promql.Hist // the native histogram that is folded
-	rise     promql.Hist
-	math     promql.HistMath
+	fed      []int           // by leafPlan.selector: elements given in the window that is evaluated
+	work     window.HistWork // of the native histogram that is folded
 }
 
 // NewStream returns a stream that has seen nothing. closed is called for every closed window, within Apply, in order of time for

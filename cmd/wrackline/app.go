@@ -59,6 +59,7 @@ type app struct {
 
 	checkpointMu   sync.Mutex                            // one checkpoint at a time
 	wanted         atomic.Pointer[chan store.Checkpoint] // who waits for the state right behind the next exchange; nil = nobody
+	sections       map[string]int                        // sizes of the last checkpoint's; guarded by fold
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
 	refreshed      atomic.Int64 // wall clock, Unix ms, of the last refresh
@@ -68,7 +69,7 @@ type app struct {
 
 // openApp opens the data directory and restores the last checkpoint. Nothing runs yet, and nothing of the journal has been folded.
 func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
-	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now}
+	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, sections: map[string]int{}}
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())
 	a.stage("opening the store")
@@ -300,10 +301,15 @@ func (a *app) freeze() store.Checkpoint {
 	c := store.Checkpoint{AtMs: begun.UnixMilli(), Sections: map[string][]byte{}}
 	c.Models = a.engine.Models
 	c.Pos = a.engine.Pos()
-	for name, write := range a.engine.Sections {
-		c.Sections[name] = write(nil)
+	section := func(name string, write func([]byte) []byte) {
+		// As large as the last one and a little: growing from nothing copied every byte five times.
+		c.Sections[name] = write(make([]byte, 0, a.sections[name]+a.sections[name]/32))
+		a.sections[name] = len(c.Sections[name])
 	}
-	c.Sections[sectionAlerting] = a.manager.AppendState(nil)
+	for name, write := range a.engine.Sections {
+		section(name, write)
+	}
+	section(sectionAlerting, a.manager.AppendState)
 	c.Sections[sectionSalt] = appendSalt(a.salt)
 	c.Freeze()
 	a.engine.Publish()

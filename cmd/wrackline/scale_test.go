@@ -206,7 +206,10 @@ func scaleWindow(t *testing.T) []row {
 			cp := a.freeze()
 			held = append(held, cpuOf(rusageThread)-before)
 			a.fold.Unlock()
-			frozen = len(cp.Sections[sectionStream]) + len(cp.Sections[sectionVerdicts])
+			frozen = 0
+			for _, section := range cp.Sections {
+				frozen += len(section)
+			}
 			if err := a.save(cp); err != nil {
 				t.Fatal(err)
 			}
