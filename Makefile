@@ -13,8 +13,12 @@ CASES ?= 1000000
 WEEKS ?= 300000
 DAYS ?= 60
 RECORD ?= 8m
+SCALE_PART ?= all
+SOAK ?= 168h
+SOAK_FOR ?= 6h
+SOAK_SIGNALS ?= 60000
 
-.PHONY: help build demo test race lint bench differential large null quiet recording fuzz pictures screenshot clean
+.PHONY: help build demo test race lint bench differential large bench-scale soak null quiet recording fuzz pictures screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -44,6 +48,12 @@ differential: ## our expressions against the Prometheus engine, CASES generated 
 
 large: ## twelve minutes of the simulated 500-node cluster against all packs: observations, CPU, memory
 	WRACKLINE_LARGE=1 $(GO) test -tags $(TAGS) -count=1 -timeout 20m -run TestLargeClusterIsAsked -v ./baseline/signal
+
+bench-scale: ## costs by clusters and signals, the table of docs/performance.md (about 15 minutes); SCALE_PART=fold, window, process or latency
+	WRACKLINE_SCALE=$(SCALE_PART) $(GO) test -tags $(TAGS) -count=1 -timeout 60m -run 'TestScale$$' -v ./cmd/wrackline
+
+soak: ## SOAK of simulated time (168h) with SOAK_SIGNALS signals (60,000) through engine, store and journal, for SOAK_FOR of real time at most: sizes
+	WRACKLINE_SOAK=$(SOAK) WRACKLINE_SOAK_FOR=$(SOAK_FOR) WRACKLINE_SOAK_SIGNALS=$(SOAK_SIGNALS) $(GO) test -tags $(TAGS) -count=1 -timeout 12h -run 'TestSoak$$' -v ./cmd/wrackline
 
 null: ## false alarms of benign families over WEEKS series-weeks (300,000: about 25 minutes on two cores)
 	WRACKLINE_NULL=$(WEEKS) $(GO) test -tags $(TAGS) -count=1 -timeout 6h -run TestNull -v ./baseline/model

@@ -5,6 +5,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -14,7 +15,8 @@ type baseline struct {
 	signal *signal.Signal // whose it is; nil when it never was anybody's
 	kin    [2]*kin        // who may lend to it: of its cluster, of all; nil where nobody may
 	lastVerdict
-	model model.Model
+	number uint32 // for the recorder, + 1; 0 = none yet
+	model  model.Model
 }
 
 // lastVerdict is what is known of a signal besides its model: what views show, and what the next judgement leans on.
@@ -62,6 +64,7 @@ type closing struct {
 	window  int64        // its number among those of its cluster that had values, for the cadence
 	changes []change.Change
 	budgets *[budgetKinds]model.Budget
+	wants   map[*pack.Rule]bool // see baseline.prior
 }
 
 // observe judges one observation of the window that closes, learns it, and returns the verdict. It is the whole way of an observation: the
@@ -72,7 +75,7 @@ func (b *baseline) observe(c *closing, o *signal.Observation) Verdict {
 		p.EffectAbs = least
 	}
 	if p.Lends() && b.model.Asks() {
-		b.model.Borrow(&p, c.at, b.prior(c.at.T))
+		b.model.Borrow(&p, c.at, b.prior(c.at.T, c.wants))
 	}
 	budget := budgetOf(c.budgets, o.Signal.Rule)
 	heed(budget, &p)

@@ -42,31 +42,39 @@ var budgetNames = [budgetKinds]string{"packs", "tracked"}
 // SetBudget asks for at most so many false alarms a week of all signals together; 0 asks for nothing. It belongs to the fold.
 func (e *Engine) SetBudget(falseAlarmsPerWeek float64) {
 	e.opts.FalseAlarmsPerWeek = max(falseAlarmsPerWeek, 0)
-	e.share()
+	for _, c := range e.clusters {
+		if c != nil {
+			c.share()
+		}
+	}
 }
 
-// share divides the budget between the kinds of signals that there are.
-func (e *Engine) share() {
+// share takes a cluster's part of the budget: it is divided between the kinds of signals that there are, and among clusters by how many of a kind they have.
+func (c *cluster) share() {
 	kinds := 0
-	for _, n := range e.kinds {
-		if n > 0 {
+	for k, n := range c.kinds {
+		if n+c.others[k] > 0 {
 			kinds++
 		}
 	}
-	for k := range e.budgets {
-		e.budgets[k].Asked = e.opts.FalseAlarmsPerWeek / float64(max(kinds, 1))
+	for k := range c.budgets {
+		part := 1.
+		if all := c.kinds[k] + c.others[k]; c.others[k] > 0 {
+			part = float64(c.kinds[k]) / float64(all)
+		}
+		c.budgets[k].Asked = c.e.opts.FalseAlarmsPerWeek / float64(max(kinds, 1)) * part
 	}
 }
 
 // counted notes that a signal has come (by = 1) or gone.
-func (e *Engine) counted(s *signal.Signal, by int) {
+func (c *cluster) counted(s *signal.Signal, by int) {
 	k := budgetKind(s.Rule)
 	if k < 0 {
 		return
 	}
-	was := e.kinds[k]
-	if e.kinds[k] += by; (was == 0) != (e.kinds[k] == 0) {
-		e.share()
+	was := c.kinds[k]
+	if c.kinds[k] += by; (was == 0) != (c.kinds[k] == 0) || c.others[k] > 0 {
+		c.share()
 	}
 }
 
@@ -89,24 +97,31 @@ func heed(b *model.Budget, p *model.Params) {
 }
 
 // passed lets time pass for the budgets.
-func (e *Engine) passed(t int64) {
-	for k := range e.budgets {
-		e.budgets[k].Pass(t)
+func (c *cluster) passed(t int64) {
+	for k := range c.budgets {
+		c.budgets[k].Pass(t)
 	}
 }
 
-// budgetViews says how the budgets stand.
+// budgetViews says how the budgets of all clusters stand together: signals and false alarms added up, the strictest.
 func (e *Engine) budgetViews() []BudgetView {
 	var out []BudgetView
-	for k := range e.budgets {
-		if e.kinds[k] == 0 {
+	for k := range budgetNames {
+		v := BudgetView{Kind: budgetNames[k], Known: true}
+		for _, c := range e.clusters {
+			if c == nil || c.kinds[k] == 0 {
+				continue
+			}
+			b := &c.budgets[k]
+			x, known := b.Expected()
+			v.Signals, v.Asked, v.Expected, v.Known, v.Strict = v.Signals+c.kinds[k], v.Asked+b.Asked, v.Expected+x, v.Known && known, max(v.Strict, b.Strict())
+		}
+		if v.Signals == 0 {
 			continue
 		}
-		b := &e.budgets[k]
-		x, known := b.Expected()
-		out = append(out, BudgetView{Kind: budgetNames[k], Signals: e.kinds[k], Asked: b.Asked, Expected: x, Known: known, Strict: b.Strict()})
-		budgetStrict[k].Set(b.Strict())
-		budgetExpected[k].Set(x)
+		out = append(out, v)
+		budgetStrict[k].Set(v.Strict)
+		budgetExpected[k].Set(v.Expected)
 	}
 	return out
 }

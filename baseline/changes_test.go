@@ -13,10 +13,18 @@ import (
 // TestChangesAreBounded holds that the newest ChangesMax are kept, that old slices are never written to, and that memory does not
 // grow with what was forgotten.
 func TestChangesAreBounded(t *testing.T) {
-	e, err := New(Options{})
-	if err != nil {
-		t.Fatal(err)
+	fresh := func() *cluster {
+		e, err := New(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := e.newCluster("c", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
 	}
+	e := fresh()
 	var old []change.Change
 	for i := range 3 * ChangesMax {
 		e.remember([]change.Change{{T: int64(i), Kind: change.Scale, Object: fmt.Sprint("d", i)}})
@@ -35,9 +43,9 @@ func TestChangesAreBounded(t *testing.T) {
 			t.Fatalf("an old view shows %d in place %d", c.T, i)
 		}
 	}
-	view := e.AppendView(nil)
-	n, _ := New(Options{})
-	if err := n.RestoreView(view); err != nil || len(n.changes) != ChangesMax || n.changeSeq != e.changeSeq {
+	view := e.appendView(nil)
+	n := fresh()
+	if _, err := n.restoreView(view); err != nil || len(n.changes) != ChangesMax || n.changeSeq != e.changeSeq {
 		t.Errorf("restored %d changes: %v", len(n.changes), err)
 	}
 	t.Logf("%d bytes for %d changes", len(view), ChangesMax)

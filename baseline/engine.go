@@ -1,16 +1,17 @@
 package baseline
 
 import (
+	"cmp"
 	"math"
-	"sync"
-	"sync/atomic"
+	"slices"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
-	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/pack"
+	"github.com/wrackline/wrackline/baseline/route"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/baseline/store"
@@ -24,10 +25,7 @@ const oldAfterMs = 10 * 60_000
 // requests that has gone on for months) is its habit until shown otherwise. What still stands afterwards is told.
 const youngMs = 60 * 60_000
 
-// clustersMax bounds the clusters whose beginning is remembered; hostile names cannot fill the memory.
-const clustersMax = 10_000
-
-// ChangesMax is how many changes are remembered, the newest.
+// ChangesMax is how many changes of a cluster are remembered, the newest.
 const ChangesMax = 5_000
 
 // Options configure an Engine. Stream is required; every other zero value is useful.
@@ -38,44 +36,45 @@ type Options struct {
 	Sink     Sink           // takes verdicts; nil = nobody does
 	// FalseAlarmsPerWeek is how many alarms chance may raise, of all signals together; 0 = any number, which is the stock judgement.
 	FalseAlarmsPerWeek float64
+	// AtExchange is called by the fold whenever clusters have just exchanged what crosses them: a checkpoint of this moment, and of no other, goes on as if nothing had been. nil = nobody.
+	AtExchange func()
 }
 
 // Point is one judged window as charts need it, in the signal's unit.
 type Point = store.Point
 
-// Recorder keeps what charts show. It is called by the fold for every judged window and must be quick.
+// Recorder keeps what charts show. It is called by the fold for every judged window and must be quick. index is a dense number of the signal in this process.
 type Recorder interface {
 	Add(index uint32, id string, p Point)
 }
 
-// Engine folds batches into verdicts. Its methods that change state (Apply, Restore, AppendCheckpoint) must be called by one
+// Engine folds batches into verdicts: a router, and clusters side by side. Its methods that change state (Apply, ApplyAll, Restore, Append…) must be called by one
 // goroutine at a time, in the order of the journal; View and Stats may be called by anyone at any time.
+//
+// Clusters are folded each by itself. What crosses them is short: the kin of a rule in all clusters, how many signals share the false-alarm budget, and to whom a sender's
+// series belong. The first two change hands at an exchange, which the log's receive stamps call for; the last is the router's. So clusters folded in parallel give the same
+// bits as one after the other.
 type Engine struct {
-	opts   Options
-	stream *signal.Stream
+	opts     Options
+	router   *route.Router
+	clusters []*cluster          // by the router's number; nil = none
+	everyone map[*pack.Rule]*kin // kin of all clusters
+	pos      uint64              // journal position of the last applied request
+	nowMs    int64               // receive stamp of the last applied request
+	numbered uint32              // baselines that have a number for the recorder
+	lost     signal.Stats        // what clusters had counted that are forgotten
+	queue    [][]work            // by cluster: what is to be done in the running round
+	current  []int               // by cluster: the job of the work under way
+	active   []*cluster          // clusters with work
+	results  []series.Result
+	ready    []outRef
 
-	baselines chunks
-	pending   map[string][]byte      // restored models whose signal has not been seen yet, by id
-	first     map[string]int64       // end of the first window of each cluster, Unix ms
-	windows   map[string]int64       // windows of each cluster that had values
-	members   map[string][]*baseline // of each cluster, for silence; some may be another cluster's by now
-	kin       map[kinKey]*kin        // who may learn from whom
-	pos       uint64                 // journal position of the last applied request
-	nowMs     int64                  // receive stamp of the last applied request
+	published publication
+}
 
-	budgets [budgetKinds]model.Budget
-	kinds   [budgetKinds]int // signals that draw on each
-
-	changes   []change.Change // the newest are kept, see remember; what is in it never changes
-	changeSeq int64           // changes ever told
-
-	verdicts  []Verdict // reused for each window
-	sinceView int       // windows closed since a view was published
-
-	view atomic.Pointer[View]
-
-	statsMu sync.Mutex   // guards stats
-	stats   signal.Stats // refreshed with each view
+type outRef struct {
+	c *cluster
+	i int
 }
 
 // New returns an engine that has learned nothing. It fails when a pack or a track rule does not compile.
@@ -83,25 +82,178 @@ func New(o Options) (*Engine, error) {
 	if o.Location == nil {
 		o.Location = time.UTC
 	}
-	e := &Engine{opts: o, pending: map[string][]byte{}, first: map[string]int64{}, windows: map[string]int64{}, members: map[string][]*baseline{}, kin: map[kinKey]*kin{}}
-	s, err := signal.NewStream(o.Stream, e.closed)
-	if err != nil {
+	if o.Stream.ClusterLabels == nil {
+		o.Stream.ClusterLabels = signal.ClusterLabels()
+	}
+	if o.Stream.DefaultCluster == "" {
+		o.Stream.DefaultCluster = signal.DefaultCluster
+	}
+	e := &Engine{opts: o, everyone: map[*pack.Rule]*kin{}}
+	if _, err := e.newCluster("check", 0); err != nil { // every cluster asks the same rules
 		return nil, err
 	}
-	e.stream = s
-	e.view.Store(&View{})
+	e.router = e.newRouter()
 	return e, nil
 }
 
+func (e *Engine) newRouter() *route.Router {
+	return route.New(route.Options{Labels: e.opts.Stream.ClusterLabels, Default: e.opts.Stream.DefaultCluster, Needed: needed(e.opts.Stream.Packs),
+		KeysMax: 2 * cmp.Or(e.opts.Stream.MaxSeries, signal.SeriesDefault)})
+}
+
+// needed returns which metrics packs need.
+func needed(packs []*pack.Pack) func(string) bool {
+	names := map[string]bool{}
+	for _, n := range pack.KeepList(packs) {
+		names[n] = true
+	}
+	return func(metric string) bool { return names[metric] }
+}
+
+// Job is a request to fold.
+type Job struct {
+	Batch *series.Batch
+	Pos   uint64 // its position in the journal, 0 when it has none
+}
+
+// Clocks of the fold, milliseconds of the receive clock in the log.
+const (
+	tickMs     = 1_000  // clusters that get nothing hear of the time this often
+	exchangeMs = 10_000 // clusters exchange what crosses them this often
+)
+
 // Apply folds one request and reports what became of its samples. pos is its position in the journal, 0 when it has none.
 func (e *Engine) Apply(b *series.Batch, pos uint64) series.Result {
-	if pos > e.pos {
-		e.pos = pos
+	return e.ApplyAll([]Job{{b, pos}}, nil)[0]
+}
+
+// ApplyAll folds requests in their order and reports what became of the samples of each; the answer is borrowed until the next call. Clusters are folded side by side when do is given: it must call
+// each(0) … each(n−1), in any order and on any goroutines, and return when all have returned. The result does not depend on how it does so.
+func (e *Engine) ApplyAll(jobs []Job, do func(n int, each func(i int))) []series.Result {
+	if do == nil {
+		do = func(n int, each func(int)) {
+			for i := range n {
+				each(i)
+			}
+		}
 	}
-	if b.ReceivedMs > e.nowMs {
-		e.nowMs = b.ReceivedMs
+	e.results = slices.Grow(e.results[:0], len(jobs))[:len(jobs)]
+	clear(e.results)
+	for i := range jobs {
+		if b := jobs[i].Batch; b.ReceivedMs/exchangeMs > e.nowMs/exchangeMs {
+			e.round(do)
+			e.nowMs = b.ReceivedMs
+			e.exchange()
+			if e.opts.AtExchange != nil {
+				e.opts.AtExchange()
+			}
+		}
+		e.assign(i, &jobs[i])
 	}
-	return e.stream.Apply(b)
+	e.round(do)
+	e.refresh()
+	return e.results
+}
+
+// assign gives the clusters their parts of a request.
+func (e *Engine) assign(i int, j *Job) {
+	b := j.Batch
+	e.pos = max(e.pos, j.Pos)
+	ticked := b.ReceivedMs/tickMs > e.nowMs/tickMs || i == 0 && b.ReceivedMs == e.nowMs && e.pos == 0
+	e.nowMs = max(e.nowMs, b.ReceivedMs)
+	parts, refused := e.router.Route(b)
+	e.results[i] = refused
+	for _, p := range parts {
+		c := e.cluster(p.Cluster)
+		if c == nil {
+			continue // cannot be: the rules have compiled before
+		}
+		e.give(c, work{job: i, batch: p.Batch, res: &e.results[i]})
+	}
+	for _, m := range e.router.Moves() {
+		for _, c := range e.clusters {
+			if c != nil {
+				e.give(c, work{job: i, drop: &dropped{m.Sender, m.Fixed, m.Owns}})
+			}
+		}
+	}
+	if !ticked {
+		return
+	}
+	for _, c := range e.clusters {
+		if c != nil && !slices.ContainsFunc(parts, func(p route.Part) bool { return p.Cluster == c.number }) {
+			e.give(c, work{job: i, tick: e.nowMs})
+		}
+	}
+}
+
+// cluster returns a cluster by its number, made when it is new.
+func (e *Engine) cluster(number uint16) *cluster {
+	for int(number) >= len(e.clusters) {
+		e.clusters, e.queue, e.current = append(e.clusters, nil), append(e.queue, nil), append(e.current, 0)
+	}
+	if c := e.clusters[number]; c != nil {
+		return c
+	}
+	c, err := e.newCluster(e.router.Name(number), number)
+	if err != nil {
+		return nil
+	}
+	e.clusters[number] = c
+	return c
+}
+
+// give queues work.
+func (e *Engine) give(c *cluster, w work) {
+	if len(e.queue[c.number]) == 0 {
+		e.active = append(e.active, c)
+	}
+	e.queue[c.number] = append(e.queue[c.number], w)
+}
+
+// jobOf returns the request that a cluster is working on.
+func (e *Engine) jobOf(c *cluster) int { return e.current[c.number] }
+
+// round lets all clusters do what is queued, and hands on what has closed, in the order of the log.
+func (e *Engine) round(do func(n int, each func(i int))) {
+	if len(e.active) == 0 {
+		return
+	}
+	do(len(e.active), func(i int) {
+		c := e.active[i]
+		for k := range e.queue[c.number] {
+			w := &e.queue[c.number][k]
+			e.current[c.number] = w.job
+			c.do(w)
+		}
+		clear(e.queue[c.number])
+		e.queue[c.number] = e.queue[c.number][:0]
+		if c.stale {
+			c.made = c.part()
+		}
+	})
+	e.ready = e.ready[:0]
+	for _, c := range e.active {
+		for i := range c.out {
+			e.ready = append(e.ready, outRef{c, i})
+		}
+	}
+	slices.SortFunc(e.ready, func(a, b outRef) int {
+		return cmp.Or(cmp.Compare(a.c.out[a.i].job, b.c.out[b.i].job), cmp.Compare(a.c.number, b.c.number), cmp.Compare(a.i, b.i))
+	})
+	for _, r := range e.ready {
+		r.c.deliver(&r.c.out[r.i])
+	}
+	for _, c := range e.active {
+		for i := range c.out {
+			if len(c.spare) < 4 {
+				c.spare = append(c.spare, c.out[i])
+			}
+		}
+		clear(c.out)
+		c.out = c.out[:0]
+	}
+	e.active = e.active[:0]
 }
 
 // Pos returns the journal position of the last request folded in.
@@ -122,123 +274,86 @@ func momentIn(loc *time.Location, t int64) model.Moment {
 	}
 }
 
-// baseline returns the baseline of s, nil when it has none.
-func (e *Engine) baseline(s *signal.Signal) *baseline {
-	if b := e.baselines.at(s.Index); b != nil && b.signal == s {
-		return b
-	}
-	return nil
-}
-
-// begun returns the baseline of s, made or restored on first use.
-func (e *Engine) begun(s *signal.Signal) *baseline {
-	b := e.baselines.grown(s.Index)
-	if b.signal == s {
-		return b
-	}
-	cluster := s.Entity.Get("cluster")
-	if was := b.signal; was != nil {
-		e.counted(was, -1)
-	}
-	e.counted(s, 1)
-	if was := b.signal; was == nil || was.Entity.Get("cluster") != cluster {
-		e.members[cluster] = append(e.members[cluster], b)
-	}
-	b.begin(s)
-	e.related(b)
-	if data, ok := e.pending[s.ID]; ok {
-		delete(e.pending, s.ID)
-		if err := b.model.UnmarshalBinary(data); err != nil {
-			modelsRefused.Inc()
-			b.model.Init(&s.Rule.Params)
-		}
-	}
-	return b
-}
-
-// judged calls yield for every signal that has a baseline, in an order that does not depend on their numbers.
+// judged calls yield for every baseline of every cluster, in an order that does not depend on numbers.
 func (e *Engine) judged(yield func(*baseline) bool) {
-	for s := range e.stream.InOrder {
-		if b := e.baseline(s); b != nil && !yield(b) {
-			return
+	for _, c := range e.clusters {
+		if c == nil {
+			continue
+		}
+		for b := range c.judged {
+			if !yield(b) {
+				return
+			}
 		}
 	}
 }
 
-// byID returns the baseline of an id, nil when there is none.
-func (e *Engine) byID(id string) *baseline {
-	for b := range e.judged {
-		if b.signal.ID == id {
-			return b
+// byID returns the baseline of an id, nil when there is none, and its cluster.
+func (e *Engine) byID(id string) (*baseline, *cluster) {
+	for _, c := range e.clusters {
+		if c == nil {
+			continue
+		}
+		for b := range c.judged {
+			if b.signal.ID == id {
+				return b, c
+			}
 		}
 	}
-	return nil
-}
-
-// closed walks over the observations of one window: each is judged, then learned, by the signal's own baseline.
-func (e *Engine) closed(w *signal.Window) {
-	first, known := e.first[w.Cluster]
-	if !known && len(e.first) < clustersMax {
-		first = w.End
-		e.first[w.Cluster] = first
-	}
-	late := w.ClosedMs-w.End > oldAfterMs
-	old := late || w.End-first < youngMs
-	e.passed(w.End)
-	if _, ok := e.first[w.Cluster]; ok && len(w.Observations) > 0 {
-		e.windows[w.Cluster]++
-	}
-	window := e.windows[w.Cluster]
-	e.remember(w.Changes)
-	c := closing{at: e.moment(w.End), window: window, changes: e.changes, budgets: &e.budgets}
-	e.verdicts = e.verdicts[:0]
-	for i := range w.Observations {
-		o := &w.Observations[i]
-		v := e.begun(o.Signal).observe(&c, o)
-		e.record(&v)
-		e.verdicts = append(e.verdicts, v)
-	}
-	e.fellSilent(w, window)
-	windowsClosed.Inc()
-	verdictsMade.Add(len(e.verdicts))
-	if e.opts.Sink != nil {
-		e.opts.Sink.Observe(Batch{Cluster: w.Cluster, T: w.End, Old: old, Verdicts: e.verdicts, Changes: e.changes[:len(e.changes):len(e.changes)], ChangeSeq: e.changeSeq})
-	}
-	// History closes hundreds of windows a second; nobody looks at each.
-	e.sinceView++
-	if !late || e.sinceView >= 240 {
-		e.Publish()
-	}
-}
-
-// record keeps what charts show of a verdict.
-func (e *Engine) record(v *Verdict) {
-	if e.opts.Recorder != nil {
-		e.opts.Recorder.Add(v.Signal.Index, v.Signal.ID, Point{T: v.T, Value: v.Value, Lower: v.Band.Lower,
-			Expected: v.Band.Expected, Upper: v.Band.Upper, State: v.State, Score: v.Score})
-	}
-}
-
-// remember keeps the newest changes. Views and incidents hold on to the slice, so nothing in it is ever overwritten: append puts what is
-// new behind it, or copies it when there is no room.
-func (e *Engine) remember(list []change.Change) {
-	if len(list) == 0 {
-		return
-	}
-	e.changes = append(e.changes, list...)
-	e.changeSeq += int64(len(list))
-	if n := len(e.changes); n > ChangesMax {
-		e.changes = e.changes[n-ChangesMax:] // append copies it when the array behind it is full
-	}
-	changesTold.Add(len(list))
+	return nil, nil
 }
 
 // Explain returns what a rule makes of what arrives. It belongs to the fold.
-func (e *Engine) Explain(rule string) signal.Explanation { return e.stream.Explain(rule) }
+func (e *Engine) Explain(rule string) signal.Explanation {
+	var x signal.Explanation
+	for _, c := range e.named() {
+		if y := c.stream.Explain(rule); y.Rule != nil {
+			x.Rule = y.Rule
+			x.Clusters = append(x.Clusters, y.Clusters...)
+		}
+	}
+	if x.Rule == nil { // nothing has come yet
+		for _, p := range e.opts.Stream.Packs {
+			for _, r := range p.Rules {
+				if r.Name == rule {
+					x.Rule = r
+				}
+			}
+		}
+	}
+	return x
+}
+
+// named returns the clusters by name.
+func (e *Engine) named() []*cluster {
+	list := slices.DeleteFunc(slices.Clone(e.clusters), func(c *cluster) bool { return c == nil })
+	slices.SortFunc(list, func(a, b *cluster) int { return cmp.Compare(a.name, b.name) })
+	return list
+}
 
 // FindPods returns why the pods of a name were folded into their workloads; an empty cluster or namespace is any. It belongs to the fold.
 func (e *Engine) FindPods(cluster, namespace, pod string, limit int) []identity.PodExplanation {
-	return e.stream.FindPods(cluster, namespace, pod, limit)
+	var out []identity.PodExplanation
+	for _, c := range e.clusters {
+		if c != nil && (cluster == "" || c.name == cluster) && len(out) < limit {
+			out = append(out, c.stream.FindPods(cluster, namespace, pod, limit-len(out))...)
+		}
+	}
+	return out
+}
+
+// Forget drops a cluster and all that belongs to it: streams, baselines, changes. It reports false when there is none of the name. It belongs to the fold; a checkpoint should follow.
+func (e *Engine) Forget(name string) bool {
+	for _, c := range e.clusters {
+		if c == nil || c.name != name {
+			continue
+		}
+		e.drop(c)
+		e.exchange()
+		e.Publish()
+		return true
+	}
+	return false
 }
 
 var (
@@ -248,4 +363,6 @@ var (
 	changesTold    = metrics.NewCounter("wrackline_baseline_changes_total")
 	modelsRefused  = metrics.NewCounter("wrackline_baseline_models_refused_total")
 	modelsOrphaned = metrics.NewCounter("wrackline_baseline_models_orphaned_total")
+
+	clustersForgotten = metrics.NewCounter("wrackline_baseline_clusters_forgotten_total")
 )

@@ -101,7 +101,7 @@ func TestRestoredEngineContinuesToTheBit(t *testing.T) {
 		play(b, g, scenario.Epoch+at)
 		next := engine(t, s)
 		b.Publish()
-		if err := next.Restore(7, b.AppendStream(nil), b.Models); err != nil {
+		if err := next.Restore(7, baseline.State(b), b.Models); err != nil {
 			t.Fatal(err)
 		}
 		if err := next.RestoreView(b.AppendView(nil)); err != nil {
@@ -259,7 +259,7 @@ func TestDamagedViewIsRefused(t *testing.T) {
 	e := engine(t, s)
 	play(e, generator(t), scenario.Epoch+hour/2)
 	good := e.AppendView(nil)
-	for _, bad := range [][]byte{nil, []byte("WLV1"), good[:len(good)-1], append(bytes.Clone(good), 0), []byte("WLV4" + string(good[4:])), []byte("WLV2" + string(good[4:]))} {
+	for _, bad := range [][]byte{nil, []byte("WLV1"), good[:len(good)-1], append(bytes.Clone(good), 0), []byte("WLV9" + string(good[4:])), []byte("WLV2" + string(good[4:]))} {
 		if err := engine(t, s).RestoreView(bad); err == nil {
 			t.Errorf("%d bytes were taken for a view", len(bad))
 		}
@@ -288,7 +288,7 @@ func TestChangesAreRememberedAndRestored(t *testing.T) {
 	before := e.View().Changes
 	view := e.AppendView(nil)
 	next := engine(t, newSink())
-	if err := next.Restore(1, e.AppendStream(nil), e.Models); err != nil {
+	if err := next.Restore(1, baseline.State(e), e.Models); err != nil {
 		t.Fatal(err)
 	}
 	if err := next.RestoreView(view); err != nil {

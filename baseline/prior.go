@@ -11,19 +11,13 @@ import (
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
-// kinKey names signals of one rule: those of a cluster, or of all clusters when cluster is "".
-type kinKey struct {
-	rule    *pack.Rule
-	cluster string
-}
-
-// kin are signals that may learn from each other, and what they know together.
+// kin are signals of one rule that may learn from each other, and what they know together: those of a cluster, or of all clusters.
 type kin struct {
 	rule   *pack.Rule
 	list   []relative
 	sorted bool
 	prior  model.Prior
-	at     int64 // end of the window for which prior was made, Unix ms; 0 = none
+	at     int64 // for which moment prior was made, Unix ms; 0 = none
 }
 
 // relative is a signal in an order that is fixed but has nothing to do with names, so that the first ones are a fair choice.
@@ -31,42 +25,69 @@ type relative struct {
 	hash uint64
 	s    *signal.Signal
 	b    *baseline // s's, while its signal is s
+	c    *cluster
 }
 
-// related makes a baseline known to its kin, and them to it.
-func (e *Engine) related(b *baseline) {
-	s := b.signal
-	if !s.Rule.Params.Lends() {
+func relativeOf(c *cluster, b *baseline) relative {
+	h := fnv.New64a()
+	h.Write([]byte(b.signal.ID))
+	return relative{h.Sum64(), b.signal, b, c}
+}
+
+// related makes a baseline known to its kin, and them to it: those of its cluster now, those of all clusters with the next exchange.
+func (c *cluster) related(b *baseline) {
+	r := b.signal.Rule
+	if !r.Params.Lends() {
 		return
 	}
-	h := fnv.New64a()
-	h.Write([]byte(s.ID))
-	for i, key := range [...]kinKey{{s.Rule, s.Entity.Get("cluster")}, {s.Rule, ""}} {
-		k := e.kin[key]
-		if k == nil {
-			k = &kin{rule: s.Rule}
-			e.kin[key] = k
-		}
-		if b.kin[i] = k; i > 0 && k == b.kin[0] {
-			break // it is of no cluster, and known already
-		}
-		k.list, k.sorted = append(k.list, relative{h.Sum64(), s, b}), false
+	k := c.kin[r]
+	if k == nil {
+		k = &kin{rule: r}
+		c.kin[r] = k
 	}
+	b.kin[0] = k
+	k.add(relativeOf(c, b))
+	c.newcomers = append(c.newcomers, b)
 }
 
-// prior returns what mature siblings know in the window that ended at end: of its own cluster where there are enough, else of all.
-func (b *baseline) prior(end int64) *model.Prior {
-	if own := b.kin[0].know(end); own.Known() {
+// introduce makes a baseline of a cluster known to its kin in all clusters.
+func (e *Engine) introduce(c *cluster, b *baseline) {
+	r := b.signal.Rule
+	k := e.everyone[r]
+	if k == nil {
+		k = &kin{rule: r}
+		e.everyone[r] = k
+	}
+	b.kin[1] = k
+	k.add(relativeOf(c, b))
+}
+
+func (k *kin) add(r relative) { k.list, k.sorted = append(k.list, r), false }
+
+// prior returns what mature siblings know in the window that ended at end: of its own cluster where there are enough, else of all, as of the newest exchange. wants notes
+// that the latter are asked.
+func (b *baseline) prior(end int64, wants map[*pack.Rule]bool) *model.Prior {
+	own := b.kin[0].know(end)
+	if own.Known() {
 		return own
 	}
-	return b.kin[1].know(end)
+	wants[b.signal.Rule] = true
+	if b.kin[1] == nil {
+		return own
+	}
+	return &b.kin[1].prior
 }
 
-// know returns what kin know together. It is made once for each window, from models as they are when it is first asked for.
+// know returns what kin of one cluster know together. It is made once for each window, from models as they are when it is first asked for.
 func (k *kin) know(end int64) *model.Prior {
-	if k.at == end {
-		return &k.prior
+	if k.at != end {
+		k.ask(end, end)
 	}
+	return &k.prior
+}
+
+// ask makes the prior anew, of what is mature at a moment. at is what the prior is known by.
+func (k *kin) ask(at, moment int64) {
 	if !k.sorted {
 		k.list = slices.DeleteFunc(k.list, func(r relative) bool { return r.b.signal != r.s })
 		slices.SortFunc(k.list, func(a, b relative) int {
@@ -77,13 +98,12 @@ func (k *kin) know(end int64) *model.Prior {
 	var siblings [model.PriorMost]*model.Model
 	n := 0
 	for _, r := range k.list {
-		if r.b.signal == r.s && r.b.model.Mature(end) {
+		if r.b.signal == r.s && r.b.model.Mature(moment) {
 			siblings[n] = &r.b.model
 			if n++; n == len(siblings) {
 				break
 			}
 		}
 	}
-	k.prior, k.at = model.NewPrior(&k.rule.Params, siblings[:n], k.rule.Unit == "ratio" && k.rule.MinEvents > 0), end
-	return &k.prior
+	k.prior, k.at = model.NewPrior(&k.rule.Params, siblings[:n], k.rule.Unit == "ratio" && k.rule.MinEvents > 0), at
 }

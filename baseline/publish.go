@@ -1,8 +1,10 @@
 package baseline
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
@@ -23,7 +25,7 @@ type SignalView struct {
 type View struct {
 	AtMs    int64 // receive clock of the last request folded in, Unix milliseconds
 	Signals []SignalView
-	Changes []change.Change // the newest ChangesMax, in the order in which they were learned of
+	Changes []change.Change // the newest ChangesMax of each cluster; of one in the order in which they were learned of, of several by time
 	Budget  []BudgetView    // of the kinds of signals that there are
 }
 
@@ -36,22 +38,99 @@ func (v *View) Signal(id string) (SignalView, bool) {
 	return v.Signals[i], true
 }
 
-// View returns the newest published view. It is never nil. Safe for concurrent use.
-func (e *Engine) View() *View { return e.view.Load() }
-
-// Stats returns what the stream said when the newest view was published. Safe for concurrent use.
-func (e *Engine) Stats() signal.Stats {
-	e.statsMu.Lock()
-	defer e.statsMu.Unlock()
-	return e.stats
+// part is what a cluster shows. It is immutable.
+type part struct {
+	signals []SignalView // sorted by id
+	changes []change.Change
+	stats   signal.Stats
 }
 
-// Publish makes the present state visible to View and Stats. The fold calls it as windows close; call it under the fold's
-// lock to make senders that have closed no window yet visible too.
-func (e *Engine) Publish() {
-	e.sinceView = 0
-	v := &View{AtMs: e.nowMs, Signals: make([]SignalView, 0, len(e.baselines)*chunkLen), Changes: e.changes[:len(e.changes):len(e.changes)], Budget: e.budgetViews()}
-	for b := range e.judged {
+// publication is what others see of the engine: parts that clusters have made, put together when somebody looks.
+type publication struct {
+	mu      sync.Mutex
+	parts   []*part // of the clusters, by name
+	atMs    int64
+	budget  []BudgetView
+	view    *View // nil = to be put together anew
+	stats   *signal.Stats
+	options signal.StreamOptions
+	lost    signal.Stats // counts of clusters that are forgotten
+}
+
+// View returns the newest view. It is never nil. Safe for concurrent use.
+func (e *Engine) View() *View {
+	p := &e.published
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.view == nil {
+		p.view = p.assemble()
+	}
+	return p.view
+}
+
+// assemble puts a view together.
+func (p *publication) assemble() *View {
+	v := &View{AtMs: p.atMs, Budget: p.budget}
+	if len(p.parts) == 1 {
+		v.Signals, v.Changes = p.parts[0].signals, p.parts[0].changes
+	} else {
+		n := 0
+		for _, x := range p.parts {
+			n += len(x.signals)
+		}
+		v.Signals = make([]SignalView, 0, n)
+		for _, x := range p.parts {
+			v.Signals = append(v.Signals, x.signals...)
+			v.Changes = append(v.Changes, x.changes...)
+		}
+		slices.SortFunc(v.Signals, func(a, b SignalView) int { return strings.Compare(a.Signal.ID, b.Signal.ID) })
+		slices.SortStableFunc(v.Changes, func(a, b change.Change) int { return cmp.Compare(a.T, b.T) })
+	}
+	for i := range v.Signals {
+		if v.AtMs-v.Signals[i].T > absentAfterMs && v.Signals[i].State != model.Absent {
+			v.Signals = absent(v.Signals, v.AtMs)
+			break
+		}
+	}
+	return v
+}
+
+// absent returns the signals with those marked that have had no value for too long.
+func absent(list []SignalView, atMs int64) []SignalView {
+	list = slices.Clone(list)
+	for i := range list {
+		if s := &list[i]; atMs-s.T > absentAfterMs {
+			s.Since, s.State, s.Why = s.T, model.Absent, model.Why{}
+		}
+	}
+	return list
+}
+
+// Stats returns what the streams said when they last published. Safe for concurrent use.
+func (e *Engine) Stats() signal.Stats {
+	p := &e.published
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stats == nil {
+		all := p.lost
+		for _, x := range p.parts {
+			all.Add(&x.stats)
+		}
+		all.Sort()
+		if len(p.parts) == 0 {
+			none := signal.StatsOf(p.options)
+			all.Add(&none)
+		}
+		p.stats = &all
+	}
+	return *p.stats
+}
+
+// part makes what the cluster shows.
+func (c *cluster) part() *part {
+	c.stale, c.sinceView = false, 0
+	p := &part{signals: make([]SignalView, 0, len(c.members)), changes: c.changes[:len(c.changes):len(c.changes)], stats: c.stream.Stats()}
+	for b := range c.judged {
 		if b.v.Signal == nil {
 			continue
 		}
@@ -59,19 +138,46 @@ func (e *Engine) Publish() {
 		if len(b.top) > 0 {
 			sv.Top = append([]signal.Member(nil), b.top...)
 		}
-		if e.nowMs-sv.T > absentAfterMs {
-			sv.Since, sv.State, sv.Why = sv.T, model.Absent, model.Why{}
+		p.signals = append(p.signals, sv)
+	}
+	return p
+}
+
+// refresh publishes what clusters have made anew.
+func (e *Engine) refresh() {
+	fresh := false
+	for _, c := range e.clusters {
+		if c != nil && c.made != nil {
+			c.shown, c.made, fresh = c.made, nil, true
 		}
-		v.Signals = append(v.Signals, sv)
 	}
-	// The stream keeps each cluster's signals in order; only several clusters have to be merged.
-	byID := func(a, b SignalView) int { return strings.Compare(a.Signal.ID, b.Signal.ID) }
-	if !slices.IsSortedFunc(v.Signals, byID) {
-		slices.SortFunc(v.Signals, byID)
+	if fresh {
+		e.show()
 	}
-	e.view.Store(v)
-	st := e.stream.Stats()
-	e.statsMu.Lock()
-	e.stats = st
-	e.statsMu.Unlock()
+}
+
+// show makes the parts of all clusters visible.
+func (e *Engine) show() {
+	parts := make([]*part, 0, len(e.clusters))
+	for _, c := range e.named() {
+		if c.shown != nil {
+			parts = append(parts, c.shown)
+		}
+	}
+	p := &e.published
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.parts, p.atMs, p.budget, p.view, p.stats, p.options = parts, e.nowMs, e.budgetViews(), nil, nil, e.opts.Stream
+	p.lost = e.lost
+}
+
+// Publish makes the present state visible to View and Stats. The fold does so as windows close; call it, as part of the fold, to make what
+// has closed no window yet visible too.
+func (e *Engine) Publish() {
+	for _, c := range e.clusters {
+		if c != nil {
+			c.shown, c.made = c.part(), nil
+		}
+	}
+	e.show()
 }

@@ -1,12 +1,39 @@
 package baseline
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline/signal"
+)
 
 // ModelsMax bounds how many models Restore accepts, against a hostile or broken store.
 const ModelsMax = 4 << 20
 
-// AppendStream appends the fold's state without the models, for a checkpoint.
-func (e *Engine) AppendStream(dst []byte) []byte { return e.stream.AppendState(dst) }
+// The sections of the fold's state, besides the models. Up to stream format 7 there was one stream and one view of all clusters.
+const (
+	sectionRouter = "router"
+	sectionStream = "stream"   // and "/" and the cluster's number
+	sectionView   = "verdicts" // likewise
+)
+
+// ErrSections is returned by Restore when sections are missing that belong together.
+var ErrSections = errors.New("sections of the checkpoint are missing")
+
+func sectionOf(kind string, number uint16) string { return fmt.Sprintf("%s/%d", kind, number) }
+
+// Sections yields the fold's state without the models, one section after the other: its name and a function that appends it. Those of a cluster follow each other.
+func (e *Engine) Sections(yield func(name string, append func(dst []byte) []byte) bool) {
+	if !yield(sectionRouter, e.router.Append) {
+		return
+	}
+	for _, c := range e.clusters {
+		if c != nil && (!yield(sectionOf(sectionStream, c.number), c.stream.AppendState) || !yield(sectionOf(sectionView, c.number), c.appendView)) {
+			return
+		}
+	}
+}
 
 // Models yields every model's id and bytes, in a stable order. The bytes are borrowed until the next yield.
 func (e *Engine) Models(yield func(id string, data []byte) bool) {
@@ -19,24 +46,84 @@ func (e *Engine) Models(yield func(id string, data []byte) bool) {
 	}
 }
 
-// Restore puts back what AppendStream and Models gave, into an engine that has applied nothing.
+// Restore puts back what Sections and Models gave, into an engine that has applied nothing. Sections of older programs are read.
 // Models of signals that the present packs no longer ask are dropped with a count once the next checkpoint is made.
-func (e *Engine) Restore(pos uint64, stream []byte, models func(yield func(id string, data []byte) bool)) error {
-	if err := e.stream.RestoreState(stream); err != nil {
+func (e *Engine) Restore(pos uint64, sections map[string][]byte, models func(yield func(id string, data []byte) bool)) error {
+	pending := map[string][]byte{}
+	models(func(id string, data []byte) bool {
+		pending[id] = append([]byte(nil), data...)
+		return len(pending) < ModelsMax
+	})
+	if router, ok := sections[sectionRouter]; ok {
+		if err := e.router.Restore(router); err != nil {
+			return err
+		}
+		for i := range e.router.Len() {
+			if e.router.Name(uint16(i)) == "" {
+				continue
+			}
+			stream, ok := sections[sectionOf(sectionStream, uint16(i))]
+			if !ok {
+				continue // it had only just been named
+			}
+			if err := e.restoreCluster(uint16(i), stream, sections[sectionOf(sectionView, uint16(i))], pending); err != nil {
+				return err
+			}
+		}
+	} else if stream, ok := sections[sectionStream]; ok {
+		if err := e.restoreWhole(stream, sections[sectionView], pending); err != nil {
+			return err
+		}
+	} else {
+		return ErrSections
+	}
+	modelsOrphaned.Add(len(pending))
+	e.pos = pos
+	e.exchange()
+	e.Publish()
+	return nil
+}
+
+// restoreCluster puts one cluster back.
+func (e *Engine) restoreCluster(number uint16, stream, view []byte, pending map[string][]byte) error {
+	c := e.cluster(number)
+	if c == nil {
+		return fmt.Errorf("cluster %d: %w", number, ErrSections)
+	}
+	if err := c.stream.RestoreState(stream); err != nil {
+		return fmt.Errorf("restore signals of cluster %s: %w", c.name, err)
+	}
+	c.pending = pending
+	for s := range c.stream.InOrder {
+		c.begun(s)
+	}
+	c.pending = nil
+	now, err := c.restoreView(view)
+	e.nowMs = max(e.nowMs, now)
+	return err
+}
+
+// restoreWhole divides the one stream of an older program among clusters.
+func (e *Engine) restoreWhole(stream, view []byte, pending map[string][]byte) error {
+	o := e.opts.Stream
+	whole, err := signal.NewStream(o, nil)
+	if err != nil {
+		return err
+	}
+	if err := whole.RestoreState(stream); err != nil {
 		return fmt.Errorf("restore signals: %w", err)
 	}
-	n := 0
-	models(func(id string, data []byte) bool {
-		e.pending[id] = append([]byte(nil), data...)
-		n++
-		return n < ModelsMax
-	})
-	for s := range e.stream.InOrder {
-		e.begun(s)
+	for _, s := range whole.Homes() {
+		e.router.Known(s.Sender, s.Fixed, s.Major, s.Decided, s.Real)
 	}
-	modelsOrphaned.Add(len(e.pending))
-	e.pending = map[string][]byte{}
-	e.pos = pos
-	e.Publish()
+	for _, name := range whole.Clusters() {
+		number, ok := e.router.Cluster(strings.Clone(name))
+		if !ok {
+			return fmt.Errorf("%d clusters: %w", len(whole.Clusters()), ErrSections)
+		}
+		if err := e.restoreCluster(number, stream, view, pending); err != nil {
+			return err
+		}
+	}
 	return nil
 }

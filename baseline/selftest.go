@@ -22,25 +22,35 @@ type Shadow struct {
 
 // Shadow returns a copy of a signal's model. It belongs to the fold.
 func (e *Engine) Shadow(id string) (*Shadow, bool) {
-	if b := e.byID(id); b != nil {
-		return e.shadow(b), true
+	if b, c := e.byID(id); b != nil {
+		return c.shadow(b), true
 	}
 	return nil, false
 }
 
-func (e *Engine) shadow(b *baseline) *Shadow {
-	s := &Shadow{Signal: b.signal, params: b.signal.Rule.Params, model: b.model, loc: e.opts.Location}
-	heed(budgetOf(&e.budgets, b.signal.Rule), &s.params)
+func (c *cluster) shadow(b *baseline) *Shadow {
+	s := &Shadow{Signal: b.signal, params: b.signal.Rule.Params, model: b.model, loc: c.e.opts.Location}
+	heed(budgetOf(&c.budgets, b.signal.Rule), &s.params)
 	return s
 }
 
 // Shadows returns copies of at most n signals' models, spread evenly over their ids, and how many signals there are. It belongs to the fold.
 func (e *Engine) Shadows(n int) (list []*Shadow, of int) {
-	all := slices.Collect(e.judged)
+	type owned struct {
+		b *baseline
+		c *cluster
+	}
+	var all []owned
+	for _, c := range e.named() {
+		for b := range c.judged {
+			all = append(all, owned{b, c})
+		}
+	}
 	of = len(all)
 	n = max(min(n, of), 0)
 	for i := range n {
-		list = append(list, e.shadow(all[i*of/n]))
+		x := all[i*of/n]
+		list = append(list, x.c.shadow(x.b))
 	}
 	return list, of
 }

@@ -55,21 +55,16 @@ func entityOf(id string) string {
 	return e
 }
 
-// fellSilent adds a verdict for every signal of the window's cluster that is silent while others of its entity have values.
-func (e *Engine) fellSilent(w *signal.Window, window int64) {
-	if window%silentEvery != 0 {
+// fellSilent adds a verdict for every signal of the cluster that is silent while others of its entity have values.
+func (c *cluster) fellSilent(w *signal.Window, o *output) {
+	if c.windows%silentEvery != 0 {
 		return
 	}
 	var live map[string]bool
 	added := false
-	keep := e.members[w.Cluster][:0]
-	for _, b := range e.members[w.Cluster] {
+	for _, b := range c.members {
 		s := b.signal
-		if s.Entity.Get("cluster") != w.Cluster {
-			continue // its number went to a signal of another cluster
-		}
-		keep = append(keep, b)
-		if b.v.Signal != s || !b.cadence.silent(window) || b.v.State.Alarm() || s.Rule.Severity == pack.Info || s.Rule.Params.Mode == model.Event || s.Rule.MinEvents > 0 {
+		if b.v.Signal != s || !b.cadence.silent(c.windows) || b.v.State.Alarm() || s.Rule.Severity == pack.Info || s.Rule.Params.Mode == model.Event || s.Rule.MinEvents > 0 {
 			continue
 		}
 		if live == nil {
@@ -83,12 +78,11 @@ func (e *Engine) fellSilent(w *signal.Window, window int64) {
 		}
 		v := Verdict{Signal: s, T: w.End, Value: math.NaN(), Expected: b.v.Members}
 		v.State, v.Score, v.Onset, v.Band, v.Maturity, v.Seen = model.Absent, 1, b.v.T, b.v.Band, b.v.Maturity, b.v.Seen
-		e.verdicts = append(e.verdicts, v)
+		o.verdicts = append(o.verdicts, v)
 		silentVerdicts.Inc()
 		added = true
 	}
-	e.members[w.Cluster] = keep
 	if added {
-		slices.SortFunc(e.verdicts, func(a, b Verdict) int { return strings.Compare(a.Signal.ID, b.Signal.ID) })
+		slices.SortFunc(o.verdicts, func(a, b Verdict) int { return strings.Compare(a.Signal.ID, b.Signal.ID) })
 	}
 }

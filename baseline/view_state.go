@@ -2,7 +2,6 @@ package baseline
 
 import (
 	"errors"
-	"maps"
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/change"
@@ -12,9 +11,9 @@ import (
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
-// The last verdict of every signal as bytes, so that a restarted process shows at once what it knew:
+// What is known of a cluster's signals besides their models, as bytes, so that a restarted process shows at once what it knew:
 //
-//	"WLV3" | nowMs | count, (cluster, first window, windows)… | count | records | changes told | count | changes | (near, height, hours, alarms, extra, last) ×2
+//	"WLV4" | nowMs | first window | windows | count | records | changes told | count | changes | (near, height, hours, alarms, extra, last) ×2
 //	record: id | T | since | value | band ×3 | state, transition, test, seasonal | score | evidence | onset | maturity |
 //	        slope | eta | seen | members | expected | count, (name, value)… | why | near miss | born, seen, gap
 //
@@ -22,112 +21,110 @@ import (
 //
 //	change: T | kind | cluster | object | from | to | count, (name, value)… | count, workload…
 //
-// The strings of changes are numbers: of one that was written before, or of the next, which follows. "WLV2" had no why, near misses and budgets.
+// The strings of changes are numbers: of one that was written before, or of the next, which follows. "WLV3" was of all clusters, with
+// count, (cluster, first window, windows)… in their place; "WLV2" had no why, near misses and budgets.
 //
 // integers are zig-zag varints, floats 8 bytes little-endian, strings a length and bytes.
-const viewMagic, viewMagic2 = "WLV3", "WLV2"
+const viewMagic, viewMagic3, viewMagic2 = "WLV4", "WLV3", "WLV2"
 
 // topMax bounds the members that a verdict lists.
 const topMax = 16
 
-// ErrView is returned by RestoreView for bytes that AppendView cannot have written.
+// ErrView is returned by Restore for a section that Sections cannot have given.
 var ErrView = errors.New("verdicts of the checkpoint are damaged")
 
-// AppendView appends the last verdict of every signal, for a checkpoint.
-func (e *Engine) AppendView(dst []byte) []byte {
-	return e.appendView(viewCoder{Coder: codec.Writing(append(dst, viewMagic...))})
-}
-
-func (e *Engine) appendView(c viewCoder) []byte {
-	c.I64(&e.nowMs)
-	clusters := len(e.first)
-	c.Num(&clusters)
-	for _, name := range slices.Sorted(maps.Keys(e.first)) {
-		first := e.first[name]
-		c.Str(&name)
-		c.I64(&first)
-		if !c.before {
-			windows := e.windows[name]
-			c.I64(&windows)
-		}
-	}
+// appendView appends what is known of the cluster's signals besides their models, and of the cluster.
+func (c *cluster) appendView(dst []byte) []byte {
+	x := viewCoder{Coder: codec.Writing(append(dst, viewMagic...))}
+	x.I64(&c.e.nowMs)
+	x.I64(&c.first)
+	x.I64(&c.windows)
 	n := int64(0)
-	for b := range e.judged {
+	for b := range c.judged {
 		if b.v.Signal != nil {
 			n++
 		}
 	}
-	c.I64(&n)
-	for b := range e.judged {
+	x.I64(&n)
+	for b := range c.judged {
 		if b.v.Signal != nil {
 			id := b.signal.ID
-			c.Str(&id)
-			c.verdict(&b.lastVerdict)
+			x.Str(&id)
+			x.verdict(&b.lastVerdict)
 		}
 	}
-	c.I64(&e.changeSeq)
-	c.changes(&e.changes)
-	if !c.before {
-		c.budgets(&e.budgets)
-	}
-	return c.Bytes()
+	x.I64(&c.changeSeq)
+	x.changes(&c.changes)
+	x.budgets(&c.budgets)
+	return x.Bytes()
 }
 
-// RestoreView puts back what AppendView gave. Verdicts of signals that the engine does not know are left out.
-func (e *Engine) RestoreView(b []byte) error {
-	if len(b) < len(viewMagic) || string(b[:len(viewMagic)]) != viewMagic && string(b[:len(viewMagic)]) != viewMagic2 {
-		return ErrView
+// restoreView puts back what appendView gave, and returns the receive clock of then. Verdicts of signals that the cluster does not know are left out. The views of older programs
+// are of all clusters.
+func (c *cluster) restoreView(b []byte) (now int64, err error) {
+	if len(b) < len(viewMagic) || !slices.Contains([]string{viewMagic, viewMagic3, viewMagic2}, string(b[:len(viewMagic)])) {
+		return 0, ErrView
 	}
-	c := viewCoder{codec.Reading(b[len(viewMagic):], ErrView), string(b[:len(viewMagic)]) == viewMagic2}
+	magic := string(b[:len(viewMagic)])
+	x := viewCoder{codec.Reading(b[len(viewMagic):], ErrView), magic == viewMagic2}
 	byID := map[string]*baseline{}
-	for b := range e.judged {
+	for b := range c.judged {
 		byID[b.signal.ID] = b
 	}
-	var now, n int64
-	var clusters int
-	c.I64(&now)
-	c.Num(&clusters)
-	first, windows := map[string]int64{}, map[string]int64{}
-	for ; clusters > 0 && c.Err() == nil; clusters-- {
-		var name string
-		var t int64
-		c.Str(&name)
-		c.I64(&t)
-		first[name] = t
-		if !c.before {
-			var n int64
-			c.I64(&n)
-			windows[name] = n
-		}
+	x.I64(&now)
+	var first, windows, n, seq int64
+	if magic == viewMagic {
+		x.I64(&first)
+		x.I64(&windows)
+	} else {
+		first, windows = x.oldClusters(c.name)
 	}
-	c.I64(&n)
-	for ; n > 0 && c.Err() == nil; n-- {
+	x.I64(&n)
+	for ; n > 0 && x.Err() == nil; n-- {
 		var id string
 		var l lastVerdict
-		c.Str(&id)
-		c.verdict(&l)
-		if b := byID[id]; b != nil && c.Err() == nil {
+		x.Str(&id)
+		x.verdict(&l)
+		if b := byID[id]; b != nil && x.Err() == nil {
 			l.v.Signal, l.v.Borrowed = b.signal, b.model.Borrowed()
 			b.lastVerdict = l
 		}
 	}
-	var seq int64
 	var told []change.Change
-	c.I64(&seq)
-	c.changes(&told)
-	budgets := e.budgets
-	if !c.before {
-		c.budgets(&budgets)
+	x.I64(&seq)
+	x.changes(&told)
+	budgets := c.budgets
+	if !x.before {
+		x.budgets(&budgets)
 	}
-	if c.Err() != nil || c.Left() > 0 {
-		return ErrView
+	if x.Err() != nil || x.Left() > 0 || now < 0 || first < 0 || windows < 0 {
+		return 0, ErrView
 	}
-	e.changes, e.changeSeq = told, seq
-	e.budgets = budgets
-	e.first, e.windows = first, windows
-	e.nowMs = max(e.nowMs, now)
-	e.Publish()
-	return nil
+	if magic != viewMagic {
+		told = slices.DeleteFunc(told, func(t change.Change) bool { return t.Cluster != c.name })
+	}
+	c.changes, c.changeSeq, c.budgets, c.first, c.windows = told, seq, budgets, first, windows
+	c.share()
+	return now, nil
+}
+
+// oldClusters reads the list of clusters of a view of all of them, and returns what it says of one.
+func (c viewCoder) oldClusters(name string) (first, windows int64) {
+	var clusters int
+	c.Num(&clusters)
+	for ; clusters > 0 && c.Err() == nil; clusters-- {
+		var of string
+		var f, w int64
+		c.Str(&of)
+		c.I64(&f)
+		if !c.before {
+			c.I64(&w)
+		}
+		if of == name {
+			first, windows = f, w
+		}
+	}
+	return first, windows
 }
 
 // viewCoder walks over the fields of a view in one order for both directions.

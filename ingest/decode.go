@@ -2,8 +2,8 @@ package ingest
 
 import (
 	"fmt"
-	"hash/maphash"
 	"runtime/debug"
+	"sync"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/klauspost/compress/zstd"
@@ -11,9 +11,8 @@ import (
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
-// seed makes the keys of series. It is one for the process, so that every decoder gives a series the same key, and it
-// is random, so that no sender can aim at a collision.
-var seed = maphash.MakeSeed()
+// processKeyer makes the keys of decoders that are given no Keyer.
+var processKeyer = sync.OnceValue(func() *series.Keyer { return series.NewKeyer(series.Salt{}) })
 
 // timeMin is the oldest timestamp that is taken, in February 1971. Older ones come from senders that write seconds,
 // or none at all; refusing them here also means that whatever is kept cost its sender at least nine bytes.
@@ -24,8 +23,8 @@ const timeMin = 1 << 35
 //
 // Decoding walks the message once: first along the top level, which counts series and notes where each lies, then
 // through each series. Labels are not looked at. A series of remote write 1.0 is known by a hash of its label fields'
-// bytes; one of 2.0 by its symbols' hashes, each computed once a request. Labels come from AppendLabels, for the few
-// series that are new.
+// bytes; one of 2.0 by its symbols' hashes, each computed once a request. Both are keyed by a secret of the installation,
+// so that no sender can aim at a collision: see series.Keyer. Labels come from AppendLabels, for the few series that are new.
 //
 // Memory: the decompressed message, 8 bytes a series, 24 a series kept, 24 a sample, 136 a histogram, 16 a bucket, 16 a
 // symbol. Together that is below twice the message and 64 KiB for what real senders send. A message made for the purpose,
@@ -33,6 +32,7 @@ const timeMin = 1 << 35
 // default limits never more than 20 MB beyond it.
 type Decoder struct {
 	limits Limits
+	keyer  *series.Keyer
 	zstd   *zstd.Decoder
 
 	proto   Proto
@@ -67,8 +67,18 @@ type seriesBad struct {
 	samples string // the first refused sample, histogram or exemplar
 }
 
-// NewDecoder returns a decoder that refuses what is beyond l.
-func NewDecoder(l Limits) *Decoder { return &Decoder{limits: l.withDefaults()} }
+// NewDecoder returns a decoder that refuses what is beyond l. Its keys are those of every decoder of the process that is made so,
+// and of no other process.
+func NewDecoder(l Limits) *Decoder { return NewKeyedDecoder(l, nil) }
+
+// NewKeyedDecoder returns a decoder whose keys are k's: those of every decoder with a Keyer of the same salt, over restarts. nil
+// is the process's own.
+func NewKeyedDecoder(l Limits, k *series.Keyer) *Decoder {
+	if k == nil {
+		k = processKeyer()
+	}
+	return &Decoder{limits: l.withDefaults(), keyer: k}
+}
 
 // Decode decompresses and decodes body into b: its Entries, Samples, Histograms and Labels, which the decoder owns and
 // which are valid until its next Decode. Sender, Cluster and ReceivedMs are left alone.

@@ -33,6 +33,15 @@ func sniff(body []byte, e Encoding) Encoding {
 // decompress fills d.raw. The size is taken from the header and checked before memory is asked for.
 func (d *Decoder) decompress(e Encoding, body []byte) error {
 	d.raw = d.raw[:0]
+	if e == Plain {
+		// It was within BodyMax when it came, compressed.
+		if err := d.checkSize(len(body)); err != nil {
+			return err
+		}
+		d.growRaw(len(body))
+		d.raw = append(d.raw, body...)
+		return nil
+	}
 	if len(body) == 0 {
 		return &badBody{"compression", "empty body: a remote-write request is compressed, even when it holds nothing"}
 	}

@@ -35,6 +35,7 @@ type Token struct {
 type Options struct {
 	Appender    Appender
 	Limits      Limits
+	Keyer       *series.Keyer    // makes the keys of series; nil = one of the process
 	Tokens      []Token          // none = everybody may write
 	Concurrency int              // requests decoded at a time; 0 = 2 × GOMAXPROCS
 	QueueWait   time.Duration    // the longest wait for one's turn; 0 = 2 s
@@ -129,7 +130,7 @@ func NewHandler(o Options) *Handler {
 	}
 	h.gate = make(chan struct{}, o.Concurrency)
 	h.bodies.max = 2 * int64(o.Concurrency) * h.limits.BodyMax
-	h.decoders.New = func() any { return NewDecoder(h.limits) }
+	h.decoders.New = func() any { return NewKeyedDecoder(h.limits, o.Keyer) }
 	return h
 }
 

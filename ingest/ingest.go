@@ -14,6 +14,7 @@ import (
 	"errors"
 
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/ingest/journal"
 )
 
 // Proto is the message that a body holds.
@@ -41,8 +42,9 @@ type Encoding uint8
 
 // The encodings. Their numbers are written to the journal and must not change.
 const (
-	Snappy Encoding = 1 // one snappy block, not the framed format
-	Zstd   Encoding = 2 // zstd frames
+	Snappy Encoding = 1             // one snappy block, not the framed format
+	Zstd   Encoding = 2             // zstd frames
+	Plain  Encoding = journal.Plain // the message itself, as the journal gives back what it has compressed; no sender may send it
 )
 
 // String returns the encoding's name in a Content-Encoding header.
@@ -52,6 +54,8 @@ func (e Encoding) String() string {
 		return "snappy"
 	case Zstd:
 		return "zstd"
+	case Plain:
+		return "identity"
 	}
 	return "unknown"
 }

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"hash/maphash"
 
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -115,7 +114,7 @@ func (d *Decoder) string(b []byte) string {
 	if d.strings == nil {
 		d.strings = new([4096]string)
 	}
-	at := &d.strings[maphash.Bytes(seed, b)%uint64(len(d.strings))]
+	at := &d.strings[d.keyer.Bytes(b)%uint64(len(d.strings))]
 	if *at != string(b) {
 		*at = string(b)
 	}

@@ -2,8 +2,6 @@ package ingest
 
 // A series of remote write 1.0.
 
-import "hash/maphash"
-
 var (
 	knownSeriesV1 = fields(1, 2, 3, 4)
 	partsSeriesV1 = parts{
@@ -65,9 +63,9 @@ func (d *Decoder) seriesV1(i int) error {
 	case labelLo < 0:
 		d.fault.reason = "series has no labels"
 	case gathered:
-		key = maphash.Bytes(seed, d.scratch)
+		key = d.keyer.Bytes(d.scratch)
 	default:
-		key = maphash.Bytes(seed, b[labelLo:labelHi])
+		key = d.keyer.Bytes(b[labelLo:labelHi])
 	}
 	d.finish(i, key, m)
 	return nil

@@ -4,8 +4,9 @@ package ingest
 
 import (
 	"fmt"
-	"hash/maphash"
 	"math/bits"
+
+	"github.com/wrackline/wrackline/baseline/series"
 )
 
 var (
@@ -22,7 +23,7 @@ func (d *Decoder) seriesV2(i int) error {
 	x := d.spans[i]
 	b := d.raw[:x.hi]
 	m := d.begin()
-	var k refKey
+	k := refKey{keyer: d.keyer}
 	var start int64
 	for at := int(x.lo); at < len(b); {
 		f := readField(b, at)
@@ -75,7 +76,7 @@ func (d *Decoder) seriesV2(i int) error {
 	case k.n == 0:
 		d.fault.reason = "series has no labels"
 	}
-	d.finish(i, k.sum, m)
+	d.finish(i, k.keyer.End(k.hi, k.lo, k.n/2), m)
 	return nil
 }
 
@@ -95,63 +96,85 @@ func (d *Decoder) setStart(m mark, start int64) {
 
 // refKey builds the key of a 2.0 series from its label references.
 type refKey struct {
-	sum     uint64
+	keyer   *series.Keyer
+	hi, lo  uint64 // sum of the pairs so far
 	n       uint32 // references so far
 	name    uint64 // hash of a name whose value has not come yet
 	outside bool
 	ref     uint64 // the first reference outside of the table
 }
 
+// add adds one reference.
 func (k *refKey) add(symbols []symbol, raw []byte, ref uint64) {
 	ref = uint64(uint32(ref)) // as every protobuf reader takes it
 	if ref >= uint64(len(symbols)) {
-		if !k.outside {
-			k.outside, k.ref = true, ref
-		}
+		k.miss(ref)
 		k.n++
 		return
 	}
 	s := &symbols[ref]
 	if s.hash == 0 {
-		s.hash = maphash.Bytes(seed, raw[s.lo:s.hi]) | 1 // never 0, which says not computed
+		s.hash = k.hash(raw, s)
 	}
 	if k.n%2 == 0 {
 		k.name = s.hash
 	} else {
-		// The product is off the chain that each pair waits for, the rotation keeps the order.
-		k.sum = bits.RotateLeft64(k.sum, 11) + mix(k.name, s.hash)
+		h, l := k.keyer.Pair(k.n/2, k.name, s.hash)
+		var c uint64
+		k.lo, c = bits.Add64(k.lo, l, 0)
+		k.hi, _ = bits.Add64(k.hi, h, c)
 	}
 	k.n++
 }
 
+// hash returns the key of a symbol, never 0, which says not computed.
+func (k *refKey) hash(raw []byte, s *symbol) uint64 { return k.keyer.Bytes(raw[s.lo:s.hi]) | 1 }
+
+// miss notes a reference outside of the table.
+func (k *refKey) miss(ref uint64) {
+	if !k.outside {
+		k.outside, k.ref = true, ref
+	}
+}
+
 // addPacked adds the references from lo to the end of b.
 func (k *refKey) addPacked(symbols []symbol, raw, b []byte, lo int) bool {
+	keyer, sumHi, sumLo, n, name := k.keyer, k.hi, k.lo, k.n, k.name // in registers
 	for lo < len(b) {
 		// Most tables have more than 128 symbols and fewer than 16,384: one byte or two.
-		ref, next := uint64(b[lo]), lo+1
+		ref := uint64(b[lo])
+		lo++
 		if ref >= 0x80 {
-			if next < len(b) && b[next] < 0x80 {
-				ref = ref&0x7f | uint64(b[next])<<7
-				next++
-			} else if ref, next = uvarintLong(b, lo); next < 0 {
+			if lo < len(b) && b[lo] < 0x80 {
+				ref = ref&0x7f | uint64(b[lo])<<7
+				lo++
+			} else if ref, lo = uvarintLong(b, lo-1); lo < 0 {
 				return false
+			} else {
+				ref = uint64(uint32(ref))
 			}
 		}
-		lo = next
 		// The rest is add, again, since a call for each reference is a quarter of the time.
 		if ref < uint64(len(symbols)) {
-			if s := &symbols[ref]; s.hash != 0 {
-				if k.n%2 == 0 {
-					k.name = s.hash
-				} else {
-					k.sum = bits.RotateLeft64(k.sum, 11) + mix(k.name, s.hash)
-				}
-				k.n++
-				continue
+			s := &symbols[ref]
+			if s.hash == 0 {
+				s.hash = k.hash(raw, s)
 			}
+			if n%2 == 0 {
+				name = s.hash
+			} else {
+				// The product is off the chain that each pair waits for.
+				h, l := keyer.Pair(n/2, name, s.hash)
+				var c uint64
+				sumLo, c = bits.Add64(sumLo, l, 0)
+				sumHi, _ = bits.Add64(sumHi, h, c)
+			}
+		} else {
+			k.miss(ref)
 		}
-		k.add(symbols, raw, ref)
+		n++
 	}
+	k.hi, k.lo, k.n, k.name = sumHi, sumLo, n, name
 	return true
 }
 

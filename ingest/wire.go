@@ -3,7 +3,6 @@ package ingest
 import (
 	"encoding/binary"
 	"fmt"
-	"math/bits"
 )
 
 // Protobuf as far as this package needs it. Functions take a message and an index and return the index after what they
@@ -142,13 +141,6 @@ func wellFormed(m []byte) bool {
 
 // zigzag undoes the encoding of sint32 and sint64.
 func zigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
-
-// mix folds two hashed words into one. The constants are odd and random; both inputs are seeded hashes, so a sender
-// cannot aim at a product of zero.
-func mix(a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a^0x9e3779b97f4a7c15, b^0xd1342543de82ef95)
-	return hi ^ lo
-}
 
 // parts names the fields of a message by their tags, for errors; 0 names the message's whole.
 type parts map[uint64]string

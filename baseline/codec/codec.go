@@ -4,6 +4,7 @@
 //	unsigned and signed (zig-zag) integers   varints
 //	floats                                   8 bytes, little endian
 //	strings                                  length, bytes
+//	floats of which many are empty           a mask, those that are not
 //	words                                    number of the word; when it is the next number, the string follows
 package codec
 
@@ -84,6 +85,23 @@ func (w *Writer) Word(s string) {
 	w.Num(i)
 	if !ok {
 		w.String(s)
+	}
+}
+
+// Cells writes which of at most 32 floats hold something else than math.NaN(), and those.
+func (w *Writer) Cells(cells []float64) {
+	empty := math.Float64bits(math.NaN())
+	var mask uint32
+	for i, v := range cells {
+		if math.Float64bits(v) != empty {
+			mask |= 1 << i
+		}
+	}
+	w.Num(int(mask))
+	for i, v := range cells {
+		if mask&(1<<i) != 0 {
+			w.Float(v)
+		}
 	}
 }
 
@@ -211,6 +229,25 @@ func (r *Reader) Uint64() uint64 {
 
 // Float reads what Writer.Float wrote.
 func (r *Reader) Float() float64 { return math.Float64frombits(r.Uint64()) }
+
+// Cells reads what Writer.Cells wrote of n floats, and appends them to dst.
+func (r *Reader) Cells(dst []float64, n int) []float64 {
+	mask := r.Num(1<<n - 1)
+	for i := range n {
+		v := math.NaN()
+		if mask&(1<<i) != 0 {
+			v = r.Float()
+		}
+		dst = append(dst, v)
+	}
+	return dst
+}
+
+// Print reads the bytes of a print.
+func (r *Reader) Print() (p series.Print) {
+	copy(p[:], r.Take(len(p)))
+	return p
+}
 
 // String reads a string.
 func (r *Reader) String() string { return string(r.Take(r.Num(len(r.b)))) }

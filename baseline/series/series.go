@@ -136,6 +136,37 @@ func (l Labels) String() string {
 	return b.String()
 }
 
+// ID returns an id of a name and the set: name~label=value~label=value, labels sorted by name, with every byte outside
+// A–Z a–z 0–9 . _ - : written as ! and two hexadecimal digits. It is URL-safe without escaping.
+func (l Labels) ID(name string) string {
+	sorted := append(Labels(nil), l...)
+	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
+	var b strings.Builder
+	escape(&b, name)
+	for _, x := range sorted {
+		b.WriteByte('~')
+		escape(&b, x.Name)
+		b.WriteByte('=')
+		escape(&b, x.Value)
+	}
+	return b.String()
+}
+
+func escape(b *strings.Builder, s string) {
+	const hex = "0123456789abcdef"
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-', c == ':':
+			b.WriteByte(c)
+		default:
+			b.WriteByte('!')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		}
+	}
+}
+
 // Sample is one value of a series.
 type Sample struct {
 	T     int64   // Unix milliseconds
@@ -165,7 +196,7 @@ type Bucket struct {
 
 // Entry is one series of a Batch: a key and its half-open ranges in Samples and Histograms.
 type Entry struct {
-	// Key is a hash of the series' label bytes as they came, seeded per process. Equal bytes give equal keys;
+	// Key is a hash of the series' label bytes as they came, keyed by a secret of the installation (Keyer). Equal bytes give equal keys;
 	// the same label set may have several keys (another order, another protocol), never the reverse.
 	Key                uint64
 	SampleLo, SampleHi uint32

@@ -3,6 +3,7 @@ package signal
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -100,7 +101,7 @@ func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
 	snd := s.senders[from]
 	name := l.Get(series.NameLabel)
 	mi, ok := s.byName[name]
-	if !ok && snd.decided() {
+	if !ok && s.decided(snd) {
 		return none, nil
 	}
 	p := s.printOf(snd.fixed, l, "")
@@ -192,12 +193,7 @@ func (s *Stream) withPrint(p series.Print) uint32 {
 	return s.prints.Find(p.Hash(), func(id uint32) bool { return s.cold[id].print == p })
 }
 
-func kindsOf(k uint8) (n int) {
-	for ; k != 0; k &= k - 1 {
-		n++
-	}
-	return n
-}
+func kindsOf(k uint8) int { return bits.OnesCount8(k) }
 
 func (s *Stream) bucketSet(p series.Print, kin uint64) uint32 {
 	g, ok := s.groupAt[p]

@@ -198,9 +198,9 @@ func (s *Stream) refit(h *tracked, d *cold, b *ruleBook) bool {
 		}
 	}
 	if d.native != none {
-		s.buckets -= s.natives[d.native].room()
-		s.natives[d.native].resize(size)
-		s.buckets += s.natives[d.native].room()
+		s.buckets -= s.natives[d.native].Room()
+		s.natives[d.native].Resize(size)
+		s.buckets += s.natives[d.native].Room()
 	}
 	h.flags &^= flagQuiet
 	if kinds == 0 && h.flags&flagNative == 0 {

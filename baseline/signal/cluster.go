@@ -7,6 +7,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/window"
 )
 
 // When windows close.
@@ -89,7 +90,7 @@ func (s *Stream) makeCluster(name string) uint16 {
 
 // begin opens the first window, the one that t lies in.
 func (c *cluster) begin(t int64) {
-	c.open = int64(minute(t)) * windowMs
+	c.open = int64(window.Of(t)) * windowMs
 	c.born = c.open
 	c.tick()
 	c.sweepAt = c.open + sweepMs

@@ -122,7 +122,7 @@ func TestRolloutToNativeHistograms(t *testing.T) {
 
 func heldBuckets(s *Stream) (n int) {
 	for i := range s.natives {
-		n += s.natives[i].room()
+		n += s.natives[i].Room()
 	}
 	return n
 }
@@ -150,8 +150,8 @@ func TestOddHistograms(t *testing.T) {
 		many.Count += float64(len(many.Pos))
 		send(at, many)
 	}
-	if n := s.natives[0].last.Buckets(); n > promql.BucketsMax || s.natives[0].last.Schema >= 8 {
-		t.Errorf("%d buckets are held, of schema %d", n, s.natives[0].last.Schema)
+	if n := s.natives[0].Last.Buckets(); n > promql.BucketsMax || s.natives[0].Last.Schema >= 8 {
+		t.Errorf("%d buckets are held, of schema %d", n, s.natives[0].Last.Schema)
 	}
 	if v := r.values["n.classic~cluster=default"][t0+5*60_000]; math.Abs(v-math.Exp2(250.0/256)) > 0.01 {
 		t.Errorf("the quantile is %v, want %v", v, math.Exp2(250.0/256))

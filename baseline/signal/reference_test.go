@@ -9,6 +9,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/window"
 )
 
 // referenceBase is when the random series begin: a window's end.
@@ -82,7 +83,7 @@ func (f *reference) begin(rules []*pack.Rule, all []oracle.Series, asked func(*p
 	f.s.closed = func(w *Window) {
 		f.rec.closed(w)
 		for _, rf := range f.s.rules {
-			f.s.current = evaluation{c: f.s.clusters[0], form: &rf.forms[0], end: w.End, w: minute(w.End)}
+			f.s.current = evaluation{c: f.s.clusters[0], form: &rf.forms[0], end: w.End, w: window.Of(w.End)}
 			for li, l := range rf.forms[0].plan.Leaves {
 				got := map[int]promql.Element{}
 				for _, e := range f.s.vector(li, nil) {

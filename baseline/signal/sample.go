@@ -34,7 +34,7 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 			if g.firstT == 0 {
 				g.firstT = x.T
 			}
-			g.chain.add(before, x.T)
+			g.chain.Add(before, x.T)
 		}
 	}
 	if h.flags&(flagLive|flagPast|flagStale|flagQuiet) != flagLive|flagPast {

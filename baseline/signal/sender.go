@@ -1,7 +1,7 @@
 package signal
 
 import (
-	"hash/maphash"
+	"encoding/binary"
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/series"
@@ -53,8 +53,6 @@ const (
 	votesMax  = 64 // different cluster labels of a sender that are counted
 )
 
-var saltSeed = maphash.MakeSeed()
-
 // sender returns who sent a batch.
 func (s *Stream) sender(b *series.Batch) (*sender, uint16) {
 	k := senderKey{b.Sender, b.Cluster}
@@ -74,7 +72,8 @@ func (s *Stream) sender(b *series.Batch) (*sender, uint16) {
 func (s *Stream) addSender(name, fixed string) (*sender, uint16) {
 	n := &sender{name: name, fixed: fixed, first: none}
 	if fixed != "" {
-		n.salt = maphash.String(saltSeed, fixed) | 1
+		d := s.opts.Salt.Derive("fixed cluster " + fixed)
+		n.salt = binary.LittleEndian.Uint64(d[:]) | 1
 	}
 	i := uint16(len(s.senders))
 	s.senders = append(s.senders, n)
@@ -99,12 +98,12 @@ func (s *Stream) ownCluster(l series.Labels) string {
 	return ""
 }
 
-func (n *sender) decided() bool { return n.fixed != "" || n.done }
+func (s *Stream) decided(n *sender) bool { return s.opts.Cluster != "" || n.fixed != "" || n.done }
 
 // vote counts one of the first series of a sender. Each counts once, however often its labels are read, so that a restart among
 // them changes nothing.
 func (n *sender) vote(s *Stream, p series.Print, own string) {
-	if n.decided() {
+	if s.decided(n) {
 		return
 	}
 	for i := range n.early {
@@ -154,6 +153,8 @@ func (s *Stream) moves(n *sender) {
 func (n *sender) home(s *Stream, own string) string {
 	name := n.major
 	switch {
+	case s.opts.Cluster != "":
+		return s.opts.Cluster
 	case n.fixed != "":
 		return n.fixed
 	case !n.done:
@@ -173,7 +174,7 @@ func (n *sender) home(s *Stream, own string) string {
 
 // register counts a new tracked series.
 func (n *sender) register(s *Stream, i uint16, own string, m *metric) {
-	if n.fixed != "" {
+	if s.opts.Cluster != "" || n.fixed != "" {
 		return
 	}
 	at := -1

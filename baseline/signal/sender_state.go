@@ -44,7 +44,7 @@ func (s *Stream) restoreSender(r *stateReader) {
 			r.Fail()
 			return
 		}
-		n.early = append(n.early, earlyVote{readPrint(r), r.Word()})
+		n.early = append(n.early, earlyVote{r.Print(), r.Word()})
 	}
 	for range r.Count(3) {
 		if len(n.votes) >= votesMax {

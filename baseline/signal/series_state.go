@@ -6,6 +6,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/window"
 )
 
 // appendSeries writes the tracked series, in order of registration.
@@ -54,12 +55,12 @@ func (s *Stream) appendSeries(w *codec.Writer) {
 			s.words[d.watch].Append(w)
 		}
 		for k := h.kinds; k != 0; k &= k - 1 {
-			appendRing(w, s.ring(h, k&-k))
+			w.Cells(s.ring(h, k&-k))
 		}
 		if h.flags&flagNative != 0 {
 			w.Bool(d.native != none)
 			if d.native != none {
-				s.natives[d.native].append(w)
+				s.natives[d.native].Append(w)
 			}
 		}
 	}
@@ -71,7 +72,7 @@ func (g *bucketSet) append(w *codec.Writer) {
 	w.Int(g.firstT)
 	w.Num(int(g.replica))
 	w.Int(g.lastT)
-	g.chain.append(w)
+	g.chain.Append(w)
 }
 
 // restoreSeries returns the present number of each series of the state, none for those that no rule needs any more.
@@ -84,7 +85,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 	for range n {
 		id := uint32(len(s.hot))
 		var h tracked
-		d := cold{print: readPrint(r), metric: r.present(was.metrics)}
+		d := cold{print: r.Print(), metric: r.present(was.metrics)}
 		h.cluster, d.sender = uint16(r.Num(len(s.clusters)-1)), uint16(r.Num(len(s.senders)-1))
 		if r.Err() != nil || s.withPrint(d.print) != none {
 			r.Fail()
@@ -146,15 +147,15 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		}
 		h.cells = uint32(len(s.cells))
 		for range kindsOf(h.kinds) {
-			s.cells = r.ring(s.cells, int(h.ring))
+			s.cells = r.Cells(s.cells, int(h.ring))
 		}
 		if h.flags&(flagNative|flagBucket) != 0 && h.group == none {
 			r.Fail()
 		}
 		if h.flags&flagNative != 0 && r.Bool() && r.Err() == nil {
 			d.native = uint32(len(s.natives))
-			s.natives = append(s.natives, r.native(h.ring))
-			s.buckets += s.natives[d.native].room()
+			s.natives = append(s.natives, window.ReadHists(r.Reader, h.ring))
+			s.buckets += s.natives[d.native].Room()
 		}
 		if r.Err() != nil {
 			return nil
@@ -183,14 +184,14 @@ func (s *Stream) restoreGroup(r *stateReader, known *[]uint32) uint32 {
 		}
 		return i
 	}
-	p := readPrint(r)
+	p := r.Print()
 	if _, ok := s.groupAt[p]; ok {
 		r.Fail()
 	}
 	g := s.bucketSet(p, r.Uint64())
 	s.groups[g].firstT = r.Time()
 	s.groups[g].replica, s.groups[g].lastT = uint16(r.Num(replicasMax)), r.Time()
-	s.groups[g].chain.restore(r)
+	s.groups[g].chain.Restore(r.Reader)
 	*known = append(*known, g)
 	return g
 }
@@ -215,41 +216,5 @@ func (s *Stream) restoreTarget(r *stateReader, known *[]uint32) uint32 {
 	return t
 }
 
-// appendRing writes which cells hold something, and those.
-func appendRing(w *codec.Writer, cells []float64) {
-	empty := math.Float64bits(math.NaN())
-	var mask uint32
-	for i, v := range cells {
-		if math.Float64bits(v) != empty {
-			mask |= 1 << i
-		}
-	}
-	w.Num(int(mask))
-	for i, v := range cells {
-		if mask&(1<<i) != 0 {
-			w.Float(v)
-		}
-	}
-}
-
 // labelsMost is how many labels a set may have, virtual ones among them.
 const labelsMost = series.LabelsMax + 8
-
-// readPrint reads a print.
-func readPrint(r *stateReader) (p series.Print) {
-	copy(p[:], r.Take(len(p)))
-	return p
-}
-
-// ring reads what appendRing wrote, and appends it to dst.
-func (r *stateReader) ring(dst []float64, n int) []float64 {
-	mask := r.Num(1<<n - 1)
-	for i := range n {
-		v := math.NaN()
-		if mask&(1<<i) != 0 {
-			v = r.Float()
-		}
-		dst = append(dst, v)
-	}
-	return dst
-}

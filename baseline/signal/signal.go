@@ -3,9 +3,6 @@
 package signal
 
 import (
-	"sort"
-	"strings"
-
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -25,36 +22,8 @@ type Member struct {
 	Value float64 // of the raw series (a rate for a counter), in its own unit, which need not be the signal's
 }
 
-// MakeID returns the id of a rule's name and an entity: name~label=value~label=value, labels sorted by name, with
-// every byte outside A–Z a–z 0–9 . _ - : written as ! and two hexadecimal digits. It is URL-safe without escaping.
-func MakeID(name string, entity series.Labels) string {
-	sorted := append(series.Labels(nil), entity...)
-	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
-	var b strings.Builder
-	escape(&b, name)
-	for _, l := range sorted {
-		b.WriteByte('~')
-		escape(&b, l.Name)
-		b.WriteByte('=')
-		escape(&b, l.Value)
-	}
-	return b.String()
-}
-
-func escape(b *strings.Builder, s string) {
-	const hex = "0123456789abcdef"
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-', c == ':':
-			b.WriteByte(c)
-		default:
-			b.WriteByte('!')
-			b.WriteByte(hex[c>>4])
-			b.WriteByte(hex[c&15])
-		}
-	}
-}
+// MakeID returns the id of a rule's name and an entity: see series.Labels.ID.
+func MakeID(name string, entity series.Labels) string { return entity.ID(name) }
 
 // Observation is a signal's value in a closed window.
 type Observation struct {

@@ -17,7 +17,7 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 7 // up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
+	stateVersion = 8 // 7 had no keys; up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
 )
 
 // The state is what package codec writes. Label sets are written where they first occur and referred to by number afterwards. In order:
@@ -28,6 +28,7 @@ const (
 //	clusters: their windows, the section of their book, the section of their tracker (cluster_state.go)
 //	signals, what has arrived
 //	tracked series with their rings (series_state.go)
+//	the section of keys (keys_state.go)
 //
 // With other rules everything is kept that they still need: identities, names, the signals of rules that have an expression in common
 // with what they were, and the rings of series in leaves that are still asked. So an unchanged signal loses no window. Leaves that
@@ -113,6 +114,7 @@ func (s *Stream) AppendState(dst []byte) []byte {
 		}
 	}
 	s.appendSeries(w)
+	s.appendKeys(w)
 	return w.B
 }
 
@@ -136,6 +138,9 @@ func (s *Stream) RestoreState(b []byte) error {
 	*s = *fresh
 	s.input = input
 	s.bind()
+	if s.opts.Cluster != "" {
+		s.alone()
+	}
 	for i, c := range s.counters {
 		s.published[i] = *c // they were counted in the life before
 	}
@@ -143,7 +148,7 @@ func (s *Stream) RestoreState(b []byte) error {
 }
 
 func (s *Stream) restore(r *stateReader) {
-	same := readPrint(r) == s.signature()
+	same := r.Print() == s.signature()
 	was := s.readRules(r)
 	if r.Err() != nil || same && !was.all(s) {
 		r.Fail()
@@ -218,6 +223,9 @@ func (s *Stream) restore(r *stateReader) {
 		}
 	}
 	to := s.restoreSeries(r, was)
+	if r.version >= 8 && r.Err() == nil {
+		s.restoreKeys(r, to, was)
+	}
 	if r.Err() == nil && (r.Left() > 0 || !s.renumber(to)) {
 		r.Fail()
 	}

@@ -1,6 +1,7 @@
 package signal
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unsafe"
@@ -133,13 +134,6 @@ func (s *Stream) Stats() Stats {
 			st.Rules = append(st.Rules, rs)
 		}
 	}
-	slices.SortFunc(st.Clusters, func(a, b ClusterStats) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortStableFunc(st.Rules, func(a, b RuleStats) int {
-		if a.Rule != b.Rule {
-			return 0
-		}
-		return strings.Compare(a.Cluster, b.Cluster)
-	})
 	for _, n := range s.senders {
 		ss := SenderStats{Name: n.name, Cluster: n.home(s, n.major), Replica: n.replica, Samples: n.samples, Accepted: n.accepted,
 			Duplicate: n.duplicate, Late: n.late, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, LastT: n.lastT}
@@ -148,13 +142,48 @@ func (s *Stream) Stats() Stats {
 		}
 		st.Senders = append(st.Senders, ss)
 	}
-	slices.SortFunc(st.Senders, func(a, b SenderStats) int {
-		if d := strings.Compare(a.Name, b.Name); d != 0 {
-			return d
-		}
-		return strings.Compare(a.Cluster, b.Cluster)
-	})
+	st.Sort()
 	return st
+}
+
+// Add adds what another stream says: counts are summed, surveys put together. Call Sort when all are added.
+func (s *Stats) Add(o *Stats) {
+	s.Clusters, s.Senders, s.Rules = append(s.Clusters, o.Clusters...), append(s.Senders, o.Senders...), append(s.Rules, o.Rules...)
+	s.Series, s.Tracked, s.Signals = s.Series+o.Series, s.Tracked+o.Tracked, s.Signals+o.Signals
+	s.SeriesMax, s.SignalsMax, s.PerSeriesBytes = max(s.SeriesMax, o.SeriesMax), max(s.SignalsMax, o.SignalsMax), max(s.PerSeriesBytes, o.PerSeriesBytes)
+	mine, others := s.sums(), o.sums()
+	for i := range mine {
+		*mine[i] += *others[i]
+	}
+}
+
+// sums lists the counts.
+func (s *Stats) sums() []*int64 {
+	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
+		&s.Unusable, &s.Histograms, &s.HistogramsUnused, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
+		&s.Conflicts, &s.Undefined, &s.Disabled, &s.Evicted, &s.Retired, &s.Changes, &s.ChangesHeld, &s.OverObjects}
+}
+
+// Sort puts the surveys in order: clusters by name, senders by name and cluster, rules in the order in which they first occur and by cluster.
+func (s *Stats) Sort() {
+	slices.SortFunc(s.Clusters, func(a, b ClusterStats) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Senders, func(a, b SenderStats) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Cluster, b.Cluster))
+	})
+	at := map[*pack.Rule]int{}
+	for i := range s.Rules {
+		if _, ok := at[s.Rules[i].Rule]; !ok {
+			at[s.Rules[i].Rule] = i
+		}
+	}
+	slices.SortStableFunc(s.Rules, func(a, b RuleStats) int {
+		return cmp.Or(cmp.Compare(at[a.Rule], at[b.Rule]), strings.Compare(a.Cluster, b.Cluster))
+	})
+}
+
+// StatsOf returns what a stream with the options says before anything has come.
+func StatsOf(o StreamOptions) Stats {
+	return Stats{SeriesMax: cmp.Or(o.MaxSeries, SeriesDefault), SignalsMax: cmp.Or(o.MaxSignals, SignalsDefault), PerSeriesBytes: perSeries}
 }
 
 // used reports whether anything ever came of a cluster. One that a sender's first series named by mistake is not.

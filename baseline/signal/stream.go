@@ -11,6 +11,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/window"
 )
 
 // Defaults of StreamOptions.
@@ -23,7 +24,7 @@ const (
 	ClustersMax    = 1000                       // clusters in a stream; series of further ones are refused
 	sendersMax     = 1000                       // senders told apart in Stats; further ones are counted as one
 	replicasMax    = 4096                       // replica names told apart; further ones are one
-	defaultCluster = "default"
+	DefaultCluster = "default"
 )
 
 // StreamOptions configure a Stream. The zero value derives nothing, since it has no packs.
@@ -45,6 +46,11 @@ type StreamOptions struct {
 	ReplicaLabels []string
 	// DefaultCluster is the name of a cluster that nobody names; "" = "default".
 	DefaultCluster string
+	// Cluster makes the stream that of one cluster: whatever comes belongs to it, since somebody else has decided so. "" = labels and senders decide.
+	Cluster string
+	// Salt is what the keys of entries are made with (series.Keyer), kept as long as the state is. With another one, and after a
+	// restart with the zero value, which is one for the process, every series is learned anew.
+	Salt series.Salt
 }
 
 // Stream turns batches into closed windows: it finds out which series are needed and whose they are, keeps their newest minutes and
@@ -60,7 +66,7 @@ type Stream struct {
 	metrics []*metric
 	byName  map[string]uint32 // metric name → metrics
 
-	// Keys, of this process only.
+	// Keys, of this salt only.
 	keys    []key
 	keyTab  series.Index
 	unspelt int64 // keys forgotten
@@ -78,7 +84,7 @@ type Stream struct {
 	targets  []target
 	targAt   map[uint64]uint32
 	targNo   []uint32
-	natives  []native
+	natives  []window.Hists
 	nativeNo []uint32 // free numbers
 	buckets  int      // that natives have room for
 
@@ -104,7 +110,8 @@ type Stream struct {
 	counters  []*int64 // those of stats that are published as metrics
 	published []int64
 
-	rehome []uint16 // senders whose cluster is decided anew
+	rehome []uint16            // senders whose cluster is decided anew
+	drops  map[uint16][]string // senders of which series with these cluster labels of their own are to be forgotten
 
 	// Scratch.
 	unkeyed  uint16 // the replica of a series that learn had no room for
@@ -119,10 +126,8 @@ type Stream struct {
 	result   []promql.Element
 	current  evaluation
 	input    promql.Input
-	fed      []int       // by leafPlan.selector: elements given in the window that is evaluated
-	came     promql.Hist // the native histogram that is folded
-	rise     promql.Hist
-	math     promql.HistMath
+	fed      []int           // by leafPlan.selector: elements given in the window that is evaluated
+	work     window.HistWork // of the native histogram that is folded
 }
 
 // NewStream returns a stream that has seen nothing. closed is called for every closed window, within Apply, in order of time for
@@ -142,13 +147,13 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 		o.RetireMs = RetireDefault
 	}
 	if o.ClusterLabels == nil {
-		o.ClusterLabels = []string{"cluster", "k8s_cluster", "cluster_name", "k8s.cluster.name"}
+		o.ClusterLabels = ClusterLabels()
 	}
 	if o.ReplicaLabels == nil {
 		o.ReplicaLabels = []string{"__replica__", "prometheus_replica"}
 	}
 	if o.DefaultCluster == "" {
-		o.DefaultCluster = defaultCluster
+		o.DefaultCluster = DefaultCluster
 	}
 	if closed == nil {
 		closed = func(*Window) {}
@@ -231,6 +236,78 @@ func (s *Stream) bind() {
 
 // Signals returns all signals by their Index; nil is a number that is free. The slice is borrowed and must not be changed.
 func (s *Stream) Signals() []*Signal { return s.signals }
+
+// EventMs returns the newest time of a sample, or what Passed said, Unix milliseconds.
+func (s *Stream) EventMs() int64 { return s.eventMs }
+
+// Passed lets event time pass without samples, as it does elsewhere: what has had no value for long enough is forgotten in a stream that has fallen silent, too.
+func (s *Stream) Passed(t int64) {
+	was := s.eventMs
+	if s.eventMs = max(was, t); was != 0 && s.eventMs/sweepMs != was/sweepMs {
+		s.sweep()
+	}
+}
+
+// Empty reports whether nothing is left of what ever came: no series and no signal.
+func (s *Stream) Empty() bool { return len(s.hot) == 0 && len(s.signalAt) == 0 }
+
+// ClusterLabels returns the labels that hold a cluster's name when nobody says otherwise, best first.
+func ClusterLabels() []string {
+	return []string{"cluster", "k8s_cluster", "cluster_name", "k8s.cluster.name"}
+}
+
+// Drop forgets the series of a sender that carry one of the cluster labels themselves: they belong to another stream now.
+func (s *Stream) Drop(sender, fixed string, owns []string) {
+	i, ok := s.senderAt[senderKey{sender, fixed}]
+	if !ok {
+		return
+	}
+	s.drops = map[uint16][]string{i: owns}
+	s.sweep()
+	s.drops = nil
+}
+
+// Clusters returns the names of the clusters of which anything ever came, in order of appearance.
+func (s *Stream) Clusters() (names []string) {
+	for _, c := range s.clusters {
+		if c.used() {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+// Home is what a stream of several clusters knows of where a sender's series belong.
+type Home struct {
+	Sender, Fixed string
+	Major         string   // the cluster label that most of its series carry; "" = none
+	Decided       bool     //
+	Real          []string // cluster labels that count for themselves
+}
+
+// Homes returns what is known of each sender.
+func (s *Stream) Homes() (list []Home) {
+	for _, n := range s.senders {
+		h := Home{Sender: n.name, Fixed: n.fixed, Major: n.major, Decided: n.done}
+		for _, v := range n.votes {
+			if v.real {
+				h.Real = append(h.Real, v.own)
+			}
+		}
+		list = append(list, h)
+	}
+	return list
+}
+
+// Tick lets the receive clock pass without a request of this stream: windows that have waited for long enough are closed.
+func (s *Stream) Tick(receivedMs int64) {
+	s.nowMs = max(s.nowMs, receivedMs)
+	for _, c := range s.clusters {
+		s.closeDue(c)
+	}
+	s.tidy()
+	s.publish()
+}
 
 // Apply folds one request and closes the windows that are complete with it. Every sample counts once in the result.
 func (s *Stream) Apply(b *series.Batch) series.Result {

@@ -1,6 +1,10 @@
 package signal
 
-import "github.com/wrackline/wrackline/baseline/promql"
+import (
+	"slices"
+
+	"github.com/wrackline/wrackline/baseline/promql"
+)
 
 // sweep forgets series that have been idle for an hour of their cluster's time, and those whose sender has moved them to another
 // cluster: they are learned anew with their next sample. What stays keeps its order and closes ranks, so that the numbers of series
@@ -11,6 +15,9 @@ func (s *Stream) sweep() {
 		if c.open != 0 && c.open >= c.sweepAt {
 			c.sweepAt = c.open + sweepMs
 			due[i] = c.open - idleMs
+		}
+		if c.newest != 0 && c.newest < s.eventMs-idleMs { // time has passed elsewhere
+			due[i] = s.eventMs - idleMs
 		}
 	}
 	moved := make([]bool, len(s.senders))
@@ -25,9 +32,13 @@ func (s *Stream) sweep() {
 		h, d := &s.hot[id], &s.cold[id]
 		c := s.clusters[h.cluster]
 		dead := h.lastT <= due[h.cluster] && due[h.cluster] != 0 ||
-			d.nbinds == 0 && !s.metrics[d.metric].speaks() // nobody needs it any more
+			d.nbinds == 0 && !s.metrics[d.metric].speaks() || // nobody needs it any more
+			s.opts.Cluster != "" && c.name != s.opts.Cluster // of a state that was of several clusters
 		if snd := s.senders[d.sender]; !dead && moved[d.sender] {
 			dead = snd.home(s, c.own(d)) != c.name
+		}
+		if owns := s.drops[d.sender]; owns != nil {
+			dead = dead || slices.Contains(owns, c.own(d))
 		}
 		if !dead {
 			to[id] = kept

@@ -8,13 +8,14 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/window"
 )
 
 // Limits of a tracked series' life, milliseconds.
 const (
-	windowMs  = 60_000
-	futureMs  = 10 * windowMs  // samples further ahead of the receive clock are refused
-	gapMs     = 5 * windowMs   // a longer distance between two samples is a gap: the second one only anchors
+	windowMs  = window.Ms
+	futureMs  = 10 * windowMs // samples further ahead of the receive clock are refused
+	gapMs     = window.GapMs
 	liveMs    = 5 * windowMs   // a series without a stale marker counts as alive for this long
 	idleMs    = 60 * windowMs  // then it is forgotten
 	sweepMs   = 10 * windowMs  // how often the forgotten are looked for
@@ -118,7 +119,7 @@ type bucketSet struct {
 	native  uint32 // the series that sends it natively, none
 	replica uint16
 	lastT   int64 // newest sample of any bucket
-	chain   chain
+	chain   window.Chain
 	stamp   int64  // end of the window for which lo and hi were made
 	lo, hi  int64  // oldest and newest last sample of the buckets
 	n       int32  // buckets then
@@ -133,9 +134,6 @@ type target struct {
 	stepMs uint32
 	firstT int64
 }
-
-// minute returns the window that t lies in: the number of its end. Windows are open on the left.
-func minute(t int64) uint32 { return uint32((t + windowMs - 1) / windowMs) }
 
 // advance makes w the newest window of h's rings.
 func (s *Stream) advance(h *tracked, w uint32) {
@@ -166,33 +164,10 @@ func (s *Stream) ring(h *tracked, kind uint8) []float64 {
 	return s.cells[at : at+n : at+n]
 }
 
-// spread shares an increase between t0 (exclusive) and t1 (inclusive) among the windows of a ring whose newest is head.
-func spread(ring []float64, head uint32, d float64, t0, t1 int64) {
-	n := uint32(len(ring))
-	first, last := uint32(t0/windowMs)+1, minute(t1)
-	if first >= last {
-		add(ring, last%n, d)
-		return
-	}
-	per := d / float64(t1-t0)
-	for w := max(first, head-min(head, n-1)); w <= last; w++ {
-		end := int64(w) * windowMs
-		add(ring, w%n, per*float64(min(t1, end)-max(t0, end-windowMs)))
-	}
-}
-
-func add(ring []float64, i uint32, d float64) {
-	if v := ring[i]; v == v {
-		ring[i] = v + d
-	} else {
-		ring[i] = d
-	}
-}
-
 // record writes an accepted sample into h's rings. from is when a counter began, 0 when unknown; base is the time since which
 // a series without a usable predecessor is counted from zero, 0 = it only anchors.
 func (s *Stream) record(h *tracked, x *series.Sample, base int64) {
-	w := minute(x.T)
+	w := window.Of(x.T)
 	s.advance(h, w)
 	n := uint32(h.ring)
 	if w+n <= h.head { // cannot be while t rises; a guard for the index below
@@ -213,16 +188,16 @@ func (s *Stream) record(h *tracked, x *series.Sample, base int64) {
 				d = x.V
 				if began {
 					from = x.Start
-					spread(ring, h.head, 0, h.lastT, from)
+					window.Spread(ring, h.head, 0, h.lastT, from)
 				}
 			}
-			spread(ring, h.head, d, from, x.T)
+			window.Spread(ring, h.head, d, from, x.T)
 		case began && x.T-x.Start <= gapMs:
-			spread(ring, h.head, x.V, x.Start, x.T)
+			window.Spread(ring, h.head, x.V, x.Start, x.T)
 		case base != 0:
-			spread(ring, h.head, x.V, base, x.T)
+			window.Spread(ring, h.head, x.V, base, x.T)
 		default:
-			add(ring, w%n, 0)
+			window.Add(ring, w%n, 0)
 		}
 	}
 	if h.kinds&kindChanges != 0 {
@@ -230,7 +205,7 @@ func (s *Stream) record(h *tracked, x *series.Sample, base int64) {
 		if follows && x.V != h.lastV {
 			d = 1
 		}
-		add(s.ring(h, kindChanges), w%n, d)
+		window.Add(s.ring(h, kindChanges), w%n, d)
 	}
 	if h.kinds&kindValue != 0 {
 		s.ring(h, kindValue)[w%n] = x.V
@@ -242,7 +217,7 @@ func (s *Stream) record(h *tracked, x *series.Sample, base int64) {
 
 // end writes a stale marker at t into h's rings. Counters keep what they counted.
 func (s *Stream) end(h *tracked, t int64) {
-	w := minute(t)
+	w := window.Of(t)
 	if h.kinds&(kindValue|kindTime) == 0 {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/window"
 )
 
 // The simulation of what a stream makes of a real sender, against the process that was scraped: 30 slots of pods that are replaced and
@@ -122,7 +123,7 @@ func (x *truthProcess) run(s *Stream) {
 
 // serve is the traffic of a second: it and its latency change slowly, noise is Poisson.
 func (x *truthProcess) serve(now int64) {
-	w := int64(minute(now*1000)) * windowMs
+	w := int64(window.Of(now*1000)) * windowMs
 	if x.counts[w] == nil {
 		x.counts[w], x.work[w] = &[12]float64{}, &[5]float64{}
 	}

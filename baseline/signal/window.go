@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/window"
 )
 
 // newest notes the newest sample of a cluster and closes what is due when it begins a minute.
@@ -91,7 +92,7 @@ func (s *Stream) due(c *cluster) (early, due bool) {
 	// A backlog's shards run minutes of event time apart, though seconds of ours: they are given time by the receive clock too, as
 	// far as the rings reach.
 	grace, clock := s.opts.GraceMs, min(c.newest, s.nowMs)
-	if c.newest < c.open+reachMs && s.nowMs < c.passed[minute(c.open)%shortRing]+grace*2/3 {
+	if c.newest < c.open+reachMs && s.nowMs < c.passed[window.Of(c.open)%shortRing]+grace*2/3 {
 		return false, false
 	}
 	switch {
@@ -120,13 +121,13 @@ func (s *Stream) skip(c *cluster) bool {
 			continue
 		}
 		n := uint32(h.ring)
-		for w := max(h.head-min(h.head, n-1), minute(c.open)); w <= h.head && int64(w)*windowMs < to; w++ {
+		for w := max(h.head-min(h.head, n-1), window.Of(c.open)); w <= h.head && int64(w)*windowMs < to; w++ {
 			if s.covered(id, w) {
 				to = int64(w) * windowMs
 			}
 		}
 	}
-	to = int64(minute(to)) * windowMs
+	to = int64(window.Of(to)) * windowMs
 	if to <= c.open {
 		return false
 	}
@@ -145,7 +146,7 @@ func (s *Stream) skip(c *cluster) bool {
 func (s *Stream) covered(id, w uint32) bool {
 	h := &s.hot[id]
 	n := uint32(h.ring)
-	if no := s.cold[id].native; no != none && w <= s.natives[no].head && s.natives[no].rows[w%n].Covered() {
+	if no := s.cold[id].native; no != none && s.natives[no].Covers(w) {
 		return true
 	}
 	for k := uint32(0); k < uint32(kindsOf(h.kinds)); k++ {
@@ -192,7 +193,7 @@ func (s *Stream) close(c *cluster, early bool) {
 	}
 	s.raw, s.tops = s.raw[:0], s.tops[:0]
 	s.input.Table, s.input.EndMs, s.input.Scope = c.table, end, c.one(identity.LabelCluster, c.name)
-	s.current = evaluation{c: c, end: end, w: minute(end)}
+	s.current = evaluation{c: c, end: end, w: window.Of(end)}
 	if s.fed == nil {
 		s.fed = make([]int, len(s.leaves))
 	}

@@ -5,6 +5,7 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"runtime"
 	"syscall"
@@ -52,6 +53,68 @@ func BenchmarkCheckpoint(b *testing.B) {
 	st := s.Stats()
 	b.ReportMetric(float64(st.FileBytes)/1e6, "file-MB")
 	b.ReportMetric(float64(st.ModelBytes+st.SectionBytes)/1e6, "live-MB")
+}
+
+// BenchmarkCheckpoint56k is a checkpoint of 56,000 models of 1,024 bytes and sections of 61 MB, as serve makes it: frozen, then saved. Of the
+// models all have changed since the last, or each tenth by chance, or a tenth that lies together; the sections have changed with all of them,
+// otherwise a tenth of their records.
+func BenchmarkCheckpoint56k(b *testing.B) {
+	const n = 56_000
+	for _, c := range []struct {
+		name    string
+		changed func(i int) bool
+		cut     int
+	}{
+		{"all", func(int) bool { return true }, 1},
+		{"scattered10", func(i int) bool { return i*7919%10 == 0 }, 10},
+		{"together10", func(i int) bool { return i < n/10 }, 10},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(1, 1))
+			dir, err := os.MkdirTemp("/dev/shm", "bench56k") // the disk's speed is not the question
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer os.RemoveAll(dir)
+			s := mustOpen(b, dir+"/a.db", Options{})
+			list := make([]pair, n)
+			for i := range list {
+				list[i] = pair{fmt.Sprintf("resources.memory_working_set~cluster=prod~namespace=ns%d~workload=w%d", i%50, i), randomBytes(rng, 1024)}
+			}
+			stream, verdicts := randomBytes(rng, 48<<20), randomBytes(rng, 13<<20)
+			pos := uint64(0)
+			save := func() {
+				pos++
+				for i := range list {
+					if c.changed(i) {
+						list[i].data[pos%1024]++
+					}
+				}
+				for _, data := range [][]byte{stream, verdicts} {
+					for i := 0; i < len(data)/c.cut; i += 4096 {
+						data[i]++
+					}
+				}
+				k := Checkpoint{Pos: pos, Sections: map[string][]byte{"stream": stream, "verdicts": verdicts}, Models: models(list)}
+				k.Freeze()
+				if err := s.Save(k); err != nil {
+					b.Fatal(err)
+				}
+			}
+			save()
+			save()
+			b.ReportAllocs()
+			written, start := bytesWritten.Get(), cpu()
+			for b.Loop() {
+				save()
+			}
+			b.ReportMetric(float64(cpu()-start)/float64(b.N)/n, "cpu-ns/model")
+			b.ReportMetric(float64(bytesWritten.Get()-written)/float64(b.N)/1e6, "MB-written/op")
+			st := s.Stats()
+			b.ReportMetric(float64(st.FileBytes)/float64(st.ModelBytes+st.SectionBytes), "file/live")
+			s.Close()
+		})
+	}
 }
 
 // BenchmarkLoad reads back what BenchmarkCheckpoint saves.

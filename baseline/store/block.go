@@ -42,7 +42,6 @@ func (r *Recorder) seal(t *track, which int) {
 	if b.n == 0 {
 		return
 	}
-	k := tiers[which].words
 	p := &r.pending[which]
 	var c *chunk
 	if n := len(p.chunks); n > 0 && len(p.chunks[n-1].buf)+blockMost <= chunkBytes {
@@ -52,11 +51,11 @@ func (r *Recorder) seal(t *track, which int) {
 	}
 	from := len(c.buf)
 	c.list = append(c.list, block{b.slot, t.number, uint32(from)})
-	c.buf = appendBlock(c.buf, t.open.rows(which)[:b.n*k], k, tiers[which].ramp)
+	c.buf = appendBlock(c.buf, r.rows(t.open, which), tiers[which].words, tiers[which].ramp)
 	c.newest = max(c.newest, b.slot)
-	c.points += b.n
+	c.points += int(b.n)
 	p.bytes += len(c.buf) - from
-	*b = state{slot: b.slot}
+	*b = openBlock{slot: b.slot}
 	t.sealedAt[which] = r.seq
 	t.sealedT = max(t.sealedT, t.last)
 	r.seals[t.number/lastSignals] = true
@@ -116,20 +115,17 @@ func (r *Recorder) overflow() {
 	}
 }
 
-// flush writes the pending history alone.
+// flush writes the pending history alone. It may be called while a checkpoint is in the making: the fold must not wait for it, since the
+// checkpoint may wait for the fold.
 func (s *Store) flush() error {
-	s.saving.Lock()
-	defer s.saving.Unlock()
 	err := s.writable()
 	if err == nil {
-		next := s.man.clone()
-		err = s.write(&next, nil)
+		err = s.write(nil)
 	}
 	if err != nil {
 		s.note(0, fmt.Errorf("write history: %w", err))
 		return err
 	}
 	historyFlushes.Inc()
-	s.publish()
 	return nil
 }

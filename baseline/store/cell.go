@@ -11,18 +11,11 @@ func (r *Recorder) makeCell(t *track) {
 	if o.celled == b.n {
 		return
 	}
-	rows := o.points[o.celled*6 : b.n*6]
+	rows := r.rows(o, full)[int(o.celled)*6:]
 	o.celled = b.n
 	start := int64(b.slot) * tiers[full].slotMs
 	quarter := (start + int64(rows[0]) - 1) / cellMs
 	slot := uint32(quarter * cellMs / tiers[cells].slotMs)
-	c := &o.block[cells]
-	if c.n > 0 && (slot != c.slot || c.n == tiers[cells].rows) {
-		r.seal(t, cells)
-	}
-	c.slot = slot
-	out := o.cell[c.n*8:][:8]
-	c.n++
 	n := len(rows) / 6
 	lo, hi := rows[1], rows[1]
 	worst, score := model.Normal, uint32(0)
@@ -36,10 +29,17 @@ func (r *Recorder) makeCell(t *track) {
 		score = max(score, rows[5]&0xffffff)
 	}
 	inv := 1 / float64(n)
+	var out [8]uint32
 	out[0] = uint32(quarter%(tiers[cells].slotMs/cellMs)) | uint32(n)<<16
 	out[1], out[2], out[3] = lo, hi, word(sums[0]*inv)
 	out[4], out[5], out[6] = word(sums[1]*inv), word(sums[2]*inv), word(sums[3]*inv)
 	out[7] = uint32(worst)<<24 | score
+	c := &o.block[cells]
+	if c.n > 0 && (slot != c.slot || int(c.n) == tiers[cells].rows) {
+		r.seal(t, cells)
+	}
+	c.slot = slot
+	r.pushCell(o, out)
 }
 
 // rank orders states by how much a reader wants to see them.

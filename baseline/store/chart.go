@@ -131,13 +131,13 @@ func (r *Recorder) inMemory(dst []piece, t *track, which int, low, high int64) [
 		return dst
 	}
 	b := &o.block[which]
-	dst = toPieces(dst, which, b.slot, o.rows(which)[:b.n*tiers[which].words], low, high)
+	dst = toPieces(dst, which, b.slot, r.rows(o, which), low, high)
 	if which == cells {
 		// The quarter under way.
 		f := &o.block[full]
 		n := len(dst)
 		// `high` ends a quarter, so that the whole of it is wanted or nothing.
-		dst = toPieces(dst, full, f.slot, o.points[o.celled*6:f.n*6], low, high)
+		dst = toPieces(dst, full, f.slot, r.rows(o, full)[int(o.celled)*6:], low, high)
 		for i := n; i < len(dst); i++ {
 			// It belongs with the other points of its quarter, before and after its cell is made.
 			dst[i].t = (dst[i].t + cellMs - 1) / cellMs * cellMs

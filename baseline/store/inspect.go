@@ -45,13 +45,13 @@ type Stats struct {
 // Stats returns the present figures. Safe for concurrent use.
 func (s *Store) Stats() Stats {
 	s.statsMu.Lock()
-	m := s.published.clone()
+	m, sums := s.published, s.sizes
 	st := Stats{Saves: s.saves, SaveErrors: s.saveFails, LastError: s.saveErr, LastTook: s.saveTook}
 	s.statsMu.Unlock()
 	st.Path, st.MaxBytes = s.path, s.opts.MaxBytes
 	st.Generation, st.Pos, st.AtMs = m.generation, m.pos, m.atMs
-	st.Models, st.Sections = int(m.models), len(m.sections)
-	st.SectionBytes, st.ModelBytes, st.HistoryBytes = int64(m.sectionSet.bytes), int64(m.modelSet.bytes), int64(m.history.bytes)
+	st.Models, st.Sections = sums.models, sums.sections
+	st.SectionBytes, st.ModelBytes, st.HistoryBytes = sums.bytes[sectionRow], sums.bytes[modelsRow], int64(m.history.bytes)
 	st.Quarantined, st.Salvaged, st.MetaFallback = s.quarantined, s.salvaged, s.metaFallback
 	if fi, err := os.Stat(s.path); err == nil {
 		st.FileBytes = fi.Size()
@@ -154,18 +154,33 @@ func (s *Store) verifyPages(tx *bolt.Tx, rep *Report) error {
 }
 
 func (s *Store) verifyRecords(ctx context.Context, tx *bolt.Tx, rep *Report) error {
-	if err := checkFormat(tx); err != nil {
-		return err
-	}
-	m, err := readManifest(tx)
+	v, err := readFormat(tx)
 	if err != nil {
 		return err
 	}
-	rep.Generation, rep.Models = m.generation, int(m.models)
-	if _, err := loadCheckpoint(tx, &m, nil); err != nil {
-		rep.add(err)
+	var m manifest
+	if v == 1 {
+		old, err := readManifest1(tx)
+		if err != nil {
+			return err
+		}
+		if _, err := load1(tx, &old, nil); err != nil {
+			rep.add(err)
+		}
+		m = old.manifest
+		rep.Models, rep.Records = int(old.models), 2+int(old.sectionSet.count)+int(old.modelSet.count)
+	} else {
+		if m, err = readManifest(tx); err != nil {
+			return err
+		}
+		t, _, err := proveCheckpoint(tx, &m)
+		if err != nil {
+			rep.add(err)
+		}
+		rep.Models, rep.Records = t.sizes().models, 2
+		t.each(&m, func(portion) { rep.Records++ })
 	}
-	rep.Records = 2 + int(m.sectionSet.count) + int(m.modelSet.count)
+	rep.Generation = m.generation
 	var got digest
 	c := tx.Bucket(historyBucket).Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
@@ -189,7 +204,7 @@ func (s *Store) verifyRecords(ctx context.Context, tx *bolt.Tx, rep *Report) err
 	}
 	return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
 		switch string(name) {
-		case string(metaBucket), string(sectionsBucket), string(modelsBucket), string(historyBucket):
+		case string(metaBucket), string(sections1Bucket), string(models1Bucket), string(portionsBucket), string(historyBucket):
 			return nil
 		}
 		return countRecords(b, &rep.Others)

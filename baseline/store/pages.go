@@ -475,7 +475,7 @@ func (p *pages) newer() (err error) {
 			return nil
 		}
 		if f, bad := payload(key, data); bad == nil {
-			if found := checkVersion(f); errors.Is(found, ErrVersion) {
+			if _, found := checkVersion(f); errors.Is(found, ErrVersion) {
 				err = found
 			}
 		}

@@ -46,9 +46,6 @@ func (r *Recorder) collect() *pendingSave {
 			if t.last < r.newest-idleCellsMs {
 				r.seal(t, cells)
 				t.open = nil
-				if len(r.pool) < 1024 {
-					r.pool = append(r.pool, o)
-				}
 				continue
 			}
 		}
@@ -61,7 +58,7 @@ func (r *Recorder) collect() *pendingSave {
 			if b.n == b.saved {
 				continue
 			}
-			p.tails[which] = appendTail(p.tails[which], t.number, b, o.rows(which), tiers[which].words)
+			p.tails[which] = appendTail(p.tails[which], t.number, b, r.unsaved(o, which))
 			b.saving = b.n
 			took = true
 		}
@@ -84,15 +81,15 @@ func (r *Recorder) collect() *pendingSave {
 }
 
 // appendTail appends a block's unsaved rows to the last tail record, or begins another: number, slot, rows, then their words.
-func appendTail(tails [][]byte, number uint32, b *state, rows []uint32, k int) [][]byte {
-	if len(tails) == 0 || len(tails[len(tails)-1]) > pieceMax-2*blockMost {
-		tails = append(tails, make([]byte, crcSize, pieceMax))
+func appendTail(tails [][]byte, number uint32, b *openBlock, rows []uint32) [][]byte {
+	if len(tails) == 0 || len(tails[len(tails)-1]) > tailMax-2*blockMost {
+		tails = append(tails, make([]byte, crcSize, tailMax))
 	}
 	w := codec.Writer{B: tails[len(tails)-1]}
 	w.Num(int(number))
 	w.Num(int(b.slot))
-	w.Byte(byte(b.n - b.saved))
-	for _, word := range rows[b.saved*k : b.n*k] {
+	w.Byte(b.n - b.saved)
+	for _, word := range rows {
 		w.B = binary.LittleEndian.AppendUint32(w.B, word)
 	}
 	tails[len(tails)-1] = w.B

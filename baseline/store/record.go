@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -17,8 +16,7 @@ import (
 
 var (
 	metaBucket     = []byte("meta")
-	sectionsBucket = []byte("sections")
-	modelsBucket   = []byte("models")
+	portionsBucket = []byte("portions")
 	historyBucket  = []byte("history")
 
 	formatKey   = []byte("format")
@@ -95,24 +93,17 @@ type manifest struct {
 	pos        uint64 // journal position of the checkpoint
 	atMs       int64  // its time
 	before     uint64 // journal position of the checkpoint before it
-	models     uint64 // how many
-	sections   []section
-	sectionSet digest
-	modelSet   digest
+	next       uint64 // number of the next portion; none is used again
 	history    digest
-	newest     int64  // T of the newest point of the history
-	sequence   uint64 // of the last tail written
-	number     uint32 // of the next signal with history; none is used again while blocks under it may exist
-}
-
-type section struct {
-	name string
-	size uint64
+	newest     int64     // T of the newest point of the history
+	sequence   uint64    // of the last tail written
+	number     uint32    // of the next signal with history; none is used again while blocks under it may exist
+	contents   []portion // where the list of what the checkpoint holds lies
 }
 
 func (m *manifest) clone() manifest {
 	c := *m
-	c.sections = slices.Clone(m.sections)
+	c.contents = slices.Clone(m.contents)
 	return c
 }
 
@@ -122,20 +113,12 @@ func (m *manifest) append(b []byte) []byte {
 	b = le.AppendUint64(b, m.pos)
 	b = le.AppendUint64(b, uint64(m.atMs))
 	b = le.AppendUint64(b, m.before)
-	b = le.AppendUint64(b, m.models)
+	b = le.AppendUint64(b, m.next)
 	b = le.AppendUint64(b, uint64(m.newest))
 	b = le.AppendUint64(b, m.sequence)
 	b = le.AppendUint32(b, m.number)
-	b = m.sectionSet.append(b)
-	b = m.modelSet.append(b)
 	b = m.history.append(b)
-	b = binary.AppendUvarint(b, uint64(len(m.sections)))
-	for _, s := range m.sections {
-		b = binary.AppendUvarint(b, uint64(len(s.name)))
-		b = append(b, s.name...)
-		b = binary.AppendUvarint(b, s.size)
-	}
-	return b
+	return appendPortions(b, m.contents)
 }
 
 // readerOf returns a reader of what a record holds.
@@ -156,16 +139,12 @@ func readDigest(r *codec.Reader) digest {
 	return digest{count: r.Uint64(), bytes: r.Uint64(), xor: readUint32(r), sum: r.Uint64()}
 }
 
-const sectionsMax = 1000 // names of sections in a checkpoint
-
 func parseManifest(b []byte) (m manifest, err error) {
 	r := readerOf(b)
-	m.generation, m.pos, m.atMs, m.before, m.models = r.Uint64(), r.Uint64(), int64(r.Uint64()), r.Uint64(), r.Uint64()
+	m.generation, m.pos, m.atMs, m.before, m.next = r.Uint64(), r.Uint64(), int64(r.Uint64()), r.Uint64(), r.Uint64()
 	m.newest, m.sequence, m.number = int64(r.Uint64()), r.Uint64(), readUint32(r)
-	m.sectionSet, m.modelSet, m.history = readDigest(r), readDigest(r), readDigest(r)
-	for n := r.Num(sectionsMax); n > 0 && r.Err() == nil; n-- {
-		m.sections = append(m.sections, section{string(readSized(r)), uint64(r.Num(math.MaxInt))})
-	}
+	m.history = readDigest(r)
+	m.contents = readPortions(r)
 	if r.Err() != nil || r.Left() != 0 {
 		return m, fmt.Errorf("%w: the manifest does not make sense", ErrDamaged)
 	}
@@ -188,29 +167,30 @@ func putFormat(tx *bolt.Tx) error {
 	return tx.Bucket(metaBucket).Put(formatKey, seal(formatKey, binary.LittleEndian.AppendUint32(make([]byte, crcSize, 8), version)))
 }
 
-// checkFormat reads the version of the format. The record keeps its shape in every version.
-func checkFormat(tx *bolt.Tx) error {
+// readFormat reads the version of the format. The record keeps its shape in every version.
+func readFormat(tx *bolt.Tx) (uint32, error) {
 	b := tx.Bucket(metaBucket)
 	if b == nil {
-		return fmt.Errorf("%w: no meta bucket", ErrDamaged)
+		return 0, fmt.Errorf("%w: no meta bucket", ErrDamaged)
 	}
 	p, err := payload(formatKey, b.Get(formatKey))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	return checkVersion(p)
 }
 
-func checkVersion(p []byte) error {
+func checkVersion(p []byte) (uint32, error) {
 	if len(p) < 4 {
-		return fmt.Errorf("%w: no format version", ErrDamaged)
+		return 0, fmt.Errorf("%w: no format version", ErrDamaged)
 	}
-	if v := binary.LittleEndian.Uint32(p); v > version {
-		return fmt.Errorf("%w: format %d, and this one reads up to %d", ErrVersion, v, version)
-	} else if v != version {
-		return fmt.Errorf("%w: format %d", ErrDamaged, v)
+	v := binary.LittleEndian.Uint32(p)
+	if v > version {
+		return v, fmt.Errorf("%w: format %d, and this one reads up to %d", ErrVersion, v, version)
+	} else if v < 1 {
+		return v, fmt.Errorf("%w: format %d", ErrDamaged, v)
 	}
-	return nil
+	return v, nil
 }
 
 // put writes a record unless the same is there, and keeps d, when given, up to date. record must not change before the

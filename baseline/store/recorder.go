@@ -50,6 +50,7 @@ const (
 	signalsMax  = 1 << 20   // signals with history; beyond it new ones get none
 	indexMax    = 1 << 24   // an Add with an index beyond it is looked up by id
 	blockMost   = 1 << 10   // bytes: no block is larger
+	tailMax     = recordMax // bytes of one record of a tail: a size that leaves fitting holes
 
 	idleSaves   = 10           // a signal without points for so many saves …
 	idleFullMs  = 3600_000     // … and so far behind the newest has its open points sealed
@@ -75,8 +76,8 @@ type Recorder struct {
 	flight  *pendingSave    // being written
 	seals   map[uint32]bool // number / lastSignals: seals that no save has taken yet
 	free    []*chunk
-	pool    []*openRows
-	damage  string // of the last damaged record met
+	damage  string          // of the last damaged record met
+	scratch [wordsOf]uint32 // of rows that are decoded
 
 	points, replayed, refused, lost int64
 }
@@ -91,28 +92,6 @@ type track struct {
 	sealedAt [2]uint64 // the save that takes its newest sealed block, by tier: older tails hold nothing open of it
 	touched  uint64    // the save after its last Add
 	open     *openRows // nil when nothing is
-}
-
-// openRows are a signal's blocks under way.
-type openRows struct {
-	block  [2]state
-	celled int // points of the full block that are in a cell already
-	points [32 * 6]uint32
-	cell   [16 * 8]uint32
-}
-
-type state struct {
-	slot          uint32
-	n             int    // rows
-	saved, saving int    // of them in tails; and in the tail being written
-	since         uint64 // the first tail with one of them; 0 = none
-}
-
-func (o *openRows) rows(t int) []uint32 {
-	if t == full {
-		return o.points[:]
-	}
-	return o.cell[:]
 }
 
 func newRecorder(s *Store) *Recorder {
@@ -150,24 +129,21 @@ func (r *Recorder) Add(index uint32, id string, p Point) {
 	r.points++
 	o := t.open
 	if o == nil {
-		o = r.opened()
+		o = new(openRows)
 		t.open = o
 	}
 	slot := uint32((p.T - 1) / tiers[full].slotMs)
 	start := int64(slot) * tiers[full].slotMs
 	b := &o.block[full]
 	if b.n > 0 {
-		if slot != b.slot || b.n == tiers[full].rows {
+		if slot != b.slot || int(b.n) == tiers[full].rows {
 			r.seal(t, full)
-		} else if (p.T-1)/cellMs != (start+int64(o.points[(b.n-1)*6])-1)/cellMs {
+		} else if (p.T-1)/cellMs != (start+int64(o.last[0])-1)/cellMs {
 			r.makeCell(t)
 		}
 	}
 	b.slot = slot
-	row := o.points[b.n*6:][:6]
-	row[0], row[1], row[2], row[3], row[4] = uint32(p.T-start), word(p.Value), word(p.Lower), word(p.Expected), word(p.Upper)
-	row[5] = stateWord(p.State, p.Score)
-	b.n++
+	o.pushFull([6]uint32{uint32(p.T - start), word(p.Value), word(p.Lower), word(p.Expected), word(p.Upper), stateWord(p.State, p.Score)})
 	over := r.pending[full].bytes+r.pending[cells].bytes > r.pendingMax
 	r.mu.Unlock()
 	if over {
@@ -203,16 +179,6 @@ func (r *Recorder) track(index uint32, id string) *track {
 		r.byIndex[index] = t
 	}
 	return t
-}
-
-func (r *Recorder) opened() *openRows {
-	if n := len(r.pool); n > 0 {
-		o := r.pool[n-1]
-		r.pool = r.pool[:n-1]
-		o.block, o.celled = [2]state{}, 0
-		return o
-	}
-	return new(openRows)
 }
 
 // met counts a damaged record of the history that a reader came upon.

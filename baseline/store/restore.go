@@ -93,12 +93,12 @@ func (r *Recorder) restore() error {
 // reopen puts rows of a tail back into a signal's open block.
 func (r *Recorder) reopen(t *track, which int, seq uint64, slot uint32, n int, words []byte) {
 	if t.open == nil {
-		t.open = r.opened()
+		t.open = new(openRows)
 	}
 	k := tiers[which].words
 	o := t.open
 	b := &o.block[which]
-	if b.n > 0 && b.slot != slot || b.n+n > tiers[which].rows {
+	if b.n > 0 && b.slot != slot || int(b.n)+n > tiers[which].rows {
 		// Cannot be: a block that ended is sealed in the same save. Rows that do not fit are a lesser loss than a store that does not open.
 		historyDamaged.Inc()
 		return
@@ -109,20 +109,22 @@ func (r *Recorder) reopen(t *track, which int, seq uint64, slot uint32, n int, w
 	}
 	t.touched = r.seq
 	for i := range n {
-		row := o.rows(which)[b.n*k:][:k]
-		for c := range row {
+		var row [wordsMax]uint32
+		for c := range k {
 			row[c] = binary.LittleEndian.Uint32(words[(i*k+c)*4:])
 		}
-		if which == full {
-			start := int64(slot) * tiers[full].slotMs
-			at := start + int64(row[0])
-			// The cell was made when a point of the next quarter came, and was saved with it.
-			if b.n > 0 && (at-1)/cellMs != (start+int64(o.points[(b.n-1)*6])-1)/cellMs {
-				o.celled = b.n
-			}
-			t.last = max(t.last, at)
+		if which == cells {
+			r.pushCell(o, row)
+			continue
 		}
-		b.n++
+		start := int64(slot) * tiers[full].slotMs
+		at := start + int64(row[0])
+		// The cell was made when a point of the next quarter came, and was saved with it.
+		if b.n > 0 && (at-1)/cellMs != (start+int64(o.last[0])-1)/cellMs {
+			o.celled = b.n
+		}
+		t.last = max(t.last, at)
+		o.pushFull([6]uint32(row[:6]))
 	}
 	b.saved = b.n
 }

@@ -84,15 +84,27 @@ func (s *Store) carry(p *pages) (Salvage, error) {
 		return Salvage{}, err
 	}
 	c.kept.Lost = p.problems
-	if err := c.update(c.checkpoint); err != nil {
+	l := c.checkpoint()
+	if err := c.update(); err != nil {
 		return Salvage{}, err
 	}
-	return c.kept, nil
+	if l == nil {
+		return c.kept, nil
+	}
+	s.man = c.next.clone()
+	return c.kept, s.adopt(l, nil)
 }
 
 // ofCheckpoint reports whether records of this bucket belong to the checkpoint.
 func ofCheckpoint(path []string) bool {
-	return len(path) == 1 && (path[0] == string(metaBucket) || path[0] == string(sectionsBucket) || path[0] == string(modelsBucket))
+	if len(path) != 1 {
+		return false
+	}
+	switch path[0] {
+	case string(metaBucket), string(portionsBucket), string(sections1Bucket), string(models1Bucket):
+		return true
+	}
+	return false
 }
 
 // record takes one record of the damaged file.
@@ -131,13 +143,15 @@ func (c *carrier) record(path []string, key []byte, v value) error {
 	}
 	c.batch = append(c.batch, carried{path, key, data})
 	if c.batchBytes += len(key) + len(data); c.batchBytes > carryBytes {
-		c.stop = c.update(nil)
+		c.stop = c.update()
 	}
 	return c.stop
 }
 
-// update writes the batch, what more writes and the manifest in one transaction.
-func (c *carrier) update(more func(tx *bolt.Tx) error) error {
+// update writes the batch and a manifest of the history in one transaction.
+func (c *carrier) update() error {
+	next := c.s.man.clone()
+	next.history, next.newest, next.sequence, next.number = c.next.history, c.next.newest, c.next.sequence, c.next.number
 	err := c.s.guard(func() error {
 		return c.s.db.Update(func(tx *bolt.Tx) error {
 			for _, r := range c.batch {
@@ -146,7 +160,7 @@ func (c *carrier) update(more func(tx *bolt.Tx) error) error {
 					return err
 				}
 				if r.path[0] == string(historyBucket) {
-					err = put(b, &c.next.history, r.key, r.val)
+					err = put(b, &next.history, r.key, r.val)
 				} else {
 					err = b.Put(r.key, r.val)
 				}
@@ -154,41 +168,32 @@ func (c *carrier) update(more func(tx *bolt.Tx) error) error {
 					return err
 				}
 			}
-			if more != nil {
-				if err := more(tx); err != nil {
-					return err
-				}
-			}
-			return putManifest(tx, &c.next)
+			return putManifest(tx, &next)
 		})
 	})
 	if err == nil {
-		c.s.man = c.next.clone()
+		c.s.man, c.next.history = next, next.history
 	}
 	c.batch, c.batchBytes = c.batch[:0], 0
 	return err
 }
 
-// checkpoint writes the checkpoint that was found, or the one before it, when one of them is whole.
-func (c *carrier) checkpoint(tx *bolt.Tx) error {
-	m, ok := c.found.prove()
+// checkpoint returns the checkpoint that was found, or the one before it, when one of them is whole, and notes what the manifest says.
+func (c *carrier) checkpoint() *Loaded {
+	m, l := c.found.prove()
 	if m != nil {
 		c.next.newest, c.next.sequence, c.next.number = max(c.next.newest, m.newest), max(c.next.sequence, m.sequence), max(c.next.number, m.number)
 	}
-	if !ok {
-		// bbolt has not yet used the pages of the transaction before: if that one was a checkpoint, it is there whole.
-		if c.found = c.p.before(); c.found == nil {
-			return nil
-		}
-		if m, ok = c.found.prove(); !ok {
+	if l == nil {
+		// bbolt has not yet used the pages of the transaction before: if that one was before the checkpoint's last, the older checkpoint is there whole.
+		if m, l = c.p.before().prove(); l == nil {
 			return nil
 		}
 		c.kept.Older = true
 	}
 	c.kept.Checkpoint = true
 	c.next.generation, c.next.pos, c.next.atMs, c.next.before = m.generation, m.pos, m.atMs, m.before
-	c.next.models, c.next.sections, c.next.sectionSet, c.next.modelSet = m.models, m.sections, m.sectionSet, m.modelSet
-	return copyCheckpoint(tx, c.found, m)
+	return l
 }
 
 // before collects the checkpoint's records of the transaction before, nil when there is none.
@@ -216,38 +221,34 @@ func (p *pages) before() salvaged {
 	return found
 }
 
-// prove returns the manifest, nil when that is lost, and whether the checkpoint that it speaks of is whole.
-func (r salvaged) prove() (*manifest, bool) {
+// prove returns the manifest, nil when that is lost, and the checkpoint that it speaks of, nil when it is not whole or there is none.
+func (r salvaged) prove() (*manifest, *Loaded) {
 	p, err := payload(manifestKey, r.get(metaBucket, manifestKey))
 	if err != nil {
-		return nil, false
+		return nil, nil
 	}
-	m, err := parseManifest(p)
-	if err != nil {
-		return nil, false
-	}
-	ok, err := readCheckpoint(r, &m, nil)
-	return &m, ok && err == nil
-}
-
-func copyCheckpoint(tx *bolt.Tx, found salvaged, m *manifest) error {
-	b := tx.Bucket(sectionsBucket)
-	for _, s := range m.sections {
-		for i := 0; i*pieceMax < int(s.size); i++ {
-			key := sectionKey(s.name, i)
-			if err := b.Put(key, found.get(sectionsBucket, key)); err != nil {
-				return err
+	// The format's own record may be lost; a manifest of one format does not read as one of the other.
+	if f, err := payload(formatKey, r.get(metaBucket, formatKey)); err != nil || len(f) < 4 || binary.LittleEndian.Uint32(f) != 1 {
+		if m, err := parseManifest(p); err == nil {
+			t, err := readContents(r, &m)
+			if err != nil || m.generation == 0 {
+				return &m, nil
 			}
+			if l, err := readRows(r, &m, t); err == nil {
+				return &m, &l
+			}
+			return &m, nil
 		}
 	}
-	b = tx.Bucket(modelsBucket)
-	for i := range m.modelSet.count {
-		key := packKey(int(i))
-		if err := b.Put(key, found.get(modelsBucket, key)); err != nil {
-			return err
-		}
+	m, err := parseManifest1(p)
+	if err != nil {
+		return nil, nil
 	}
-	return nil
+	var l Loaded
+	if ok, err := read1(r, &m, &l); !ok || err != nil {
+		return &m.manifest, nil
+	}
+	return &m.manifest, &l
 }
 
 // outlive makes sure that the numbers to come are beyond those that a record of the history uses, and that the newest time is not

@@ -7,7 +7,6 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -39,7 +38,7 @@ var (
 )
 
 // version is the newest format this code reads, and the one that it writes.
-const version = 1
+const version = 2
 
 const (
 	maxBytesDefault  = 16 << 30
@@ -56,27 +55,54 @@ type Options struct {
 	Timeout     time.Duration // how long to wait for another process to let the file go; 0 = 2 s
 }
 
-// Store is an open file. Its methods may be called by anyone at any time; Save waits for another Save.
+// filled returns o with what its zero values stand for.
+func (o Options) filled() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = maxBytesDefault
+	}
+	if o.RetentionMs <= 0 {
+		o.RetentionMs = retentionDefault
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = timeoutDefault
+	}
+	return o
+}
+
+// Store is an open file. Its methods may be called by anyone at any time; a checkpoint waits for the one under way.
 type Store struct {
-	opts   Options
-	path   string
-	log    *slog.Logger
-	db     *bolt.DB
-	file   *os.File // bbolt's, kept so that a broken store can be let go without bbolt's help
-	rec    *Recorder
-	broken atomic.Bool // a panic came out of bbolt: its locks cannot be trusted any more
+	opts     Options
+	path     string
+	log      *slog.Logger
+	db       *bolt.DB
+	batchMax int      // see the constant
+	file     *os.File // bbolt's, kept so that a broken store can be let go without bbolt's help
+	rec      *Recorder
+	used     int64       // bytes of pages in use when the file was opened
+	broken   atomic.Bool // a panic came out of bbolt: its locks cannot be trusted any more
 
 	quarantined  string // where a damaged file was moved to
 	salvaged     Salvage
 	metaFallback bool // the newer of bbolt's two meta pages was not valid when the file was opened
 
-	saving  sync.Mutex // one writer of ours at a time; guards what follows. Taken before Recorder.mu
-	man     manifest   // as on disk
-	packBuf []byte     // the models of the checkpoint being made, reused
-	closed  bool
+	// One checkpoint at a time; guards what follows. Nothing takes it while it holds one of those below.
+	saving sync.Mutex
+	table  table    // contents of the last checkpoint
+	number uint64   // no portion of the next one has a smaller number
+	left   []uint64 // portions of a failed one that are still to be deleted
+	old    sizes    // instead of table's, of a file of format 1 that is open for reading
+
+	// One transaction of ours at a time, so that the Recorder, which the fold calls, never waits for a whole checkpoint. Taken before Recorder.mu.
+	writing sync.Mutex
+	man     manifest // as on disk
+	closed  atomic.Bool
 
 	statsMu   sync.Mutex // guards what follows
 	published manifest   // copy of man
+	sizes     sizes      // of table
 	saves     int64
 	saveFails int64
 	saveErr   string
@@ -94,21 +120,14 @@ type Salvage struct {
 
 // Open opens the store at path, or makes one, and verifies it: the structure of every page, every record of the checkpoint,
 // and that no record of the history is missing. A damaged file is renamed to path.damaged-<Unix seconds>, what can be proven
-// whole is carried into a new file, and Quarantined tells. Errors: ErrInUse, ErrVersion, and with ReadOnly ErrDamaged.
+// whole is carried into a new file, and Quarantined tells. A file of more than 8 MiB whose pages in use are less than two thirds of it is compacted,
+// where the disk has room for both. Errors: ErrInUse, ErrVersion, and with ReadOnly ErrDamaged.
 func Open(path string, o Options) (*Store, error) {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.MaxBytes <= 0 {
-		o.MaxBytes = maxBytesDefault
-	}
-	if o.RetentionMs <= 0 {
-		o.RetentionMs = retentionDefault
-	}
-	if o.Timeout <= 0 {
-		o.Timeout = timeoutDefault
-	}
+	o = o.filled()
 	s, err := open(path, o)
+	if err == nil && !o.ReadOnly {
+		return s.slimmed()
+	}
 	if err == nil || !errors.Is(err, ErrDamaged) || o.ReadOnly {
 		return s, err
 	}
@@ -151,7 +170,7 @@ func setAside(path string) (string, error) {
 
 // open opens and verifies once.
 func open(path string, o Options) (s *Store, err error) {
-	s = &Store{opts: o, path: path, log: o.Logger}
+	s = &Store{opts: o, path: path, log: o.Logger, batchMax: batchMax}
 	s.rec = newRecorder(s)
 	defer func() {
 		if err != nil {
@@ -170,6 +189,7 @@ func open(path string, o Options) (s *Store, err error) {
 	})
 	switch {
 	case err == nil:
+		s.db.AllocSize = growBytes
 	case errors.Is(err, berrors.ErrTimeout):
 		return s, fmt.Errorf("open store %s: %w", path, ErrInUse)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
@@ -195,6 +215,9 @@ func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, err
 	}
 	err = lockFile(f, s.opts.ReadOnly, s.opts.Timeout)
 	if err == nil {
+		err = inPlace(f, path)
+	}
+	if err == nil {
 		err = s.checkFile(f)
 	}
 	if err != nil {
@@ -202,6 +225,16 @@ func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, err
 	}
 	s.file = f
 	return f, nil
+}
+
+// inPlace returns ErrInUse unless f is still what lies at path: whoever had the lock before may have put another file there.
+func inPlace(f *os.File, path string) error {
+	own, err := f.Stat()
+	now, lost := os.Stat(path)
+	if err == nil && lost == nil && !os.SameFile(own, now) {
+		return ErrInUse
+	}
+	return errors.Join(err, lost)
 }
 
 func (s *Store) checkFile(f *os.File) error {
@@ -225,7 +258,9 @@ func (s *Store) checkFile(f *os.File) error {
 		metaFallbacks.Inc()
 		s.log.Warn("one of the store's two meta pages is not valid: the last transaction may be missing", "path", s.path)
 	}
-	if err := p.check(); err != nil {
+	err = p.check()
+	s.used = int64(p.count) * int64(p.meta.pageSize)
+	if err != nil {
 		if newer := p.newer(); newer != nil {
 			return newer
 		}
@@ -236,40 +271,60 @@ func (s *Store) checkFile(f *os.File) error {
 
 // begin makes the buckets of a new file, or reads and verifies those of an old one.
 func (s *Store) begin() error {
-	fresh := false
+	fresh, old := false, false
 	err := s.db.View(func(tx *bolt.Tx) error {
 		if k, _ := tx.Cursor().First(); k == nil {
 			fresh = true
 			return nil
 		}
-		if err := checkFormat(tx); err != nil {
-			return err
-		}
-		man, err := readManifest(tx)
+		v, err := readFormat(tx)
 		if err != nil {
 			return err
 		}
-		if _, err := loadCheckpoint(tx, &man, nil); err != nil {
+		if v == 1 {
+			old = true
+			m, err := readManifest1(tx)
+			if err != nil {
+				return err
+			}
+			if _, err := load1(tx, &m, nil); err != nil {
+				return err
+			}
+			s.man, s.old = m.manifest, m.sizes()
+			return s.checkHistoryKeys(tx)
+		}
+		if s.man, err = readManifest(tx); err != nil {
 			return err
 		}
-		s.man = man
+		if s.table, s.left, err = proveCheckpoint(tx, &s.man); err != nil {
+			return err
+		}
 		return s.checkHistoryKeys(tx)
 	})
-	if err == nil && fresh {
-		if s.opts.ReadOnly {
+	if err != nil {
+		return err
+	}
+	if s.opts.ReadOnly {
+		if fresh {
 			return fmt.Errorf("%w: the file holds nothing", ErrDamaged)
 		}
-		err = s.db.Update(func(tx *bolt.Tx) error {
-			for _, name := range [][]byte{metaBucket, sectionsBucket, modelsBucket, historyBucket} {
+		s.left = nil
+	}
+	switch {
+	case fresh:
+		err = s.update(&s.man, func(tx *bolt.Tx) error {
+			for _, name := range [][]byte{metaBucket, portionsBucket, historyBucket} {
 				if _, err := tx.CreateBucket(name); err != nil {
 					return err
 				}
 			}
-			if err := putFormat(tx); err != nil {
-				return err
-			}
-			return putManifest(tx, &s.man)
+			return putFormat(tx)
 		})
+	case old && !s.opts.ReadOnly:
+		s.old = sizes{}
+		err = s.raise()
+	case len(s.left) > 0:
+		err = s.sweep()
 	}
 	s.publish()
 	return err
@@ -336,10 +391,11 @@ func (s *Store) abandon() error {
 func (s *Store) Close() error {
 	s.saving.Lock()
 	defer s.saving.Unlock()
-	if s.closed {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.closed.Swap(true) {
 		return nil
 	}
-	s.closed = true
 	if err := s.abandon(); err != nil {
 		return fmt.Errorf("close store %s: %w", s.path, err)
 	}
@@ -349,8 +405,8 @@ func (s *Store) Close() error {
 // Quarantined returns where Open moved a damaged file to, and what was carried over from it. "" means it found none.
 func (s *Store) Quarantined() (path string, kept Salvage) { return s.quarantined, s.salvaged }
 
-// DB returns the open database for owners of other buckets, such as the outbox. The names meta, sections, models and
-// history are taken.
+// DB returns the open database for owners of other buckets, such as the outbox. The names meta, portions and
+// history are taken, and those of format 1, sections and models.
 func (s *Store) DB() *bolt.DB { return s.db }
 
 // Recorder returns what keeps chart history. There is one for each Store.
@@ -369,39 +425,6 @@ func (s *Store) Backup(w io.Writer) (n int64, err error) {
 		return n, fmt.Errorf("back up store %s: %w", s.path, err)
 	}
 	return n, nil
-}
-
-// Compact copies the store at src, which nobody may have open for writing, to the new file dst without its free pages, and
-// verifies the copy. It fails when dst exists.
-func Compact(src, dst string) (err error) {
-	if _, err := os.Lstat(dst); err == nil {
-		return fmt.Errorf("compact to %s: %w", dst, fs.ErrExist)
-	}
-	if _, err := os.Stat(src); err != nil {
-		return fmt.Errorf("compact: %w", err)
-	}
-	from, err := Open(src, Options{ReadOnly: true})
-	if err != nil {
-		return fmt.Errorf("compact: %w", err)
-	}
-	defer func() { err = errors.Join(err, from.Close()) }()
-	to, err := bolt.Open(dst, 0o600, &bolt.Options{FreelistType: bolt.FreelistMapType, Timeout: timeoutDefault})
-	if err != nil {
-		return fmt.Errorf("compact to %s: %w", dst, err)
-	}
-	err = from.guard(func() error { return bolt.Compact(to, from.db, 32<<20) })
-	if err = errors.Join(err, to.Close()); err != nil {
-		return fmt.Errorf("compact %s: %w", src, errors.Join(err, os.Remove(dst)))
-	}
-	copied, err := Open(dst, Options{ReadOnly: true})
-	if err != nil {
-		return fmt.Errorf("compact: the copy: %w", err)
-	}
-	report, err := copied.Verify(context.Background())
-	if err == nil && !report.OK() {
-		err = fmt.Errorf("%w: the copy: %s", ErrDamaged, report.Problems[0])
-	}
-	return errors.Join(err, copied.Close())
 }
 
 var (

@@ -16,8 +16,10 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/journal"
@@ -32,6 +34,8 @@ type app struct {
 	journal *journal.Journal
 	engine  *baseline.Engine
 	manager *alerting.Manager
+	salt    series.Salt   // of the installation's keys of series, for its life
+	keyer   *series.Keyer // made with it
 	started time.Time
 	now     func() time.Time // the receive clock; the demo's runs at its own speed
 
@@ -53,7 +57,9 @@ type app struct {
 	ready    atomic.Bool
 	progress atomic.Pointer[string] // what start-up is doing, for /-/ready
 
-	checkpointMu   sync.Mutex // one checkpoint at a time
+	checkpointMu   sync.Mutex                            // one checkpoint at a time
+	wanted         atomic.Pointer[chan store.Checkpoint] // who waits for the state right behind the next exchange; nil = nobody
+	sections       map[string]int                        // sizes of the last checkpoint's; guarded by fold
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
 	refreshed      atomic.Int64 // wall clock, Unix ms, of the last refresh
@@ -63,7 +69,7 @@ type app struct {
 
 // openApp opens the data directory and restores the last checkpoint. Nothing runs yet, and nothing of the journal has been folded.
 func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
-	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now}
+	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, sections: map[string]int{}}
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())
 	a.stage("opening the store")
@@ -88,25 +94,24 @@ func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 
 func (a *app) open() error {
 	cfg := a.cfg.Load()
-	loc, err := time.LoadLocation(cfg.Signals.Timezone)
-	if err != nil {
-		return err
-	}
 	if err := a.setReceivers(cfg); err != nil {
 		return err
 	}
-	if err := a.setDoor(cfg); err != nil {
-		return err
-	}
-	packs := *a.packs.Load()
-	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
-		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Rule: rulesOf(packs)})
-	a.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: cfg.streamOptions(packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager})
+	c, ok, err := a.store.Load()
 	if err != nil {
 		return err
 	}
-	if err := a.restore(); err != nil {
+	salt, err := readSalt(c.Sections[sectionSalt])
+	if err != nil {
 		return err
+	}
+	if err := a.begin(salt); err != nil {
+		return err
+	}
+	if ok {
+		if err := a.restore(c); err != nil {
+			return err
+		}
 	}
 	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log})
 	if err != nil {
@@ -116,24 +121,64 @@ func (a *app) open() error {
 	return nil
 }
 
-// The sections of a checkpoint besides the models.
+// begin makes the door and a fold that knows nothing, with a salt.
+func (a *app) begin(salt series.Salt) error {
+	cfg, packs := a.cfg.Load(), *a.packs.Load()
+	a.salt, a.keyer = salt, series.NewKeyer(salt)
+	if err := a.setDoor(cfg); err != nil {
+		return err
+	}
+	loc, err := time.LoadLocation(cfg.Signals.Timezone)
+	if err != nil {
+		return err
+	}
+	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
+		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Rule: rulesOf(packs)})
+	a.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: a.streamOptions(cfg, packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager, AtExchange: a.exchanged})
+	return err
+}
+
+// streamOptions returns what a configuration asks of the stream, with the salt that the door makes keys with.
+func (a *app) streamOptions(cfg *config, packs []*pack.Pack) signal.StreamOptions {
+	o := cfg.streamOptions(packs)
+	o.Salt = a.salt
+	return o
+}
+
+// Sections of a checkpoint beside those of the engine.
 const (
-	sectionStream   = "stream"
-	sectionVerdicts = "verdicts"
 	sectionAlerting = "alerting"
+	sectionSalt     = "salt" // version 1, 32 bytes; older checkpoints have none
 )
 
-// restore puts the last checkpoint back. A checkpoint that cannot be used is an error, never a silent new beginning.
-func (a *app) restore() error {
-	c, ok, err := a.store.Load()
-	if err != nil || !ok {
-		return err
+var errSalt = errors.New("the salt of keys is damaged, or of a newer program")
+
+// readSalt returns the salt of a checkpoint's section, a new one when there is none. That one need not be written before it is used: keys
+// that are made with it are written in the same transaction, and the journal knows none.
+func readSalt(section []byte) (s series.Salt, err error) {
+	if section == nil {
+		return series.NewSalt(), nil
 	}
+	r := codec.NewReader(section, errSalt)
+	r.Section(1)
+	copy(s[:], r.Take(len(s)))
+	if r.Left() > 0 || s == (series.Salt{}) {
+		r.Fail()
+	}
+	return s, r.Err()
+}
+
+func appendSalt(s series.Salt) []byte {
+	var w codec.Writer
+	w.Num(1)
+	w.Bytes(s[:])
+	return w.B
+}
+
+// restore puts a checkpoint back. One that cannot be used is an error, never a silent new beginning.
+func (a *app) restore(c store.Loaded) error {
 	a.stage("restoring the checkpoint")
-	if err := a.engine.Restore(c.Pos, c.Sections[sectionStream], c.Models); err != nil {
-		return err
-	}
-	if err := a.engine.RestoreView(c.Sections[sectionVerdicts]); err != nil {
+	if err := a.engine.Restore(c.Pos, c.Sections, c.Models); err != nil {
 		return err
 	}
 	if err := a.manager.RestoreState(c.Sections[sectionAlerting]); err != nil {
@@ -162,31 +207,24 @@ func (a *app) replayJournal(ctx context.Context) error {
 	if last <= from {
 		return nil
 	}
-	d := ingest.NewDecoder(a.cfg.Load().limits())
+	limits := a.cfg.Load().limits()
 	begun, told := time.Now(), time.Now()
-	var b series.Batch
 	var samples int64
-	err := a.journal.Replay(from, func(pos uint64, r journal.Record) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		b = series.Batch{}
-		if _, err := d.Decode(ingest.Proto(r.Proto), ingest.Encoding(r.Encoding), r.Body, &b); err != nil {
+	err := decodeAhead(ctx, a.journal, from, func() *ingest.Decoder { return ingest.NewKeyedDecoder(limits, a.keyer) }, func(x *decoded) {
+		if x.err != nil {
 			// It was accepted once, so an earlier version had other bounds; skip it rather than never start again.
 			journalUndecodable.Inc()
-			a.log.Error("journal record cannot be decoded; skipped", "pos", pos, "err", err)
-			return nil
+			a.log.Error("journal record cannot be decoded; skipped", "pos", x.pos, "err", x.err)
+			return
 		}
-		b.Sender, b.Cluster, b.ReceivedMs = r.Sender, r.Cluster, r.ReceivedMs
 		a.fold.Lock()
-		a.engine.Apply(&b, pos)
+		a.engine.Apply(&x.batch, x.pos)
 		a.fold.Unlock()
-		samples += int64(len(b.Samples))
+		samples += int64(len(x.batch.Samples))
 		if time.Since(told) > time.Second {
 			told = time.Now()
-			a.stage(fmt.Sprintf("folding the journal: %d of %d requests", pos-from, last-from))
+			a.stage(fmt.Sprintf("folding the journal: %d of %d requests", x.pos-from, last-from))
 		}
-		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("replay journal: %w", err)
@@ -213,7 +251,7 @@ func (a *app) Append(ctx context.Context, raw *ingest.Raw, b *series.Batch) (ser
 	return res, nil
 }
 
-// checkpoint writes the fold's state and drops the journal before it.
+// checkpoint writes the fold's state as it is and drops the journal before it.
 func (a *app) checkpoint() error {
 	a.checkpointMu.Lock()
 	defer a.checkpointMu.Unlock()
@@ -223,15 +261,56 @@ func (a *app) checkpoint() error {
 	return a.save(c)
 }
 
+// boundaryWait is for how long a checkpoint waits for the next exchange of clusters. Without requests none comes, and nothing is folded either.
+const boundaryWait = 15 * time.Second
+
+// checkpointAtExchange writes the fold's state as it is right behind the next exchange of clusters, so that the fold goes on from it to the bit.
+func (a *app) checkpointAtExchange(ctx context.Context) error {
+	a.checkpointMu.Lock()
+	defer a.checkpointMu.Unlock()
+	frozen := make(chan store.Checkpoint, 1)
+	a.wanted.Store(&frozen)
+	wait := time.NewTimer(boundaryWait)
+	defer wait.Stop()
+	select {
+	case c := <-frozen:
+		return a.save(c)
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	a.fold.Lock()
+	if a.wanted.Swap(nil) == nil { // it came meanwhile
+		a.fold.Unlock()
+		return a.save(<-frozen)
+	}
+	c := a.freeze()
+	a.fold.Unlock()
+	return a.save(c)
+}
+
+// exchanged is called by the fold right behind an exchange of clusters.
+func (a *app) exchanged() {
+	if frozen := a.wanted.Swap(nil); frozen != nil {
+		*frozen <- a.freeze()
+	}
+}
+
 // freeze takes the fold's state for a checkpoint. It is called under the fold's lock, and save after it, both under checkpointMu.
 func (a *app) freeze() store.Checkpoint {
 	begun := time.Now()
 	c := store.Checkpoint{AtMs: begun.UnixMilli(), Sections: map[string][]byte{}}
 	c.Models = a.engine.Models
 	c.Pos = a.engine.Pos()
-	c.Sections[sectionStream] = a.engine.AppendStream(nil)
-	c.Sections[sectionVerdicts] = a.engine.AppendView(nil)
-	c.Sections[sectionAlerting] = a.manager.AppendState(nil)
+	section := func(name string, write func([]byte) []byte) {
+		// As large as the last one and a little: growing from nothing copied every byte five times.
+		c.Sections[name] = write(make([]byte, 0, a.sections[name]+a.sections[name]/32))
+		a.sections[name] = len(c.Sections[name])
+	}
+	for name, write := range a.engine.Sections {
+		section(name, write)
+	}
+	section(sectionAlerting, a.manager.AppendState)
+	c.Sections[sectionSalt] = appendSalt(a.salt)
 	c.Freeze()
 	a.engine.Publish()
 	foldHeldSeconds.Update(time.Since(begun).Seconds())
@@ -261,7 +340,7 @@ func (a *app) save(c store.Checkpoint) error {
 // runCheckpoints makes a checkpoint at every interval until ctx ends.
 func (a *app) runCheckpoints(ctx context.Context) {
 	every(ctx, time.Duration(a.cfg.Load().Storage.CheckpointInterval), func() {
-		if err := a.checkpoint(); err != nil {
+		if err := a.checkpointAtExchange(ctx); err != nil {
 			a.log.Error("no checkpoint; the journal keeps what is not in one", "err", err)
 		}
 	})

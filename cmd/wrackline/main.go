@@ -59,7 +59,7 @@ func commands() []command {
 		{"selftest", "[flags]", "faults injected into copies of a running Wrackline's models: what it would notice", selftestHelp, runSelftest},
 		{"accept", "[flags] ID…", "the level at which a signal is in alarm is its new normal", acceptHelp, runAccept},
 		{"receivers", "test|list", "who is told, and a test message to each", receiversHelp, runReceivers},
-		{"load", "[flags]", "bounded remote-write load against a URL: CPU per million samples, latency", loadHelp, runLoad},
+		{"load", "[flags]", "bounded remote-write load against a URL: CPU per million samples, latency, many clusters", loadHelp, runLoad},
 		{"inspect", "stats|verify|backup|compact|recording [FILE]", "what the store holds, and its health", inspectHelp, runInspect},
 		{"check-config", "[FILE]", "read a configuration as serve would and say what is wrong", checkConfigHelp, runCheckConfig},
 		{"version", "", "print the version", "Prints version, Go version and platform.\n", runVersion},

@@ -41,7 +41,7 @@ func (a *app) setDoor(cfg *config) error {
 	if err != nil {
 		return err
 	}
-	a.door.Store(ingest.NewHandler(ingest.Options{Appender: a, Limits: cfg.limits(), Tokens: tokens, Logger: a.log,
+	a.door.Store(ingest.NewHandler(ingest.Options{Appender: a, Limits: cfg.limits(), Keyer: a.keyer, Tokens: tokens, Logger: a.log,
 		Now: func() time.Time { return a.now() }, Ready: a.ready.Load}))
 	return nil
 }
@@ -152,7 +152,7 @@ func (a *app) reload() (note string, err error) {
 	a.fold.Lock()
 	var commit func() baseline.ReloadResult
 	if asks {
-		commit, err = a.engine.Reload(merged.streamOptions(packs), loc)
+		commit, err = a.engine.Reload(a.streamOptions(&merged, packs), loc)
 	}
 	if err == nil {
 		err = a.setReceivers(&merged)

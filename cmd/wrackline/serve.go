@@ -230,6 +230,7 @@ func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	}
 	gauge("wrackline_journal_bytes", float64(j.Bytes))
 	gauge("wrackline_journal_segments", float64(j.Segments))
+	gauge("wrackline_journal_segments_compressed", float64(j.Compressed))
 	count("wrackline_journal_position", int64(j.LastPos))
 	count("wrackline_journal_synced_position", int64(j.SyncedPos))
 	gauge("wrackline_checkpoint_timestamp_seconds", float64(a.lastCheckpoint.Load())/1000)

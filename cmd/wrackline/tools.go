@@ -82,7 +82,9 @@ const inspectHelp = `Looks into the store of a stopped Wrackline (a running one 
   wrackline inspect stats                    what the store holds: checkpoint, models, history, sizes
   wrackline inspect verify                   read everything and check every checksum
   wrackline inspect backup FILE              a consistent copy
-  wrackline inspect compact FILE             a copy without free pages; put it in the place of wrackline.db yourself
+  wrackline inspect compact                  rewrite the store without its free pages, in place; a start does so by itself when
+                                             they are more than a third of it and the disk has room for both
+  wrackline inspect compact FILE             the same as a copy, which leaves the store as it is
   wrackline inspect recording FILE           the requests in the journal, for wrackline replay and packs explain --recording.
                                              The journal goes back to the checkpoint before the newest: with
                                              storage.checkpoint_interval 1h one to two hours
@@ -105,6 +107,9 @@ func runInspect(ctx context.Context, e env, args []string) error {
 			return usagef("unexpected argument %q", fs.Arg(0))
 		}
 	case "backup", "compact", "recording":
+		if verb == "compact" && fs.NArg() == 0 {
+			break
+		}
 		if fs.NArg() != 1 {
 			return usagef("%s: name the file to write", verb)
 		}
@@ -118,6 +123,13 @@ func runInspect(ctx context.Context, e env, args []string) error {
 		return recordJournal(ctx, e, filepath.Join(*dir, "journal"), fs.Arg(0))
 	}
 	if _, err := os.Stat(file); err != nil {
+		return err
+	}
+	if verb == "compact" && fs.NArg() == 0 {
+		before, after, err := store.CompactInPlace(file, slog.New(slog.NewTextHandler(e.stderr, nil)))
+		if err == nil {
+			fmt.Fprintf(e.stdout, "%s: %s, was %s\n", file, size(after), size(before))
+		}
 		return err
 	}
 	if verb == "compact" {
@@ -150,18 +162,28 @@ func runInspect(ctx context.Context, e env, args []string) error {
 			return err
 		})
 	}
+	return printStats(e.stdout, s)
+}
+
+// printStats says what a store holds.
+func printStats(out io.Writer, s *store.Store) error {
 	c, ok, err := s.Load()
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if !ok {
 		fmt.Fprintln(w, "checkpoint\tnone yet")
 	} else {
 		fmt.Fprintf(w, "checkpoint\t%s, journal position %d\n", time.UnixMilli(c.AtMs).UTC().Format(time.RFC3339), c.Pos)
+		sum := 0
 		for _, name := range slices.Sorted(maps.Keys(c.Sections)) {
-			fmt.Fprintf(w, "section %s\t%d B\n", name, len(c.Sections[name]))
+			sum += len(c.Sections[name])
+			if len(c.Sections) <= 20 { // a set for each cluster would be a book
+				fmt.Fprintf(w, "section %s\t%d B\n", name, len(c.Sections[name]))
+			}
 		}
+		fmt.Fprintf(w, "sections\t%d, %d B\n", len(c.Sections), sum)
 		n, total := 0, 0
 		for _, data := range c.Models {
 			n, total = n+1, total+len(data)

@@ -76,7 +76,7 @@ func (j *Journal) noRoom(err error) error {
 func (j *Journal) rotate() (err error) {
 	var salt [8]byte
 	_, _ = rand.Read(salt[:])
-	h := appendHeader(nil, j.next, binary.LittleEndian.Uint64(salt[:]))
+	h := appendHeader(nil, version, j.next, binary.LittleEndian.Uint64(salt[:]))
 	name := j.path(j.next)
 	f, err := os.OpenFile(name+".tmp", os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o640)
 	if err != nil {
@@ -110,7 +110,10 @@ func (j *Journal) rotate() (err error) {
 	if n := len(j.segments); n > 0 && j.current().first == j.next {
 		j.segments = j.segments[:n-1]
 	}
-	j.segments = append(j.segments, segment{j.next, int64(len(h))})
+	if n := len(j.segments); n > 0 {
+		j.current().since = j.now()
+	}
+	j.segments = append(j.segments, segment{first: j.next, size: int64(len(h))})
 	j.active, j.salt = f, binary.LittleEndian.Uint64(salt[:])
 	return nil
 }

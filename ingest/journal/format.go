@@ -1,6 +1,6 @@
 package journal
 
-// The bytes of a segment: its header and its records, as FORMAT.md draws them.
+// The bytes of a segment: its header and its records, as FORMAT.md draws them. Frames are in frame.go.
 
 import (
 	"encoding/binary"
@@ -12,7 +12,8 @@ import (
 
 const (
 	magic       = "WRKJRNL\n"
-	version     = 1
+	version     = 1 // a segment of records, as Append writes it
+	compressed  = 2 // a segment of frames, which has taken the place of one of records
 	headerSize  = 40
 	recordHead  = 8        // length and CRC
 	payloadHead = 22       // position to cluster length
@@ -20,11 +21,11 @@ const (
 	recordMin   = recordHead + payloadHead
 )
 
-// appendHeader appends a segment's header.
-func appendHeader(dst []byte, first, salt uint64) []byte {
+// appendHeader appends the header of a segment of version v.
+func appendHeader(dst []byte, v uint32, first, salt uint64) []byte {
 	n := len(dst)
 	dst = append(dst, magic...)
-	dst = binary.LittleEndian.AppendUint32(dst, version)
+	dst = binary.LittleEndian.AppendUint32(dst, v)
 	dst = binary.LittleEndian.AppendUint32(dst, 0)
 	dst = binary.LittleEndian.AppendUint64(dst, first)
 	dst = binary.LittleEndian.AppendUint64(dst, salt)
@@ -49,7 +50,7 @@ func appendRecord(dst []byte, salt, pos uint64, r Record) []byte {
 	return dst
 }
 
-// checksum returns the CRC of a whole record.
+// checksum returns the CRC of a whole record or frame.
 func checksum(salt uint64, b []byte) uint32 {
 	var head [12]byte
 	binary.LittleEndian.PutUint64(head[:], salt)
@@ -57,24 +58,25 @@ func checksum(salt uint64, b []byte) uint32 {
 	return codec.Checksum(head[:], b[recordHead:])
 }
 
-// checkVersion refuses a segment that another version wrote.
-func checkVersion(name string) error {
+// checkVersion returns whether a segment is of frames, and refuses one that another version wrote.
+func checkVersion(name string) (frames bool, err error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return fmt.Errorf("open journal: %w", err)
+		return false, fmt.Errorf("open journal: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	var h [headerSize]byte
 	if _, err := f.ReadAt(h[:], 0); err != nil {
-		return nil // too short to be a segment: damage, which the reader reports
+		return false, nil // too short to be a segment: damage, which the reader reports
 	}
-	if v, ok := headerVersion(h[:]); ok && v != version {
-		return fmt.Errorf("%w: %s has version %d, this build reads version %d", ErrDamaged, name, v, version)
+	v, ok := headerVersion(h[:])
+	if ok && v != version && v != compressed {
+		return false, fmt.Errorf("%w: %s has version %d, this build reads versions %d and %d", ErrDamaged, name, v, version, compressed)
 	}
-	return nil
+	return v == compressed, nil
 }
 
-// headerVersion returns the version of a header that is whole.
+// headerVersion returns the version in a header, and whether the header is whole.
 func headerVersion(h []byte) (uint32, bool) {
 	ok := string(h[:8]) == magic && codec.Checksum(h[:32]) == binary.LittleEndian.Uint32(h[32:])
 	return binary.LittleEndian.Uint32(h[8:]), ok

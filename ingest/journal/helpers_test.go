@@ -41,6 +41,7 @@ func open(t testing.TB, dir string, o Options) *Journal {
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
+	j.frameBytes = 4 << 10 // many frames
 	t.Cleanup(func() { _ = j.Close() })
 	return j
 }

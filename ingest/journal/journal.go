@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 )
@@ -20,9 +21,12 @@ type Options struct {
 	// Sync says when a record is on disk: "always" before Wait returns, "1s" (or "") at most a second after it was
 	// written, "off" when the operating system likes.
 	Sync         string
-	MaxBytes     int64        // all segments together; 0 = 2 GiB
-	SegmentBytes int64        // a segment this large is followed by a new one; 0 = 64 MiB, at most MaxBytes / 4
-	Logger       *slog.Logger // nil = discard
+	MaxBytes     int64 // all segments together; 0 = 2 GiB
+	SegmentBytes int64 // a segment this large is followed by a new one; 0 = 64 MiB, at most MaxBytes / 4
+	// CompressAfter is for how long a segment that is full waits before Run compresses it: what is dropped sooner costs nothing. Above
+	// half of MaxBytes none waits. 0 = 5 minutes, negative = segments are never compressed.
+	CompressAfter time.Duration
+	Logger        *slog.Logger // nil = discard
 }
 
 // Record is what is needed to fold a request again.
@@ -31,7 +35,7 @@ type Record struct {
 	Sender, Cluster string // at most 65,535 bytes each
 	Proto           uint8  // ingest.Proto of the body
 	Encoding        uint8  // ingest.Encoding of the body
-	Body            []byte // as it came over the wire
+	Body            []byte // as it came over the wire, or, once its segment was compressed, the message in it: then Encoding is Plain
 }
 
 var (
@@ -55,6 +59,7 @@ type Stats struct {
 	LastSyncMs        int64 // how long the last sync took, milliseconds
 	TornBytes         int64 // cut from the tail by Open
 	DamagedBytes      int64 // passed over by Open and Replay
+	Compressed        int   // of the segments
 	Full              bool  // the last Append failed for want of room
 	SyncErr           error // why durability is not claimed any more; nil = it is
 }
@@ -66,9 +71,12 @@ type Journal struct {
 	logger *slog.Logger
 	lock   *os.File
 
-	// Failing disks are tested by replacing these. Set before first use.
+	// Failing disks, clocks and small frames are tested by replacing these. Set before first use.
 	writeAt func(f *os.File, b []byte, off int64) (int, error)
 	sync    func(f *os.File) error
+	now     func() time.Time
+
+	frameBytes int // of the bodies in a frame
 
 	mu       sync.Mutex // guards what follows
 	closed   bool
@@ -86,13 +94,18 @@ type Journal struct {
 	damaged  int64
 	buf      []byte // of the record being written
 
+	compressing *compression // of Run, nil = none
+
 	syncing chan struct{} // holds one token: whoever has it syncs, and those who wait for it find their records synced
 }
 
 // segment is a file of the journal.
 type segment struct {
-	first uint64 // from its name
-	size  int64
+	first  uint64 // from its name
+	size   int64
+	frames bool      // it is compressed
+	since  time.Time // when the last record was written, or compressing it was last given up
+	left   bool      // it cannot be compressed
 }
 
 func (j *Journal) path(first uint64) string {
@@ -103,8 +116,15 @@ func (j *Journal) path(first uint64) string {
 func (j *Journal) Stats() Stats {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	n := 0
+	for i := range j.segments {
+		if j.segments[i].frames {
+			n++
+		}
+	}
 	return Stats{
-		FirstPos: j.first, LastPos: j.next - 1, SyncedPos: j.synced,
+		Compressed: n,
+		FirstPos:   j.first, LastPos: j.next - 1, SyncedPos: j.synced,
 		Bytes: j.bytes(), Segments: len(j.segments), LastSyncMs: j.tookMs,
 		TornBytes: j.torn, DamagedBytes: j.damaged, Full: j.full, SyncErr: j.syncErr,
 	}
@@ -163,12 +183,16 @@ func (j *Journal) Close() error {
 }
 
 var (
-	recordsTotal  = metrics.NewCounter("wrackline_journal_records_total")
-	bytesTotal    = metrics.NewCounter("wrackline_journal_bytes_total")
-	appendsFull   = metrics.NewCounter("wrackline_journal_appends_full_total")
-	appendsFailed = metrics.NewCounter("wrackline_journal_appends_failed_total")
-	syncsFailed   = metrics.NewCounter("wrackline_journal_syncs_failed_total")
-	tornBytes     = metrics.NewCounter("wrackline_journal_torn_bytes_total")
-	damagedBytes  = metrics.NewCounter("wrackline_journal_damaged_bytes_total")
-	syncSeconds   = metrics.NewHistogram("wrackline_journal_sync_seconds")
+	recordsTotal       = metrics.NewCounter("wrackline_journal_records_total")
+	bytesTotal         = metrics.NewCounter("wrackline_journal_bytes_total")
+	appendsFull        = metrics.NewCounter("wrackline_journal_appends_full_total")
+	appendsFailed      = metrics.NewCounter("wrackline_journal_appends_failed_total")
+	syncsFailed        = metrics.NewCounter("wrackline_journal_syncs_failed_total")
+	tornBytes          = metrics.NewCounter("wrackline_journal_torn_bytes_total")
+	damagedBytes       = metrics.NewCounter("wrackline_journal_damaged_bytes_total")
+	compressedSegments = metrics.NewCounter("wrackline_journal_segments_compressed_total")
+	compressedFrom     = metrics.NewCounter("wrackline_journal_compressed_bytes_before_total")
+	compressedTo       = metrics.NewCounter("wrackline_journal_compressed_bytes_after_total")
+	compressionsFailed = metrics.NewCounter("wrackline_journal_compressions_failed_total")
+	syncSeconds        = metrics.NewHistogram("wrackline_journal_sync_seconds")
 )

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Open opens the journal in dir, which is made when it is not there. A torn tail, which a crash leaves, is cut off;
@@ -33,6 +34,9 @@ func Open(dir string, o Options) (*Journal, error) {
 	}
 	// Drop leaves the last segment: it must not be what fills the journal.
 	o.SegmentBytes = min(o.SegmentBytes, o.MaxBytes/4)
+	if o.CompressAfter == 0 {
+		o.CompressAfter = 5 * time.Minute
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -47,7 +51,8 @@ func Open(dir string, o Options) (*Journal, error) {
 		dir: dir, opts: o, logger: o.Logger, lock: lock,
 		writeAt: (*os.File).WriteAt,
 		sync:    (*os.File).Sync,
-		next:    1, first: 1,
+		now:     time.Now, frameBytes: frameBytes,
+		next: 1, first: 1,
 		syncing: make(chan struct{}, 1),
 	}
 	j.syncing <- struct{}{}
@@ -99,7 +104,7 @@ func (j *Journal) load() error {
 		if err != nil {
 			return fmt.Errorf("open journal: %w", err)
 		}
-		j.segments = append(j.segments, segment{first, info.Size()})
+		j.segments = append(j.segments, segment{first: first, size: info.Size(), since: info.ModTime()})
 	}
 	slices.SortFunc(j.segments, func(a, b segment) int {
 		if a.first < b.first {
@@ -110,8 +115,9 @@ func (j *Journal) load() error {
 	if len(j.segments) == 0 {
 		return nil
 	}
-	for _, s := range j.segments {
-		if err := checkVersion(j.path(s.first)); err != nil {
+	for i := range j.segments {
+		s := &j.segments[i]
+		if s.frames, err = checkVersion(j.path(s.first)); err != nil {
 			return err
 		}
 	}
@@ -130,13 +136,26 @@ func (j *Journal) openLast() error {
 	r := newReader(f, s.first, s.size)
 	for r.next() {
 	}
+	if r.frames && r.headerOK && r.err == nil && r.tail() == 0 {
+		// The segment behind it is gone. Frames are not appended to.
+		j.next = r.last + 1
+		j.synced = r.last
+		if r.skipped > 0 {
+			j.addDamage(r.skipped, name)
+		}
+		return f.Close()
+	}
 	j.next = max(s.first, r.last+1)
 	j.synced = j.next - 1
 	switch {
-	case r.err != nil || !r.headerOK || r.budget < 0:
+	case r.err != nil || !r.headerOK || r.budget < 0 || r.frames:
 		// It cannot be trusted to take more. Replay gets out of it what there is. Positions that may be in what could
 		// not be read are not given again, and so the next segment gets a name of its own.
-		j.next += uint64(r.tail()/recordMin) + 1
+		if r.frames {
+			j.next += (uint64(r.tail()/frameMin) + 1) * frameRecords
+		} else {
+			j.next += uint64(r.tail()/recordMin) + 1
+		}
 		j.synced = j.next - 1
 		j.logger.Error("journal segment is damaged", "file", name, "err", r.err)
 		j.addDamage(r.skipped+r.tail(), name)

@@ -144,7 +144,7 @@ func (f failingReader) ReadAt(p []byte, off int64) (int, error) {
 
 // TestReadErrorKeepsWhatCameBefore: an unreadable sector ends the segment with an error, not with wrong records.
 func TestReadErrorKeepsWhatCameBefore(t *testing.T) {
-	b := appendHeader(nil, 1, 42)
+	b := appendHeader(nil, version, 1, 42)
 	var ends []int
 	for i := range uint64(5) {
 		b = appendRecord(b, 42, i+1, record(i+1))
@@ -162,7 +162,7 @@ func TestReadErrorKeepsWhatCameBefore(t *testing.T) {
 
 // FuzzReader feeds a segment's bytes to the reader: it ends, gives rising positions, and never more than there is.
 func FuzzReader(f *testing.F) {
-	b := appendHeader(nil, 1, 42)
+	b := appendHeader(nil, version, 1, 42)
 	for i := range uint64(3) {
 		b = appendRecord(b, 42, i+1, record(i+1))
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // Replay calls fn with every record whose position is above after, in order, and stops at fn's first error. It reads
-// what was written before it was called; Append may go on meanwhile, Drop must not. Damaged bytes are passed over,
-// counted and logged: what is returned is what was written, or it is missing.
+// what was written before it was called; Append, Run and Drop may go on meanwhile; what is dropped before it is
+// reached is not returned. Damaged bytes are passed over, counted and logged: what is returned is what was written, or it is missing.
 func (j *Journal) Replay(after uint64, fn func(pos uint64, r Record) error) error {
 	j.mu.Lock()
 	if j.closed {
@@ -34,14 +34,18 @@ func (j *Journal) Replay(after uint64, fn func(pos uint64, r Record) error) erro
 
 func (j *Journal) replaySegment(s segment, last *uint64, fn func(uint64, Record) error) error {
 	name := j.path(s.first)
-	f, err := os.Open(name)
+	f, size, err := openSegment(name, s.size)
+	if errors.Is(err, os.ErrNotExist) && !j.has(s.first) {
+		return nil // dropped meanwhile
+	}
 	if err != nil {
 		j.logger.Error("journal segment cannot be opened, passing over it", "file", name, "err", err)
 		j.addDamage(s.size, name)
 		return nil
 	}
 	defer func() { _ = f.Close() }()
-	r := newReader(f, s.first, s.size)
+	r := newReader(f, s.first, size)
+	r.after = *last
 	for r.next() {
 		if r.last <= *last {
 			continue
@@ -56,6 +60,44 @@ func (j *Journal) replaySegment(s segment, last *uint64, fn func(uint64, Record)
 	}
 	if n := r.skipped + r.tail(); n > 0 {
 		j.addDamage(n, name)
+	}
+	return nil
+}
+
+// openSegment opens a segment of size bytes. It may have been compressed meanwhile, and is smaller then; one of records may have grown, and what was
+// written later is not read.
+func openSegment(name string, size int64) (*os.File, int64, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	var h [headerSize]byte
+	if _, err := f.ReadAt(h[:], 0); err == nil {
+		if v, ok := headerVersion(h[:]); ok && v == compressed {
+			info, err := f.Stat()
+			if err != nil {
+				_ = f.Close()
+				return nil, 0, err
+			}
+			size = info.Size()
+		}
+	}
+	return f, size, nil
+}
+
+// has reports whether the segment that begins at first is still there.
+func (j *Journal) has(first uint64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.find(first) != nil
+}
+
+// find returns the segment that begins at first, nil when it was dropped. The caller holds j.mu.
+func (j *Journal) find(first uint64) *segment {
+	for i := range j.segments {
+		if j.segments[i].first == first {
+			return &j.segments[i]
+		}
 	}
 	return nil
 }

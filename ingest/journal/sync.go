@@ -73,23 +73,32 @@ func (j *Journal) syncTo(pos uint64) error {
 	return nil
 }
 
-// Run syncs once a second until ctx ends, and a last time then. With Sync "off" it only waits. It returns the error of
-// the first failed sync, if any, when it ends.
+// Run syncs once a second until ctx ends, and a last time then; with Sync "off" it does not. Between two syncs it compresses segments
+// that are kept, for at most half of the time. It returns the error of the first failed sync, if any, when it ends.
 func (j *Journal) Run(ctx context.Context) error {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
-	for done := false; !done; {
+	defer j.abandon()
+	for {
 		select {
 		case <-t.C:
+			j.syncNow()
+			j.compress(ctx, runShare)
 		case <-ctx.Done():
-			done = true
+			j.syncNow()
+			return j.Stats().SyncErr
 		}
-		if j.opts.Sync == "off" {
-			continue
-		}
-		<-j.syncing
-		_ = j.syncTo(j.lastPos()) // sticky: reported by Wait, by Stats and at the end
-		j.syncing <- struct{}{}
 	}
-	return j.Stats().SyncErr
+}
+
+// runShare is for how long of a second Run compresses.
+const runShare = time.Second / 2
+
+func (j *Journal) syncNow() {
+	if j.opts.Sync == "off" {
+		return
+	}
+	<-j.syncing
+	_ = j.syncTo(j.lastPos()) // sticky: reported by Wait and by Stats
+	j.syncing <- struct{}{}
 }

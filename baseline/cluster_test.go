@@ -1,0 +1,249 @@
+package baseline_test
+
+import (
+	"bytes"
+	"fmt"
+	"hash"
+	"sync"
+	"testing"
+
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/scenario"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
+)
+
+// fleet is several simulated clusters whose requests come in turn, as if one after the other had been read from the log.
+type fleet struct {
+	gens []*scenario.Generator
+	next []*scenario.Request
+}
+
+func newFleet(t *testing.T, n int) *fleet {
+	t.Helper()
+	f := &fleet{}
+	for i := range n {
+		g, err := scenario.New(scenario.Config{Seed: uint64(i + 1), Cluster: fmt.Sprintf("c%d", i), StartMs: scenario.Epoch + 6*hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.gens, f.next = append(f.gens, g), append(f.next, nil)
+	}
+	return f
+}
+
+// pull returns the requests up to a time, each with labels and samples of its own.
+func (f *fleet) pull(until int64, sender func(i int) string) (jobs []baseline.Job) {
+	for {
+		at := -1
+		for i, g := range f.gens {
+			if f.next[i] == nil {
+				if r, ok := g.Next(until); ok {
+					f.next[i] = r
+				}
+			}
+			if f.next[i] != nil && (at < 0 || f.next[i].Batch.ReceivedMs < f.next[at].Batch.ReceivedMs) {
+				at = i
+			}
+		}
+		if at < 0 {
+			return jobs
+		}
+		b := f.next[at].Batch
+		b.Sender = sender(at)
+		jobs = append(jobs, baseline.Job{Batch: kept(&b), Pos: uint64(len(jobs) + 1)})
+		f.next[at] = nil
+	}
+}
+
+// keptLabels are labels that outlive the request they came with.
+type keptLabels []series.Labels
+
+func (l keptLabels) AppendLabels(dst series.Labels, i int) (series.Labels, error) {
+	return append(dst, l[i]...), nil
+}
+
+func kept(b *series.Batch) *series.Batch {
+	n := *b
+	n.Entries, n.Samples, n.Histograms = append([]series.Entry(nil), b.Entries...), append([]series.Sample(nil), b.Samples...), append([]series.Histogram(nil), b.Histograms...)
+	var l keptLabels
+	for i := range b.Entries {
+		x, _ := b.Labels.AppendLabels(nil, i)
+		l = append(l, x)
+	}
+	n.Labels = l
+	return &n
+}
+
+func fleetEngine(t *testing.T) (*baseline.Engine, *teller) {
+	t.Helper()
+	words := &teller{sums: map[string]hash.Hash64{}}
+	e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: packs(t)}, Sink: words, FalseAlarmsPerWeek: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, words
+}
+
+// side runs each on goroutines of its own, in whatever order they come.
+func side(n int, each func(int)) {
+	var wg sync.WaitGroup
+	for i := n - 1; i >= 0; i-- {
+		wg.Go(func() { each(i) })
+	}
+	wg.Wait()
+}
+
+func sameState(t *testing.T, what string, a, b *baseline.Engine) {
+	t.Helper()
+	x, y := baseline.State(a), baseline.State(b)
+	for name := range x {
+		if !bytes.Equal(x[name], y[name]) {
+			t.Errorf("%s: section %s differs", what, name)
+		}
+	}
+	if len(x) != len(y) {
+		t.Errorf("%s: %d sections and %d", what, len(x), len(y))
+	}
+}
+
+// Clusters folded side by side, many requests at a time, give the bits that they give one after the other; and so does a restart from a checkpoint behind an exchange.
+func TestClustersSideBySide(t *testing.T) {
+	f := newFleet(t, 4)
+	jobs := f.pull(scenario.Epoch+6*hour+40*60_000, func(i int) string { return fmt.Sprint("prometheus-", i) })
+	alone, words := fleetEngine(t)
+	for _, j := range jobs {
+		alone.Apply(j.Batch, j.Pos)
+	}
+	together, others := fleetEngine(t)
+	for len(jobs) > 0 {
+		n := min(len(jobs), 64)
+		together.ApplyAll(jobs[:n], side)
+		jobs = jobs[n:]
+	}
+	sameState(t, "side by side", alone, together)
+	if words.String() != others.String() || words.verdicts < 10_000 {
+		t.Errorf("one after the other %sside by side %s", words, others)
+	}
+}
+
+// A checkpoint of the moment behind an exchange is gone on from to the bit, several clusters and what crosses them included.
+func TestRestartBehindAnExchange(t *testing.T) {
+	f := newFleet(t, 3)
+	jobs := f.pull(scenario.Epoch+6*hour+30*60_000, func(i int) string { return fmt.Sprint("prometheus-", i) })
+	var saved map[string][]byte
+	models := map[string][]byte{}
+	at := 0
+	var first *baseline.Engine
+	applied := 0
+	o := baseline.Options{Stream: signal.StreamOptions{Packs: packs(t)}, FalseAlarmsPerWeek: 1, AtExchange: func() {
+		if saved == nil && applied > len(jobs)/2 {
+			saved, at = baseline.State(first), applied
+			for id, m := range first.Models {
+				models[id] = bytes.Clone(m)
+			}
+		}
+	}}
+	var err error
+	if first, err = baseline.New(o); err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range jobs {
+		first.Apply(j.Batch, j.Pos)
+		applied++
+	}
+	second, _ := fleetEngine(t)
+	if err := second.Restore(uint64(at), saved, func(yield func(string, []byte) bool) {
+		for id, m := range models {
+			if !yield(id, m) {
+				return
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range jobs[at:] {
+		second.Apply(j.Batch, j.Pos)
+	}
+	sameState(t, "restarted", first, second)
+}
+
+// One sender that forwards several clusters: each series goes to its own, and the same bits come of it as of senders of their own.
+func TestOneSenderOfSeveralClusters(t *testing.T) {
+	e, words := fleetEngine(t)
+	f := newFleet(t, 3)
+	for _, j := range f.pull(scenario.Epoch+6*hour+20*60_000, func(int) string { return "agent" }) {
+		e.Apply(j.Batch, 0)
+	}
+	st := e.Stats()
+	if len(st.Clusters) != 3 {
+		t.Fatalf("clusters %+v", st.Clusters)
+	}
+	for _, c := range st.Clusters {
+		if c.Signals < 500 || c.WindowsClosed < 15 {
+			t.Errorf("%+v", c)
+		}
+	}
+	if len(words.sums) != 3 {
+		t.Errorf("%s", words)
+	}
+}
+
+// A cluster that is forgotten takes all with it; another is not touched, and the name begins anew.
+func TestForgetCluster(t *testing.T) {
+	e, _ := fleetEngine(t)
+	f := newFleet(t, 2)
+	for _, j := range f.pull(scenario.Epoch+6*hour+15*60_000, func(i int) string { return fmt.Sprint("prometheus-", i) }) {
+		e.Apply(j.Batch, 0)
+	}
+	before, was := baseline.State(e), e.View()
+	if e.Forget("nobody") || !e.Forget("c0") {
+		t.Fatal("the wrong one was forgotten")
+	}
+	after := baseline.State(e)
+	if len(after) != len(before)-2 {
+		t.Errorf("%d sections, %d before", len(after), len(before))
+	}
+	for _, s := range was.Signals {
+		if now, ok := e.View().Signal(s.Signal.ID); ok != (s.Signal.Entity.Get("cluster") == "c1") || ok && (now.T != s.T || now.Value != s.Value || now.Score != s.Score) {
+			t.Fatalf("%s is not what it was", s.Signal.ID)
+		}
+	}
+	for _, s := range e.View().Signals {
+		if s.Signal.Entity.Get("cluster") == "c0" {
+			t.Fatalf("%s is still shown", s.Signal.ID)
+		}
+	}
+	if st := e.Stats(); len(st.Clusters) != 1 {
+		t.Errorf("clusters %+v", st.Clusters)
+	}
+	for _, j := range f.pull(scenario.Epoch+6*hour+25*60_000, func(i int) string { return fmt.Sprint("prometheus-", i) }) {
+		e.Apply(j.Batch, 0)
+	}
+	if st := e.Stats(); len(st.Clusters) != 2 || st.Clusters[0].WindowsClosed > 11 {
+		t.Errorf("clusters %+v", st.Clusters)
+	}
+}
+
+// Clusters that live for a short time are learned like the first, however many there have been, and are forgotten when they are over.
+func TestShortLivedClusters(t *testing.T) {
+	e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: packs(t), RetireMs: hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := int64(scenario.Epoch)
+	for i := range 1_200 {
+		name := fmt.Sprintf("pr-%d", i)
+		for m := range int64(4) {
+			t0 := at + m*60_000
+			b := &series.Batch{Sender: name, Cluster: name, ReceivedMs: t0 + 500, Entries: []series.Entry{{Key: 1, SampleHi: 1}}, Samples: []series.Sample{{T: t0, V: float64(m)}},
+				Labels: keptLabels{{{Name: series.NameLabel, Value: "kube_node_info"}, {Name: "node", Value: "n1"}}}}
+			e.Apply(b, 0)
+		}
+		at += 6 * 60_000
+	}
+	st := e.Stats()
+	if len(st.Clusters) > 40 || len(st.Clusters) == 0 || st.Clusters[len(st.Clusters)-1].WindowsClosed == 0 {
+		t.Errorf("%d clusters are known", len(st.Clusters))
+	}
+}

@@ -1,0 +1,84 @@
+package baseline
+
+import "slices"
+
+// What crosses clusters. Nothing else does. It changes hands when the receive clock of the log passes a border (exchangeMs), while no cluster folds, and is then the same
+// for all of them until the next time: so whether clusters are folded one after the other or side by side makes no difference, and a replay of the log from a checkpoint that was
+// made right behind an exchange gives the same bits.
+//
+//   - how many signals of each kind the others have: the false-alarm budget is shared by number of signals (budget.go);
+//   - how late it is in event time, so that a cluster that has fallen silent forgets what is over, and is forgotten itself in the end;
+//   - what mature siblings in all clusters know of a rule of which a cluster's own know too little (prior.go).
+//
+// To whom a sender's series belong crosses clusters too; the router decides that before anything is folded.
+
+// exchange lets clusters know of each other what they may.
+func (e *Engine) exchange() {
+	e.passTime()
+	var all [budgetKinds]int
+	for _, c := range e.clusters {
+		if c != nil {
+			for k, n := range c.kinds {
+				all[k] += n
+			}
+		}
+	}
+	for _, c := range e.clusters {
+		if c == nil {
+			continue
+		}
+		for k := range c.others {
+			c.others[k] = all[k] - c.kinds[k]
+		}
+		c.share()
+		for _, b := range c.newcomers {
+			e.introduce(c, b)
+		}
+		clear(c.newcomers)
+		c.newcomers = c.newcomers[:0]
+	}
+	for _, c := range e.clusters {
+		if c == nil {
+			continue
+		}
+		for r := range c.wants {
+			if k := e.everyone[r]; k != nil && k.at != e.nowMs {
+				k.ask(e.nowMs, e.nowMs)
+			}
+		}
+		clear(c.wants)
+	}
+}
+
+// passTime tells all clusters the newest event time, and forgets those of which nothing is left.
+func (e *Engine) passTime() {
+	t := int64(0)
+	for _, c := range e.clusters {
+		if c != nil {
+			t = max(t, c.stream.EventMs())
+		}
+	}
+	for _, c := range e.clusters {
+		if c == nil {
+			continue
+		}
+		c.stream.Passed(t)
+		if c.stream.Empty() && c.windows > 0 && len(c.out) == 0 {
+			e.drop(c)
+		}
+	}
+}
+
+// drop forgets a cluster and gives its number free.
+func (e *Engine) drop(c *cluster) {
+	st := c.stream.Stats()
+	st.Clusters, st.Senders, st.Rules, st.Series, st.Tracked, st.Signals = nil, nil, nil, 0, 0, 0
+	e.lost.Add(&st)
+	e.clusters[c.number], e.queue[c.number] = nil, nil
+	e.router.Forget(c.number)
+	for _, k := range e.everyone {
+		k.list = slices.DeleteFunc(k.list, func(r relative) bool { return r.c == c })
+	}
+	clustersForgotten.Inc()
+	e.show()
+}

@@ -1,0 +1,266 @@
+package store
+
+// The list of what a checkpoint holds, and how that is read.
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/codec"
+)
+
+const (
+	rowsMax   = 1 << 16 // sections and groups of models in a checkpoint
+	nameMax   = 128     // bytes of a section's or a group's name
+	loadedMax = 8 << 30 // bytes of a checkpoint's records that a salvage collects
+)
+
+// portion is one record of a checkpoint, as the contents tell of it. So the contents prove the record, and the manifest the contents.
+type portion struct {
+	number uint64 // its key
+	crc    uint32 // that it carries
+	size   uint32 // bytes of its payload
+}
+
+func portionKey(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }
+
+func appendPortions(b []byte, list []portion) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, p := range list {
+		b = binary.LittleEndian.AppendUint64(b, p.number)
+		b = binary.LittleEndian.AppendUint32(b, p.crc)
+		b = binary.LittleEndian.AppendUint32(b, p.size)
+	}
+	return b
+}
+
+func readPortions(r *codec.Reader) []portion {
+	n := r.Count(16)
+	if n == 0 {
+		return nil
+	}
+	list := make([]portion, n)
+	for i := range list {
+		list[i] = portion{r.Uint64(), readUint32(r), readUint32(r)}
+	}
+	return list
+}
+
+// Kinds of rows.
+const (
+	sectionRow = 0
+	modelsRow  = 1
+)
+
+// row is a section, or a group of models.
+type row struct {
+	kind     byte
+	name     string
+	size     uint64 // bytes of a section; models of a group
+	portions []portion
+}
+
+// table is the contents of a checkpoint: what is in memory of it between two.
+type table struct {
+	rows  []row
+	index [2]map[string]int // by kind and name
+}
+
+func (t *table) add(r row) error {
+	if t.index[r.kind] == nil {
+		t.index[r.kind] = map[string]int{}
+	}
+	if _, twice := t.index[r.kind][r.name]; twice {
+		return fmt.Errorf("%q is there twice", r.name)
+	}
+	t.index[r.kind][r.name] = len(t.rows)
+	t.rows = append(t.rows, r)
+	return nil
+}
+
+// find returns the portions of a row, nil when there is none.
+func (t *table) find(kind byte, name string) []portion {
+	if i, ok := t.index[kind][name]; ok {
+		return t.rows[i].portions
+	}
+	return nil
+}
+
+// sizes are sums over a table, for Stats.
+type sizes struct {
+	sections, models int
+	bytes            [2]int64 // of records and their keys, by kind
+}
+
+func (t *table) sizes() (s sizes) {
+	for _, r := range t.rows {
+		if r.kind == sectionRow {
+			s.sections++
+		} else {
+			s.models += int(r.size)
+		}
+		for _, p := range r.portions {
+			s.bytes[r.kind] += int64(p.size) + crcSize + 8
+		}
+	}
+	return s
+}
+
+func (t *table) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(t.rows)))
+	for _, r := range t.rows {
+		b = append(b, r.kind)
+		b = binary.AppendUvarint(b, uint64(len(r.name)))
+		b = append(b, r.name...)
+		b = binary.LittleEndian.AppendUint64(b, r.size)
+		b = appendPortions(b, r.portions)
+	}
+	return b
+}
+
+// proven returns the payload of a portion's record, borrowed.
+func proven(from records, p portion) ([]byte, error) {
+	key := portionKey(p.number)
+	record := from.get(portionsBucket, key)
+	if len(record) < crcSize || binary.LittleEndian.Uint32(record) != p.crc || len(record) != crcSize+int(p.size) {
+		return nil, fmt.Errorf("%w: portion %d is missing, or another", ErrDamaged, p.number)
+	}
+	return payload(key, record)
+}
+
+// readContents reads and proves the list of what the checkpoint holds.
+func readContents(from records, m *manifest) (t table, err error) {
+	if m.generation == 0 && len(m.contents) == 0 {
+		return t, nil
+	}
+	var b []byte
+	for _, p := range m.contents {
+		part, err := proven(from, p)
+		if err != nil {
+			return t, fmt.Errorf("contents: %w", err)
+		}
+		b = append(b, part...)
+	}
+	r := readerOf(b)
+	for n := r.Num(rowsMax); n > 0 && r.Err() == nil; n-- {
+		kind, name := r.Byte(), string(readSized(r))
+		e := row{kind, name, r.Uint64(), readPortions(r)}
+		if kind > modelsRow || r.Err() != nil {
+			return t, fmt.Errorf("%w: the contents do not make sense", ErrDamaged)
+		}
+		if err := t.add(e); err != nil {
+			return t, fmt.Errorf("%w: contents: %w", ErrDamaged, err)
+		}
+	}
+	if r.Err() != nil || r.Left() != 0 {
+		return t, fmt.Errorf("%w: the contents do not make sense", ErrDamaged)
+	}
+	return t, nil
+}
+
+// proveRow calls f for the payload of each of a row's records, borrowed, and proves that they are what was written.
+func proveRow(from records, e *row, f func(part []byte)) error {
+	var n uint64
+	for i, p := range e.portions {
+		part, err := proven(from, p)
+		if err != nil {
+			return fmt.Errorf("%q: %w", e.name, err)
+		}
+		if e.kind == sectionRow {
+			n += uint64(len(part))
+		} else {
+			r := readerOf(part)
+			for r.Left() > 0 {
+				readSized(r)
+				readSized(r)
+				n++
+			}
+			if r.Err() != nil {
+				return fmt.Errorf("%w: models of %q overlap in pack %d", ErrDamaged, e.name, i)
+			}
+		}
+		if f != nil {
+			f(part)
+		}
+	}
+	if n != e.size {
+		return fmt.Errorf("%w: %q has %d where %d were written", ErrDamaged, e.name, n, e.size)
+	}
+	return nil
+}
+
+// readRows reads and proves all that the contents tell of.
+func readRows(from records, m *manifest, t table) (Loaded, error) {
+	l := Loaded{Pos: m.pos, AtMs: m.atMs, Sections: map[string][]byte{}}
+	for i := range t.rows {
+		e := &t.rows[i]
+		if e.kind == modelsRow {
+			g := group{name: e.name}
+			if err := proveRow(from, e, func(part []byte) { g.packs = append(g.packs, slices.Clone(part)) }); err != nil {
+				return Loaded{}, err
+			}
+			l.groups = append(l.groups, g)
+			continue
+		}
+		var parts [][]byte
+		if err := proveRow(from, e, func(part []byte) { parts = append(parts, part) }); err != nil {
+			return Loaded{}, err
+		}
+		data := make([]byte, 0, e.size) // so many there are
+		for _, p := range parts {
+			data = append(data, p...)
+		}
+		l.Sections[e.name] = data
+	}
+	l.Models = l.all
+	return l, nil
+}
+
+// proveCheckpoint proves the checkpoint and that the bucket holds its records and no other, except those that a crash left of one that was
+// not finished: these it returns.
+func proveCheckpoint(tx *bolt.Tx, m *manifest) (t table, left []uint64, err error) {
+	from := txRecords{tx}
+	if t, err = readContents(from, m); err != nil {
+		return t, nil, err
+	}
+	for i := range t.rows {
+		if err := proveRow(from, &t.rows[i], nil); err != nil {
+			return t, nil, err
+		}
+	}
+	live := map[uint64]bool{}
+	t.each(m, func(p portion) { live[p.number] = true })
+	b := tx.Bucket(portionsBucket)
+	if b == nil {
+		return t, nil, fmt.Errorf("%w: no bucket %s", ErrDamaged, portionsBucket)
+	}
+	c := b.Cursor()
+	for k, _ := c.First(); k != nil; k, _ = c.Next() {
+		if len(k) != 8 {
+			return t, nil, fmt.Errorf("%w: key %q", ErrDamaged, k)
+		}
+		switch n := binary.BigEndian.Uint64(k); {
+		case live[n]:
+		case n < m.next:
+			return t, nil, fmt.Errorf("%w: portion %d belongs to nothing", ErrDamaged, n)
+		default:
+			left = append(left, n)
+		}
+	}
+	return t, left, nil
+}
+
+// each calls f for every record of the checkpoint.
+func (t *table) each(m *manifest, f func(portion)) {
+	for _, p := range m.contents {
+		f(p)
+	}
+	for i := range t.rows {
+		for _, p := range t.rows[i].portions {
+			f(p)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ingest/journal"
+)
+
+// aheadMax bounds the bodies that are decoded ahead of the fold, in bytes as they came. One alone may be larger.
+const aheadMax = 4 << 20
+
+// decoded is a record of the journal on its way to the fold.
+type decoded struct {
+	pos     uint64
+	body    []byte
+	record  journal.Record // its Body is body
+	batch   series.Batch   // the decoder's, until the next record
+	err     error          // of decoding
+	decoder *ingest.Decoder
+	done    chan struct{}
+}
+
+func (x *decoded) decode() {
+	r := &x.record
+	x.batch = series.Batch{}
+	_, x.err = x.decoder.Decode(ingest.Proto(r.Proto), ingest.Encoding(r.Encoding), r.Body, &x.batch)
+	x.batch.Sender, x.batch.Cluster, x.batch.ReceivedMs = r.Sender, r.Cluster, r.ReceivedMs
+	x.done <- struct{}{}
+}
+
+// decodeAhead reads the records of a journal after a position and calls fold with each, in order, while others decode those that follow:
+// as many as there are processors, and two records more than that are under way at most. What fold is given is borrowed for the call.
+// All that runs has ended when it returns, the error of ctx when that ended first.
+func decodeAhead(ctx context.Context, j *journal.Journal, after uint64, decoder func() *ingest.Decoder, fold func(*decoded)) error {
+	workers := runtime.GOMAXPROCS(0)
+	places := workers + 2
+	// As many fit into each as there are, so that only the wait for a free one ever blocks the reader.
+	free, work, order := make(chan *decoded, places), make(chan *decoded, places), make(chan *decoded, places)
+	for range places {
+		free <- &decoded{decoder: decoder(), done: make(chan struct{}, 1)}
+	}
+	var wg sync.WaitGroup
+	var err error // the reader's, until wg is done
+	wg.Go(func() {
+		defer close(order)
+		defer close(work)
+		var idle []*decoded
+		held := 0 // bytes under way
+		err = j.Replay(after, func(pos uint64, r journal.Record) error {
+			for len(idle) == 0 || held > 0 && held+len(r.Body) > aheadMax {
+				select {
+				case x := <-free:
+					held -= len(x.body)
+					idle = append(idle, x)
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			x := idle[len(idle)-1]
+			idle = idle[:len(idle)-1]
+			x.pos, x.record = pos, r
+			x.body = append(x.body[:0], r.Body...)
+			x.record.Body = x.body
+			held += len(x.body)
+			work <- x
+			order <- x
+			return ctx.Err()
+		})
+	})
+	for range workers {
+		wg.Go(func() {
+			for x := range work {
+				x.decode()
+			}
+		})
+	}
+	for x := range order {
+		<-x.done
+		if ctx.Err() == nil {
+			fold(x)
+		}
+		free <- x
+	}
+	wg.Wait()
+	return err
+}
