@@ -97,3 +97,32 @@ func (m *Manager) freeze(inc *incident) {
 	inc.slots = nil
 	inc.enc = nil
 }
+
+// Forget ends whatever stands in a cluster as gone, at once, and says so to whom it was told. Incidents of the past stay. It belongs to the fold.
+func (m *Manager) Forget(cluster string) {
+	cluster = Cut(cluster, textMax)
+	t := m.snap.Load().T
+	for _, s := range slices.Clone(m.loose) {
+		if s.key.cluster == cluster {
+			m.dropLoose(s)
+		}
+	}
+	keep := m.open[:0]
+	for _, inc := range m.open {
+		if inc.Cluster != cluster {
+			keep = append(keep, inc)
+			continue
+		}
+		t = max(t, inc.seen)
+		for _, s := range inc.slots {
+			if s.m.Ended == 0 {
+				s.m.end(inc, t, "gone")
+			}
+		}
+		m.close(inc, t)
+	}
+	clear(m.open[len(keep):])
+	m.open = keep
+	m.tell(cluster, t)
+	m.publish(t)
+}

@@ -4,8 +4,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/pack"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 func TestAFlapWithinTheHoldReusesTheIncident(t *testing.T) {
@@ -75,5 +78,31 @@ func TestAlarmsOfVanishedRulesEndAsGone(t *testing.T) {
 	}
 	if got := b.reasons(); !strings.HasSuffix(got, "resolved") {
 		t.Errorf("told %q; the closing word is missing", got)
+	}
+}
+
+func TestForgottenClusterIsOver(t *testing.T) {
+	b := newBench(Options{})
+	dns, other := sig(servfail), &signal.Signal{Rule: wlCPU, Entity: series.Labels{{Name: "cluster", Value: "staging"}}}
+	other.ID = signal.MakeID(other.Rule.Name, other.Entity)
+	b.alarm(dns, model.High, 0.31, 3)
+	b.minutes(3)
+	b.m.Observe(baseline.Batch{Cluster: "staging", T: b.t, Verdicts: []baseline.Verdict{{Signal: other, T: b.t, Value: 9, Judgement: model.Judgement{State: model.High, Score: 2, Onset: b.t}}}})
+	if n := len(b.m.Snapshot().Open); n != 2 {
+		t.Fatalf("open incidents = %d, want 2", n)
+	}
+	b.m.Forget("nobody")
+	b.m.Forget("prod")
+	s := b.m.Snapshot()
+	if len(s.Open) != 1 || s.Open[0].Cluster != "staging" || len(s.Closed) != 1 || s.Closed[0].Resolution != "gone" || b.reasons() != "first resolved" {
+		t.Fatalf("open %d, closed %d, notifications %q", len(s.Open), len(s.Closed), b.reasons())
+	}
+	state := b.m.AppendState(nil)
+	if err := NewManager(Options{Rule: ruleByName}).RestoreState(state); err != nil {
+		t.Fatal(err)
+	}
+	b.minutes(2)
+	if n := len(b.m.Snapshot().Open); n != 2 || b.reasons() != "first resolved first" {
+		t.Errorf("a cluster that goes on: %d open, %q", n, b.reasons())
 	}
 }

@@ -193,7 +193,7 @@ type work struct {
 	batch *series.Batch
 	tick  int64 // receive clock, Unix ms
 	drop  *dropped
-	res   *series.Result
+	res   series.Result // what became of batch
 }
 
 // dropped names series of a sender by the cluster labels that they carry themselves.
@@ -206,11 +206,7 @@ type dropped struct {
 func (c *cluster) do(w *work) {
 	switch {
 	case w.batch != nil:
-		r := c.stream.Apply(w.batch)
-		w.res.Samples, w.res.Histograms, w.res.Rejected = w.res.Samples+r.Samples, w.res.Histograms+r.Histograms, w.res.Rejected+r.Rejected
-		if w.res.Reason == "" {
-			w.res.Reason = r.Reason
-		}
+		w.res = c.stream.Apply(w.batch)
 	case w.drop != nil:
 		c.stream.Drop(w.drop.sender, w.drop.fixed, w.drop.owns)
 	default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash"
+	"slices"
 	"sync"
 	"testing"
 
@@ -107,24 +108,59 @@ func sameState(t *testing.T, what string, a, b *baseline.Engine) {
 	}
 }
 
-// Clusters folded side by side, many requests at a time, give the bits that they give one after the other; and so does a restart from a checkpoint behind an exchange.
+// Clusters folded side by side, many requests at a time, give the bits that they give one after the other, also when each request is of several clusters.
 func TestClustersSideBySide(t *testing.T) {
-	f := newFleet(t, 4)
-	jobs := f.pull(scenario.Epoch+6*hour+40*60_000, func(i int) string { return fmt.Sprint("prometheus-", i) })
-	alone, words := fleetEngine(t)
-	for _, j := range jobs {
-		alone.Apply(j.Batch, j.Pos)
+	for _, c := range []struct {
+		name   string
+		sender func(i int) string
+		mix    int
+	}{{"a sender each", func(i int) string { return fmt.Sprint("prometheus-", i) }, 1}, {"an agent for all", func(int) string { return "agent" }, 3}} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, 4)
+			jobs := mixed(f.pull(scenario.Epoch+6*hour+40*60_000, c.sender), c.mix)
+			alone, words := fleetEngine(t)
+			var results []series.Result
+			for _, j := range jobs {
+				results = append(results, alone.Apply(j.Batch, j.Pos))
+			}
+			together, others := fleetEngine(t)
+			for len(jobs) > 0 {
+				n := min(len(jobs), 64)
+				if got := together.ApplyAll(jobs[:n], side); !slices.Equal(got, results[:n]) {
+					t.Fatalf("one after the other %v, side by side %v", results[:n], got)
+				}
+				jobs, results = jobs[n:], results[n:]
+			}
+			sameState(t, "side by side", alone, together)
+			if words.String() != others.String() || words.verdicts < 10_000 || len(alone.Stats().Clusters) != 4 {
+				t.Errorf("one after the other %sside by side %s", words, others)
+			}
+		})
 	}
-	together, others := fleetEngine(t)
-	for len(jobs) > 0 {
-		n := min(len(jobs), 64)
-		together.ApplyAll(jobs[:n], side)
-		jobs = jobs[n:]
+}
+
+// mixed joins each n requests that follow each other into one.
+func mixed(jobs []baseline.Job, n int) (out []baseline.Job) {
+	for ; len(jobs) > 0 && n > 1; jobs = jobs[min(n, len(jobs)):] {
+		b := *jobs[0].Batch
+		labels := b.Labels.(keptLabels)
+		for _, j := range jobs[1:min(n, len(jobs))] {
+			for _, e := range j.Batch.Entries {
+				k, h := uint32(len(b.Samples)), uint32(len(b.Histograms))
+				e.SampleLo, e.SampleHi, e.HistLo, e.HistHi = e.SampleLo+k, e.SampleHi+k, e.HistLo+h, e.HistHi+h
+				b.Entries = append(b.Entries, e)
+			}
+			b.Samples, b.Histograms = append(b.Samples, j.Batch.Samples...), append(b.Histograms, j.Batch.Histograms...)
+			labels = append(labels, j.Batch.Labels.(keptLabels)...)
+			b.ReceivedMs = j.Batch.ReceivedMs
+		}
+		b.Labels = labels
+		out = append(out, baseline.Job{Batch: &b, Pos: uint64(len(out) + 1)})
 	}
-	sameState(t, "side by side", alone, together)
-	if words.String() != others.String() || words.verdicts < 10_000 {
-		t.Errorf("one after the other %sside by side %s", words, others)
+	if n == 1 {
+		return jobs
 	}
+	return out
 }
 
 // A checkpoint of the moment behind an exchange is gone on from to the bit, several clusters and what crosses them included.

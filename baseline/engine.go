@@ -168,7 +168,7 @@ func (e *Engine) assign(i int, j *Job) {
 		if c == nil {
 			continue // cannot be: the rules have compiled before
 		}
-		e.give(c, work{job: i, batch: p.Batch, res: &e.results[i]})
+		e.give(c, work{job: i, batch: p.Batch})
 	}
 	for _, m := range e.router.Moves() {
 		for _, c := range e.clusters {
@@ -226,14 +226,22 @@ func (e *Engine) round(do func(n int, each func(i int))) {
 			e.current[c.number] = w.job
 			c.do(w)
 		}
-		clear(e.queue[c.number])
-		e.queue[c.number] = e.queue[c.number][:0]
 		if c.stale {
 			c.made = c.part()
 		}
 	})
 	e.ready = e.ready[:0]
 	for _, c := range e.active {
+		for k := range e.queue[c.number] {
+			w := &e.queue[c.number][k]
+			r := &e.results[w.job]
+			r.Samples, r.Histograms, r.Rejected = r.Samples+w.res.Samples, r.Histograms+w.res.Histograms, r.Rejected+w.res.Rejected
+			if r.Reason == "" {
+				r.Reason = w.res.Reason
+			}
+		}
+		clear(e.queue[c.number])
+		e.queue[c.number] = e.queue[c.number][:0]
 		for i := range c.out {
 			e.ready = append(e.ready, outRef{c, i})
 		}
@@ -244,6 +252,7 @@ func (e *Engine) round(do func(n int, each func(i int))) {
 	for _, r := range e.ready {
 		r.c.deliver(&r.c.out[r.i])
 	}
+	clear(e.ready)
 	for _, c := range e.active {
 		for i := range c.out {
 			if len(c.spare) < 4 {
@@ -253,6 +262,8 @@ func (e *Engine) round(do func(n int, each func(i int))) {
 		clear(c.out)
 		c.out = c.out[:0]
 	}
+	e.router.Release()
+	clear(e.active) // a cluster that is forgotten must not be held
 	e.active = e.active[:0]
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // packs returns the embedded packs.
-func packs(t *testing.T) []*pack.Pack {
+func packs(t testing.TB) []*pack.Pack {
 	t.Helper()
 	p, err := pack.Embedded()
 	if err != nil {

@@ -21,27 +21,50 @@ func (p *part) AppendLabels(dst series.Labels, i int) (series.Labels, error) {
 
 // divide makes the parts of a request whose entries belong to several clusters, as r.mine says.
 func (r *Router) divide(b *series.Batch) ([]Part, series.Result) {
-	for len(r.batches) < len(r.names) {
-		r.batches = append(r.batches, &part{})
-	}
-	for _, p := range r.batches {
-		p.entries, p.at = p.entries[:0], p.at[:0]
+	for len(r.of) < len(r.names) {
+		r.of = append(r.of, nil)
 	}
 	for i, c := range r.mine {
-		if c != nobody {
-			p := r.batches[c]
-			p.entries, p.at = append(p.entries, b.Entries[i]), append(p.at, i)
+		if c == nobody {
+			continue
 		}
+		p := r.of[c]
+		if p == nil {
+			p = r.part()
+			r.of[c] = p
+		}
+		p.entries, p.at = append(p.entries, b.Entries[i]), append(p.at, i)
 	}
-	for c, p := range r.batches {
-		if len(p.entries) == 0 {
+	for c, p := range r.of {
+		if p == nil {
 			continue
 		}
 		p.Batch, p.of = *b, b.Labels
 		p.Entries, p.Labels = p.entries, p
 		r.parts = append(r.parts, Part{uint16(c), &p.Batch})
+		r.of[c] = nil
 	}
 	return r.parts, r.refuse(b, r.mine)
+}
+
+// part returns an empty part.
+func (r *Router) part() *part {
+	if r.lent == len(r.batches) {
+		r.batches = append(r.batches, &part{})
+	}
+	p := r.batches[r.lent]
+	p.entries, p.at = p.entries[:0], p.at[:0]
+	r.lent++
+	return p
+}
+
+// Release takes back the batches that Route has lent.
+func (r *Router) Release() {
+	for _, p := range r.batches[:r.lent] {
+		p.Batch, p.of = series.Batch{}, nil
+	}
+	clear(r.parts)
+	r.parts, r.lent = r.parts[:0], 0
 }
 
 // refuse counts what belongs to no cluster: the entries that mine marks so, all of them when mine is nil.

@@ -45,7 +45,9 @@ type Router struct {
 	labels  series.Labels
 	parts   []Part
 	mine    []uint16 // cluster of each entry of the request
-	batches []*part  // by cluster, reused
+	of      []*part  // by cluster, of the request that is divided
+	batches []*part  // reused
+	lent    int      // of batches
 }
 
 // sender is whoever pushes. It is told apart because the cluster of its series is decided for the sender, not for each series: some exporters have a label named cluster of their own,
@@ -84,7 +86,7 @@ type key struct {
 	seen    uint8
 }
 
-// Part is what one cluster gets of a request. Batch is borrowed until the next call of Route.
+// Part is what one cluster gets of a request. Batch is borrowed until Release.
 type Part struct {
 	Cluster uint16
 	Batch   *series.Batch
@@ -143,7 +145,7 @@ func (r *Router) Name(i uint16) string { return r.names[i] }
 // Len returns how many numbers of clusters there are, free ones among them.
 func (r *Router) Len() int { return len(r.names) }
 
-// Route divides a request among clusters, in order of their numbers. refused is what belongs to none because there are too many.
+// Route divides a request among clusters, in order of their numbers; the slice is borrowed until the next call, the batches until Release. refused is what belongs to none because there are too many.
 func (r *Router) Route(b *series.Batch) (parts []Part, refused series.Result) {
 	r.nowMs = max(r.nowMs, b.ReceivedMs)
 	if e := uint8(r.nowMs / epochMs); e != r.epoch {

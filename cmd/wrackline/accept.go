@@ -32,13 +32,18 @@ func runAccept(ctx context.Context, e env, args []string) error {
 	if fs.NArg() == 0 {
 		return usagef("want the id of a signal, as its page shows it")
 	}
-	base, err := serverURL(*server)
+	return tellServer(ctx, e, *server, "/-/accept?signal=", fs.Args())
+}
+
+// tellServer asks a running Wrackline to do something for each name, and says what it answers. It ends at the first refusal.
+func tellServer(ctx context.Context, e env, server, path string, names []string) error {
+	base, err := serverURL(server)
 	if err != nil {
 		return err
 	}
 	client := &http.Client{Timeout: time.Minute} // a checkpoint is written before the answer
-	for _, id := range fs.Args() {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/-/accept?signal="+url.QueryEscape(id), nil)
+	for _, name := range names {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+path+url.QueryEscape(name), nil)
 		if err != nil {
 			return err
 		}
@@ -49,9 +54,9 @@ func runAccept(ctx context.Context, e env, args []string) error {
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
 		res.Body.Close()
 		if res.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s: %s: %s", id, res.Status, strings.TrimSpace(string(text)))
+			return fmt.Errorf("%s: %s: %s", name, res.Status, strings.TrimSpace(string(text)))
 		}
-		fmt.Fprintf(e.stdout, "%s: %s\n", id, strings.TrimSpace(string(text)))
+		fmt.Fprintf(e.stdout, "%s: %s\n", name, strings.TrimSpace(string(text)))
 	}
 	return nil
 }

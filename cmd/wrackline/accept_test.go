@@ -140,3 +140,59 @@ func TestSilenceOfARealSeries(t *testing.T) {
 		t.Error("the overview does not say how the budget of tracked metrics stands")
 	}
 }
+
+// TestForget drops a cluster with the command line of the program, against the running program; a kill -9 right after does not bring it back, and a sender that goes on begins anew.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	dir, data, addr := t.TempDir(), t.TempDir(), freeAddress(t)
+	conf := filepath.Join(dir, "w.yml")
+	replace(t, conf, "track: [{name: queue.depth, match: queue_depth, by: [cluster]}]\nstorage: {checkpoint_interval: 1h}\n")
+	args := []string{"serve", "--config.file", conf, "--storage.path", data, "--web.listen-address", addr}
+	p := start(t, args...)
+	p.awaitReady()
+	clusters := func() (names string) {
+		t.Helper()
+		var out struct{ Data []struct{ Name string } }
+		p.get("/metrics")
+		p.json("/api/v1/status/clusters", &out)
+		for _, c := range out.Data {
+			names += c.Name + " "
+		}
+		return names
+	}
+	forget := func(args ...string) (int, string) {
+		var out, errs strings.Builder
+		code := mainCode(t.Context(), env{&out, &errs}, append([]string{"forget", "--server", p.url}, args...))
+		return code, out.String() + errs.String()
+	}
+	at := time.Now().UnixMilli()/60_000*60_000 - 130*60_000
+	p.gauge("queue_depth", at, 120, func(int64) float64 { return 5 })
+	if got := clusters(); got != "eu " {
+		t.Fatalf("clusters %q", got)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		text string
+	}{{[]string{"eu"}, exitUsage, "want: cluster"}, {[]string{"cluster"}, exitUsage, "want: cluster"}, {[]string{"cluster", "us"}, exitFailure, "no cluster of that name"}} {
+		if code, text := forget(c.args...); code != c.code || !strings.Contains(text, c.text) {
+			t.Errorf("%v: %d, %q", c.args, code, text)
+		}
+	}
+	if code, text := forget("cluster", "eu"); code != exitOK || !strings.Contains(text, "Forgotten") {
+		t.Fatalf("%d, %q", code, text)
+	}
+	if got := clusters(); got != "" {
+		t.Errorf("after it was forgotten: %q", got)
+	}
+	p.kill()
+	p = start(t, args...)
+	p.awaitReady()
+	if got := clusters(); got != "" {
+		t.Errorf("killed and started again: %q", got)
+	}
+	p.gauge("queue_depth", at+120*60_000, 5, func(int64) float64 { return 5 })
+	if got := clusters(); got != "eu " {
+		t.Errorf("a sender that goes on: %q", got)
+	}
+}

@@ -4,11 +4,16 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/journal"
 )
+
+// foldMost is how many records are folded at once at most: enough that several clusters have some among them, few enough that what they
+// decode to stays small.
+const foldMost = 8
 
 // aheadMax bounds the bodies that are decoded ahead of the fold, in bytes as they came. One alone may be larger.
 const aheadMax = 4 << 20
@@ -32,12 +37,12 @@ func (x *decoded) decode() {
 	x.done <- struct{}{}
 }
 
-// decodeAhead reads the records of a journal after a position and calls fold with each, in order, while others decode those that follow:
-// as many as there are processors, and two records more than that are under way at most. What fold is given is borrowed for the call.
+// decodeAhead reads the records of a journal after a position and calls fold with those that are ready, in order, while others decode those that follow:
+// as many as there are processors, and two records more than that and than are folded are under way at most. What fold is given is borrowed for the call.
 // All that runs has ended when it returns, the error of ctx when that ended first.
-func decodeAhead(ctx context.Context, j *journal.Journal, after uint64, decoder func() *ingest.Decoder, fold func(*decoded)) error {
+func decodeAhead(ctx context.Context, j *journal.Journal, after uint64, decoder func() *ingest.Decoder, fold func([]*decoded)) error {
 	workers := runtime.GOMAXPROCS(0)
-	places := workers + 2
+	places := workers + 2 + foldMost
 	// As many fit into each as there are, so that only the wait for a free one ever blocks the reader.
 	free, work, order := make(chan *decoded, places), make(chan *decoded, places), make(chan *decoded, places)
 	for range places {
@@ -78,13 +83,37 @@ func decodeAhead(ctx context.Context, j *journal.Journal, after uint64, decoder 
 			}
 		})
 	}
+	var ready []*decoded
 	for x := range order {
 		<-x.done
-		if ctx.Err() == nil {
-			fold(x)
+		ready = append(ready, x)
+		if len(ready) < foldMost && len(order) > 0 {
+			continue // the reader may wait for those that are held here, but then order runs empty
 		}
-		free <- x
+		if ctx.Err() == nil {
+			fold(ready)
+		}
+		for _, x := range ready {
+			free <- x
+		}
+		ready = ready[:0]
 	}
 	wg.Wait()
 	return err
+}
+
+// sideBySide calls each(0) … each(n−1) on as many goroutines as there are processors, this one among them.
+func sideBySide(n int, each func(i int)) {
+	var next atomic.Int64
+	run := func() {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			each(i)
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) - 1 {
+		wg.Go(run)
+	}
+	run()
+	wg.Wait()
 }

@@ -54,7 +54,8 @@ func TestDecodeAheadKeepsTheOrder(t *testing.T) {
 	keyer := series.NewKeyer(series.NewSalt())
 	decoder := func() *ingest.Decoder { return ingest.NewKeyedDecoder(ingest.Limits{}, keyer) }
 	n := 10
-	if err := decodeAhead(t.Context(), j, 10, decoder, func(x *decoded) {
+	most := 0
+	look := func(x *decoded) {
 		i := n
 		n++
 		b := &x.batch
@@ -75,19 +76,28 @@ func TestDecodeAheadKeepsTheOrder(t *testing.T) {
 		if err != nil || len(b.Samples) != want || b.Samples[want-1].V != float64(i) || l.Get("__name__") != fmt.Sprintf("x%d", i) {
 			t.Fatalf("record %d: %d samples of %v, %v", i+1, len(b.Samples), l, err)
 		}
-	}); err != nil || n != records {
-		t.Errorf("%d records, %v", n, err)
+	}
+	if err := decodeAhead(t.Context(), j, 10, decoder, func(ready []*decoded) {
+		most = max(most, len(ready))
+		for _, x := range ready {
+			look(x)
+		}
+	}); err != nil || n != records || most > foldMost {
+		t.Errorf("%d records, %d at once, %v", n, most, err)
 	}
 
 	// It ends when it is told to, and folds nothing more.
 	ctx, cancel := context.WithCancel(t.Context())
 	n = 0
-	err = decodeAhead(ctx, j, 0, decoder, func(*decoded) {
-		if n++; n == 20 {
+	calls, last := 0, 0
+	err = decodeAhead(ctx, j, 0, decoder, func(ready []*decoded) {
+		calls++
+		if n += len(ready); n >= 20 && last == 0 {
+			last = calls
 			cancel()
 		}
 	})
-	if n != 20 || !errors.Is(err, context.Canceled) {
+	if last == 0 || calls != last || !errors.Is(err, context.Canceled) {
 		t.Errorf("%d records folded, %v", n, err)
 	}
 }

@@ -210,20 +210,25 @@ func (a *app) replayJournal(ctx context.Context) error {
 	limits := a.cfg.Load().limits()
 	begun, told := time.Now(), time.Now()
 	var samples int64
-	err := decodeAhead(ctx, a.journal, from, func() *ingest.Decoder { return ingest.NewKeyedDecoder(limits, a.keyer) }, func(x *decoded) {
-		if x.err != nil {
-			// It was accepted once, so an earlier version had other bounds; skip it rather than never start again.
-			journalUndecodable.Inc()
-			a.log.Error("journal record cannot be decoded; skipped", "pos", x.pos, "err", x.err)
-			return
+	var jobs []baseline.Job
+	err := decodeAhead(ctx, a.journal, from, func() *ingest.Decoder { return ingest.NewKeyedDecoder(limits, a.keyer) }, func(ready []*decoded) {
+		jobs = jobs[:0]
+		for _, x := range ready {
+			if x.err != nil {
+				// It was accepted once, so an earlier version had other bounds; skip it rather than never start again.
+				journalUndecodable.Inc()
+				a.log.Error("journal record cannot be decoded; skipped", "pos", x.pos, "err", x.err)
+				continue
+			}
+			jobs = append(jobs, baseline.Job{Batch: &x.batch, Pos: x.pos})
+			samples += int64(len(x.batch.Samples))
 		}
 		a.fold.Lock()
-		a.engine.Apply(&x.batch, x.pos)
+		a.engine.ApplyAll(jobs, sideBySide)
 		a.fold.Unlock()
-		samples += int64(len(x.batch.Samples))
 		if time.Since(told) > time.Second {
 			told = time.Now()
-			a.stage(fmt.Sprintf("folding the journal: %d of %d requests", x.pos-from, last-from))
+			a.stage(fmt.Sprintf("folding the journal: %d of %d requests", ready[len(ready)-1].pos-from, last-from))
 		}
 	})
 	if err != nil {

@@ -58,6 +58,7 @@ func commands() []command {
 		{"packs", "list|check|test|explain|remote-write-config", "what is watched and why", packsHelp, runPacks},
 		{"selftest", "[flags]", "faults injected into copies of a running Wrackline's models: what it would notice", selftestHelp, runSelftest},
 		{"accept", "[flags] ID…", "the level at which a signal is in alarm is its new normal", acceptHelp, runAccept},
+		{"forget", "cluster NAME…", "drop a cluster and all that was learned of it", forgetHelp, runForget},
 		{"receivers", "test|list", "who is told, and a test message to each", receiversHelp, runReceivers},
 		{"load", "[flags]", "bounded remote-write load against a URL: CPU per million samples, latency, many clusters", loadHelp, runLoad},
 		{"inspect", "stats|verify|backup|compact|recording [FILE]", "what the store holds, and its health", inspectHelp, runInspect},

@@ -190,6 +190,7 @@ func (a *app) routes() http.Handler {
 	mux.HandleFunc("/api/v1/write", func(w http.ResponseWriter, r *http.Request) { a.door.Load().ServeHTTP(w, r) })
 	mux.HandleFunc("POST /-/reload", sameSite(a.serveReload))
 	mux.HandleFunc("POST /-/accept", sameSite(a.serveAccept))
+	mux.HandleFunc("POST /-/forget", sameSite(a.serveForget))
 	mux.HandleFunc("GET /metrics", a.serveMetrics)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Wrackline is healthy.\n") })
 	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
