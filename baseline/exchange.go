@@ -1,12 +1,17 @@
 package baseline
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/wrackline/wrackline/baseline/signal"
+)
 
 // What crosses clusters. Nothing else does. It changes hands when the receive clock of the log passes a border (exchangeMs), while no cluster folds, and is then the same
 // for all of them until the next time: so whether clusters are folded one after the other or side by side makes no difference, and a replay of the log from a checkpoint that was
 // made right behind an exchange gives the same bits.
 //
 //   - how many signals of each kind the others have: the false-alarm budget is shared by number of signals (budget.go);
+//   - how much room the limits of series and signals leave: each may take a part of it until the next time;
 //   - how late it is in event time, so that a cluster that has fallen silent forgets what is over, and is forgotten itself in the end;
 //   - what mature siblings in all clusters know of a rule of which a cluster's own know too little (prior.go).
 //
@@ -15,6 +20,7 @@ import "slices"
 // exchange lets clusters know of each other what they may.
 func (e *Engine) exchange() {
 	e.passTime()
+	e.allow()
 	var all [budgetKinds]int
 	for _, c := range e.clusters {
 		if c != nil {
@@ -65,6 +71,27 @@ func (e *Engine) passTime() {
 		c.stream.Passed(t)
 		if c.stream.Empty() && c.windows > 0 && len(c.out) == 0 {
 			e.drop(c)
+		}
+	}
+}
+
+// roomParts is into how many parts what is left of the limits is divided at most. In equal parts for all, one that grows would be refused while there is room for it; with so few,
+// a limit is passed when more clusters than that grow into it within the same ten seconds, and by no more than they can send in these.
+const roomParts = 4
+
+// allow says how much each cluster may take of what the limits leave. One that begins before the next exchange gets as much, the next half of it, and so on.
+func (e *Engine) allow() {
+	left, n := signal.RoomOf(e.opts.Stream), 0
+	for _, c := range e.clusters {
+		if c != nil {
+			left = left.Less(c.stream.Holds())
+			n++
+		}
+	}
+	e.spare = left.Part(min(max(n, 1), roomParts))
+	for _, c := range e.clusters {
+		if c != nil {
+			c.stream.Allow(e.spare)
 		}
 	}
 }

@@ -64,10 +64,10 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 	}
 	replica := s.replica(rep)
 	if id == none {
-		if len(s.keys) >= s.opts.MaxSeries {
+		if len(s.keys) >= s.most.Unneeded {
 			return none, none, fmt.Errorf("%w: %d series are known and no rule needs this one (max_series)", errOverSeries, s.opts.MaxSeries)
 		}
-	} else if len(s.keys) >= 2*s.opts.MaxSeries {
+	} else if len(s.keys) >= s.most.Keys {
 		s.unkeyed = replica
 		return none, id, nil
 	}
@@ -142,7 +142,7 @@ func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint1
 	if uint32(len(s.binds)) == first && !m.speaks() {
 		return none, nil
 	}
-	if len(s.hot) >= s.opts.MaxSeries {
+	if len(s.hot) >= s.most.Tracked {
 		s.binds = s.binds[:first]
 		return none, fmt.Errorf("%w: %d series are tracked (max_series)", errOverSeries, s.opts.MaxSeries)
 	}

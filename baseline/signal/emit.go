@@ -96,7 +96,7 @@ func (s *Stream) newSignal(c *cluster, rule, ls uint32) (uint32, bool) {
 	id := MakeID(r.Name, entity)
 	sig := s.signalAt[id]
 	if sig == nil {
-		if len(s.signalAt) >= s.opts.MaxSignals {
+		if len(s.signalAt) >= s.most.Signals {
 			return 0, false
 		}
 		sig = s.addSignal(&Signal{ID: id, Rule: asked, Entity: entity}, rule, s.clusterAt[c.name])

@@ -127,6 +127,7 @@ type Stream struct {
 	current  evaluation
 	input    promql.Input
 	fed      []int           // by leafPlan.selector: elements given in the window that is evaluated
+	most     Room            // that may be held
 	work     window.HistWork // of the native histogram that is folded
 }
 
@@ -216,8 +217,8 @@ func (s *Stream) clear() {
 		opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
 		input:   promql.Input{Shared: s.input.Shared},
 		groupAt: map[series.Print]uint32{}, kin: map[uint64]int32{}, targAt: map[uint64]uint32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
-		changeCounts: &change.Counts{},
-		replicas:     []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
+		changeCounts: &change.Counts{}, most: RoomOf(s.opts),
+		replicas: []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
 	}
 	s.keyTab.Reset(0)
 	s.prints.Reset(0)
