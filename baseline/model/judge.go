@@ -66,7 +66,8 @@ func (w *voice) say(t Test, s State, score float64, onset int64) {
 }
 
 // judge weighs one window and moves the alarm. It learns nothing but the evidence.
-func (m *Model) judge(p *Params, q *prediction, l *lesson) Judgement {
+// It fills j, which must be zero but for what is not its own to say.
+func (m *Model) judge(p *Params, q *prediction, l *lesson, j *Judgement) {
 	m.measure(p, q, l)
 
 	// What excuses the window, whatever it weighs: its hours, a level from before, what comes back, a holiday.
@@ -102,13 +103,12 @@ func (m *Model) judge(p *Params, q *prediction, l *lesson) Judgement {
 	m.wanders(p, q, l, ended, &slow)
 
 	// What becomes of the alarm.
-	j := Judgement{Band: q.band, Seasonal: m.season(), Maturity: m.maturity(p)}
+	j.Band, j.Seasonal, j.Maturity = q.band, m.season(), m.maturity(p)
 	j.Transition = m.move(p, q, l, &loud, &slow)
-	m.report(p, &loud, &slow, l, &j)
+	m.report(p, &loud, &slow, l, j)
 	if l.why != nil {
 		m.explain(p, q, l, l.why)
 	}
-	return j
 }
 
 // measure says of a window what all tests need: how sure one may be, which sides are bad, and on which it is far out.

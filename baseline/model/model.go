@@ -201,7 +201,7 @@ func (m *Model) Observe(p *Params, at Moment, v float64) Judgement {
 }
 
 // Explain is Observe, and writes into why, when that is not nil, what the judgement rests on.
-func (m *Model) Explain(p *Params, at Moment, v float64, why *Why) Judgement {
+func (m *Model) Explain(p *Params, at Moment, v float64, why *Why) (j Judgement) {
 	if !p.sane() {
 		r := p.repaired()
 		p = &r
@@ -222,12 +222,13 @@ func (m *Model) Explain(p *Params, at Moment, v float64, why *Why) Judgement {
 	}
 	var q prediction
 	m.predict(p, at, &q)
-	l := lesson{at: at, v: v, why: why}
+	var l lesson
+	l.at, l.v, l.why = at, v, why
 	l.y = m.y(v)
 	l.e = l.y - q.yhat
 	l.z = clamp(l.e/q.sig, -1e6, 1e6)
 	l.w = (l.z - q.beta*q.g) / q.rv
-	j := m.judge(p, &q, &l)
+	m.judge(p, &q, &l, &j)
 	m.learn(p, &q, &l)
 	m.last = at.T
 	j.Seen, j.Borrowed = int64(m.seen), m.Borrowed()
