@@ -152,7 +152,7 @@ func (e *Engine) ApplyAll(jobs []Job, do func(n int, each func(i int))) []series
 		e.assign(i, &jobs[i])
 	}
 	e.round(do)
-	e.refresh()
+	e.publishMade()
 	return e.results
 }
 
@@ -238,7 +238,7 @@ func (e *Engine) round(do func(n int, each func(i int))) {
 		for k := range e.queue[c.number] {
 			w := &e.queue[c.number][k]
 			r := &e.results[w.job]
-			r.Samples, r.Histograms, r.Rejected = r.Samples+w.res.Samples, r.Histograms+w.res.Histograms, r.Rejected+w.res.Rejected
+			r.Samples, r.Histograms, r.Unlabelled, r.Rejected = r.Samples+w.res.Samples, r.Histograms+w.res.Histograms, r.Unlabelled+w.res.Unlabelled, r.Rejected+w.res.Rejected
 			if r.Reason == "" {
 				r.Reason = w.res.Reason
 			}

@@ -47,23 +47,30 @@ type part struct {
 
 // publication is what others see of the engine: parts that clusters have made, put together when somebody looks.
 type publication struct {
-	mu      sync.Mutex
-	parts   []*part // of the clusters, by name
+	mu      sync.Mutex // held for some assignments only: the fold waits for it
+	parts   []*part    // of the clusters, by name
 	atMs    int64
 	budget  []BudgetView
-	view    *View // nil = to be put together anew
 	stats   *signal.Stats
 	options signal.StreamOptions
 	lost    signal.Stats // counts of clusters that are forgotten
+	edition int64        // counts what was published
+
+	looking sync.Mutex // whoever puts a view together; the others wait for it
+	view    *View      // as of viewOf
+	viewOf  int64
 }
 
 // View returns the newest view. It is never nil. Safe for concurrent use.
 func (e *Engine) View() *View {
 	p := &e.published
+	p.looking.Lock()
+	defer p.looking.Unlock()
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.view == nil {
-		p.view = p.assemble()
+	now := publication{parts: p.parts, atMs: p.atMs, budget: p.budget, edition: p.edition}
+	p.mu.Unlock()
+	if p.view == nil || p.viewOf != now.edition {
+		p.view, p.viewOf = now.assemble(), now.edition
 	}
 	return p.view
 }
@@ -143,8 +150,8 @@ func (c *cluster) part() *part {
 	return p
 }
 
-// refresh publishes what clusters have made anew.
-func (e *Engine) refresh() {
+// publishMade publishes what clusters have made anew.
+func (e *Engine) publishMade() {
 	fresh := false
 	for _, c := range e.clusters {
 		if c != nil && c.made != nil {
@@ -164,11 +171,12 @@ func (e *Engine) show() {
 			parts = append(parts, c.shown)
 		}
 	}
-	p := &e.published
+	p, budget := &e.published, e.budgetViews()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.parts, p.atMs, p.budget, p.view, p.stats, p.options = parts, e.nowMs, e.budgetViews(), nil, nil, e.opts.Stream
+	p.parts, p.atMs, p.budget, p.stats, p.options = parts, e.nowMs, budget, nil, e.opts.Stream
 	p.lost = e.lost
+	p.edition++
 }
 
 // Publish makes the present state visible to View and Stats. The fold does so as windows close; call it, as part of the fold, to make what
@@ -177,6 +185,22 @@ func (e *Engine) Publish() {
 	for _, c := range e.clusters {
 		if c != nil {
 			c.shown, c.made = c.part(), nil
+		}
+	}
+	e.show()
+}
+
+// Refresh makes visible what the fold has not published yet: the present counts, and signals of windows that closed too fast for anybody to look at each. It is part of the fold, and cheaper than Publish.
+func (e *Engine) Refresh() {
+	for _, c := range e.clusters {
+		switch {
+		case c == nil:
+		case c.shown == nil || c.sinceView > 0:
+			c.shown = c.part()
+		default:
+			p := *c.shown
+			p.stats = c.stream.Stats()
+			c.shown = &p
 		}
 	}
 	e.show()

@@ -48,8 +48,9 @@ type Decoder struct {
 	hist    histogram     // scratch
 	strings *[4096]string // recently made strings by hash of their content
 
-	seen  int       // samples and histograms read, good or bad
-	fault seriesBad // of the series being read
+	seen   int           // samples and histograms read, good or bad
+	fault  seriesBad     // of the series being read
+	labels series.Labels // the door's, while it reads labels of new series
 }
 
 // extent is a range of Decoder.raw.

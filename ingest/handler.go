@@ -61,6 +61,7 @@ type Handler struct {
 	ready     func() bool
 	bodies    bodies
 	decoders  sync.Pool
+	known     known
 	denied    atomic.Pointer[Denied]
 	logged    atomic.Int64 // Unix seconds of the last warning, so that a broken sender cannot fill the log
 }
@@ -192,9 +193,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) answer {
 	}
 	defer func() { <-h.gate }()
 	raw.ReceivedMs = h.now().UnixMilli()
-	d := h.decoders.Get().(*Decoder)
-	defer h.release(d)
-	return h.take(r.Context(), d, &raw, a)
+	return h.take(r.Context(), &raw, a)
 }
 
 // admit decides by a request's head alone: it returns what is known of the request, or an answer with a code.
@@ -235,13 +234,15 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (raw Raw, a answ
 	return raw, a
 }
 
-// take decodes raw with d and gives it to the Appender. It completes a, and raw by how its body is really compressed.
-func (h *Handler) take(ctx context.Context, d *Decoder, raw *Raw, a answer) answer {
+// take decodes raw and gives it to the Appender. It completes a, and raw by how its body is really compressed.
+func (h *Handler) take(ctx context.Context, raw *Raw, a answer) answer {
+	d := h.decoders.Get().(*Decoder)
 	batch := series.Batch{Sender: raw.Sender, Cluster: raw.Cluster, ReceivedMs: raw.ReceivedMs}
 	info, err := d.Decode(raw.Proto, raw.Encoding, raw.Body, &batch)
-	raw.Encoding = info.Encoding
+	raw.Encoding, raw.Decoded = info.Encoding, info.Decoded
 	decodedBytesTotal.Add(info.Decoded)
 	if err != nil {
+		h.release(d)
 		kind := kindOf(err)
 		if kind == "panic" {
 			h.logger.Error("decoder panicked", "err", err, "sender", raw.Sender)
@@ -252,27 +253,33 @@ func (h *Handler) take(ctx context.Context, d *Decoder, raw *Raw, a answer) answ
 	if info.Symbols0 {
 		symbols0Nonempty.Inc()
 	}
-	var res series.Result
-	if len(batch.Entries) > 0 {
-		if res, err = h.appender.Append(ctx, raw, &batch); err != nil {
-			a.gone = ctx.Err() != nil && errors.Is(err, ctx.Err())
-			kind := "append"
-			switch {
-			case errors.Is(err, ErrBusy):
-				kind = "busy"
-			case errors.Is(err, ErrStorage):
-				kind = "storage"
-			}
-			if kind != "busy" && !a.gone {
-				h.warn("request not stored", "err", err, "sender", raw.Sender)
-			}
-			return a.busy(kind, err.Error())
+	res, labels := h.known.check(&batch, d.labels)
+	d.labels = labels
+	if res.Samples+res.Histograms == 0 {
+		h.release(d)
+	} else if err = h.appender.Append(ctx, raw, &batch, func() { h.release(d) }); err != nil {
+		a.gone = ctx.Err() != nil && errors.Is(err, ctx.Err())
+		kind := "append"
+		switch {
+		case errors.Is(err, ErrBusy):
+			kind = "busy"
+		case errors.Is(err, ErrStorage):
+			kind = "storage"
 		}
+		if kind != "busy" && !a.gone {
+			h.warn("request not stored", "err", err, "sender", raw.Sender)
+		}
+		return a.busy(kind, err.Error())
 	}
-	// Exemplars are valid or not by themselves; those of a series that the fold refused are not known apart, so when
+	return a.written(&info, res)
+}
+
+// written makes a of a request that is safe but for what info and res say.
+func (a answer) written(info *Info, res series.Result) answer {
+	// Exemplars are valid or not by themselves; those of a series that is refused for its labels are not known apart, so when
 	// everything was refused none was written.
 	a.samples, a.histograms, a.exemplars = res.Samples, res.Histograms, info.Exemplars
-	if res.Rejected > 0 && res.Samples+res.Histograms == 0 {
+	if res.Unlabelled > 0 && res.Samples+res.Histograms == 0 {
 		a.exemplars = 0
 	}
 	samplesTotal.Add(a.samples)
@@ -280,9 +287,9 @@ func (h *Handler) take(ctx context.Context, d *Decoder, raw *Raw, a answer) answ
 	exemplarsTotal.Add(a.exemplars)
 	metadataTotal.Add(info.Metadata)
 	rejectedDecode.Add(info.Rejected)
-	rejectedFold.Add(res.Rejected)
+	rejectedLabels.Add(res.Unlabelled)
 	badSeries.Add(info.BadSeries)
-	if info.Reason != "" || res.Rejected > 0 {
+	if info.Reason != "" || res.Unlabelled > 0 {
 		return a.bad("partial", refusal(info, res))
 	}
 	a.code = http.StatusNoContent
@@ -290,13 +297,13 @@ func (h *Handler) take(ctx context.Context, d *Decoder, raw *Raw, a answer) answ
 }
 
 // refusal says in one line what was refused and why.
-func refusal(info Info, res series.Result) string {
+func refusal(info *Info, res series.Result) string {
 	reason := info.Reason
 	if reason == "" {
 		reason = res.Reason
 	}
-	n := info.Rejected + res.Rejected
-	of := info.Rejected + res.Rejected + res.Samples + res.Histograms
+	n := info.Rejected + res.Unlabelled
+	of := info.Rejected + res.Unlabelled + res.Samples + res.Histograms
 	var what []string
 	if n > 0 {
 		what = append(what, fmt.Sprintf("%d of %d samples", n, of))
@@ -477,7 +484,7 @@ var (
 	exemplarsTotal    = metrics.NewCounter("wrackline_ingest_exemplars_total")
 	metadataTotal     = metrics.NewCounter("wrackline_ingest_metadata_total")
 	rejectedDecode    = metrics.NewCounter(`wrackline_ingest_samples_rejected_total{by="decoder"}`)
-	rejectedFold      = metrics.NewCounter(`wrackline_ingest_samples_rejected_total{by="fold"}`)
+	rejectedLabels    = metrics.NewCounter(`wrackline_ingest_samples_rejected_total{by="labels"}`)
 	badSeries         = metrics.NewCounter("wrackline_ingest_series_rejected_total")
 	wireBytesTotal    = metrics.NewCounter("wrackline_ingest_wire_bytes_total")
 	decodedBytesTotal = metrics.NewCounter("wrackline_ingest_decoded_bytes_total")

@@ -182,58 +182,48 @@ func mustDecode(t testing.TB, d *Decoder, p Proto, e Encoding, body []byte) (ser
 	return b, info
 }
 
-// memory is an Appender that keeps what it is given and refuses what the engine would refuse: bad label sets and samples
-// from the future.
+// memory is an Appender that keeps what it is given.
 type memory struct {
 	mu    sync.Mutex
 	raws  []Raw
-	names []string // canonical label sets, one a sample or histogram
+	names []string // canonical label sets, one a sample or histogram; those that the fold would refuse are left out
 	err   error    // returned when set
 	wait  chan struct{}
 	calls atomic.Int64
+	held  atomic.Int64 // batches that are not done
+	keep  bool         // they are never done
 }
 
-func (m *memory) Append(ctx context.Context, raw *Raw, b *series.Batch) (res series.Result, err error) {
+func (m *memory) Append(ctx context.Context, raw *Raw, b *series.Batch, done func()) error {
 	m.calls.Add(1)
+	m.held.Add(1)
+	if !m.keep {
+		defer m.held.Add(-1)
+		defer done()
+	}
 	if m.wait != nil {
 		<-m.wait
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
-		return res, m.err
+		return m.err
 	}
 	r := *raw
 	r.Body = bytes.Clone(raw.Body)
 	m.raws = append(m.raws, r)
 	for i, e := range b.Entries {
-		n := int(e.SampleHi - e.SampleLo + e.HistHi - e.HistLo)
 		l, err := b.Labels.AppendLabels(nil, i)
 		if err == nil {
 			l, err = series.Canonical(l)
 		}
-		if err != nil {
-			res.Rejected += n
-			if res.Reason == "" {
-				res.Reason = err.Error()
+		for range e.SampleHi - e.SampleLo + e.HistHi - e.HistLo {
+			if err == nil {
+				m.names = append(m.names, l.String())
 			}
-			continue
-		}
-		for _, s := range b.Samples[e.SampleLo:e.SampleHi] {
-			if s.T > b.ReceivedMs+600_000 {
-				res.Rejected++
-				res.Reason = "timestamp is too far in the future"
-				continue
-			}
-			res.Samples++
-			m.names = append(m.names, l.String())
-		}
-		for range b.Histograms[e.HistLo:e.HistHi] {
-			res.Histograms++
-			m.names = append(m.names, l.String())
 		}
 	}
-	return res, nil
+	return nil
 }
 
 const (

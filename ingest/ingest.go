@@ -1,7 +1,7 @@
 // Package ingest is the remote-write door: it bounds, decompresses and decodes what senders post, and answers them.
 //
 // A Handler takes requests over HTTP, a Decoder turns a body into a series.Batch, and an Appender, which the caller
-// gives, makes the batch durable and folds it. Nothing here trusts a sender: every length is checked before memory is
+// gives, makes the batch durable and has it folded: the answer waits for the first alone. Nothing here trusts a sender: every length is checked before memory is
 // asked for, and the decoder never builds labels for a series that the engine knows already.
 //
 // Remote write 1.0 and 2.0 are taken, as snappy blocks or zstd frames. A request that can never succeed is answered
@@ -67,13 +67,14 @@ type Raw struct {
 	Proto           Proto
 	Encoding        Encoding
 	Body            []byte // borrowed, compressed
+	Decoded         int    // bytes of the message, once it has been decompressed
 }
 
-// Appender makes a decoded request durable and folds it. It is called by many goroutines and must lock by itself.
-// raw and b are borrowed until it returns. An error says that nothing was applied and that the sender shall try again;
-// it should wrap ErrBusy or ErrStorage.
+// Appender makes a decoded request durable and has it folded, then or later. It is called by many goroutines and must lock by itself.
+// raw is borrowed until it returns, what b holds until done is called, which must happen exactly once, whatever becomes of the request. Once it returns nil the request is safe. An error says that
+// the sender shall try again; it should wrap ErrBusy or ErrStorage.
 type Appender interface {
-	Append(ctx context.Context, raw *Raw, b *series.Batch) (series.Result, error)
+	Append(ctx context.Context, raw *Raw, b *series.Batch, done func()) error
 }
 
 var (

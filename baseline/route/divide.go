@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -11,11 +12,14 @@ type part struct {
 	series.Batch
 	entries []series.Entry
 	of      series.LabelReader
-	at      []int // number of each entry in the whole
+	reading *sync.Mutex // of, which all parts of a request share while clusters fold side by side
+	at      []int       // number of each entry in the whole
 }
 
 // AppendLabels reads the labels of an entry of the part.
 func (p *part) AppendLabels(dst series.Labels, i int) (series.Labels, error) {
+	p.reading.Lock()
+	defer p.reading.Unlock()
 	return p.of.AppendLabels(dst, p.at[i])
 }
 
@@ -50,7 +54,7 @@ func (r *Router) divide(b *series.Batch) ([]Part, series.Result) {
 // part returns an empty part.
 func (r *Router) part() *part {
 	if r.lent == len(r.batches) {
-		r.batches = append(r.batches, &part{})
+		r.batches = append(r.batches, &part{reading: &r.reading})
 	}
 	p := r.batches[r.lent]
 	p.entries, p.at = p.entries[:0], p.at[:0]

@@ -4,6 +4,7 @@ package route
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -48,6 +49,7 @@ type Router struct {
 	of      []*part  // by cluster, of the request that is divided
 	batches []*part  // reused
 	lent    int      // of batches
+	reading sync.Mutex
 }
 
 // sender is whoever pushes. It is told apart because the cluster of its series is decided for the sender, not for each series: some exporters have a label named cluster of their own,

@@ -225,11 +225,12 @@ type Batch struct {
 }
 
 // Result says what became of a Batch. Every sample is counted in exactly one of the fields
-// Samples (with those that the engine knowingly ignores: not needed, repeated, late) and Rejected.
+// Samples (with those that the engine knowingly ignores: not needed, repeated, late), Unlabelled and Rejected.
 type Result struct {
 	Samples    int // written samples
 	Histograms int // written native histograms
-	Rejected   int // samples and histograms refused for a fault of the client
+	Unlabelled int // samples and histograms refused for labels that no series may have, which the door sees too
+	Rejected   int // samples and histograms refused for what the fold alone knows: a limit, a time too far ahead
 	// Reason says why the first of them was refused, in words for the sender. Empty when Rejected is 0.
 	Reason string
 }

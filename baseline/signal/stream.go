@@ -418,16 +418,16 @@ var (
 
 func (s *Stream) refuse(res *series.Result, from *sender, err error, samples, hists int) {
 	n := samples + hists
-	switch {
-	case errors.Is(err, errOverSeries), errors.Is(err, errOverClusters):
-		s.stats.OverSeries += int64(n)
-	default:
-		s.stats.BadSeries++
-	}
 	s.stats.Samples += int64(samples)
 	s.stats.Refused += int64(n)
 	from.samples += int64(samples)
 	from.rejected += int64(n)
+	if !errors.Is(err, errOverSeries) && !errors.Is(err, errOverClusters) {
+		s.stats.BadSeries++
+		res.Unlabelled += n
+		return
+	}
+	s.stats.OverSeries += int64(n)
 	res.Rejected += n
 	if res.Reason == "" && n > 0 {
 		res.Reason = err.Error()

@@ -51,7 +51,7 @@ func TestAccept(t *testing.T) {
 				Why   struct{ Clears *struct{ Upper float64 } }
 			}
 		}
-		p.get("/metrics") // history is published when somebody looks
+		p.settle()
 		p.json("/api/v1/signals/"+id, &out)
 		if (out.Data.State == "high") != (out.Data.Why.Clears != nil) {
 			t.Errorf("state %s, clears %v", out.Data.State, out.Data.Why.Clears)
@@ -126,7 +126,7 @@ func TestSilenceOfARealSeries(t *testing.T) {
 		}
 	}
 	await(t, "the incident", func() bool {
-		p.get("/metrics")
+		p.settle()
 		p.json("/api/v1/incidents", &list)
 		return len(list.Data.Incidents) > 0
 	})
@@ -153,7 +153,7 @@ func TestForget(t *testing.T) {
 	clusters := func() (names string) {
 		t.Helper()
 		var out struct{ Data []struct{ Name string } }
-		p.get("/metrics")
+		p.settle()
 		p.json("/api/v1/status/clusters", &out)
 		for _, c := range out.Data {
 			names += c.Name + " "

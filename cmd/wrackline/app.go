@@ -39,8 +39,11 @@ type app struct {
 	started time.Time
 	now     func() time.Time // the receive clock; the demo's runs at its own speed
 
-	// fold makes the order of the journal the order of the fold. Everything that changes engine and manager holds it.
+	// fold is held by everything that changes engine and manager. Neither door nor pages that show what is published wait for it.
 	fold sync.Mutex
+	line *line // requests that are in the journal and not in the fold yet
+	// looked is set by whoever looks at counts, so that the fold publishes newer ones: windows do so each minute, which is too rarely for somebody who has just pasted the remote_write block.
+	looked atomic.Bool
 
 	// What a reload replaces. The outbox is replaced under fold, so that no notification falls between two.
 	file       string // of the configuration; "" = none
@@ -62,14 +65,13 @@ type app struct {
 	sections       map[string]int                        // sizes of the last checkpoint's; guarded by fold
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
-	refreshed      atomic.Int64 // wall clock, Unix ms, of the last refresh
 
 	extra func(*ui.Status) // the demo's additions to the status; nil in serve
 }
 
 // openApp opens the data directory and restores the last checkpoint. Nothing runs yet, and nothing of the journal has been folded.
 func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
-	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, sections: map[string]int{}}
+	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())
 	a.stage("opening the store")
@@ -236,24 +238,6 @@ func (a *app) replayJournal(ctx context.Context) error {
 	}
 	a.log.Info("journal folded", "requests", last-from, "samples", samples, "took", time.Since(begun).Round(time.Millisecond))
 	return nil
-}
-
-// Append implements ingest.Appender: journal, then fold, under one lock, so that both have one order.
-func (a *app) Append(ctx context.Context, raw *ingest.Raw, b *series.Batch) (series.Result, error) {
-	b.Sender, b.Cluster, b.ReceivedMs = raw.Sender, raw.Cluster, raw.ReceivedMs
-	a.fold.Lock()
-	pos, err := a.journal.Append(journal.Record{ReceivedMs: raw.ReceivedMs, Sender: raw.Sender, Cluster: raw.Cluster,
-		Proto: uint8(raw.Proto), Encoding: uint8(raw.Encoding), Body: raw.Body})
-	if err != nil {
-		a.fold.Unlock()
-		return series.Result{}, fmt.Errorf("journal: %w", err)
-	}
-	res := a.engine.Apply(b, pos)
-	a.fold.Unlock()
-	if err := a.journal.Wait(ctx, pos); err != nil {
-		return res, fmt.Errorf("journal: %w", err)
-	}
-	return res, nil
 }
 
 // checkpoint writes the fold's state as it is and drops the journal before it.

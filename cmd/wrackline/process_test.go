@@ -229,6 +229,17 @@ func (p *process) do(req *http.Request) (status int, text string) {
 	return resp.StatusCode, string(b)
 }
 
+// settle waits until everything that was acknowledged has been folded and is shown.
+func (p *process) settle() {
+	p.t.Helper()
+	await(p.t, "what was acknowledged is folded", func() bool {
+		return p.metric("wrackline_fold_position") >= p.metric("wrackline_journal_position")
+	})
+	await(p.t, "what was folded is shown", func() bool { // the second look shows what the first one asked for
+		return p.metric("wrackline_shown_position") >= p.metric("wrackline_fold_position")
+	})
+}
+
 // metric returns the sum of a metric's values, over all its labels.
 func (p *process) metric(name string) float64 {
 	p.t.Helper()

@@ -342,6 +342,7 @@ func TestExplain(t *testing.T) {
 			t.Fatalf("write: status %d: %s", status, text)
 		}
 	}
+	p.settle()
 	of := func(args ...string) string {
 		code, out, errs := run(t, append([]string{"packs", "explain"}, args...)...)
 		if code != exitOK {

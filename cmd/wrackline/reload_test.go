@@ -92,7 +92,7 @@ func (r *shopRun) send(minute int64) {
 		r.t.Fatalf("send: %v, %+v", err, st)
 	}
 	await(r.t, "the view", func() bool { // history is published when somebody looks, not with each window
-		r.get("/metrics")
+		r.settle()
 		return r.signals("dns.qps")["dns.qps~cluster=default"].T >= start+(minute-3)*60_000
 	})
 }

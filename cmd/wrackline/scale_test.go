@@ -21,6 +21,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ingest/journal"
 )
 
 // What the table is about.
@@ -106,12 +107,14 @@ func scaleApp(t *testing.T) *app {
 	return a
 }
 
-// appendTo journals and folds one request as the door does.
+// appendTo journals and folds one request, on this thread.
 func appendTo(t *testing.T, a *app, b *series.Batch, body []byte) {
-	raw := ingest.Raw{Sender: b.Sender, Cluster: b.Cluster, ReceivedMs: b.ReceivedMs, Proto: ingest.V1, Encoding: ingest.Snappy, Body: body}
-	res, err := a.Append(t.Context(), &raw, b)
-	if err != nil || res.Rejected > 0 {
-		t.Fatalf("%v, %+v", err, res)
+	pos, err := a.journal.Append(journal.Record{Sender: b.Sender, Cluster: b.Cluster, ReceivedMs: b.ReceivedMs, Proto: uint8(ingest.V1), Encoding: uint8(ingest.Snappy), Body: body})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res := a.engine.Apply(b, pos); res.Rejected > 0 {
+		t.Fatalf("%+v", res)
 	}
 }
 

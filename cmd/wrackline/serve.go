@@ -143,6 +143,8 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 		a.reloadMu.Lock()
 		a.stopOutbox = a.startRun(a.outbox.Load().Run)
 		a.reloadMu.Unlock()
+		a.line.begin(a.engine.Pos())
+		wg.Go(a.follow)
 		wg.Go(func() { a.runCheckpoints(run) })
 		wg.Go(func() { a.runReloads(run) })
 		wg.Go(func() { a.runWatch(run) })
@@ -161,6 +163,7 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 		err = errors.Join(err, srv.Close())
 	}
 	cancel()
+	a.line.close()
 	stop()
 	wg.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -213,7 +216,7 @@ func (a *app) routes() http.Handler {
 func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	metrics.WritePrometheus(w, true)
-	a.refresh()
+	a.looked.Store(true)
 	st := a.engine.Stats()
 	j := a.journal.Stats()
 	gauge := func(name string, v float64) { metrics.WriteGaugeFloat64(w, name, v) }
@@ -234,6 +237,9 @@ func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	gauge("wrackline_journal_segments_compressed", float64(j.Compressed))
 	count("wrackline_journal_position", int64(j.LastPos))
 	count("wrackline_journal_synced_position", int64(j.SyncedPos))
+	count("wrackline_fold_position", int64(a.line.folded.Load()))
+	count("wrackline_shown_position", int64(a.line.shown.Load()))
+	gauge("wrackline_line_requests", float64(len(a.line.items)))
 	gauge("wrackline_checkpoint_timestamp_seconds", float64(a.lastCheckpoint.Load())/1000)
 	gauge("wrackline_config_last_reload_successful", boolean(a.reloadErr.Load() == nil))
 	gauge("wrackline_config_last_reload_success_timestamp_seconds", float64(a.reloadedMs.Load())/1000)

@@ -104,7 +104,7 @@ func skips(st *signal.Stats) []skip {
 func (s source) Status() ui.Status {
 	a := s.a
 	cfg := a.cfg.Load()
-	a.refresh()
+	a.looked.Store(true)
 	st := a.engine.Stats()
 	j := a.journal.Stats()
 	db := a.store.Stats()
@@ -170,22 +170,6 @@ func (s source) Status() ui.Status {
 	return out
 }
 
-// refreshEvery is how old the published counters may be before a look at them makes them anew: windows publish them each
-// minute, which is too rarely for somebody who has just pasted the remote_write block.
-const refreshEvery = 5 * time.Second
-
-// refresh publishes the fold's counters if that was long ago.
-func (a *app) refresh() {
-	last := a.refreshed.Load()
-	now := time.Now().UnixMilli()
-	if now-last < refreshEvery.Milliseconds() || !a.refreshed.CompareAndSwap(last, now) {
-		return
-	}
-	a.fold.Lock()
-	a.engine.Publish()
-	a.fold.Unlock()
-}
-
 // text returns what err says, "" for nil.
 func text(err error) string {
 	if err == nil {
@@ -214,6 +198,10 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 	if d := a.door.Load().Denied(); d.Requests > 0 && now-d.LastMs < 15*60_000 {
 		bad(fmt.Sprintf("%d requests without a valid token were refused, the last %s ago from %s. Prometheus gives such samples up.", d.Requests, alerting.Span(now-d.LastMs), d.From),
 			"Give the sender one of ingest.tokens (authorization: credentials_file in its remote_write block).")
+	}
+	if r := a.line.refused.Load(); r != nil && now-r.lastMs < refusedMs {
+		warn(fmt.Sprintf("%d samples were refused since the start, after they had been acknowledged; the last %s ago from %s: %s.", r.samples, alerting.Span(now-r.lastMs), r.sender, r.reason),
+			"Limits are under signals in the configuration; a sender's clock is its machine's.")
 	}
 	if waiting, lost := a.outbox.Load().Held(); waiting > 0 || lost > 0 {
 		bad(fmt.Sprintf("%d notifications wait in memory because the disk refuses them; %d were lost.", waiting, lost), "Free disk space.")

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ingest/journal"
+)
+
+// What may lie between the journal and the fold. A window that closes or a checkpoint holds the fold up for some tenths of a second; what comes meanwhile must fit in.
+const (
+	lineBytes = 64 << 20        // memory of the requests, as decoded
+	lineLeast = 64 << 10        // what the smallest is taken for, so that their number is bounded too
+	lineWait  = 2 * time.Second // the longest wait for room, before the sender is told to come again
+	lookEvery = time.Second     // how old published counts may be once somebody has looked at them
+	refusedMs = 15 * 60_000     // for how long a refusal is a problem
+)
+
+// line holds the requests that are in the journal and not in the fold yet, in the journal's order.
+type line struct {
+	order   sync.Mutex // to append to the journal and to the line is one step
+	closed  bool
+	room    *semaphore.Weighted
+	items   chan waiting  // has room for whatever room lets in
+	folded  atomic.Uint64 // journal position of the newest request in the fold
+	shown   atomic.Uint64 // of the newest one that counts and views have in them
+	refused atomic.Pointer[refused]
+}
+
+// waiting is a request in line.
+type waiting struct {
+	baseline.Job
+	weight int64
+	done   func() // its memory is free
+}
+
+// refused says what the fold could not take of requests that had been acknowledged.
+type refused struct {
+	samples        int64 // since the start
+	lastMs         int64 // receive clock of the newest
+	sender, reason string
+}
+
+func newLine() *line {
+	return &line{room: semaphore.NewWeighted(lineBytes), items: make(chan waiting, lineBytes/lineLeast)}
+}
+
+// Append implements ingest.Appender: it returns once the request is in the journal, as safe as ingest.sync asks, and in line for the fold.
+func (a *app) Append(ctx context.Context, raw *ingest.Raw, b *series.Batch, done func()) error {
+	l := a.line
+	// Entries and samples take about as much as the message that they lie in.
+	x := waiting{weight: min(max(2*int64(raw.Decoded), lineLeast), lineBytes), done: done}
+	wait, cancel := context.WithTimeout(ctx, lineWait)
+	err := l.room.Acquire(wait, x.weight)
+	cancel()
+	if err != nil {
+		done()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		lineFull.Inc()
+		return fmt.Errorf("%w: %d requests wait to be folded", ingest.ErrBusy, len(l.items))
+	}
+	own := *b
+	own.Sender, own.Cluster, own.ReceivedMs = raw.Sender, raw.Cluster, raw.ReceivedMs
+	x.Batch = &own
+	if err := l.put(a.journal, raw, x); err != nil {
+		l.room.Release(x.weight)
+		done()
+		return err
+	}
+	if err := a.journal.Wait(ctx, x.Pos); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// put appends a request to the journal and to the line.
+func (l *line) put(j *journal.Journal, raw *ingest.Raw, x waiting) (err error) {
+	l.order.Lock()
+	defer l.order.Unlock()
+	if l.closed {
+		return fmt.Errorf("%w: stopping", ingest.ErrBusy)
+	}
+	x.Pos, err = j.Append(journal.Record{ReceivedMs: raw.ReceivedMs, Sender: raw.Sender, Cluster: raw.Cluster,
+		Proto: uint8(raw.Proto), Encoding: uint8(raw.Encoding), Body: raw.Body})
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	l.items <- x
+	return nil
+}
+
+// begin says up to where the journal has been folded, and shown.
+func (l *line) begin(pos uint64) {
+	l.folded.Store(pos)
+	l.shown.Store(pos)
+}
+
+// close lets nothing more in; follow returns once what is in line has been folded.
+func (l *line) close() {
+	l.order.Lock()
+	defer l.order.Unlock()
+	if !l.closed {
+		l.closed = true
+		close(l.items)
+	}
+}
+
+// follow folds what is in line until the line is closed and empty. What has come meanwhile is folded together, clusters side by side.
+func (a *app) follow() {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var batch []waiting
+	var jobs []baseline.Job
+	fresh := false // counts differ from those that are published
+	for {
+		select {
+		case x, ok := <-a.line.items:
+			if !ok {
+				return
+			}
+			batch = append(batch[:0], x)
+			for len(batch) < foldMost && len(a.line.items) > 0 {
+				batch = append(batch, <-a.line.items)
+			}
+			jobs = jobs[:0]
+			for i := range batch {
+				jobs = append(jobs, batch[i].Job)
+			}
+			a.fold.Lock()
+			res := a.engine.ApplyAll(jobs, sideBySide)
+			a.line.note(jobs, res)
+			a.fold.Unlock()
+			fresh = true
+			for i := range batch {
+				batch[i].done()
+				a.line.room.Release(batch[i].weight)
+			}
+			a.line.folded.Store(jobs[len(jobs)-1].Pos)
+			clear(batch)
+			clear(jobs)
+		case <-tick.C:
+			if fresh && a.looked.Swap(false) {
+				fresh = false
+				a.fold.Lock()
+				a.engine.Refresh()
+				a.fold.Unlock()
+				a.line.shown.Store(a.line.folded.Load())
+			}
+		}
+	}
+}
+
+// note keeps what the fold refused.
+func (l *line) note(jobs []baseline.Job, res []series.Result) {
+	for i := range res {
+		n := res[i].Rejected
+		if n == 0 {
+			continue
+		}
+		rejectedFold.Add(n)
+		next := refused{samples: int64(n), lastMs: jobs[i].Batch.ReceivedMs, sender: jobs[i].Batch.Sender, reason: res[i].Reason}
+		if old := l.refused.Load(); old != nil {
+			next.samples += old.samples
+		}
+		l.refused.Store(&next)
+	}
+}
+
+var (
+	lineFull     = metrics.NewCounter("wrackline_line_full_total")
+	rejectedFold = metrics.NewCounter(`wrackline_ingest_samples_rejected_total{by="fold"}`)
+)
