@@ -42,8 +42,6 @@ type app struct {
 	// fold is held by everything that changes engine and manager. Neither door nor pages that show what is published wait for it.
 	fold sync.Mutex
 	line *line // requests that are in the journal and not in the fold yet
-	// looked is set by whoever looks at counts, so that the fold publishes newer ones: windows do so each minute, which is too rarely for somebody who has just pasted the remote_write block.
-	looked atomic.Bool
 
 	// What a reload replaces. The outbox is replaced under fold, so that no notification falls between two.
 	file       string // of the configuration; "" = none

@@ -18,11 +18,12 @@ import (
 
 // What may lie between the journal and the fold. A window that closes or a checkpoint holds the fold up for some tenths of a second; what comes meanwhile must fit in.
 const (
-	lineBytes = 64 << 20        // memory of the requests, as decoded
-	lineLeast = 64 << 10        // what the smallest is taken for, so that their number is bounded too
-	lineWait  = 2 * time.Second // the longest wait for room, before the sender is told to come again
-	lookEvery = time.Second     // how old published counts may be once somebody has looked at them
-	refusedMs = 15 * 60_000     // for how long a refusal is a problem
+	lineBytes = 64 << 20              // memory of the requests, as decoded
+	lineLeast = 64 << 10              // what the smallest is taken for, so that their number is bounded too
+	lineWait  = 2 * time.Second       // the longest wait for room, before the sender is told to come again
+	lookWait  = 25 * time.Millisecond // the longest that somebody who looks waits for newer counts
+	lookShare = 20                    // what publishing for them may take: one part in so many of the time
+	refusedMs = 15 * 60_000           // for how long a refusal is a problem
 )
 
 // line holds the requests that are in the journal and not in the fold yet, in the journal's order.
@@ -30,9 +31,11 @@ type line struct {
 	order   sync.Mutex // to append to the journal and to the line is one step
 	closed  bool
 	room    *semaphore.Weighted
-	items   chan waiting  // has room for whatever room lets in
-	folded  atomic.Uint64 // journal position of the newest request in the fold
-	shown   atomic.Uint64 // of the newest one that counts and views have in them
+	items   chan waiting       // has room for whatever room lets in
+	look    chan chan struct{} // from whoever looks and wants to see newer counts; closed when they have been published
+	last    atomic.Uint64      // journal position of the newest request in line
+	folded  atomic.Uint64      // journal position of the newest request in the fold
+	shown   atomic.Uint64      // of the newest one that counts and views have in them
 	refused atomic.Pointer[refused]
 }
 
@@ -51,7 +54,7 @@ type refused struct {
 }
 
 func newLine() *line {
-	return &line{room: semaphore.NewWeighted(lineBytes), items: make(chan waiting, lineBytes/lineLeast)}
+	return &line{room: semaphore.NewWeighted(lineBytes), items: make(chan waiting, lineBytes/lineLeast), look: make(chan chan struct{})}
 }
 
 // Append implements ingest.Appender: it returns once the request is in the journal, as safe as ingest.sync asks, and in line for the fold.
@@ -96,12 +99,14 @@ func (l *line) put(j *journal.Journal, raw *ingest.Raw, x waiting) (err error) {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
+	l.last.Store(x.Pos)
 	l.items <- x
 	return nil
 }
 
 // begin says up to where the journal has been folded, and shown.
 func (l *line) begin(pos uint64) {
+	l.last.Store(pos)
 	l.folded.Store(pos)
 	l.shown.Store(pos)
 }
@@ -118,11 +123,10 @@ func (l *line) close() {
 
 // follow folds what is in line until the line is closed and empty. What has come meanwhile is folded together, clusters side by side.
 func (a *app) follow() {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
 	var batch []waiting
 	var jobs []baseline.Job
-	fresh := false // counts differ from those that are published
+	var shown time.Time    // when counts were published for somebody who looked
+	var took time.Duration // and what that took
 	for {
 		select {
 		case x, ok := <-a.line.items:
@@ -141,7 +145,6 @@ func (a *app) follow() {
 			res := a.engine.ApplyAll(jobs, sideBySide)
 			a.line.note(jobs, res)
 			a.fold.Unlock()
-			fresh = true
 			for i := range batch {
 				batch[i].done()
 				a.line.room.Release(batch[i].weight)
@@ -149,14 +152,44 @@ func (a *app) follow() {
 			a.line.folded.Store(jobs[len(jobs)-1].Pos)
 			clear(batch)
 			clear(jobs)
-		case <-tick.C:
-			if fresh && a.looked.Swap(false) {
-				fresh = false
+		case seen := <-a.line.look:
+			begun := time.Now()
+			if len(a.line.items) == 0 && a.line.shown.Load() != a.line.folded.Load() && begun.Sub(shown) >= lookShare*took {
 				a.fold.Lock()
 				a.engine.Refresh()
 				a.fold.Unlock()
 				a.line.shown.Store(a.line.folded.Load())
+				shown = time.Now()
+				took = shown.Sub(begun)
 			}
+			close(seen)
+		}
+	}
+}
+
+// fresh lets whoever looks see what had been acknowledged before, or gives up after a moment. Windows publish what they close; who has just pasted the remote_write block
+// wants to see counts before that. It takes no lock.
+func (a *app) fresh() {
+	l := a.line
+	want := l.last.Load()
+	if !a.ready.Load() || l.shown.Load() >= want {
+		return
+	}
+	wait := time.NewTimer(lookWait)
+	defer wait.Stop()
+	for l.shown.Load() < want {
+		seen := make(chan struct{})
+		select {
+		case l.look <- seen:
+			<-seen // at once
+			time.Sleep(time.Millisecond)
+		case <-wait.C:
+			return
+		}
+		select {
+		case <-wait.C:
+			return
+		default:
 		}
 	}
 }

@@ -216,7 +216,7 @@ func (a *app) routes() http.Handler {
 func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	metrics.WritePrometheus(w, true)
-	a.looked.Store(true)
+	a.fresh()
 	st := a.engine.Stats()
 	j := a.journal.Stats()
 	gauge := func(name string, v float64) { metrics.WriteGaugeFloat64(w, name, v) }

@@ -18,9 +18,14 @@ import (
 // source gives ui its snapshots. It implements ui.Source.
 type source struct{ a *app }
 
-func (s source) View() *baseline.View          { return s.a.engine.View() }
 func (s source) Incidents() *alerting.Snapshot { return s.a.manager.Snapshot() }
 func (s source) Ready() (bool, string)         { return s.a.state() }
+
+// View returns what has been folded, waiting a moment for what has just been acknowledged.
+func (s source) View() *baseline.View {
+	s.a.fresh()
+	return s.a.engine.View()
+}
 
 // Range converts the recorder's cells, which know nothing of ui.
 func (s source) Range(id string, from, to int64, points int) ([]ui.Point, int64, error) {
@@ -104,7 +109,7 @@ func skips(st *signal.Stats) []skip {
 func (s source) Status() ui.Status {
 	a := s.a
 	cfg := a.cfg.Load()
-	a.looked.Store(true)
+	a.fresh()
 	st := a.engine.Stats()
 	j := a.journal.Stats()
 	db := a.store.Stats()

@@ -101,7 +101,7 @@ func (a *app) runWatch(ctx context.Context) {
 	w := &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	up := a.now().UnixMilli()
 	every(ctx, watchEvery, func() {
-		a.looked.Store(true)
+		a.fresh()
 		w.look(a.engine.Stats().Senders, a.now().UnixMilli(), up)
 	})
 }
