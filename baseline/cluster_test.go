@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/pack"
+	"github.com/wrackline/wrackline/baseline/route"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -261,25 +264,160 @@ func TestForgetCluster(t *testing.T) {
 	}
 }
 
-// Clusters that live for a short time are learned like the first, however many there have been, and are forgotten when they are over.
+// Clusters that live for a short time are learned like the first, however many there have been: they are forgotten when their retention is over, and before that when there are too many of them.
 func TestShortLivedClusters(t *testing.T) {
-	e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: packs(t), RetireMs: hour}})
+	for _, c := range []struct {
+		retire      int64
+		clusters    int
+		least, most int
+	}{{hour, 1_200, 1, 40}, {signal.RetireDefault, 2_000, 800, route.ClustersMax * 19 / 20}} {
+		e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: nodesPack(t), RetireMs: c.retire}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := int64(scenario.Epoch)
+		for i := range c.clusters {
+			name := fmt.Sprintf("pr-%d", i)
+			for m := range int64(4) {
+				t0 := at + m*60_000
+				b := &series.Batch{Sender: name, Cluster: name, ReceivedMs: t0 + 500, Entries: []series.Entry{{Key: 1, SampleHi: 1}}, Samples: []series.Sample{{T: t0, V: float64(m)}},
+					Labels: keptLabels{{{Name: series.NameLabel, Value: "queue_depth"}, {Name: "queue", Value: "q1"}}}}
+				if res := e.Apply(b, 0); res.Rejected > 0 {
+					t.Fatalf("cluster %d: %+v", i, res)
+				}
+			}
+			at += 6 * 60_000
+		}
+		e.Publish()
+		st := e.Stats()
+		if n := len(st.Clusters); n < c.least || n > c.most {
+			t.Errorf("%d of %d clusters are known", n, c.clusters)
+		}
+		last := fmt.Sprintf("pr-%d", c.clusters-1)
+		i := slices.IndexFunc(st.Clusters, func(x signal.ClusterStats) bool { return x.Name == last })
+		if i < 0 || st.Clusters[i].WindowsClosed == 0 || st.Clusters[i].Signals != 1 {
+			t.Errorf("the last of %d was not learned", c.clusters)
+		}
+		if n := len(st.Senders); n > c.most {
+			t.Errorf("%d senders are known", n)
+		}
+	}
+}
+
+// nodesPack asks one question.
+func nodesPack(t *testing.T) []*pack.Pack {
+	t.Helper()
+	p, err := pack.Track([]pack.TrackRule{{Match: "queue_depth", By: []string{"cluster", "queue"}, Func: "value", Agg: "max"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := int64(scenario.Epoch)
-	for i := range 1_200 {
-		name := fmt.Sprintf("pr-%d", i)
-		for m := range int64(4) {
-			t0 := at + m*60_000
-			b := &series.Batch{Sender: name, Cluster: name, ReceivedMs: t0 + 500, Entries: []series.Entry{{Key: 1, SampleHi: 1}}, Samples: []series.Sample{{T: t0, V: float64(m)}},
-				Labels: keptLabels{{{Name: series.NameLabel, Value: "kube_node_info"}, {Name: "node", Value: "n1"}}}}
+	return []*pack.Pack{p}
+}
+
+// A flood of new series in one cluster takes nothing from another: neither room nor memory, and its models are those that it would have without.
+func TestFloodStaysInItsCluster(t *testing.T) {
+	const most = 12_000
+	run := func(flood bool) (models string, tracked int, refused int64) {
+		e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: packs(t), MaxSeries: most}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := scenario.New(scenario.Config{Seed: 3, Quiet: true, Cluster: "calm"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := g.Config().StartMs
+		n := 0
+		for {
+			r, ok := g.Next(begin + 40*60_000)
+			if !ok {
+				break
+			}
+			e.Apply(&r.Batch, 0)
+			if !flood || r.ReceivedMs < begin+5*60_000 {
+				continue
+			}
+			b := &series.Batch{Sender: "storm", Cluster: "storm", ReceivedMs: r.ReceivedMs}
+			var l keptLabels
+			for range 400 {
+				n++
+				k := uint32(len(b.Samples))
+				b.Entries = append(b.Entries, series.Entry{Key: uint64(n), SampleLo: k, SampleHi: k + 1})
+				b.Samples = append(b.Samples, series.Sample{T: r.ReceivedMs, V: 1})
+				l = append(l, series.Labels{{Name: series.NameLabel, Value: "node_boot_time_seconds"}, {Name: "instance", Value: fmt.Sprint("n", n)}})
+			}
+			b.Labels = l
 			e.Apply(b, 0)
 		}
-		at += 6 * 60_000
+		e.Publish()
+		st := e.Stats()
+		var all strings.Builder
+		for id, data := range e.Models {
+			if strings.Contains(id, "cluster=calm") {
+				fmt.Fprintf(&all, "%s %x\n", id, data)
+			}
+		}
+		for _, c := range st.Clusters {
+			if c.Name == "calm" {
+				tracked = c.Tracked
+			}
+		}
+		return all.String(), tracked, st.OverSeries
 	}
-	st := e.Stats()
-	if len(st.Clusters) > 40 || len(st.Clusters) == 0 || st.Clusters[len(st.Clusters)-1].WindowsClosed == 0 {
-		t.Errorf("%d clusters are known", len(st.Clusters))
+	alone, series1, _ := run(false)
+	beside, series2, refused := run(true)
+	if refused == 0 {
+		t.Fatal("the flood was not refused")
+	}
+	if alone == "" || alone != beside || series1 != series2 {
+		t.Errorf("beside a flood the cluster has %d series for %d, and models are equal: %v", series2, series1, alone == beside)
+	}
+}
+
+// One cluster that takes all that it gets leaves room for others: those with less than their share always find some.
+func TestLimitsAreShared(t *testing.T) {
+	const most = 10_000
+	e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: nodesPack(t), MaxSeries: most, ClusterSignals: 300}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, key := int64(scenario.Epoch), uint64(0)
+	send := func(cluster string, n int) (refused int) {
+		at += 11_000
+		b := &series.Batch{Sender: cluster, Cluster: cluster, ReceivedMs: at + 500}
+		var l keptLabels
+		for range n {
+			key++
+			k := uint32(len(b.Samples))
+			b.Entries = append(b.Entries, series.Entry{Key: key, SampleLo: k, SampleHi: k + 1})
+			b.Samples = append(b.Samples, series.Sample{T: at, V: 1})
+			l = append(l, series.Labels{{Name: series.NameLabel, Value: "queue_depth"}, {Name: "queue", Value: fmt.Sprint(key)}})
+		}
+		b.Labels = l
+		return e.Apply(b, 0).Rejected
+	}
+	if n := send("small", 50); n > 0 {
+		t.Fatalf("%d of the first 50 were refused", n)
+	}
+	greedy := 0
+	for range 60 {
+		greedy += 1000 - send("greedy", 1000)
+	}
+	if greedy > most*3/4 || greedy < most/2 {
+		t.Errorf("the greedy cluster got %d of %d", greedy, most)
+	}
+	for i := range 4 {
+		if n := send("small", 100); n > 0 {
+			t.Errorf("request %d of a small cluster: %d of 100 refused", i, n)
+		}
+	}
+	if n := send("new", 100); n > 0 {
+		t.Errorf("of a new cluster's first 100 series %d were refused", n)
+	}
+	e.Publish()
+	for _, c := range e.Stats().Clusters {
+		if c.Signals > 300 {
+			t.Errorf("cluster %s has %d signals, and may have 300", c.Name, c.Signals)
+		}
 	}
 }

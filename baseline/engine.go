@@ -99,8 +99,11 @@ func New(o Options) (*Engine, error) {
 
 func (e *Engine) newRouter() *route.Router {
 	return route.New(route.Options{Labels: e.opts.Stream.ClusterLabels, Default: e.opts.Stream.DefaultCluster, Needed: needed(e.opts.Stream.Packs),
-		KeysMax: 2 * cmp.Or(e.opts.Stream.MaxSeries, signal.SeriesDefault)})
+		KeysMax: keysMax(e.opts.Stream), KeepMs: e.opts.Stream.RetireMs})
 }
+
+// keysMax returns how many series the router remembers: as many as the clusters may know.
+func keysMax(o signal.StreamOptions) int { return signal.RoomOf(o).Keys }
 
 // needed returns which metrics packs need.
 func needed(packs []*pack.Pack) func(string) bool {

@@ -1,8 +1,10 @@
 package baseline
 
 import (
+	"cmp"
 	"slices"
 
+	"github.com/wrackline/wrackline/baseline/route"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -73,7 +75,37 @@ func (e *Engine) passTime() {
 			e.drop(c)
 		}
 	}
+	e.makeRoom()
 }
+
+// clustersFull is the part of ClustersMax beyond which clusters that have sent nothing for an hour make room for new ones, whoever has been silent for longest first.
+const clustersFull = .9
+
+// makeRoom forgets clusters that are over while there are nearly too many.
+func (e *Engine) makeRoom() {
+	var over []*cluster
+	n := 0
+	for _, c := range e.clusters {
+		if c == nil {
+			continue
+		}
+		n++
+		if c.stream.Silent() && c.windows > 0 && len(c.out) == 0 {
+			over = append(over, c)
+		}
+	}
+	if n -= int(clustersFull * route.ClustersMax); n <= 0 {
+		return
+	}
+	slices.SortStableFunc(over, func(a, b *cluster) int { return cmp.Compare(a.stream.LastT(), b.stream.LastT()) })
+	for _, c := range over[:min(n, len(over))] {
+		e.drop(c)
+	}
+}
+
+// roomKept is the part of a limit that clusters with more than their share of it, one of as many as there are and one that may come, leave to the others. Where there is one cluster alone it
+// may have everything.
+const roomKept = 4
 
 // roomParts is into how many parts what is left of the limits is divided at most. In equal parts for all, one that grows would be refused while there is room for it; with so few,
 // a limit is passed when more clusters than that grow into it within the same ten seconds, and by no more than they can send in these.
@@ -81,17 +113,25 @@ const roomParts = 4
 
 // allow says how much each cluster may take of what the limits leave. One that begins before the next exchange gets as much, the next half of it, and so on.
 func (e *Engine) allow() {
-	left, n := signal.RoomOf(e.opts.Stream), 0
+	all := signal.RoomOf(e.opts.Stream)
+	left, n := all, 0
 	for _, c := range e.clusters {
 		if c != nil {
 			left = left.Less(c.stream.Holds())
 			n++
 		}
 	}
-	e.spare = left.Part(min(max(n, 1), roomParts))
+	parts := min(max(n, 1), roomParts)
+	e.spare = left.Part(parts)
+	rest, share := left, all.Part(n+1)
+	if n > 1 {
+		rest = left.Less(all.Part(roomKept))
+	}
+	rest = rest.Part(parts)
 	for _, c := range e.clusters {
 		if c != nil {
-			c.stream.Allow(e.spare)
+			holds := c.stream.Holds()
+			c.stream.Allow(signal.Choose(e.spare, rest, func(i int) bool { return holds.Beneath(share, i) }))
 		}
 	}
 }

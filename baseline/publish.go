@@ -24,18 +24,18 @@ type SignalView struct {
 // View is every signal at one moment, sorted by id. It is immutable and shared.
 type View struct {
 	AtMs    int64 // receive clock of the last request folded in, Unix milliseconds
-	Signals []SignalView
+	Signals []*SignalView
 	Changes []change.Change // the newest ChangesMax of each cluster; of one in the order in which they were learned of, of several by time
 	Budget  []BudgetView    // of the kinds of signals that there are
 }
 
 // Signal returns the view of one signal by its id.
 func (v *View) Signal(id string) (SignalView, bool) {
-	i, ok := slices.BinarySearchFunc(v.Signals, id, func(s SignalView, id string) int { return strings.Compare(s.Signal.ID, id) })
+	i, ok := slices.BinarySearchFunc(v.Signals, id, func(s *SignalView, id string) int { return strings.Compare(s.Signal.ID, id) })
 	if !ok {
 		return SignalView{}, false
 	}
-	return v.Signals[i], true
+	return *v.Signals[i], true
 }
 
 // part is what a cluster shows. It is immutable.
@@ -78,39 +78,45 @@ func (e *Engine) View() *View {
 // assemble puts a view together.
 func (p *publication) assemble() *View {
 	v := &View{AtMs: p.atMs, Budget: p.budget}
-	if len(p.parts) == 1 {
-		v.Signals, v.Changes = p.parts[0].signals, p.parts[0].changes
-	} else {
-		n := 0
-		for _, x := range p.parts {
-			n += len(x.signals)
+	lists := make([][]*SignalView, 0, len(p.parts))
+	for _, x := range p.parts {
+		list := make([]*SignalView, len(x.signals))
+		for i := range x.signals {
+			list[i] = &x.signals[i]
+			if s := list[i]; v.AtMs-s.T > absentAfterMs && s.State != model.Absent {
+				gone := *s
+				gone.Since, gone.State, gone.Why = s.T, model.Absent, model.Why{}
+				list[i] = &gone
+			}
 		}
-		v.Signals = make([]SignalView, 0, n)
-		for _, x := range p.parts {
-			v.Signals = append(v.Signals, x.signals...)
-			v.Changes = append(v.Changes, x.changes...)
-		}
-		slices.SortFunc(v.Signals, func(a, b SignalView) int { return strings.Compare(a.Signal.ID, b.Signal.ID) })
-		slices.SortStableFunc(v.Changes, func(a, b change.Change) int { return cmp.Compare(a.T, b.T) })
+		lists = append(lists, list)
+		v.Changes = append(v.Changes, x.changes...)
 	}
-	for i := range v.Signals {
-		if v.AtMs-v.Signals[i].T > absentAfterMs && v.Signals[i].State != model.Absent {
-			v.Signals = absent(v.Signals, v.AtMs)
-			break
-		}
+	v.Signals = merged(lists)
+	if len(p.parts) > 1 {
+		slices.SortStableFunc(v.Changes, func(a, b change.Change) int { return cmp.Compare(a.T, b.T) })
 	}
 	return v
 }
 
-// absent returns the signals with those marked that have had no value for too long.
-func absent(list []SignalView, atMs int64) []SignalView {
-	list = slices.Clone(list)
-	for i := range list {
-		if s := &list[i]; atMs-s.T > absentAfterMs {
-			s.Since, s.State, s.Why = s.T, model.Absent, model.Why{}
+// merged makes one sorted list of several.
+func merged(lists [][]*SignalView) []*SignalView {
+	switch len(lists) {
+	case 0:
+		return nil
+	case 1:
+		return lists[0]
+	}
+	a, b := merged(lists[:len(lists)/2]), merged(lists[len(lists)/2:])
+	out := make([]*SignalView, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if strings.Compare(a[0].Signal.ID, b[0].Signal.ID) <= 0 {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
 		}
 	}
-	return list
+	return append(append(out, a...), b...)
 }
 
 // Stats returns what the streams said when they last published. Safe for concurrent use.

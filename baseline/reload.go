@@ -41,7 +41,7 @@ func (e *Engine) Reload(stream signal.StreamOptions, loc *time.Location) (commit
 		var res ReloadResult
 		next.opts.FalseAlarmsPerWeek = e.opts.FalseAlarmsPerWeek // SetBudget may have been called since
 		e.opts, e.everyone = next.opts, next.everyone
-		e.router.Set(needed(e.opts.Stream.Packs))
+		e.router.Set(needed(e.opts.Stream.Packs), keysMax(e.opts.Stream))
 		for i, n := range clusters {
 			if n != nil {
 				n.follow(e, e.clusters[i], &res)

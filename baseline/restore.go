@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/store"
 )
 
 // ModelsMax bounds how many models Restore accepts, against a hostile or broken store.
@@ -16,6 +17,7 @@ const (
 	sectionRouter = "router"
 	sectionStream = "stream"   // and "/" and the cluster's number
 	sectionView   = "verdicts" // likewise
+	groupModels   = "models"   // likewise: the group of a cluster's models
 )
 
 // ErrSections is returned by Restore when sections are missing that belong together.
@@ -37,8 +39,29 @@ func (e *Engine) Sections(yield func(name string, append func(dst []byte) []byte
 
 // Models yields every model's id and bytes, in a stable order. The bytes are borrowed until the next yield.
 func (e *Engine) Models(yield func(id string, data []byte) bool) {
+	for _, g := range e.Groups() {
+		for id, data := range g.Models {
+			if !yield(id, data) {
+				return
+			}
+		}
+	}
+}
+
+// Groups returns the models by cluster, in a stable order. Those of different groups may be ranged over at the same time; the bytes are borrowed until the next yield.
+func (e *Engine) Groups() (list []store.Group) {
+	for _, c := range e.clusters {
+		if c != nil {
+			list = append(list, store.Group{Name: sectionOf(groupModels, c.number), Models: c.models})
+		}
+	}
+	return list
+}
+
+// models yields the cluster's models.
+func (c *cluster) models(yield func(id string, data []byte) bool) {
 	var buf []byte
-	for b := range e.judged {
+	for b := range c.judged {
 		buf = b.model.AppendBinary(buf[:0])
 		if !yield(b.signal.ID, buf) {
 			return

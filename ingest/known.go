@@ -8,18 +8,42 @@ import (
 )
 
 // known remembers keys of series whose labels have been found right, so that the door reads labels of new series only: a key stands for
-// its labels to the byte. It forgets as it likes (a key has one place, which the next one there takes), and then labels are read once more; so what
-// it answers never depends on what it remembers. The zero value knows nothing. Safe for concurrent use.
+// its labels to the byte. It forgets as it likes, and then labels are read once more; so what it answers never depends on what it remembers. The zero value knows
+// nothing. Safe for concurrent use.
 type known struct {
-	table atomic.Pointer[[]atomic.Uint64]
+	table atomic.Pointer[[]row]
 	mu    sync.Mutex   // of growing
 	lost  atomic.Int64 // keys that another one has pushed out of the table
 }
 
+// row holds keys that share their lowest bits: a line of the processor's cache.
+type row [8]atomic.Uint64
+
 const (
-	knownLeast = 1 << 13 // places at first
-	knownMost  = 1 << 21 // 16 MiB
+	knownLeast = 1 << 10 // rows at first
+	knownMost  = 1 << 18 // 16 MiB
 )
+
+// has reports whether a key is remembered.
+func (r *row) has(key uint64) bool {
+	for i := range r {
+		if r[i].Load() == key {
+			return key != 0
+		}
+	}
+	return false
+}
+
+// put remembers a key, and reports whether another one had to go.
+func (r *row) put(key uint64) bool {
+	for i := range r {
+		if r[i].CompareAndSwap(0, key) {
+			return false
+		}
+	}
+	r[key>>61].Store(key)
+	return true
+}
 
 // check reads the labels of the batch's series that are new, and returns what must be refused for them. The batch is left as it is: the fold refuses the
 // same series for the same reasons, now and when it is folded again.
@@ -30,35 +54,33 @@ func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result
 	}
 	for i := range b.Entries {
 		e := &b.Entries[i]
-		n := int(e.SampleHi - e.SampleLo)
+		samples, hists := int(e.SampleHi-e.SampleLo), int(e.HistHi-e.HistLo)
 		at := &(*t)[e.Key&uint64(len(*t)-1)]
-		was := at.Load()
-		if was != e.Key || e.Key == 0 {
+		if !at.has(e.Key) {
 			l, err := b.Labels.AppendLabels(scratch[:0], i)
 			scratch = l[:0]
 			if err == nil {
 				_, err = series.Canonical(l)
 			}
 			if err != nil {
-				res.Unlabelled += n + int(e.HistHi-e.HistLo)
+				res.Unlabelled += samples + hists
 				if res.Reason == "" {
 					res.Reason = err.Error()
 				}
 				continue
 			}
-			at.Store(e.Key)
-			if was != 0 && k.lost.Add(1) > int64(len(*t)/4) {
+			if at.put(e.Key) && k.lost.Add(1) > int64(len(*t)) {
 				t = k.grow(t)
 			}
 		}
-		res.Samples += n
-		res.Histograms += int(e.HistHi - e.HistLo)
+		res.Samples += samples
+		res.Histograms += hists
 	}
 	return res, scratch
 }
 
 // grow replaces a table that is too small by one twice as large, and returns the one to use.
-func (k *known) grow(old *[]atomic.Uint64) *[]atomic.Uint64 {
+func (k *known) grow(old *[]row) *[]row {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.table.Load()
@@ -73,7 +95,16 @@ func (k *known) grow(old *[]atomic.Uint64) *[]atomic.Uint64 {
 	if now != nil && n == len(*now) {
 		return now
 	}
-	next := make([]atomic.Uint64, n)
+	next := make([]row, n)
+	if now != nil {
+		for i := range *now {
+			for j := range (*now)[i] {
+				if key := (*now)[i][j].Load(); key != 0 {
+					next[key&uint64(n-1)].put(key)
+				}
+			}
+		}
+	}
 	k.table.Store(&next)
 	return &next
 }

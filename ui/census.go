@@ -30,7 +30,7 @@ func censusOf(v *baseline.View, snap *alerting.Snapshot) *census {
 		}
 	}
 	for i := range v.Signals {
-		sv := &v.Signals[i]
+		sv := v.Signals[i]
 		if easingSignal(sv) {
 			n.easings++
 		} else {

@@ -55,7 +55,7 @@ func (f *fake) Pods(cluster, namespace, pod string, limit int) []identity.PodExp
 		return nil
 	}
 	for i := range f.view.Signals {
-		s := &f.view.Signals[i]
+		s := f.view.Signals[i]
 		for _, m := range s.Top {
 			if m.Name == pod && len(out) < min(limit, 1) && (cluster == "" || cluster == s.Signal.Entity.Get("cluster")) {
 				out = append(out, identity.PodExplanation{Cluster: s.Signal.Entity.Get("cluster"), Namespace: cmp.Or(namespace, "kube-system"), Pod: pod, Workload: "coredns", Kind: "deployment",
@@ -201,12 +201,12 @@ func (f *fake) add(r *pack.Rule, e series.Labels, curve func(int64) Point, onset
 	if p.State == model.Absent {
 		v.Value = math.NaN()
 	}
-	f.view.Signals = append(f.view.Signals, v)
-	return &f.view.Signals[len(f.view.Signals)-1]
+	f.view.Signals = append(f.view.Signals, &v)
+	return f.view.Signals[len(f.view.Signals)-1]
 }
 
 func (f *fake) sort() {
-	slices.SortFunc(f.view.Signals, func(a, b baseline.SignalView) int { return strings.Compare(a.Signal.ID, b.Signal.ID) })
+	slices.SortFunc(f.view.Signals, func(a, b *baseline.SignalView) int { return strings.Compare(a.Signal.ID, b.Signal.ID) })
 }
 
 func memberFrom(v baseline.SignalView, ended int64, how string) alerting.Member {

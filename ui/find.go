@@ -69,7 +69,7 @@ func (q *query) find(v *baseline.View, base string) found {
 	var counted [6]int
 	easings := 0
 	for i := range v.Signals {
-		s := &v.Signals[i]
+		s := v.Signals[i]
 		ok := true
 		for k := range q.terms {
 			if !q.terms[k].match(s) {
@@ -240,18 +240,18 @@ func lookup(v *baseline.View, id string) (*baseline.SignalView, bool) {
 	if v == nil {
 		return nil, false
 	}
-	i, ok := slices.BinarySearchFunc(v.Signals, id, func(s baseline.SignalView, id string) int { return strings.Compare(s.Signal.ID, id) })
+	i, ok := slices.BinarySearchFunc(v.Signals, id, func(s *baseline.SignalView, id string) int { return strings.Compare(s.Signal.ID, id) })
 	if ok {
-		return &v.Signals[i], true
+		return v.Signals[i], true
 	}
 	const cutAt, cutLen = 1004, 1024 // as alerting cuts them
 	if len(id) < cutAt || len(id) > cutLen {
 		return nil, false
 	}
 	prefix := id[:cutAt]
-	i, _ = slices.BinarySearchFunc(v.Signals, prefix, func(s baseline.SignalView, p string) int { return strings.Compare(s.Signal.ID, p) })
+	i, _ = slices.BinarySearchFunc(v.Signals, prefix, func(s *baseline.SignalView, p string) int { return strings.Compare(s.Signal.ID, p) })
 	if i < len(v.Signals) && strings.HasPrefix(v.Signals[i].Signal.ID, prefix) && (i+1 == len(v.Signals) || !strings.HasPrefix(v.Signals[i+1].Signal.ID, prefix)) {
-		return &v.Signals[i], true
+		return v.Signals[i], true
 	}
 	return nil, false
 }

@@ -139,7 +139,7 @@ func hostile(p string) *fake {
 	}
 	ids := map[string]string{}
 	for i := range f.view.Signals {
-		v := &f.view.Signals[i]
+		v := f.view.Signals[i]
 		s := *v.Signal
 		r := *s.Rule
 		r.Params.Mode = model.Trend

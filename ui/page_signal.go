@@ -110,7 +110,7 @@ func related(v *baseline.View, sv *baseline.SignalView) []*baseline.SignalView {
 	cluster, namespace, workload, node := e.Get("cluster"), e.Get("namespace"), e.Get("workload"), e.Get("node")
 	var out []*baseline.SignalView
 	for i := range v.Signals {
-		o := &v.Signals[i]
+		o := v.Signals[i]
 		if o.Signal == sv.Signal || o.Signal.Entity.Get("cluster") != cluster {
 			continue
 		}

@@ -77,7 +77,7 @@ func TestFindAgreesWithACheckOfEachSignal(t *testing.T) {
 		f := q.find(v, "")
 		n, packs, high := 0, map[string]int{}, 0
 		for i := range v.Signals {
-			s := &v.Signals[i]
+			s := v.Signals[i]
 			n += b2i(match(s, ""))
 			if match(s, "pack") {
 				packs[s.Signal.Rule.Pack]++

@@ -33,7 +33,7 @@ func (f *fake) recover(inc *alerting.Incident, minutes int64) {
 func (f *fake) only(inc *alerting.Incident) {
 	f.snap.Open, f.snap.Loose = []*alerting.Incident{inc}, nil
 	for i := range f.view.Signals {
-		if v := &f.view.Signals[i]; v.State.Alarm() && memberOf(inc, v.Signal.ID) == nil {
+		if v := f.view.Signals[i]; v.State.Alarm() && memberOf(inc, v.Signal.ID) == nil {
 			v.State = model.Normal
 		}
 	}

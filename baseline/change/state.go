@@ -121,7 +121,7 @@ func (tk *Tracker) RestoreVersion(r *codec.Reader, version int) {
 			o.facts = append(o.facts, fact{math.Float64bits(r.Float()), r.Word(), r.Time(), r.Time(), r.Bool()})
 		}
 		_, twice := tk.at[o.objectKey]
-		if r.Err() != nil || twice || tk.counts.Objects >= objectsMax || len(o.facts) > factsMax || o.what == notWatched {
+		if r.Err() != nil || twice || tk.counts.Objects >= ObjectsMax || len(o.facts) > factsMax || o.what == notWatched {
 			r.Fail()
 			return
 		}

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/codec"
@@ -39,7 +40,7 @@ const (
 
 // Bounds of the tracker.
 const (
-	objectsMax = 200_000 // objects in a stream; further ones are not watched, with a count
+	ObjectsMax = 200_000 // objects in all clusters together; further ones are not watched, with a count
 	factsMax   = 8       // values of an object that are told apart
 	pendingMax = 1000    // changes that wait for their window; further ones are dropped with a count
 	bootSlackS = 120     // a boot time that wanders by less is the same
@@ -95,12 +96,15 @@ type pendingChange struct {
 	holdT int64 // not before the end of a window at or after this
 }
 
-// Counts are shared by the trackers of all clusters.
+// Counts are shared by the trackers of a stream.
 type Counts struct {
-	Objects    int   // watched now, in all clusters
+	Objects    int   // watched now
 	Told, Held int64 // changes told, and not told: part of a rollout that was told, or of an object that changes all the time
 	Over       int64 // series whose object is not watched because there are too many
+	Most       int   // objects that may be watched; 0 = ObjectsMax
 }
+
+func (c *Counts) most() int { return cmp.Or(c.Most, ObjectsMax) }
 
 // Deps are what a tracker needs.
 type Deps struct {
@@ -157,7 +161,7 @@ func (tk *Tracker) object(k objectKey, kind string, fam uint8) uint32 {
 	if i, ok := tk.at[k]; ok {
 		return i
 	}
-	if tk.counts.Objects >= objectsMax {
+	if tk.counts.Objects >= tk.counts.most() {
 		tk.counts.Over++
 		return None
 	}

@@ -235,7 +235,7 @@ func TestRolloutIsFollowed(t *testing.T) {
 // There are more objects than are watched, with long names: the rest is counted.
 func TestObjectsAreBounded(t *testing.T) {
 	r := newRoom(t)
-	r.counts.Objects = objectsMax - 10
+	r.counts.Objects = ObjectsMax - 10
 	for i := range 50 {
 		r.set(1, fmt.Sprintf("kube_configmap_metadata_resource_version{namespace=x,configmap=%d%s}", i, strings.Repeat("n", 3000)))
 	}
@@ -249,7 +249,7 @@ func TestObjectsAreBounded(t *testing.T) {
 	}
 	r.at += forgetMs + windowMs
 	r.tick()
-	if to := r.tr.Sweep(); len(to) != 10 || len(r.tr.objects) != 0 || r.counts.Objects != objectsMax-10-10+10 {
+	if to := r.tr.Sweep(); len(to) != 10 || len(r.tr.objects) != 0 || r.counts.Objects != ObjectsMax-10-10+10 {
 		t.Errorf("a day later: %d objects, %d in all", len(r.tr.objects), r.counts.Objects)
 	}
 }

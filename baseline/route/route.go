@@ -3,6 +3,7 @@
 package route
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -28,6 +29,7 @@ type Options struct {
 	Default string            // cluster of what nobody names
 	Needed  func(string) bool // reports whether a metric is of use; nil = all are
 	KeysMax int               // series that are remembered; those of further ones are looked at each time they come
+	KeepMs  int64             // for how long a sender is remembered of which nothing comes; 0 = 15 days
 }
 
 // Router divides requests. It is a deterministic fold that reads no clock; its methods must be called by one goroutine at a time.
@@ -35,7 +37,7 @@ type Router struct {
 	opts     Options
 	names    []string // of clusters; "" = the number is free
 	at       map[string]uint16
-	senders  []*sender
+	senders  []*sender // nil = the number is free
 	senderAt map[senderKey]uint16
 	keys     []key
 	index    series.Index
@@ -114,12 +116,17 @@ func New(o Options) *Router {
 	if r.opts.KeysMax <= 0 {
 		r.opts.KeysMax = 2_000_000
 	}
+	if r.opts.KeepMs <= 0 {
+		r.opts.KeepMs = 15 * 24 * 3600_000
+	}
 	r.index.Reset(0)
 	return r
 }
 
-// Set replaces what may change while the router lives: which metrics are needed.
-func (r *Router) Set(needed func(string) bool) { r.opts.Needed = needed }
+// Set replaces what may change while the router lives: which metrics are needed, and how many series are remembered.
+func (r *Router) Set(needed func(string) bool, keysMax int) {
+	r.opts.Needed, r.opts.KeysMax = needed, keysMax
+}
 
 // Cluster returns the number of a cluster, made when it is new; ok is false when there are too many.
 func (r *Router) Cluster(name string) (i uint16, ok bool) {
@@ -367,9 +374,25 @@ func (r *Router) Forget(cluster uint16) {
 	r.keep(func(k *key) bool { return k.cluster != cluster })
 }
 
-// sweep forgets the keys that nobody has used for an hour. What was decided of a sender stays: one that comes back after days must not open a cluster of an exporter's label.
+// sweep forgets the keys that nobody has used for an hour. What was decided of a sender stays for KeepMs: one that comes back after days must not open a cluster of an exporter's label.
 func (r *Router) sweep() {
 	r.keep(func(k *key) bool { return r.epoch-k.seen <= idleEpochs })
+	var old []uint16
+	for i, n := range r.senders {
+		if n != nil && n.lastMs < r.nowMs-r.opts.KeepMs {
+			old = append(old, uint16(i))
+		}
+	}
+	if len(old) == 0 {
+		return
+	}
+	r.keep(func(k *key) bool { return !slices.Contains(old, k.sender) })
+	for _, i := range old {
+		n := r.senders[i]
+		delete(r.senderAt, senderKey{n.name, n.fixed})
+		r.senders[i] = nil
+	}
+	sendersForgotten.Add(len(old))
 }
 
 // keep drops the keys that are not to be kept. The others keep their order.
@@ -387,7 +410,9 @@ func (r *Router) keep(ok func(*key) bool) {
 	r.keys = kept
 	r.index.Fill(len(r.keys), func(k uint32) uint64 { return r.keys[k].hash })
 	for _, n := range r.senders {
-		n.first = none
+		if n != nil {
+			n.first = none
+		}
 	}
 }
 
@@ -397,7 +422,7 @@ func (r *Router) sender(b *series.Batch) (*sender, uint16) {
 	if i, ok := r.senderAt[k]; ok {
 		return r.senders[i], i
 	}
-	if len(r.senders) >= sendersMax {
+	if len(r.senderAt) >= sendersMax {
 		// One record for the rest of each fixed cluster would still be without bound; the cluster is what must stay right.
 		k.name = "other"
 		if i, ok := r.senderAt[k]; ok {
@@ -409,10 +434,17 @@ func (r *Router) sender(b *series.Batch) (*sender, uint16) {
 
 func (r *Router) addSender(name, fixed string) (*sender, uint16) {
 	n := &sender{name: name, fixed: fixed, first: none}
-	i := uint16(len(r.senders))
-	r.senders = append(r.senders, n)
-	r.senderAt[senderKey{name, fixed}] = i
-	return n, i
+	i := slices.Index(r.senders, nil)
+	if i < 0 {
+		i = len(r.senders)
+		r.senders = append(r.senders, nil)
+	}
+	r.senders[i] = n
+	r.senderAt[senderKey{name, fixed}] = uint16(i)
+	return n, uint16(i)
 }
 
-var overClusters = metrics.NewCounter("wrackline_route_samples_over_clusters_total")
+var (
+	overClusters     = metrics.NewCounter("wrackline_route_samples_over_clusters_total")
+	sendersForgotten = metrics.NewCounter("wrackline_route_senders_forgotten_total")
+)

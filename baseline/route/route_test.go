@@ -74,7 +74,50 @@ func clusters(t *testing.T, r *Router, q *request) []string {
 	return out
 }
 
-func TestExportersLabelOpensNoCluster(t *testing.T) {
+// What most of a sender's series carry is its cluster; some exporters have a label of that name of their own, which must not open one, wherever they stand in a request.
+func TestClusterIsDecidedForTheSender(t *testing.T) {
+	type span struct {
+		own string
+		n   int
+	}
+	for _, c := range []struct {
+		name  string
+		spans []span
+		want  map[string]int
+	}{
+		{"nobody names it", []span{{"", 60}}, map[string]int{"default": 60}},
+		{"an external label", []span{{"prod", 60}}, map[string]int{"prod": 60}},
+		{"exporters have such a label", []span{{"prod", 60}, {"redis", 12}}, map[string]int{"prod": 72}},
+		{"they come first", []span{{"redis", 15}, {"prod", 60}}, map[string]int{"prod": 75}},
+		{"they come first, and the rest has none", []span{{"redis", 12}, {"", 60}}, map[string]int{"default": 72}},
+	} {
+		r := newRouter()
+		var got []string
+		for at := t0; at < t0+4000; at += 1000 {
+			q, n := send("prometheus", at), 0
+			for _, x := range c.spans {
+				for range x.n {
+					own := x.own
+					if own == "redis" {
+						own = fmt.Sprint("redis-", n%3)
+					}
+					q.add("http_requests_total", own, n)
+					n++
+				}
+			}
+			got = clusters(t, r, q)
+			for range r.Moves() {
+			}
+		}
+		count := map[string]int{}
+		for _, g := range got {
+			count[g]++
+		}
+		if fmt.Sprint(count) != fmt.Sprint(c.want) {
+			t.Errorf("%s: went to %v, want %v", c.name, count, c.want)
+		}
+	}
+	// Nor does one that appears later.
 	r := newRouter()
 	q := send("prometheus", t0)
 	for i := range 30 {
@@ -205,4 +248,41 @@ func FuzzRestore(f *testing.F) {
 			t.Errorf("what was taken cannot be stored: %v", err)
 		}
 	})
+}
+
+// Senders that are over make room for others, and what was decided of those that still send stays.
+func TestSendersAreForgotten(t *testing.T) {
+	r := newRouter()
+	q := send("agent", t0)
+	for i := range 30 {
+		q.add("http_requests_total", "prod", i)
+	}
+	clusters(t, r, q)
+	at := int64(t0)
+	for i := range 3 * sendersMax {
+		at += 20 * 60_000
+		clusters(t, r, send(fmt.Sprint("job-", i), at).add("x", "", i))
+		if i%50 == 0 {
+			clusters(t, r, send("agent", at).add("http_requests_total", "prod", 1))
+		}
+		if n := len(r.senderAt); n > 15*24*3+10 {
+			t.Fatalf("after %d senders %d are known", i, n)
+		}
+	}
+	if got := clusters(t, r, send("agent", at).add("redis_up", "cache-7", 1)); got[0] != "prod" {
+		t.Errorf("a series of a sender that went on went to %q", got[0])
+	}
+	again := newRouter()
+	if err := again.Restore(r.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := string(again.Append(nil)), string(r.Append(nil)); a != b {
+		t.Error("a restored router has another state")
+	}
+	x, y := send("yet another", at+1).add("x", "", 7), send("yet another", at+1).add("x", "", 7)
+	clusters(t, r, x)
+	clusters(t, again, y)
+	if a, b := string(again.Append(nil)), string(r.Append(nil)); a != b {
+		t.Error("a restored router gives a sender another number")
+	}
 }

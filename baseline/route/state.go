@@ -15,9 +15,11 @@ var ErrState = errors.New("state of the router is damaged")
 //
 //	version, newest receive stamp
 //	clusters: name, "" for a free number
-//	senders: name, fixed, major, decided, newest request; early series; votes
+//	senders: whether the number is taken; then name, fixed, major, decided, newest request; early series; votes
 //	keys, in order of arrival: hash, cluster, sender, seen
-const stateVersion = 1
+//
+// Version 1 had no free numbers of senders.
+const stateVersion = 2
 
 // Append appends the complete state to dst.
 func (r *Router) Append(dst []byte) []byte {
@@ -30,6 +32,10 @@ func (r *Router) Append(dst []byte) []byte {
 	}
 	w.Num(len(r.senders))
 	for _, n := range r.senders {
+		w.Bool(n != nil)
+		if n == nil {
+			continue
+		}
 		w.Word(n.name)
 		w.Word(n.fixed)
 		w.Word(n.major)
@@ -61,7 +67,7 @@ func (r *Router) Append(dst []byte) []byte {
 // Restore reads what Append wrote into a router that has seen nothing.
 func (r *Router) Restore(b []byte) error {
 	rd := codec.NewReader(b, ErrState)
-	rd.Section(stateVersion)
+	version := rd.Section(stateVersion)
 	r.nowMs = rd.Time()
 	r.epoch = uint8(r.nowMs / epochMs)
 	for range rd.Count(1) {
@@ -75,12 +81,18 @@ func (r *Router) Restore(b []byte) error {
 		}
 		r.names = append(r.names, name)
 	}
-	for range rd.Count(7) {
+	for range rd.Count(1) {
 		if len(r.senders) >= math.MaxUint16 || rd.Err() != nil {
 			rd.Fail()
 			break
 		}
-		n, _ := r.addSender(rd.Word(), rd.Word())
+		if version > 1 && !rd.Bool() {
+			r.senders = append(r.senders, nil)
+			continue
+		}
+		n := &sender{name: rd.Word(), fixed: rd.Word(), first: none}
+		r.senderAt[senderKey{n.name, n.fixed}] = uint16(len(r.senders))
+		r.senders = append(r.senders, n)
 		n.major, n.done, n.lastMs = rd.Word(), rd.Bool(), rd.Time()
 		for range rd.Count(17) {
 			var e early

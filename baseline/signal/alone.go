@@ -1,5 +1,7 @@
 package signal
 
+import "cmp"
+
 // alone makes a stream that was restored from a state of several clusters that of its own one: the others' series, signals and senders go. Counts of what came belong to
 // the first of them.
 func (s *Stream) alone() {
@@ -50,26 +52,7 @@ func (s *Stream) aloneSenders() {
 	for i := range s.cold {
 		used[s.cold[i].sender] = true
 	}
-	to := make([]uint16, len(s.senders))
-	kept := s.senders[:0:0]
-	s.senderAt = map[senderKey]uint16{}
-	for i, n := range s.senders {
-		home := n.major
-		if n.fixed != "" {
-			home = n.fixed
-		}
-		if home == "" {
-			home = s.opts.DefaultCluster
-		}
-		if !used[i] && home != s.opts.Cluster {
-			continue
-		}
-		to[i] = uint16(len(kept))
-		s.senderAt[senderKey{n.name, n.fixed}] = to[i]
-		kept = append(kept, n)
-	}
-	s.senders = kept
-	for i := range s.cold {
-		s.cold[i].sender = to[s.cold[i].sender]
-	}
+	s.keepSenders(func(i int, n *sender) bool {
+		return used[i] || cmp.Or(n.fixed, n.past.major, s.opts.DefaultCluster) == s.opts.Cluster
+	})
 }

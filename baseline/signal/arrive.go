@@ -85,14 +85,19 @@ func (s *Stream) replica(name string) uint16 {
 	if id, ok := s.replicaAt[name]; ok {
 		return id
 	}
-	if len(s.replicas) >= replicasMax {
-		return replicasMax
-	}
-	id := uint16(len(s.replicas))
 	name = strings.Clone(name)
-	s.replicas = append(s.replicas, name)
-	s.replicaAt[name] = id
-	return id
+	id := slices.Index(s.replicas[1:], "") + 1 // the lowest that is free, so that numbers do not depend on when others were forgotten
+	switch {
+	case id > 0:
+		s.replicas[id] = name
+	case len(s.replicas) >= replicasMax:
+		return replicasMax
+	default:
+		id = len(s.replicas)
+		s.replicas = append(s.replicas, name)
+	}
+	s.replicaAt[name] = uint16(id)
+	return uint16(id)
 }
 
 // lookup returns the tracked series with the labels, which are canonical and hold no replica, made when it is new; none when no
@@ -101,15 +106,11 @@ func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
 	snd := s.senders[from]
 	name := l.Get(series.NameLabel)
 	mi, ok := s.byName[name]
-	if !ok && s.decided(snd) {
+	if !ok {
 		return none, nil
 	}
 	p := s.printOf(snd.fixed, l, "")
 	own := s.ownCluster(l)
-	snd.vote(s, p, own)
-	if !ok {
-		return none, nil
-	}
 	if id := s.withPrint(p); id != none {
 		if s.unresolved(&s.cold[id]) {
 			s.resolve(id, l)
@@ -155,7 +156,6 @@ func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint1
 	if c.open == 0 && s.arriving > 0 {
 		c.begin(s.arriving)
 	}
-	snd.register(s, from, own, m)
 	id := uint32(len(s.hot))
 	h := tracked{cluster: ci, kinds: kinds, ring: ring, flags: flags, group: none, cells: uint32(len(s.cells))}
 	if kinds == 0 && flags&flagNative == 0 {

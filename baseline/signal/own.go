@@ -52,14 +52,14 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []promql.Ele
 		}
 	case pack.OwnSenderGap:
 		for _, n := range s.senders {
-			if n.lastT != 0 && s.nowMs-n.lastMs < gapForgetMs && n.home(s, n.major) == c.name {
+			if n.lastT != 0 && s.nowMs-n.lastMs < gapForgetMs && n.home(s, "") == c.name {
 				give(max(0, float64(end-n.lastT)/1000), math.NaN(), series.Labels{{Name: "sender", Value: n.name}})
 			}
 		}
 	case pack.OwnLateShare:
 		for _, n := range s.senders {
 			from, to := n.recent[lateWindows], n.recent[0]
-			if d := float64(to.needed - from.needed); d > 0 && n.home(s, n.major) == c.name {
+			if d := float64(to.needed - from.needed); d > 0 && n.home(s, "") == c.name {
 				give(float64(to.late-from.late)/d, d, series.Labels{{Name: "sender", Value: n.name}})
 			}
 		}

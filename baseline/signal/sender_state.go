@@ -9,20 +9,11 @@ import (
 func (n *sender) append(w *codec.Writer) {
 	w.Word(n.name)
 	w.Word(n.fixed)
-	w.Word(n.major)
+	w.Word("") // until format 8 it was decided here where a sender's series belong
 	w.Word(n.replica)
-	w.Bool(n.done)
-	w.Num(len(n.early))
-	for _, v := range n.early {
-		w.Bytes(v.print[:])
-		w.Word(v.own)
-	}
-	w.Num(len(n.votes))
-	for _, v := range n.votes {
-		w.Word(v.own)
-		w.Num(v.n)
-		w.Bool(v.real)
-	}
+	w.Bool(false)
+	w.Num(0)
+	w.Num(0)
 	for _, c := range n.counters() {
 		w.Int(*c)
 	}
@@ -38,20 +29,16 @@ func (n *sender) counters() []*int64 {
 
 func (s *Stream) restoreSender(r *stateReader) {
 	n, _ := s.addSender(r.Word(), r.Word())
-	n.major, n.replica, n.done = r.Word(), r.Word(), r.Bool()
-	for range r.Count(17) {
-		if len(n.early) >= decidedAt {
-			r.Fail()
-			return
-		}
-		n.early = append(n.early, earlyVote{r.Print(), r.Word()})
+	n.past.major, n.replica, n.past.done = r.Word(), r.Word(), r.Bool()
+	for range r.Count(17) { // its first series
+		r.Print()
+		r.Word()
 	}
 	for range r.Count(3) {
-		if len(n.votes) >= votesMax {
-			r.Fail()
-			return
+		own := r.Word()
+		if r.Num(math.MaxInt32); r.Bool() && r.Err() == nil {
+			n.past.real = append(n.past.real, own)
 		}
-		n.votes = append(n.votes, vote{r.Word(), r.Num(math.MaxInt32), r.Bool()})
 	}
 	for _, c := range n.counters() {
 		*c = r.Int()

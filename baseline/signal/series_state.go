@@ -163,7 +163,6 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		if !was.same && !s.refit(&h, &d, was) {
 			s.cells, s.binds = s.cells[:h.cells], s.binds[:d.binds]
 			s.dropNative(&d)
-			s.senders[d.sender].forget(c.own(&d))
 			to = append(to, none)
 			continue
 		}

@@ -166,8 +166,10 @@ func (s *Stream) restore(r *stateReader) {
 			r.Fail()
 			return
 		}
-		name := r.Word()
-		s.replicaAt[name] = uint16(len(s.replicas))
+		name := r.Word() // "" = the number is free
+		if name != "" {
+			s.replicaAt[name] = uint16(len(s.replicas))
+		}
 		s.replicas = append(s.replicas, name)
 	}
 	for range r.Count(10) {

@@ -135,7 +135,7 @@ func (s *Stream) Stats() Stats {
 		}
 	}
 	for _, n := range s.senders {
-		ss := SenderStats{Name: n.name, Cluster: n.home(s, n.major), Replica: n.replica, Samples: n.samples, Accepted: n.accepted,
+		ss := SenderStats{Name: n.name, Cluster: n.home(s, ""), Replica: n.replica, Samples: n.samples, Accepted: n.accepted,
 			Duplicate: n.duplicate, Late: n.late, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, LastT: n.lastT}
 		if n.needed > 0 {
 			ss.Leader = float64(n.accepted) / float64(n.needed)

@@ -36,6 +36,8 @@ type StreamOptions struct {
 	MaxSeries int
 	// MaxSignals bounds the signals; 0 = SignalsDefault. Beyond it new entities are not asked about, with a count.
 	MaxSignals int
+	// ClusterSeries and ClusterSignals bound the series and signals of each cluster beside the limits of all; 0 = they are not.
+	ClusterSeries, ClusterSignals int
 	// GraceMs is how long a window waits for slow senders, in event time and by the receive clock; 0 = GraceDefault, at most GraceMax.
 	GraceMs int64
 	// RetireMs is for how long a signal without a value is kept, in event time; 0 = RetireDefault.
@@ -110,8 +112,7 @@ type Stream struct {
 	counters  []*int64 // those of stats that are published as metrics
 	published []int64
 
-	rehome []uint16            // senders whose cluster is decided anew
-	drops  map[uint16][]string // senders of which series with these cluster labels of their own are to be forgotten
+	drops map[uint16][]string // senders of which series with these cluster labels of their own are to be forgotten
 
 	// Scratch.
 	unkeyed  uint16 // the replica of a series that learn had no room for
@@ -249,6 +250,17 @@ func (s *Stream) Passed(t int64) {
 	}
 }
 
+// Silent reports whether no series is left: nothing has come for an hour.
+func (s *Stream) Silent() bool { return len(s.hot) == 0 }
+
+// LastT returns the time of the newest sample of any cluster, Unix milliseconds; 0 = none.
+func (s *Stream) LastT() (t int64) {
+	for _, c := range s.clusters {
+		t = max(t, c.newest)
+	}
+	return t
+}
+
 // Empty reports whether nothing is left of what ever came: no series and no signal.
 func (s *Stream) Empty() bool { return len(s.hot) == 0 && len(s.signalAt) == 0 }
 
@@ -289,13 +301,7 @@ type Home struct {
 // Homes returns what is known of each sender.
 func (s *Stream) Homes() (list []Home) {
 	for _, n := range s.senders {
-		h := Home{Sender: n.name, Fixed: n.fixed, Major: n.major, Decided: n.done}
-		for _, v := range n.votes {
-			if v.real {
-				h.Real = append(h.Real, v.own)
-			}
-		}
-		list = append(list, h)
+		list = append(list, Home{Sender: n.name, Fixed: n.fixed, Major: n.past.major, Decided: n.past.done, Real: n.past.real})
 	}
 	return list
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/wrackline/wrackline/baseline/promql"
 )
 
-// sweep forgets series that have been idle for an hour of their cluster's time, and those whose sender has moved them to another
-// cluster: they are learned anew with their next sample. What stays keeps its order and closes ranks, so that the numbers of series
+// sweep forgets series that have been idle for an hour of their cluster's time, and those that belong to another
+// cluster now (Drop): they are learned anew with their next sample. What stays keeps its order and closes ranks, so that the numbers of series
 // are always in order of registration and the state of a stream does not depend on what has been forgotten.
 func (s *Stream) sweep() {
 	due := make([]int64, len(s.clusters)) // samples up to it are too old; 0 = none are
@@ -20,11 +20,6 @@ func (s *Stream) sweep() {
 			due[i] = s.eventMs - idleMs
 		}
 	}
-	moved := make([]bool, len(s.senders))
-	for _, i := range s.rehome {
-		moved[i] = true
-	}
-	s.rehome = s.rehome[:0]
 
 	to := make([]uint32, len(s.hot)) // new numbers
 	kept := uint32(0)
@@ -34,9 +29,6 @@ func (s *Stream) sweep() {
 		dead := h.lastT <= due[h.cluster] && due[h.cluster] != 0 ||
 			d.nbinds == 0 && !s.metrics[d.metric].speaks() || // nobody needs it any more
 			s.opts.Cluster != "" && c.name != s.opts.Cluster // of a state that was of several clusters
-		if snd := s.senders[d.sender]; !dead && moved[d.sender] {
-			dead = snd.home(s, c.own(d)) != c.name
-		}
 		if owns := s.drops[d.sender]; owns != nil {
 			dead = dead || slices.Contains(owns, c.own(d))
 		}
@@ -47,7 +39,6 @@ func (s *Stream) sweep() {
 		}
 		to[id] = none
 		s.stats.Evicted++
-		s.senders[d.sender].forget(c.own(d))
 		s.dropNative(d)
 		if h.group != none {
 			if g := &s.groups[h.group]; g.refs > 1 {
@@ -68,6 +59,8 @@ func (s *Stream) sweep() {
 		s.closeRanks(to, kept)
 	}
 	s.sweepKeys(to)
+	s.sweepReplicas()
+	s.sweepSenders()
 	s.retire()
 	for i, c := range s.clusters {
 		if due[i] != 0 || int(kept) < len(to) {
@@ -190,6 +183,57 @@ func (s *Stream) sweepKeys(to []uint32) {
 	s.keyTab.Fill(len(s.keys), s.keyHash)
 	for _, n := range s.senders {
 		n.first = none
+	}
+}
+
+// sweepReplicas forgets the names of replicas that nothing refers to any more.
+func (s *Stream) sweepReplicas() {
+	used := make([]bool, replicasMax+1)
+	for i := range s.keys {
+		used[s.keys[i].replica] = true
+	}
+	for i := range s.hot {
+		used[s.hot[i].replica] = true
+	}
+	for i := range s.groups {
+		used[s.groups[i].replica] = true
+	}
+	for id := 1; id < len(s.replicas); id++ {
+		if name := s.replicas[id]; !used[id] && name != "" {
+			delete(s.replicaAt, name)
+			s.replicas[id] = ""
+		}
+	}
+}
+
+// sweepSenders forgets the senders of which nothing has come for as long as signals are kept. The others keep their order.
+func (s *Stream) sweepSenders() {
+	used := make([]bool, len(s.senders))
+	for i := range s.cold {
+		used[s.cold[i].sender] = true
+	}
+	s.keepSenders(func(i int, n *sender) bool { return used[i] || n.lastMs >= s.nowMs-s.opts.RetireMs })
+}
+
+// keepSenders drops the senders that are not to be kept, which must have no series.
+func (s *Stream) keepSenders(ok func(i int, n *sender) bool) {
+	to := make([]uint16, len(s.senders))
+	kept := s.senders[:0:0]
+	for i, n := range s.senders {
+		if ok(i, n) {
+			to[i] = uint16(len(kept))
+			kept = append(kept, n)
+		}
+	}
+	if len(kept) == len(s.senders) {
+		return
+	}
+	s.senders, s.senderAt = kept, make(map[senderKey]uint16, len(kept))
+	for i, n := range kept {
+		s.senderAt[senderKey{n.name, n.fixed}] = uint16(i)
+	}
+	for i := range s.cold {
+		s.cold[i].sender = to[s.cold[i].sender]
 	}
 }
 

@@ -170,7 +170,7 @@ func (s *Stream) close(c *cluster, early bool) {
 		c.grace++
 	}
 	for _, n := range s.senders {
-		if n.home(s, n.major) == c.name {
+		if n.home(s, "") == c.name {
 			n.closed()
 		}
 	}
@@ -239,7 +239,7 @@ func (c *cluster) tidyLists() {
 
 // tidy forgets what has been idle, and moves the series of senders whose cluster was decided anew.
 func (s *Stream) tidy() {
-	due := len(s.rehome) > 0
+	due := false
 	for _, c := range s.clusters {
 		due = due || c.open != 0 && c.open >= c.sweepAt
 	}

@@ -19,26 +19,54 @@ type Checkpoint struct {
 	AtMs     int64                     // receive clock at which it was made, Unix milliseconds
 	Sections map[string][]byte         // whatever the parts of the fold want back, by name; names have at most 128 bytes
 	Models   iter.Seq2[string, []byte] // signal id → bytes, in a stable order; the bytes may be borrowed; nil = none
+	Groups   []Group                   // further models, in groups whose models come and go together
 
-	frozen *frozen
+	frozen []*frozen
+}
+
+// Group is a row of models under a name, see Draft.Models. That of Checkpoint.Models is "".
+type Group struct {
+	Name   string
+	Models iter.Seq2[string, []byte]
+}
+
+// groups returns all models of the checkpoint.
+func (c *Checkpoint) groups() []Group {
+	if c.Models == nil {
+		return c.Groups
+	}
+	return append([]Group{{"", c.Models}}, c.Groups...)
 }
 
 // Freeze copies the models, so that the fold may go on while Save writes. The sections are kept as they are. What it copies to
-// is given back as Save writes it, so that a frozen checkpoint can be saved once.
-func (c *Checkpoint) Freeze() {
-	if c.Models == nil || c.frozen != nil {
+// is given back as Save writes it, so that a frozen checkpoint can be saved once. Groups are copied side by side when do is given, which must call each(0) … each(n−1) on
+// whatever goroutines and return when all have returned.
+func (c *Checkpoint) Freeze(do func(n int, each func(i int))) {
+	if c.frozen != nil {
 		return
 	}
-	f := &frozen{}
-	f.err = packModels(c.Models, func(p pack) error {
-		f.packs = append(f.packs, p)
-		return nil
-	})
-	c.frozen, c.Models = f, nil
+	groups := c.groups()
+	c.frozen, c.Models, c.Groups = make([]*frozen, len(groups)), nil, nil
+	each := func(i int) {
+		f := &frozen{name: groups[i].Name}
+		f.err = packModels(groups[i].Models, func(p pack) error {
+			f.packs = append(f.packs, p)
+			return nil
+		})
+		c.frozen[i] = f
+	}
+	if do != nil {
+		do(len(groups), each)
+		return
+	}
+	for i := range groups {
+		each(i)
+	}
 }
 
-// frozen are models that Freeze has copied.
+// frozen is a group of models that Freeze has copied.
 type frozen struct {
+	name  string
 	packs []pack
 	err   error // of a model that cannot be kept
 	saved bool
@@ -105,10 +133,11 @@ func (s *Store) Save(c Checkpoint) error {
 			break // Commit says it
 		}
 	}
-	if c.frozen != nil {
-		d.frozen("", c.frozen)
-	} else if c.Models != nil {
-		d.Models("", c.Models)
+	for _, f := range c.frozen {
+		d.frozen(f)
+	}
+	for _, g := range c.groups() {
+		d.Models(g.Name, g.Models)
 	}
 	return d.Commit(c.Pos, c.AtMs)
 }

@@ -110,12 +110,12 @@ func (d *Draft) Models(group string, models iter.Seq2[string, []byte]) error {
 }
 
 // frozen is Models of what Freeze has copied.
-func (d *Draft) frozen(group string, f *frozen) {
-	old, ok := d.begin(modelsRow, group)
+func (d *Draft) frozen(f *frozen) {
+	old, ok := d.begin(modelsRow, f.name)
 	if !ok {
 		return
 	}
-	e := row{kind: modelsRow, name: group}
+	e := row{kind: modelsRow, name: f.name}
 	d.err = f.err
 	if f.saved {
 		d.err = errors.New("a frozen checkpoint can be saved once")

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/store/pages"
 )
 
 // portionsIn counts the records of checkpoints, finished or not.
@@ -337,11 +339,11 @@ func TestFormat1IsRaised(t *testing.T) {
 	}
 	// Damaged, it is salvaged as ever.
 	hurt := filepath.Join(t.TempDir(), "b.db")
-	p, err := openPages(bytes.NewReader(b), int64(len(b)))
+	p, err := pages.Open(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b[int(p.meta.freelist)*int(p.meta.pageSize)+8] ^= 0xff
+	b[p.Freelist()+8] ^= 0xff
 	if err := os.WriteFile(hurt, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +375,7 @@ func TestNoModelsAreKeptBetweenCheckpoints(t *testing.T) {
 			list[i].data[pos]++
 		}
 		c := Checkpoint{Pos: pos, Models: models(list)}
-		c.Freeze()
+		c.Freeze(nil)
 		if err := s.Save(c); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/store/pages"
 )
 
 // Stats describe the store, for status pages. Sizes are bytes.
@@ -132,24 +134,18 @@ func (s *Store) verifyPages(tx *bolt.Tx, rep *Report) error {
 	if err != nil {
 		return err
 	}
-	p, err := openPages(f, st.Size())
+	p, err := pages.Open(f, st.Size())
 	if err != nil {
 		return err
 	}
 	// A transaction that ended since ours began has written the other meta page.
-	if p.meta.txid != uint64(tx.ID()) {
-		if p.older.txid != uint64(tx.ID()) {
-			return fmt.Errorf("%w: no meta page of transaction %d; two may have ended meanwhile, then try again", ErrDamaged, tx.ID())
-		}
-		p.meta = p.older
-		if err := p.bound(); err != nil {
-			return err
-		}
-	}
-	if err := p.check(); err != nil {
+	if err := p.At(uint64(tx.ID())); err != nil {
 		return err
 	}
-	rep.Pages = int(p.meta.highWater)
+	if err := p.Check(); err != nil {
+		return err
+	}
+	rep.Pages = p.Pages()
 	return nil
 }
 

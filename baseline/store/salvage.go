@@ -8,6 +8,8 @@ import (
 	"os"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/store/pages"
 )
 
 // salvage carries what can be proven from a damaged file into this new one: the whole checkpoint or none of it, and each record
@@ -23,18 +25,17 @@ func (s *Store) salvage(path string) (kept Salvage, err error) {
 	if err != nil {
 		return kept, err
 	}
-	p, err := openPages(f, st.Size())
+	p, err := pages.Open(f, st.Size())
 	if err != nil {
 		if p == nil || !errors.Is(err, ErrDamaged) {
 			return kept, err
 		}
 		// Cut short: what is left may still hold most of it.
-		p.meta.highWater = min(p.meta.highWater, uint64(p.size)/uint64(p.meta.pageSize))
-		if p.meta.highWater < 4 {
+		if !p.Fit() {
 			return kept, err
 		}
 	}
-	p.lenient = true
+	p.Lenient = true
 	kept, err = s.carry(p)
 	if err != nil {
 		return kept, err
@@ -57,7 +58,7 @@ const carryBytes = 32 << 20
 // carrier carries the records of a damaged file into the store's new one.
 type carrier struct {
 	s          *Store
-	p          *pages
+	p          *pages.File
 	next       manifest
 	found      salvaged // records of the checkpoint
 	foundBytes int
@@ -74,16 +75,16 @@ type carried struct {
 	key, val []byte
 }
 
-func (s *Store) carry(p *pages) (Salvage, error) {
+func (s *Store) carry(p *pages.File) (Salvage, error) {
 	c := &carrier{s: s, p: p, next: s.man.clone(), found: salvaged{}, names: map[string]bool{}}
-	err := p.walk(c.record)
+	err := p.Walk(c.record)
 	if c.stop != nil {
 		err = c.stop
 	}
 	if err != nil {
 		return Salvage{}, err
 	}
-	c.kept.Lost = p.problems
+	c.kept.Lost = p.Problems()
 	l := c.checkpoint()
 	if err := c.update(); err != nil {
 		return Salvage{}, err
@@ -108,11 +109,11 @@ func ofCheckpoint(path []string) bool {
 }
 
 // record takes one record of the damaged file.
-func (c *carrier) record(path []string, key []byte, v value) error {
+func (c *carrier) record(path []string, key []byte, v pages.Value) error {
 	if c.stop != nil {
 		return c.stop
 	}
-	data, err := v.bytes(v.size)
+	data, err := v.Bytes(v.Size())
 	if err != nil {
 		return err
 	}
@@ -186,7 +187,7 @@ func (c *carrier) checkpoint() *Loaded {
 	}
 	if l == nil {
 		// bbolt has not yet used the pages of the transaction before: if that one was before the checkpoint's last, the older checkpoint is there whole.
-		if m, l = c.p.before().prove(); l == nil {
+		if m, l = before(c.p).prove(); l == nil {
 			return nil
 		}
 		c.kept.Older = true
@@ -197,18 +198,17 @@ func (c *carrier) checkpoint() *Loaded {
 }
 
 // before collects the checkpoint's records of the transaction before, nil when there is none.
-func (p *pages) before() salvaged {
-	q := &pages{r: p.r, size: p.size, meta: p.older, lenient: true}
-	if p.older.pageSize == 0 {
+func before(p *pages.File) salvaged {
+	q := p.Before()
+	if q == nil {
 		return nil
 	}
-	q.meta.highWater = min(q.meta.highWater, uint64(q.size)/uint64(q.meta.pageSize))
 	found, n := salvaged{}, 0
-	err := q.walk(func(path []string, key []byte, v value) error {
+	err := q.Walk(func(path []string, key []byte, v pages.Value) error {
 		if !ofCheckpoint(path) {
 			return nil
 		}
-		data, err := v.bytes(v.size)
+		data, err := v.Bytes(v.Size())
 		if n += len(data); err != nil || n > loadedMax {
 			return err
 		}
@@ -278,4 +278,26 @@ func makeBuckets(tx *bolt.Tx, path []string) (*bolt.Bucket, error) {
 		return nil, fmt.Errorf("%w: bucket %q: %w", ErrDamaged, path, err)
 	}
 	return b, nil
+}
+
+// newer returns ErrVersion when a file that is damaged says that it was written by a newer version: it is not ours to set aside.
+func newer(p *pages.File) (err error) {
+	p.Lenient = true
+	defer func() { p.Lenient = false }()
+	_ = p.Walk(func(path []string, key []byte, v pages.Value) error {
+		if len(path) != 1 || path[0] != string(metaBucket) || string(key) != string(formatKey) {
+			return nil
+		}
+		data, readErr := v.Bytes(1 << 10)
+		if readErr != nil {
+			return nil
+		}
+		if f, bad := payload(key, data); bad == nil {
+			if _, found := checkVersion(f); errors.Is(found, ErrVersion) {
+				err = found
+			}
+		}
+		return nil
+	})
+	return err
 }

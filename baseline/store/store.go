@@ -22,6 +22,8 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/wrackline/wrackline/baseline/store/pages"
 )
 
 // Errors that callers branch on.
@@ -32,7 +34,7 @@ var (
 	ErrVersion = errors.New("store was written by a newer version of wrackline")
 	// ErrDamaged is returned when the file holds something that was not written so. After it Save keeps failing; opening the
 	// file again sets it aside.
-	ErrDamaged = errors.New("store is damaged")
+	ErrDamaged = pages.ErrDamaged
 	// ErrReadOnly is returned when a store opened with Options.ReadOnly is asked to write.
 	ErrReadOnly = errors.New("store is open for reading only")
 )
@@ -248,21 +250,21 @@ func (s *Store) checkFile(f *os.File) error {
 		}
 		return nil
 	}
-	p, err := openPages(f, st.Size())
+	p, err := pages.Open(f, st.Size())
 	if err != nil {
 		return err
 	}
-	if p.invalidMetas > 0 {
+	if p.InvalidMetas() > 0 {
 		// A power cut while a meta page was written leaves this, and the transaction before is whole. Worth a word all the same.
 		s.metaFallback = true
 		metaFallbacks.Inc()
 		s.log.Warn("one of the store's two meta pages is not valid: the last transaction may be missing", "path", s.path)
 	}
-	err = p.check()
-	s.used = int64(p.count) * int64(p.meta.pageSize)
+	err = p.Check()
+	s.used = p.Used()
 	if err != nil {
-		if newer := p.newer(); newer != nil {
-			return newer
+		if found := newer(p); found != nil {
+			return found
 		}
 		return err
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/store/pages"
 )
 
 // seeded returns a generator and makes a failing test print its seed.
@@ -169,7 +171,7 @@ func TestLoadGivesBackWhatWasSaved(t *testing.T) {
 			w.pos += uint64(rng.IntN(1000))
 			c := Checkpoint{Pos: w.pos, AtMs: int64(step), Sections: maps.Clone(w.sections), Models: models(slices.Clone(w.list))}
 			if rng.IntN(2) == 0 {
-				c.Freeze()
+				c.Freeze(nil)
 			}
 			if err := s.Save(c); err != nil {
 				t.Fatal(err)
@@ -305,11 +307,11 @@ func TestNewerFormatIsLeftAlone(t *testing.T) {
 		s.Close()
 		if hurt { // damage in the freelist must not make it ours either
 			b, _ := os.ReadFile(path)
-			p, err := openPages(bytes.NewReader(b), int64(len(b)))
+			p, err := pages.Open(bytes.NewReader(b), int64(len(b)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			b[int(p.meta.freelist)*int(p.meta.pageSize)+8] ^= 0xff
+			b[p.Freelist()+8] ^= 0xff
 			os.WriteFile(path, b, 0o600)
 		}
 		before, _ := os.ReadFile(path)

@@ -74,6 +74,7 @@ func (a *app) accept(id string) error {
 		a.fold.Unlock()
 		return err
 	}
+	a.engine.Publish()
 	c := a.freeze()
 	a.fold.Unlock()
 	a.log.Info("level accepted as normal", "signal", id)

@@ -103,7 +103,10 @@ func decodeAhead(ctx context.Context, j *journal.Journal, after uint64, decoder 
 }
 
 // sideBySide calls each(0) … each(n−1) on as many goroutines as there are processors, this one among them.
-func sideBySide(n int, each func(i int)) {
+func sideBySide(n int, each func(i int)) { sideBy(runtime.GOMAXPROCS(0), n, each) }
+
+// sideBy is sideBySide with so many goroutines, at least this one.
+func sideBy(workers, n int, each func(i int)) {
 	var next atomic.Int64
 	run := func() {
 		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
@@ -111,7 +114,7 @@ func sideBySide(n int, each func(i int)) {
 		}
 	}
 	var wg sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) - 1 {
+	for range min(n, workers) - 1 {
 		wg.Go(run)
 	}
 	run()

@@ -282,24 +282,36 @@ func (a *app) exchanged() {
 	}
 }
 
-// freeze takes the fold's state for a checkpoint. It is called under the fold's lock, and save after it, both under checkpointMu.
+// freeze takes the fold's state for a checkpoint, clusters side by side. It is called under the fold's lock, and save after it, both under checkpointMu.
 func (a *app) freeze() store.Checkpoint {
 	begun := time.Now()
-	c := store.Checkpoint{AtMs: begun.UnixMilli(), Sections: map[string][]byte{}}
-	c.Models = a.engine.Models
-	c.Pos = a.engine.Pos()
-	section := func(name string, write func([]byte) []byte) {
-		// As large as the last one and a little: growing from nothing copied every byte five times.
-		c.Sections[name] = write(make([]byte, 0, a.sections[name]+a.sections[name]/32))
-		a.sections[name] = len(c.Sections[name])
+	c := store.Checkpoint{AtMs: begun.UnixMilli(), Pos: a.engine.Pos(), Groups: a.engine.Groups(), Sections: map[string][]byte{}}
+	type section struct {
+		name  string
+		write func([]byte) []byte
+		bytes []byte
 	}
+	var list []section
 	for name, write := range a.engine.Sections {
-		section(name, write)
+		list = append(list, section{name: name, write: write})
 	}
-	section(sectionAlerting, a.manager.AppendState)
+	list = append(list, section{name: sectionAlerting, write: a.manager.AppendState})
+	sideBySide(len(list), func(i int) {
+		x := &list[i]
+		// As large as the last one and a little: growing from nothing copied every byte five times.
+		n := a.sections[x.name]
+		x.bytes = x.write(make([]byte, 0, n+n/32))
+	})
+	for i := range list {
+		c.Sections[list[i].name] = list[i].bytes
+	}
+	clear(a.sections)
+	for name, data := range c.Sections {
+		a.sections[name] = len(data)
+	}
 	c.Sections[sectionSalt] = appendSalt(a.salt)
-	c.Freeze()
-	a.engine.Publish()
+	c.Freeze(sideBySide)
+	a.line.paid()
 	foldHeldSeconds.Update(time.Since(begun).Seconds())
 	return c
 }
@@ -324,12 +336,36 @@ func (a *app) save(c store.Checkpoint) error {
 	return nil
 }
 
-// runCheckpoints makes a checkpoint at every interval until ctx ends.
+// When a checkpoint is due, unless storage.checkpoint_interval says so: once what has been folded since the last one would take a start so long that somebody waits for it,
+// or fills a part of the journal's room; and now and then.
+const (
+	checkpointReplay = 15 * time.Second
+	checkpointLeast  = time.Minute
+	checkpointMost   = 5 * time.Minute
+	checkpointShare  = 8 // of ingest.journal_max, which holds what came since the checkpoint before the last
+)
+
+// due reports whether a checkpoint is due that long after the last one.
+func (a *app) due(since time.Duration) bool {
+	cfg := a.cfg.Load()
+	if fixed := time.Duration(cfg.Storage.CheckpointInterval); fixed > 0 {
+		return since >= fixed
+	}
+	replay, bytes := a.line.cost()
+	return since >= checkpointMost && replay > 0 || since >= checkpointLeast && replay >= checkpointReplay || bytes >= int64(cfg.Ingest.JournalMax)/checkpointShare
+}
+
+// runCheckpoints makes a checkpoint whenever one is due until ctx ends.
 func (a *app) runCheckpoints(ctx context.Context) {
-	every(ctx, time.Duration(a.cfg.Load().Storage.CheckpointInterval), func() {
+	last := time.Now()
+	every(ctx, time.Second/4, func() {
+		if !a.due(time.Since(last)) {
+			return
+		}
 		if err := a.checkpointAtExchange(ctx); err != nil {
 			a.log.Error("no checkpoint; the journal keeps what is not in one", "err", err)
 		}
+		last = time.Now()
 	})
 }
 

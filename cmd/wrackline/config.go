@@ -60,6 +60,9 @@ type signalsConfig struct {
 	Grace      duration `yaml:"grace"`
 	SeriesMax  int      `yaml:"series_max"`
 	SignalsMax int      `yaml:"signals_max"`
+	// ClusterSeriesMax and ClusterSignalsMax bound each cluster beside that; 0 = only the sum is bounded, and nobody can take all of it from others.
+	ClusterSeriesMax  int `yaml:"cluster_series_max"`
+	ClusterSignalsMax int `yaml:"cluster_signals_max"`
 	// DefaultCluster names the cluster of senders whose series carry no cluster label.
 	DefaultCluster string `yaml:"default_cluster"`
 }
@@ -130,7 +133,7 @@ type alertingConfig struct {
 }
 
 type storageConfig struct {
-	CheckpointInterval duration `yaml:"checkpoint_interval"`
+	CheckpointInterval duration `yaml:"checkpoint_interval"` // 0 = by what a start would have to fold again, see app.due
 	Retention          duration `yaml:"retention"`
 	MaxSize            size     `yaml:"max_size"`
 }
@@ -143,7 +146,7 @@ func defaultConfig() config {
 		Ingest:   ingestConfig{Sync: "1s", JournalMax: 2 << 30, BodyMax: 8 << 20, DecodedMax: 32 << 20},
 		Signals:  signalsConfig{Timezone: "UTC", Grace: duration(90 * time.Second), SeriesMax: 1_000_000, SignalsMax: 200_000, DefaultCluster: "default"},
 		Alerting: alertingConfig{NotificationsPerDay: 3, FalseAlarmsPerWeek: 1},
-		Storage:  storageConfig{CheckpointInterval: duration(time.Minute), Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30},
+		Storage:  storageConfig{Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30},
 	}
 }
 
@@ -268,11 +271,14 @@ func (c *config) validate() error {
 	if c.Signals.SeriesMax < 1 || c.Signals.SignalsMax < 1 {
 		return errors.New("signals.series_max and signals.signals_max must be at least 1")
 	}
+	if c.Signals.ClusterSeriesMax < 0 || c.Signals.ClusterSignalsMax < 0 {
+		return errors.New("signals.cluster_series_max and signals.cluster_signals_max must be at least 1, or 0 for none")
+	}
 	if g := time.Duration(c.Signals.Grace); g < 5*time.Second || g > 5*time.Minute {
 		return fmt.Errorf("signals.grace is %s; it must be between 5s and 5m", g)
 	}
-	if c.Storage.CheckpointInterval < duration(time.Second) {
-		return errors.New("storage.checkpoint_interval must be at least 1s")
+	if i := c.Storage.CheckpointInterval; i != 0 && i < duration(time.Second) {
+		return errors.New("storage.checkpoint_interval must be at least 1s, or 0: whenever a start would have 15 s to fold again, and each 5 minutes")
 	}
 	if c.Storage.MaxSize < 64<<20 {
 		return errors.New("storage.max_size must be at least 64MiB: checkpoints fail beyond it")
@@ -345,7 +351,7 @@ func (c *config) trackRules() []pack.TrackRule {
 
 // streamOptions returns what the configuration asks of the stream.
 func (c *config) streamOptions(packs []*pack.Pack) signal.StreamOptions {
-	return signal.StreamOptions{Packs: packs, MaxSeries: c.Signals.SeriesMax, MaxSignals: c.Signals.SignalsMax,
+	return signal.StreamOptions{Packs: packs, MaxSeries: c.Signals.SeriesMax, MaxSignals: c.Signals.SignalsMax, ClusterSeries: c.Signals.ClusterSeriesMax, ClusterSignals: c.Signals.ClusterSignalsMax,
 		GraceMs: time.Duration(c.Signals.Grace).Milliseconds(), RetireMs: time.Duration(c.Storage.Retention).Milliseconds(),
 		DefaultCluster: c.Signals.DefaultCluster}
 }

@@ -197,6 +197,9 @@ func (d *demo) learn(ctx context.Context, w io.Writer, history time.Duration) er
 		}
 		if time.Since(told) > 3*time.Second {
 			told = time.Now()
+			d.app.fold.Lock()
+			d.app.engine.Refresh()
+			d.app.fold.Unlock()
 			share := float64(r.ReceivedMs-start) / float64(now.UnixMilli()-start)
 			text := fmt.Sprintf("learning history: %3.0f %%, %s", 100*min(share, 1), progressDate(r.ReceivedMs))
 			d.app.stage(text)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,9 +34,12 @@ type line struct {
 	room    *semaphore.Weighted
 	items   chan waiting       // has room for whatever room lets in
 	look    chan chan struct{} // from whoever looks and wants to see newer counts; closed when they have been published
+	held    atomic.Int64       // bytes in line
 	last    atomic.Uint64      // journal position of the newest request in line
 	folded  atomic.Uint64      // journal position of the newest request in the fold
 	shown   atomic.Uint64      // of the newest one that counts and views have in them
+	spentNs atomic.Int64       // what folding took since the last checkpoint …
+	bytes   atomic.Int64       // … and how much of the journal that is
 	refused atomic.Pointer[refused]
 }
 
@@ -43,6 +47,7 @@ type line struct {
 type waiting struct {
 	baseline.Job
 	weight int64
+	bytes  int64  // in the journal
 	done   func() // its memory is free
 }
 
@@ -61,7 +66,7 @@ func newLine() *line {
 func (a *app) Append(ctx context.Context, raw *ingest.Raw, b *series.Batch, done func()) error {
 	l := a.line
 	// Entries and samples take about as much as the message that they lie in.
-	x := waiting{weight: min(max(2*int64(raw.Decoded), lineLeast), lineBytes), done: done}
+	x := waiting{bytes: int64(len(raw.Body)), weight: min(max(2*int64(raw.Decoded), lineLeast), lineBytes), done: done}
 	wait, cancel := context.WithTimeout(ctx, lineWait)
 	err := l.room.Acquire(wait, x.weight)
 	cancel()
@@ -100,6 +105,7 @@ func (l *line) put(j *journal.Journal, raw *ingest.Raw, x waiting) (err error) {
 		return fmt.Errorf("journal: %w", err)
 	}
 	l.last.Store(x.Pos)
+	l.held.Add(x.weight)
 	l.items <- x
 	return nil
 }
@@ -142,12 +148,15 @@ func (a *app) follow() {
 				jobs = append(jobs, batch[i].Job)
 			}
 			a.fold.Lock()
-			res := a.engine.ApplyAll(jobs, sideBySide)
+			begun := time.Now()
+			res := a.engine.ApplyAll(jobs, a.line.side())
+			a.line.spend(time.Since(begun), batch)
 			a.line.note(jobs, res)
 			a.fold.Unlock()
 			for i := range batch {
 				batch[i].done()
 				a.line.room.Release(batch[i].weight)
+				a.line.held.Add(-batch[i].weight)
 			}
 			a.line.folded.Store(jobs[len(jobs)-1].Pos)
 			clear(batch)
@@ -192,6 +201,42 @@ func (a *app) fresh() {
 		default:
 		}
 	}
+}
+
+// decodeNs is about what it takes to read a sample from the journal and to decode it.
+const decodeNs = 300
+
+// spend counts what a start would have to do again.
+func (l *line) spend(took time.Duration, batch []waiting) {
+	samples, bytes := 0, int64(0)
+	for i := range batch {
+		samples += len(batch[i].Batch.Samples)
+		bytes += batch[i].bytes
+	}
+	l.spentNs.Add(took.Nanoseconds() + int64(samples)*decodeNs)
+	l.bytes.Add(bytes)
+}
+
+// cost returns how long a start would take to fold what came since the last checkpoint, and how much of the journal that is.
+func (l *line) cost() (time.Duration, int64) { return time.Duration(l.spentNs.Load()), l.bytes.Load() }
+
+// paid notes that a checkpoint has everything that has been folded.
+func (l *line) paid() {
+	l.spentNs.Store(0)
+	l.bytes.Store(0)
+}
+
+// lineLong is how full of its room a line is when the fold takes all processors to shorten it. Until then it leaves one to the door: an acknowledgement would wait for it else, whenever
+// a window closes.
+const lineLong = 4
+
+// side returns how clusters are folded now.
+func (l *line) side() func(n int, each func(i int)) {
+	workers := runtime.GOMAXPROCS(0)
+	if l.held.Load() < lineBytes/lineLong {
+		workers--
+	}
+	return func(n int, each func(i int)) { sideBy(workers, n, each) }
 }
 
 // note keeps what the fold refused.

@@ -45,6 +45,7 @@ const (
 type loadOptions struct {
 	url, token, metricsURL string
 	series, rounds, shards int
+	warm                   int
 	clusters, alive        int
 	requestMax, pid        int
 	interval, probe        time.Duration
@@ -58,6 +59,7 @@ func parseLoad(e env, args []string) (o loadOptions, err error) {
 	fs.StringVar(&o.token, "token", "", "bearer `token`")
 	fs.IntVar(&o.series, "series", 20_000, "how many series, at most 2000000")
 	fs.IntVar(&o.rounds, "rounds", 10, "how many samples of each series after the first, at most 1000")
+	fs.IntVar(&o.warm, "warm", 0, "rounds between those and the first that are sent and not counted: in the first windows of a receiver signals begin")
 	fs.IntVar(&o.shards, "shards", 4, "requests at once, 1 to 64")
 	fs.IntVar(&o.clusters, "clusters", 1, "over how many clusters the series are spread, each with a sender of its own; at most 10000")
 	fs.IntVar(&o.alive, "alive", -1, "about how many signals the built-in packs make of them; -1 = one in a hundred series")
@@ -76,7 +78,7 @@ func parseLoad(e env, args []string) (o loadOptions, err error) {
 	switch {
 	case o.url == "" || err != nil || u.Host == "":
 		return o, usagef("name the receiver with --url")
-	case o.series < 1 || o.series > loadSeriesMax || o.rounds < 1 || o.rounds > loadRoundsMax || o.shards < 1 || o.shards > 64:
+	case o.series < 1 || o.series > loadSeriesMax || o.rounds < 1 || o.warm < 0 || o.rounds+o.warm > loadRoundsMax || o.shards < 1 || o.shards > 64:
 		return o, usagef("want 1 to %d series, 1 to %d rounds, 1 to 64 shards", loadSeriesMax, loadRoundsMax)
 	case o.clusters < 1 || o.clusters > min(10_000, o.series) || o.alive < -1 || o.requestMax < 1 || o.requestMax > 10_000:
 		return o, usagef("want 1 to 10000 clusters of at least a series, no less than 0 signals, 1 to 10000 samples in a request")
@@ -178,14 +180,19 @@ func (l *loading) run(ctx context.Context, what string, c crowd.Config) (*ackSta
 		return nil, err
 	}
 	// In the past by as much as is sent faster than life, so that nothing comes from the future.
-	span := time.Duration(l.o.rounds+1) * l.o.interval
+	span := time.Duration(l.o.warm+l.o.rounds+1) * l.o.interval
 	s := &loadSender{o: l.o, w: w, startMs: time.Now().Add(-span).UnixMilli(), progress: l.progress}
 	cold, at, err := l.phase(ctx, s, what+"cold", 0, 1, before)
 	if err != nil {
 		return nil, err
 	}
+	if l.o.warm > 0 {
+		if _, at, err = l.phase(ctx, s, what+"warm", 1, 1+l.o.warm, at); err != nil {
+			return nil, err
+		}
+	}
 	probes := startProbes(ctx, l.o)
-	steady, end, err := l.phase(ctx, s, what+"steady", 1, l.o.rounds+1, at)
+	steady, end, err := l.phase(ctx, s, what+"steady", 1+l.o.warm, 1+l.o.warm+l.o.rounds, at)
 	for _, p := range probes() {
 		fmt.Fprintf(l.out, "GET %-16s %6d answers, %d errors  p50 %s p99 %s max %s\n", p.path, len(p.acks.took), p.errors, short(p.acks.quantile(.5)),
 			short(p.acks.quantile(.99)), short(p.acks.quantile(1)))

@@ -166,6 +166,7 @@ func (a *app) reload() (note string, err error) {
 			res = commit()
 			a.manager.SetRules(rulesOf(packs))
 			a.packs.Store(&packs)
+			a.engine.Publish()
 			checkpoint = a.freeze()
 		}
 	}

@@ -246,6 +246,9 @@ func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	gauge("wrackline_ready", boolean(a.ready.Load()))
 }
 
+// gcPercent is by how much the heap may grow between two collections.
+const gcPercent = 40
+
 func boolean(b bool) float64 {
 	if b {
 		return 1
@@ -253,8 +256,12 @@ func boolean(b bool) float64 {
 	return 0
 }
 
-// limitMemory tells the runtime to collect before the cgroup's limit is reached, unless GOMEMLIMIT says otherwise.
+// limitMemory tells the runtime to collect before the cgroup's limit is reached, unless GOMEMLIMIT says otherwise; and earlier than it does by itself, unless GOGC says otherwise: nearly all that is
+// alive holds no pointers, so that a collection costs little, and what a checkpoint leaves behind is large.
 func limitMemory(log *slog.Logger) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}

@@ -1,16 +1,6 @@
-package store
-
-import (
-	"bytes"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"hash/fnv"
-	"io"
-	"math/bits"
-)
-
-// This file reads bbolt's pages without believing them. bbolt follows whatever a damaged page says, which ends in a panic,
+// Package pages reads bbolt's pages without believing them: it finds every record that a damaged file still holds, and proves a whole one.
+//
+// bbolt follows whatever a damaged page says, which ends in a panic,
 // in a fault, in an allocation of any size or, worst, in keys that are silently gone; its own Check runs in a goroutine whose
 // panic nobody can recover. Here every number is bounded before it is used.
 //
@@ -22,6 +12,18 @@ import (
 // pos counts from the element itself. Keys and values lie one behind the other without a gap, in the order of the elements, and a page
 // takes no more room than they need: so a count that lost a bit shows even where the element that it hides was a leaf's. A bucket's value is: root page u64, sequence u64, and when root is 0 a whole small page.
 // Numbers are in the byte order of the machine.
+package pages
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/bits"
+)
+
 const (
 	pageHeader   = 16
 	elementSize  = 16
@@ -44,6 +46,9 @@ const (
 )
 
 var order = binary.NativeEndian
+
+// ErrDamaged is wrapped by every error that says that a file is not what bbolt writes.
+var ErrDamaged = errors.New("store is damaged")
 
 type boltMeta struct {
 	pageSize  uint32
@@ -68,8 +73,8 @@ func parseMeta(page []byte) (m boltMeta, ok bool) {
 		highWater: order.Uint64(b[40:]), txid: order.Uint64(b[48:])}, true
 }
 
-// pages reads one state of a bbolt file.
-type pages struct {
+// File reads one state of a bbolt file, made by Open. It is for one goroutine.
+type File struct {
 	r            io.ReaderAt
 	size         int64
 	meta         boltMeta
@@ -77,15 +82,17 @@ type pages struct {
 	invalidMetas int
 	seen         []uint64 // bitmap of pages met in this walk
 
-	lenient  bool  // go on after damage, where one can
-	problems int   // damage met in lenient mode
+	// Lenient makes Walk go on after damage, where one can.
+	Lenient bool
+
+	problems int   // damage met with Lenient
 	first    error // the first of it
 	count    int   // pages walked
 }
 
-// openPages finds the newest valid meta page.
-func openPages(r io.ReaderAt, size int64) (*pages, error) {
-	p := &pages{r: r, size: size}
+// Open finds the newest valid meta page. With an error that wraps ErrDamaged it returns a File where a meta page was found, but the file is shorter than that says: see Fit.
+func Open(r io.ReaderAt, size int64) (*File, error) {
+	p := &File{r: r, size: size}
 	buf := make([]byte, pageHeader+metaSize)
 	var metas []boltMeta
 	read := func(off int64) bool {
@@ -129,7 +136,50 @@ func openPages(r io.ReaderAt, size int64) (*pages, error) {
 	return p, p.bound()
 }
 
-func (p *pages) bound() error {
+// At makes p the state that a transaction left, the newest or the one before; an error says that the file has no meta page of it.
+func (p *File) At(tx uint64) error {
+	if p.meta.txid == tx {
+		return nil
+	}
+	if p.older.txid != tx {
+		return fmt.Errorf("%w: no meta page of transaction %d; two may have ended meanwhile, then try again", ErrDamaged, tx)
+	}
+	p.meta = p.older
+	return p.bound()
+}
+
+// Before returns the state that the transaction before left, as far as the file goes, to be walked with Lenient; nil when its meta page is not there.
+func (p *File) Before() *File {
+	if p.older.pageSize == 0 {
+		return nil
+	}
+	q := &File{r: p.r, size: p.size, meta: p.older, Lenient: true}
+	q.Fit()
+	return q
+}
+
+// Fit takes a file that was cut short for what is left of it. It reports false when that is nothing.
+func (p *File) Fit() bool {
+	p.meta.highWater = min(p.meta.highWater, uint64(p.size)/uint64(p.meta.pageSize))
+	return p.meta.highWater >= 4
+}
+
+// InvalidMetas returns how many of the two meta pages are not valid.
+func (p *File) InvalidMetas() int { return p.invalidMetas }
+
+// Pages returns how many pages the file has.
+func (p *File) Pages() int { return int(p.meta.highWater) }
+
+// Used returns how many bytes the pages have that the newest Walk met.
+func (p *File) Used() int64 { return int64(p.count) * int64(p.meta.pageSize) }
+
+// Problems returns how much damage the newest Walk left out.
+func (p *File) Problems() int { return p.problems }
+
+// Freelist returns where in the file the list of free pages begins.
+func (p *File) Freelist() int64 { return int64(p.meta.freelist) * int64(p.meta.pageSize) }
+
+func (p *File) bound() error {
 	m := p.meta
 	if m.highWater < 4 || m.highWater > uint64(p.size)/uint64(m.pageSize) {
 		return fmt.Errorf("%w: %d pages in use but the file has %d", ErrDamaged, m.highWater, uint64(p.size)/uint64(m.pageSize))
@@ -139,7 +189,7 @@ func (p *pages) bound() error {
 
 // page is one page with what belongs to it, read as far as needed.
 type page struct {
-	p     *pages
+	p     *File
 	id    uint64 // 0 for a bucket that lies inside a value
 	flags uint16
 	count int
@@ -160,12 +210,12 @@ func (g *page) at(off, n int) ([]byte, error) {
 	return b, nil
 }
 
-func (p *pages) damaged(id uint64, format string, args ...any) error {
+func (p *File) damaged(id uint64, format string, args ...any) error {
 	return fmt.Errorf("%w: page %d: %s", ErrDamaged, id, fmt.Sprintf(format, args...))
 }
 
 // read reads a page's head, bounds it and marks it as met.
-func (p *pages) read(id uint64) (*page, error) {
+func (p *File) read(id uint64) (*page, error) {
 	if id < 2 || id >= p.meta.highWater {
 		return nil, p.damaged(id, "is outside of the file's %d pages", p.meta.highWater)
 	}
@@ -193,29 +243,32 @@ func (p *pages) read(id uint64) (*page, error) {
 	return g, nil
 }
 
-// value is a record's value, read when asked for.
-type value struct {
+// Value is a record's value, read when asked for.
+type Value struct {
 	g    *page
 	off  int
 	size int
 }
 
-// bytes returns the first n bytes of it, or fewer when it is shorter.
-func (v value) bytes(n int) ([]byte, error) { return v.g.at(v.off, min(n, v.size)) }
+// Size is how many bytes it has.
+func (v Value) Size() int { return v.size }
 
-// visitor is called for every record outside of buckets' own elements. path holds the names of the buckets it lies in.
-type visitor func(path []string, key []byte, v value) error
+// Bytes returns the first n bytes of it, or fewer when it is shorter.
+func (v Value) Bytes(n int) ([]byte, error) { return v.g.at(v.off, min(n, v.size)) }
 
-// walk visits all records. In lenient mode it leaves out what is damaged and counts.
-func (p *pages) walk(visit visitor) error {
+// Visitor is called for every record outside of buckets' own elements. path holds the names of the buckets it lies in; path and key are borrowed.
+type Visitor func(path []string, key []byte, v Value) error
+
+// Walk visits all records; a nil visitor proves the pages alone. With Lenient it leaves out what is damaged and counts that.
+func (p *File) Walk(visit Visitor) error {
 	p.seen = make([]uint64, p.meta.highWater/64+1)
 	p.problems, p.first, p.count = 0, nil, 0
 	return p.tree(p.meta.root, nil, visit, nil, nil, 0, true)
 }
 
-// forgive turns damage into a count in lenient mode.
-func (p *pages) forgive(err error) error {
-	if err == nil || !p.lenient {
+// forgive turns damage into a count with Lenient.
+func (p *File) forgive(err error) error {
+	if err == nil || !p.Lenient {
 		return err
 	}
 	if p.first == nil {
@@ -226,7 +279,7 @@ func (p *pages) forgive(err error) error {
 }
 
 // tree walks the page id and what is below. Keys must be at least low and below high; nil = no such bound.
-func (p *pages) tree(id uint64, path []string, visit visitor, low, high []byte, depth int, root bool) error {
+func (p *File) tree(id uint64, path []string, visit Visitor, low, high []byte, depth int, root bool) error {
 	if depth > depthMax {
 		return p.forgive(p.damaged(id, "lies too deep"))
 	}
@@ -267,7 +320,7 @@ type child struct {
 }
 
 // elements walks what is on the page g and what is below.
-func (p *pages) elements(g *page, path []string, visit visitor, low, high []byte, depth int, root bool) error {
+func (p *File) elements(g *page, path []string, visit Visitor, low, high []byte, depth int, root bool) error {
 	if err := p.shaped(g, depth, root); err != nil {
 		return p.forgive(err)
 	}
@@ -297,14 +350,14 @@ func (p *pages) elements(g *page, path []string, visit visitor, low, high []byte
 			if err := p.forgive(err); err != nil {
 				return err
 			}
-			if !p.lenient || key == nil {
+			if !p.Lenient || key == nil {
 				continue
 			}
 		}
 		last = key
 		if branch {
 			children = append(children, child{key, e.child})
-		} else if err := p.leaf(g, i, e, path, key, value{g, at + int(e.ksize), int(e.vsize)}, visit, depth); err != nil {
+		} else if err := p.leaf(g, i, e, path, key, Value{g, at + int(e.ksize), int(e.vsize)}, visit, depth); err != nil {
 			return err
 		}
 	}
@@ -330,7 +383,7 @@ func (p *pages) elements(g *page, path []string, visit visitor, low, high []byte
 }
 
 // shaped checks what a page's head says of its elements.
-func (p *pages) shaped(g *page, depth int, root bool) error {
+func (p *File) shaped(g *page, depth int, root bool) error {
 	branch := g.flags == branchFlag
 	if !branch && g.flags != leafFlag {
 		return p.damaged(g.id, "has flags %#x where a branch or leaf should be", g.flags)
@@ -365,7 +418,7 @@ func (g *page) keyAt(i, off, size int, last, high []byte) ([]byte, error) {
 }
 
 // leaf visits element i of a leaf: a record, or a bucket with all that is in it.
-func (p *pages) leaf(g *page, i int, e element, path []string, key []byte, v value, visit visitor, depth int) error {
+func (p *File) leaf(g *page, i int, e element, path []string, key []byte, v Value, visit Visitor, depth int) error {
 	switch e.flags {
 	case 0:
 		if visit == nil {
@@ -379,9 +432,9 @@ func (p *pages) leaf(g *page, i int, e element, path []string, key []byte, v val
 }
 
 // bucket walks the bucket whose header is v.
-func (p *pages) bucket(g *page, path []string, name []byte, v value, visit visitor, depth int) error {
+func (p *File) bucket(g *page, path []string, name []byte, v Value, visit Visitor, depth int) error {
 	inside := append(path[:len(path):len(path)], string(name))
-	head, err := v.bytes(bucketHeader)
+	head, err := v.Bytes(bucketHeader)
 	if err != nil || len(head) < bucketHeader {
 		return p.forgive(p.damaged(g.id, "bucket %q has no header", name))
 	}
@@ -394,7 +447,7 @@ func (p *pages) bucket(g *page, path []string, name []byte, v value, visit visit
 	if v.size < bucketHeader+pageHeader || v.size > int(p.meta.pageSize) {
 		return p.forgive(p.damaged(g.id, "bucket %q inside of it has %d bytes", name, v.size))
 	}
-	b, err := v.bytes(v.size)
+	b, err := v.Bytes(v.size)
 	if err != nil {
 		return p.forgive(err)
 	}
@@ -406,16 +459,16 @@ func (p *pages) bucket(g *page, path []string, name []byte, v value, visit visit
 	return p.elements(in, inside, visit, nil, nil, depth+1, true)
 }
 
-// check walks everything and then the list of free pages: each page must be met once or be free, never both.
+// Check walks everything and then the list of free pages: each page must be met once or be free, never both.
 // A page that is both would be overwritten by a later transaction while it is in use.
-func (p *pages) check() error {
-	if err := p.walk(nil); err != nil {
+func (p *File) Check() error {
+	if err := p.Walk(nil); err != nil {
 		return err
 	}
 	return p.checkFree()
 }
 
-func (p *pages) checkFree() error {
+func (p *File) checkFree() error {
 	g, err := p.read(p.meta.freelist)
 	if err != nil {
 		return fmt.Errorf("list of free pages: %w", err)
@@ -460,26 +513,4 @@ func (p *pages) checkFree() error {
 		}
 	}
 	return nil
-}
-
-// newer returns ErrVersion when a file that is damaged says that it was written by a newer version: it is not ours to set aside.
-func (p *pages) newer() (err error) {
-	p.lenient = true
-	defer func() { p.lenient = false }()
-	_ = p.walk(func(path []string, key []byte, v value) error {
-		if len(path) != 1 || path[0] != string(metaBucket) || string(key) != string(formatKey) {
-			return nil
-		}
-		data, readErr := v.bytes(min(v.size, 1<<10))
-		if readErr != nil {
-			return nil
-		}
-		if f, bad := payload(key, data); bad == nil {
-			if _, found := checkVersion(f); errors.Is(found, ErrVersion) {
-				err = found
-			}
-		}
-		return nil
-	})
-	return err
 }
