@@ -241,7 +241,7 @@ func (e *Engine) round(do func(n int, each func(i int))) {
 		for k := range e.queue[c.number] {
 			w := &e.queue[c.number][k]
 			r := &e.results[w.job]
-			r.Samples, r.Histograms, r.Unlabelled, r.Rejected = r.Samples+w.res.Samples, r.Histograms+w.res.Histograms, r.Unlabelled+w.res.Unlabelled, r.Rejected+w.res.Rejected
+			r.Samples, r.Histograms, r.Barred, r.Rejected = r.Samples+w.res.Samples, r.Histograms+w.res.Histograms, r.Barred+w.res.Barred, r.Rejected+w.res.Rejected
 			if r.Reason == "" {
 				r.Reason = w.res.Reason
 			}

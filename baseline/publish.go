@@ -61,6 +61,13 @@ type publication struct {
 	viewOf  int64
 }
 
+// AtMs returns View's AtMs, without making a view. Safe for concurrent use.
+func (e *Engine) AtMs() int64 {
+	e.published.mu.Lock()
+	defer e.published.mu.Unlock()
+	return e.published.atMs
+}
+
 // View returns the newest view. It is never nil. Safe for concurrent use.
 func (e *Engine) View() *View {
 	p := &e.published

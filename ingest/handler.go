@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -63,6 +64,7 @@ type Handler struct {
 	decoders  sync.Pool
 	known     known
 	denied    atomic.Pointer[Denied]
+	refused   atomic.Pointer[Refused]
 	logged    atomic.Int64 // Unix seconds of the last warning, so that a broken sender cannot fill the log
 }
 
@@ -90,6 +92,37 @@ func (h *Handler) deny(from string) {
 			next.Requests += old.Requests
 		}
 		if h.denied.CompareAndSwap(old, next) {
+			return
+		}
+	}
+}
+
+// Refused says what of requests was refused for a fault of their samples or series. Senders give such samples up, so somebody should know.
+type Refused struct {
+	Samples int64 // since the handler was made
+	LastMs  int64 // when the last ones were, Unix milliseconds by the handler's clock
+	From    string
+	Reason  string // of the first of the last ones
+}
+
+// Refused returns what was refused; the zero value when nothing was. Safe for concurrent use.
+func (h *Handler) Refused() Refused {
+	if r := h.refused.Load(); r != nil {
+		return *r
+	}
+	return Refused{}
+}
+
+// note keeps what was refused of a request.
+func (h *Handler) note(raw *Raw, info *Info, res series.Result) {
+	n := int64(info.Rejected + res.Barred)
+	for n > 0 {
+		old := h.refused.Load()
+		next := &Refused{Samples: n, LastMs: raw.ReceivedMs, From: raw.Sender, Reason: oneLine(cmp.Or(info.Reason, res.Reason))}
+		if old != nil {
+			next.Samples += old.Samples
+		}
+		if h.refused.CompareAndSwap(old, next) {
 			return
 		}
 	}
@@ -253,9 +286,9 @@ func (h *Handler) take(ctx context.Context, raw *Raw, a answer) answer {
 	if info.Symbols0 {
 		symbols0Nonempty.Inc()
 	}
-	res, labels := h.known.check(&batch, d.labels)
+	res, unlabelled, labels := h.known.check(&batch, d.labels)
 	d.labels = labels
-	if res.Samples+res.Histograms == 0 {
+	if unlabelled == info.Samples+info.Histograms { // what is refused for its time the fold counts for the sender
 		h.release(d)
 	} else if err = h.appender.Append(ctx, raw, &batch, func() { h.release(d) }); err != nil {
 		a.gone = ctx.Err() != nil && errors.Is(err, ctx.Err())
@@ -271,15 +304,16 @@ func (h *Handler) take(ctx context.Context, raw *Raw, a answer) answer {
 		}
 		return a.busy(kind, err.Error())
 	}
-	return a.written(&info, res)
+	h.note(raw, &info, res)
+	return a.written(&info, res, unlabelled)
 }
 
 // written makes a of a request that is safe but for what info and res say.
-func (a answer) written(info *Info, res series.Result) answer {
+func (a answer) written(info *Info, res series.Result, unlabelled int) answer {
 	// Exemplars are valid or not by themselves; those of a series that is refused for its labels are not known apart, so when
 	// everything was refused none was written.
 	a.samples, a.histograms, a.exemplars = res.Samples, res.Histograms, info.Exemplars
-	if res.Unlabelled > 0 && res.Samples+res.Histograms == 0 {
+	if res.Barred > 0 && res.Samples+res.Histograms == 0 {
 		a.exemplars = 0
 	}
 	samplesTotal.Add(a.samples)
@@ -287,9 +321,10 @@ func (a answer) written(info *Info, res series.Result) answer {
 	exemplarsTotal.Add(a.exemplars)
 	metadataTotal.Add(info.Metadata)
 	rejectedDecode.Add(info.Rejected)
-	rejectedLabels.Add(res.Unlabelled)
+	rejectedLabels.Add(unlabelled)
+	rejectedAhead.Add(res.Barred - unlabelled)
 	badSeries.Add(info.BadSeries)
-	if info.Reason != "" || res.Unlabelled > 0 {
+	if info.Reason != "" || res.Barred > 0 {
 		return a.bad("partial", refusal(info, res))
 	}
 	a.code = http.StatusNoContent
@@ -302,8 +337,8 @@ func refusal(info *Info, res series.Result) string {
 	if reason == "" {
 		reason = res.Reason
 	}
-	n := info.Rejected + res.Unlabelled
-	of := info.Rejected + res.Unlabelled + res.Samples + res.Histograms
+	n := info.Rejected + res.Barred
+	of := n + res.Samples + res.Histograms
 	var what []string
 	if n > 0 {
 		what = append(what, fmt.Sprintf("%d of %d samples", n, of))
@@ -485,6 +520,7 @@ var (
 	metadataTotal     = metrics.NewCounter("wrackline_ingest_metadata_total")
 	rejectedDecode    = metrics.NewCounter(`wrackline_ingest_samples_rejected_total{by="decoder"}`)
 	rejectedLabels    = metrics.NewCounter(`wrackline_ingest_samples_rejected_total{by="labels"}`)
+	rejectedAhead     = metrics.NewCounter(`wrackline_ingest_samples_rejected_total{by="time"}`)
 	badSeries         = metrics.NewCounter("wrackline_ingest_series_rejected_total")
 	wireBytesTotal    = metrics.NewCounter("wrackline_ingest_wire_bytes_total")
 	decodedBytesTotal = metrics.NewCounter("wrackline_ingest_decoded_bytes_total")

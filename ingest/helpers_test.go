@@ -217,10 +217,16 @@ func (m *memory) Append(ctx context.Context, raw *Raw, b *series.Batch, done fun
 		if err == nil {
 			l, err = series.Canonical(l)
 		}
-		for range e.SampleHi - e.SampleLo + e.HistHi - e.HistLo {
-			if err == nil {
+		if err != nil {
+			continue
+		}
+		for _, x := range b.Samples[e.SampleLo:e.SampleHi] {
+			if x.T <= b.ReceivedMs+series.FutureMs {
 				m.names = append(m.names, l.String())
 			}
+		}
+		for range e.HistHi - e.HistLo {
+			m.names = append(m.names, l.String())
 		}
 	}
 	return nil

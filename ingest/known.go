@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 
@@ -22,6 +23,7 @@ type row [8]atomic.Uint64
 const (
 	knownLeast = 1 << 10 // rows at first
 	knownMost  = 1 << 18 // 16 MiB
+	knownAhead = 16      // series whose rows are asked for together
 )
 
 // has reports whether a key is remembered.
@@ -45,14 +47,20 @@ func (r *row) put(key uint64) bool {
 	return true
 }
 
-// check reads the labels of the batch's series that are new, and returns what must be refused for them. The batch is left as it is: the fold refuses the
+// check reads the labels of the batch's series that are new and the times of its samples, and returns what must be refused for them; unlabelled of it for its labels. The batch is left as it is: the fold refuses the
 // same series for the same reasons, now and when it is folded again.
-func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result, _ series.Labels) {
+func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result, unlabelled int, _ series.Labels) {
 	t := k.table.Load()
 	if t == nil {
 		t = k.grow(nil)
 	}
+	latest := b.ReceivedMs + series.FutureMs
 	for i := range b.Entries {
+		if i%knownAhead == 0 { // their rows lie anywhere in memory: waiting for all of them at once takes as long as for one
+			for j := i; j < min(i+knownAhead, len(b.Entries)); j++ {
+				(*t)[b.Entries[j].Key&uint64(len(*t)-1)][0].Load()
+			}
+		}
 		e := &b.Entries[i]
 		samples, hists := int(e.SampleHi-e.SampleLo), int(e.HistHi-e.HistLo)
 		at := &(*t)[e.Key&uint64(len(*t)-1)]
@@ -63,20 +71,34 @@ func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result
 				_, err = series.Canonical(l)
 			}
 			if err != nil {
-				res.Unlabelled += samples + hists
-				if res.Reason == "" {
-					res.Reason = err.Error()
-				}
+				res.Barred += samples + hists
+				unlabelled += samples + hists
+				res.Reason = cmp.Or(res.Reason, err.Error())
 				continue
 			}
 			if at.put(e.Key) && k.lost.Add(1) > int64(len(*t)) {
 				t = k.grow(t)
 			}
 		}
-		res.Samples += samples
+		ahead := 0
+		for _, x := range b.Samples[e.SampleLo:e.SampleHi] {
+			if x.T > latest {
+				ahead++
+				res.Reason = cmp.Or(res.Reason, series.Ahead(x.T, b.ReceivedMs))
+			}
+		}
+		res.Samples += samples - ahead
+		for i := e.HistLo; i < e.HistHi; i++ {
+			if t := b.Histograms[i].T; t > latest {
+				ahead++
+				hists--
+				res.Reason = cmp.Or(res.Reason, series.Ahead(t, b.ReceivedMs))
+			}
+		}
 		res.Histograms += hists
+		res.Barred += ahead
 	}
-	return res, scratch
+	return res, unlabelled, scratch
 }
 
 // grow replaces a table that is too small by one twice as large, and returns the one to use.

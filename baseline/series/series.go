@@ -3,7 +3,10 @@
 package series
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"math"
 	"sort"
 	"strings"
@@ -137,7 +140,8 @@ func (l Labels) String() string {
 }
 
 // ID returns an id of a name and the set: name~label=value~label=value, labels sorted by name, with every byte outside
-// A–Z a–z 0–9 . _ - : written as ! and two hexadecimal digits. It is URL-safe without escaping.
+// A–Z a–z 0–9 . _ - : written as ! and two hexadecimal digits. It is URL-safe without escaping. One that would be longer than IDMax ends in ~! and a hash of the whole in its
+// place, since a label may have any length and an id is the key of much.
 func (l Labels) ID(name string) string {
 	sorted := append(Labels(nil), l...)
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
@@ -149,8 +153,25 @@ func (l Labels) ID(name string) string {
 		b.WriteByte('=')
 		escape(&b, x.Value)
 	}
-	return b.String()
+	if b.Len() <= IDMax {
+		return b.String()
+	}
+	whole := b.String()
+	sum := sha256.Sum256([]byte(whole))
+	kept := whole[:IDMax-len(idCut)-2*idHash]
+	if i := strings.LastIndexByte(kept[len(kept)-2:], '!'); i >= 0 { // in the midst of an escape
+		kept = kept[:len(kept)-2+i]
+	}
+	return kept + idCut + hex.EncodeToString(sum[:idHash])
 }
+
+// IDMax is how long an id may be, in bytes.
+const IDMax = 1024
+
+const (
+	idCut  = "~!" // no escape begins so
+	idHash = 16   // bytes of SHA-256
+)
 
 func escape(b *strings.Builder, s string) {
 	const hex = "0123456789abcdef"
@@ -224,13 +245,21 @@ type Batch struct {
 	Labels     LabelReader
 }
 
+// FutureMs is how far ahead of the receive stamp a sample may be. What is further is refused: one wrong clock would move the time of a whole cluster.
+const FutureMs = 10 * 60_000
+
+// Ahead says in words that a sample of time t was refused in a request that was received then.
+func Ahead(t, receivedMs int64) string {
+	return fmt.Sprintf("sample is %d s ahead of the receiver's clock; at most %d s are accepted: check both clocks", (t-receivedMs)/1000, FutureMs/1000)
+}
+
 // Result says what became of a Batch. Every sample is counted in exactly one of the fields
-// Samples (with those that the engine knowingly ignores: not needed, repeated, late), Unlabelled and Rejected.
+// Samples (with those that the engine knowingly ignores: not needed, repeated, late), Barred and Rejected.
 type Result struct {
 	Samples    int // written samples
 	Histograms int // written native histograms
-	Unlabelled int // samples and histograms refused for labels that no series may have, which the door sees too
-	Rejected   int // samples and histograms refused for what the fold alone knows: a limit, a time too far ahead
+	Barred     int // samples and histograms refused for what the door sees too: labels that no series may have, a time too far ahead
+	Rejected   int // samples and histograms refused for what the fold alone knows: a limit
 	// Reason says why the first of them was refused, in words for the sender. Empty when Rejected is 0.
 	Reason string
 }

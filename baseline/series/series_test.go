@@ -62,3 +62,29 @@ func TestStringEscapes(t *testing.T) {
 		t.Errorf("String = %s, want %s", got, want)
 	}
 }
+
+// An id has a bound, is still of its labels alone, and is not cut within an escape.
+func TestLongIDs(t *testing.T) {
+	seen := map[string]bool{}
+	for n := range 200 {
+		for _, fill := range []string{"n", "ü", "\x00"} {
+			for _, last := range []string{"a", "b"} {
+				l := Labels{{"cluster", "eu"}, {"namespace", strings.Repeat(fill, 900+n) + last}, {"workload", "w"}}
+				id := l.ID("wl.cpu_cores")
+				if len(id) > IDMax || seen[id] || id != l.ID("wl.cpu_cores") || !strings.HasPrefix(id, "wl.cpu_cores~cluster=eu~namespace=") {
+					t.Fatalf("%d × %q: id of %d bytes, taken before: %v: %s", 900+n, fill, len(id), seen[id], id)
+				}
+				seen[id] = true
+				head, _, cut := strings.Cut(id, idCut)
+				if !cut {
+					continue
+				}
+				for i := range head {
+					if head[i] == '!' && i+2 >= len(head) {
+						t.Fatalf("cut within an escape: …%s", id[len(id)-60:])
+					}
+				}
+			}
+		}
+	}
+}

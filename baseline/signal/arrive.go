@@ -55,7 +55,7 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 	} else if e.HistLo < e.HistHi {
 		first = b.Histograms[e.HistLo].T
 	}
-	if first <= b.ReceivedMs+futureMs {
+	if first <= b.ReceivedMs+series.FutureMs {
 		s.arriving = first
 	}
 	id, err = s.lookup(l, from)

@@ -93,7 +93,7 @@ func TestHostileLabels(t *testing.T) {
 			}
 			return append(dst, b.labels[i]...), nil
 		})
-		if res := s.Apply(&b.Batch); res.Unlabelled != len(bad) || res.Samples != len(odd) {
+		if res := s.Apply(&b.Batch); res.Barred != len(bad) || res.Samples != len(odd) {
 			t.Fatalf("%+v, want %d rejected", res, len(bad))
 		}
 	}

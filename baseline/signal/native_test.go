@@ -338,7 +338,7 @@ func TestNativeHistogramsAreCounted(t *testing.T) {
 	b.labels = []series.Labels{parseLabels(`x_total{a="b"}`)}
 	b.Histograms = []series.Histogram{{T: t0}, {T: t0 + 700_000}}
 	b.Entries = []series.Entry{{Key: 1, HistHi: 2}}
-	if res := s.Apply(&b.Batch); res.Histograms != 1 || res.Rejected != 1 || s.Stats().Histograms != 1 {
+	if res := s.Apply(&b.Batch); res.Histograms != 1 || res.Barred != 1 || s.Stats().Histograms != 1 {
 		t.Errorf("%+v", res)
 	}
 }

@@ -322,7 +322,7 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 	from, fromNo := s.sender(b)
 	from.seen(b.ReceivedMs)
 	s.nowMs = max(s.nowMs, b.ReceivedMs)
-	limit := b.ReceivedMs + futureMs
+	limit := b.ReceivedMs + series.FutureMs
 	if s.eventMs == 0 && len(b.Samples) > 0 {
 		s.eventMs = max(0, min(b.Samples[0].T, limit))
 	} else if s.eventMs == 0 && len(b.Histograms) > 0 {
@@ -376,7 +376,7 @@ func (s *Stream) apply(res *series.Result, from *sender, b *series.Batch, e *ser
 		s.stats.Samples++
 		from.samples++
 		if x.T > limit {
-			s.future(res, from, x.T, b.ReceivedMs)
+			s.future(res, from)
 			continue
 		}
 		res.Samples++
@@ -391,7 +391,7 @@ func (s *Stream) apply(res *series.Result, from *sender, b *series.Batch, e *ser
 	}
 	for j := e.HistLo; j < e.HistHi; j++ {
 		if t := b.Histograms[j].T; t > limit {
-			s.future(res, from, t, b.ReceivedMs)
+			s.future(res, from)
 			continue
 		}
 		s.stats.Histograms++
@@ -407,13 +407,10 @@ func (s *Stream) apply(res *series.Result, from *sender, b *series.Batch, e *ser
 	}
 }
 
-func (s *Stream) future(res *series.Result, from *sender, t, received int64) {
+func (s *Stream) future(res *series.Result, from *sender) {
 	s.stats.Future++
 	from.rejected++
-	res.Rejected++
-	if res.Reason == "" {
-		res.Reason = fmt.Sprintf("sample is %d s ahead of the receiver's clock; at most %d s are accepted: check the sender's clock", (t-received)/1000, futureMs/1000)
-	}
+	res.Barred++
 }
 
 // Reasons for refusing a series.
@@ -430,7 +427,7 @@ func (s *Stream) refuse(res *series.Result, from *sender, err error, samples, hi
 	from.rejected += int64(n)
 	if !errors.Is(err, errOverSeries) && !errors.Is(err, errOverClusters) {
 		s.stats.BadSeries++
-		res.Unlabelled += n
+		res.Barred += n
 		return
 	}
 	s.stats.OverSeries += int64(n)

@@ -14,7 +14,6 @@ import (
 // Limits of a tracked series' life, milliseconds.
 const (
 	windowMs  = window.Ms
-	futureMs  = 10 * windowMs // samples further ahead of the receive clock are refused
 	gapMs     = window.GapMs
 	liveMs    = 5 * windowMs   // a series without a stale marker counts as alive for this long
 	idleMs    = 60 * windowMs  // then it is forgotten

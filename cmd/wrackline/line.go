@@ -32,6 +32,7 @@ type line struct {
 	order   sync.Mutex // to append to the journal and to the line is one step
 	closed  bool
 	room    *semaphore.Weighted
+	wait    time.Duration      // see lineWait
 	items   chan waiting       // has room for whatever room lets in
 	look    chan chan struct{} // from whoever looks and wants to see newer counts; closed when they have been published
 	held    atomic.Int64       // bytes in line
@@ -59,7 +60,7 @@ type refused struct {
 }
 
 func newLine() *line {
-	return &line{room: semaphore.NewWeighted(lineBytes), items: make(chan waiting, lineBytes/lineLeast), look: make(chan chan struct{})}
+	return &line{room: semaphore.NewWeighted(lineBytes), wait: lineWait, items: make(chan waiting, lineBytes/lineLeast), look: make(chan chan struct{})}
 }
 
 // Append implements ingest.Appender: it returns once the request is in the journal, as safe as ingest.sync asks, and in line for the fold.
@@ -67,7 +68,7 @@ func (a *app) Append(ctx context.Context, raw *ingest.Raw, b *series.Batch, done
 	l := a.line
 	// Entries and samples take about as much as the message that they lie in.
 	x := waiting{bytes: int64(len(raw.Body)), weight: min(max(2*int64(raw.Decoded), lineLeast), lineBytes), done: done}
-	wait, cancel := context.WithTimeout(ctx, lineWait)
+	wait, cancel := context.WithTimeout(ctx, l.wait)
 	err := l.room.Acquire(wait, x.weight)
 	cancel()
 	if err != nil {

@@ -144,6 +144,7 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 		a.stopOutbox = a.startRun(a.outbox.Load().Run)
 		a.reloadMu.Unlock()
 		a.line.begin(a.engine.Pos())
+		collectEarlier()
 		wg.Go(a.follow)
 		wg.Go(func() { a.runCheckpoints(run) })
 		wg.Go(func() { a.runReloads(run) })
@@ -256,12 +257,16 @@ func boolean(b bool) float64 {
 	return 0
 }
 
-// limitMemory tells the runtime to collect before the cgroup's limit is reached, unless GOMEMLIMIT says otherwise; and earlier than it does by itself, unless GOGC says otherwise: nearly all that is
-// alive holds no pointers, so that a collection costs little, and what a checkpoint leaves behind is large.
-func limitMemory(log *slog.Logger) {
+// collectEarlier tells the runtime to collect earlier than it does by itself, unless GOGC says otherwise: nearly all that is alive holds no pointers, so that a collection costs little, and what a
+// checkpoint leaves behind is large. While a start makes all of it anew that would cost more.
+func collectEarlier() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+}
+
+// limitMemory tells the runtime to collect before the cgroup's limit is reached, unless GOMEMLIMIT says otherwise.
+func limitMemory(log *slog.Logger) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}

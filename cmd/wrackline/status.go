@@ -116,7 +116,7 @@ func (s source) Status() ui.Status {
 	now := a.now().UnixMilli()
 	out := ui.Status{
 		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.started.UnixMilli(),
-		NowMs: now, ReceiveMs: a.engine.View().AtMs,
+		NowMs: now, ReceiveMs: a.engine.AtMs(),
 		NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: 20, Days: a.manager.Snapshot().Days,
 		Journal: ui.Journal{FirstPos: j.FirstPos, LastPos: j.LastPos, SyncedPos: j.SyncedPos, Bytes: j.Bytes, MaxBytes: int64(cfg.Ingest.JournalMax),
 			Segments: j.Segments, Sync: cfg.Ingest.Sync, Err: text(j.SyncErr)},
@@ -204,9 +204,11 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 		bad(fmt.Sprintf("%d requests without a valid token were refused, the last %s ago from %s. Prometheus gives such samples up.", d.Requests, alerting.Span(now-d.LastMs), d.From),
 			"Give the sender one of ingest.tokens (authorization: credentials_file in its remote_write block).")
 	}
+	if r := a.door.Load().Refused(); r.Samples > 0 && now-r.LastMs < refusedMs {
+		warn(fmt.Sprintf("%d samples were refused, the last ones %s ago from %s: %s. The sender gives them up.", r.Samples, alerting.Span(now-r.LastMs), r.From, r.Reason), "Mend what the reason names: the sender's relabelling, or a clock.")
+	}
 	if r := a.line.refused.Load(); r != nil && now-r.lastMs < refusedMs {
-		warn(fmt.Sprintf("%d samples were refused since the start, after they had been acknowledged; the last %s ago from %s: %s.", r.samples, alerting.Span(now-r.lastMs), r.sender, r.reason),
-			"Limits are under signals in the configuration; a sender's clock is its machine's.")
+		warn(fmt.Sprintf("%d samples found no room, the last ones %s ago from %s: %s.", r.samples, alerting.Span(now-r.lastMs), r.sender, r.reason), "Send less (the keep-list), or raise the limit under signals.")
 	}
 	if waiting, lost := a.outbox.Load().Held(); waiting > 0 || lost > 0 {
 		bad(fmt.Sprintf("%d notifications wait in memory because the disk refuses them; %d were lost.", waiting, lost), "Free disk space.")
