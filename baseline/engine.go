@@ -61,7 +61,8 @@ type Engine struct {
 	everyone map[*pack.Rule]*kin // kin of all clusters
 	pos      uint64              // journal position of the last applied request
 	nowMs    int64               // receive stamp of the last applied request
-	spare    signal.Room         // what the next cluster may take until the next exchange
+	spare    signal.Room         // what the next new cluster may take before an exchange
+	later    signal.Room         // what those after it may take
 	numbered uint32              // baselines that have a number for the recorder
 	lost     signal.Stats        // what clusters had counted that are forgotten
 	queue    [][]work            // by cluster: what is to be done in the running round
@@ -93,7 +94,8 @@ func New(o Options) (*Engine, error) {
 	if _, err := e.newCluster("check", 0); err != nil { // every cluster asks the same rules
 		return nil, err
 	}
-	e.router, e.spare = e.newRouter(), signal.RoomOf(e.opts.Stream)
+	e.router = e.newRouter()
+	e.allow()
 	return e, nil
 }
 
@@ -204,7 +206,7 @@ func (e *Engine) cluster(number uint16) *cluster {
 		return nil
 	}
 	c.stream.Allow(e.spare)
-	e.spare = e.spare.Part(2)
+	e.spare = e.later
 	e.clusters[number] = c
 	return c
 }

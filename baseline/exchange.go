@@ -111,7 +111,10 @@ const roomKept = 4
 // a limit is passed when more clusters than that grow into it within the same ten seconds, and by no more than they can send in these.
 const roomParts = 4
 
-// allow says how much each cluster may take of what the limits leave. One that begins before the next exchange gets as much, the next half of it, and so on.
+// newParts is the same for clusters that begin before the next exchange: of those there may be any number, so each gets less.
+const newParts = 16
+
+// allow says how much each cluster may take of what the limits leave.
 func (e *Engine) allow() {
 	all := signal.RoomOf(e.opts.Stream)
 	left, n := all, 0
@@ -122,8 +125,12 @@ func (e *Engine) allow() {
 		}
 	}
 	parts := min(max(n, 1), roomParts)
-	e.spare = left.Part(parts)
-	rest, share := left, all.Part(n+1)
+	e.later = left.Part(newParts)
+	e.spare = e.later
+	if n == 0 {
+		e.spare = left // it may be the only one
+	}
+	rest, share, free := left, all.Part(n+1), left.Part(parts)
 	if n > 1 {
 		rest = left.Less(all.Part(roomKept))
 	}
@@ -131,7 +138,7 @@ func (e *Engine) allow() {
 	for _, c := range e.clusters {
 		if c != nil {
 			holds := c.stream.Holds()
-			c.stream.Allow(signal.Choose(e.spare, rest, func(i int) bool { return holds.Beneath(share, i) }))
+			c.stream.Allow(signal.Choose(free, rest, func(i int) bool { return holds.Beneath(share, i) }))
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/alerting"
 )
 
 // integration is one way to one receiver.
@@ -85,6 +87,10 @@ func (b *Outbox) pick(l *lane, now time.Time) (best *row, out []leaving, wait ti
 	wait = time.Hour
 	newest := make(map[string]*row, len(l.queue))
 	for _, r := range l.queue {
+		r.unheard = (r.unheard || r.Message.Reason == alerting.First) && !r.maybe
+		if before := newest[r.Message.Incident]; before != nil {
+			r.unheard = r.unheard || before.unheard
+		}
 		newest[r.Message.Incident] = r
 	}
 	limit := now.Add(-b.opts.MaxAge).UnixMilli()
@@ -92,7 +98,8 @@ func (b *Outbox) pick(l *lane, now time.Time) (best *row, out []leaving, wait ti
 	keep := l.queue[:0]
 	for _, r := range l.queue {
 		switch {
-		case newest[r.Message.Incident] != r:
+		case newest[r.Message.Incident] != r,
+			r.Message.Reason == alerting.Resolved && r.unheard: // what was never announced needs no closing word
 			out = append(out, leaving{r: r})
 		case r.Created <= limit:
 			out = append(out, leaving{r, "not delivered within " + b.opts.MaxAge.String() + ": " + l.stats.LastError})
@@ -165,6 +172,7 @@ func (b *Outbox) settle(l *lane, r *row, o outcome) {
 	switch o.verdict {
 	case again:
 		r.attempts++
+		r.maybe = r.maybe || o.maybe
 		l.fails++
 		l.stats.Failed++
 		count("failed_attempts", l.key).Inc()

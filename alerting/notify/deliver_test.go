@@ -60,12 +60,12 @@ func TestOnlyTheNewestMessageOfAnIncidentWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{}, always(answer{code: 503}))
 		r.run()
-		closing := note("i1", alerting.Resolved, 2)
+		newest := note("i1", alerting.Changed, 2)
 		r.put(note("i1", alerting.First, 0))
 		time.Sleep(time.Minute)
 		r.put(note("i2", alerting.First, 0), note("i1", alerting.Changed, 1))
 		time.Sleep(time.Hour)
-		r.put(closing)
+		r.put(newest)
 		time.Sleep(time.Hour)
 		if s := r.stats(); s.Queued != 2 || s.Coalesced != 2 {
 			t.Errorf("while it is down: %+v", s)
@@ -75,7 +75,7 @@ func TestOnlyTheNewestMessageOfAnIncidentWaits(t *testing.T) {
 		time.Sleep(time.Hour)
 		got := ids(r.far.got()[before:])
 		slices.Sort(got)
-		want := []string{closing.ID, alerting.NotificationID("i2", alerting.First, 0)}
+		want := []string{newest.ID, alerting.NotificationID("i2", alerting.First, 0)}
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
 			t.Errorf("sent %v, want %v", got, want)
@@ -96,9 +96,9 @@ func TestANewerMessageIsNeverFollowedByAnOlderOne(t *testing.T) {
 		r.run()
 		r.put(note("i1", alerting.First, 0))
 		time.Sleep(time.Second)
-		r.put(note("i1", alerting.Resolved, 1))
+		r.put(note("i1", alerting.Changed, 1))
 		time.Sleep(time.Hour)
-		want := []string{alerting.NotificationID("i1", alerting.First, 0), alerting.NotificationID("i1", alerting.Resolved, 1)}
+		want := []string{alerting.NotificationID("i1", alerting.First, 0), alerting.NotificationID("i1", alerting.Changed, 1)}
 		if got := ids(r.far.got()); !slices.Equal(got, want) {
 			t.Errorf("sent %v, want %v", got, want)
 		}
@@ -158,7 +158,7 @@ func TestAReceiverThatIsDownForDays(t *testing.T) {
 			for i := range 20 {
 				time.Sleep(72 * time.Minute)
 				n := note(fmt.Sprint("d", day, "-", i), alerting.First, 0)
-				r.put(n, note(n.IncidentID, alerting.Changed, 1), note(n.IncidentID, alerting.Resolved, 2))
+				r.put(n, note(n.IncidentID, alerting.Changed, 1), note(n.IncidentID, alerting.Changed, 2))
 			}
 		}
 		if waited := time.Since(start); waited != 72*time.Hour {

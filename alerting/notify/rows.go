@@ -36,6 +36,8 @@ type row struct {
 	key      []byte
 	attempts int
 	next     time.Time
+	maybe    bool // an attempt ended without a no: it may have arrived
+	unheard  bool // the receiver has surely heard nothing of the incident before it
 }
 
 // DeadLetter is a message that was given up.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 type sender interface {
 	url() (*url.URL, error)
 	request(ctx context.Context, u *url.URL, m *Message, now time.Time) (*http.Request, error)
-	accepted(body []byte) error // says whether a 2xx answer really is a yes
+	accepted(h http.Header, body []byte) error // says whether a 2xx answer is somebody else's
 }
 
 type verdict int
@@ -32,13 +33,15 @@ const (
 
 type outcome struct {
 	verdict verdict
+	maybe   bool          // it may have arrived all the same: nobody said no
 	after   time.Duration // what the receiver asked to wait; 0 when it did not
 	why     string        // redacted; empty when delivered
 }
 
 // attempt sends m once. Whatever can pass is tried again: no connection, an address that the guard blocks (names change their
-// addresses, and nothing has been sent), a timeout, 408, 429, 5xx, a file that cannot be read just now. A redirect is not followed (it would lead around the guard and the signature) and is final, as are
-// all other answers.
+// addresses, and nothing has been sent), a timeout, 408, 429, 5xx, a file that cannot be read just now; and what a proxy or a deploy says in the receiver's place or while its door is being
+// moved: 401, 403, 404, 407 and other answers about the way, not the message, and redirects, which are not followed (that would lead around the guard and the signature). What says that this message will never do
+// (400, 413, 422 …) is final. A 2xx is a yes, whatever its body is or whether it ends, unless the answer is plainly not the receiver's.
 func (b *Outbox) attempt(ctx context.Context, s sender, m *Message) outcome {
 	u, err := s.url()
 	if err != nil {
@@ -52,26 +55,44 @@ func (b *Outbox) attempt(ctx context.Context, s sender, m *Message) outcome {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ") // an answer or an error may quote it
 	resp, err := b.client.Do(r)
 	if err != nil {
-		return outcome{verdict: again, why: redact(err, u, token)}
+		var op *net.OpError
+		dial := errors.As(err, &op) && op.Op == "dial"
+		return outcome{verdict: again, maybe: !dial && !errors.Is(err, ErrBlocked), why: redact(err, u, token)}
 	}
 	defer resp.Body.Close()
-	body, readErr := io.ReadAll(io.LimitReader(resp.Body, answerMax))
+	body := answerOf(ctx, resp)
 	code := resp.StatusCode
 	switch {
 	case code >= 200 && code < 300:
-		if readErr != nil {
-			return outcome{verdict: again, why: redact(readErr, u, token)}
-		}
-		if err := s.accepted(body); err != nil {
-			return outcome{verdict: refused, why: redact(fmt.Errorf("%w: %q", err, body), u, token)}
+		if err := s.accepted(resp.Header, body); err != nil {
+			return outcome{verdict: again, why: redact(fmt.Errorf("%w: %q", err, body), u, token)}
 		}
 		return outcome{}
 	case code == http.StatusGone:
 		return outcome{verdict: gone, why: answered(code, body, u, token)}
-	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500:
+	case code >= 500, code < 400, aboutTheWay[code]:
 		return outcome{verdict: again, after: retryAfter(resp.Header.Get("Retry-After"), time.Now(), b.opts.MaxAge), why: answered(code, body, u, token)}
 	}
 	return outcome{verdict: refused, why: answered(code, body, u, token)}
+}
+
+// aboutTheWay are the answers of 4xx that say nothing of the message.
+var aboutTheWay = map[int]bool{
+	http.StatusUnauthorized: true, http.StatusForbidden: true, http.StatusNotFound: true, http.StatusMethodNotAllowed: true, http.StatusProxyAuthRequired: true,
+	http.StatusRequestTimeout: true, http.StatusConflict: true, http.StatusMisdirectedRequest: true, http.StatusLocked: true, http.StatusTooEarly: true,
+	http.StatusTooManyRequests: true, http.StatusUnavailableForLegalReasons: true,
+}
+
+// answerWait is for how long the body of an answer is read: its status has said what counts.
+const answerWait = 2 * time.Second
+
+// answerOf returns the beginning of an answer's body, as far as it comes soon.
+func answerOf(ctx context.Context, resp *http.Response) []byte {
+	ctx, stop := context.WithTimeout(ctx, answerWait)
+	defer stop()
+	defer context.AfterFunc(ctx, func() { resp.Body.Close() })()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, answerMax))
+	return body
 }
 
 func answered(code int, body []byte, u *url.URL, token string) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -75,17 +76,28 @@ func TestWhichAnswersAreTriedAgain(t *testing.T) {
 		{"502", answer{code: 502}, oneWebhook, retry},
 		{"504", answer{code: 504}, oneWebhook, retry},
 		{"599", answer{code: 599}, oneWebhook, retry},
-		{"301", answer{code: 301, header: map[string]string{"Location": "https://elsewhere.example/"}}, oneWebhook, dead},
-		{"307", answer{code: 307, header: map[string]string{"Location": "https://elsewhere.example/"}}, oneWebhook, dead},
+		{"301", answer{code: 301, header: map[string]string{"Location": "https://elsewhere.example/"}}, oneWebhook, retry},
+		{"307", answer{code: 307, header: map[string]string{"Location": "https://elsewhere.example/"}}, oneWebhook, retry},
 		{"400", answer{code: 400, body: "bad"}, oneWebhook, dead},
-		{"401", answer{code: 401}, oneWebhook, dead},
-		{"403", answer{code: 403}, oneWebhook, dead},
-		{"404", answer{code: 404}, oneWebhook, dead},
+		{"401", answer{code: 401}, oneWebhook, retry},
+		{"403", answer{code: 403}, oneWebhook, retry},
+		{"404", answer{code: 404}, oneWebhook, retry},
 		{"413", answer{code: 413}, oneWebhook, dead},
 		{"422", answer{code: 422}, oneWebhook, dead},
 		{"Slack ok", answer{body: "ok"}, oneSlack, yes},
-		{"Slack says something else", answer{body: "<html>login</html>"}, oneSlack, dead},
-		{"Slack 404 no_service", answer{code: 404, body: "no_service"}, oneSlack, dead},
+		{"407", answer{code: 407}, oneWebhook, retry},
+		{"451", answer{code: 451}, oneWebhook, retry},
+		{"415", answer{code: 415}, oneWebhook, dead},
+		{"a page", answer{body: "<html>login</html>"}, oneWebhook, yes},
+		{"Slack, a login", answer{body: "<html>login</html>"}, oneSlack, retry},
+		{"Slack says no", answer{body: `{"ok":false,"error":"channel_not_found"}`}, oneSlack, retry},
+		{"Rocket.Chat says no", answer{body: `{"success":false}`}, oneSlack, retry},
+		{"Zulip says no", answer{body: `{"result":"error","msg":"x"}`}, oneSlack, retry},
+		{"Rocket.Chat", answer{body: `{"success":true}`}, oneSlack, yes},
+		{"Zulip", answer{body: `{"result":"success","msg":""}`}, oneSlack, yes},
+		{"Slack, nothing", answer{}, oneSlack, yes},
+		{"Slack, a word", answer{body: "accepted"}, oneSlack, yes},
+		{"Slack 404 no_service", answer{code: 404, body: "no_service"}, oneSlack, retry},
 		{"Slack 429", answer{code: 429}, oneSlack, retry},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -176,4 +188,62 @@ func TestSendTestSaysWhatBecameOfEach(t *testing.T) {
 	if !bytes.Contains(far.got()[0].body, []byte("Test message from Wrackline")) {
 		t.Errorf("body %s", far.got()[0].body)
 	}
+}
+
+// After an outage: one message of an incident that still matters, and no closing word of one that was never announced.
+func TestWhatWasNeverAnnouncedNeedsNoClosingWord(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		outage  answer
+		reasons []alerting.Reason
+		want    []alerting.Reason
+	}{
+		{"began and ended", answer{code: 503}, []alerting.Reason{alerting.First, alerting.Resolved}, nil},
+		{"began, changed and ended", answer{code: 404}, []alerting.Reason{alerting.First, alerting.Changed, alerting.Resolved}, nil},
+		{"goes on", answer{code: 503}, []alerting.Reason{alerting.First, alerting.Changed}, []alerting.Reason{alerting.Changed}},
+		{"was announced before", answer{code: 503}, []alerting.Reason{alerting.Changed, alerting.Resolved}, []alerting.Reason{alerting.Resolved}},
+		{"may have arrived", answer{after: time.Hour}, []alerting.Reason{alerting.First, alerting.Resolved}, []alerting.Reason{alerting.Resolved}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				down := time.Now().Add(30 * time.Minute)
+				r := newRig(t, Options{}, func(int, hit) answer {
+					if time.Now().Before(down) {
+						return c.outage
+					}
+					return answer{}
+				})
+				r.run()
+				for i, reason := range c.reasons {
+					r.put(note("i1", reason, uint32(i)))
+					time.Sleep(3 * time.Minute)
+				}
+				before := len(r.far.got())
+				time.Sleep(2 * time.Hour)
+				var got []alerting.Reason
+				for _, h := range r.far.got()[before:] {
+					if h.at.After(down) {
+						got = append(got, reasonOf(t, h))
+					}
+				}
+				if !slices.Equal(got, c.want) || r.stats().Queued != 0 || len(r.dead()) != 0 {
+					t.Errorf("after the outage %v were sent, want %v; %d wait, %d given up", got, c.want, r.stats().Queued, len(r.dead()))
+				}
+			})
+		})
+	}
+}
+
+// reasonOf returns why a webhook message was sent.
+func reasonOf(t *testing.T, h hit) alerting.Reason {
+	t.Helper()
+	for _, x := range []alerting.Reason{alerting.First, alerting.Changed, alerting.Resolved} {
+		for seq := range uint32(5) {
+			if h.id() == alerting.NotificationID("i1", x, seq) {
+				return x
+			}
+		}
+	}
+	t.Fatalf("message %s", h.id())
+	return ""
 }

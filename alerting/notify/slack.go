@@ -196,10 +196,22 @@ func (s *slack) request(ctx context.Context, u *url.URL, m *Message, _ time.Time
 	return post(ctx, u, slackJSON(m, s.Channel))
 }
 
-var errSlackAnswer = errors.New("the answer was not ok; is this a Slack webhook")
+var errSlackAnswer = errors.New("the answer is not that of a Slack webhook")
 
-func (s *slack) accepted(body []byte) error {
-	if strings.TrimSpace(string(body)) != "ok" {
+// accepted takes what Slack and those who speak its format answer: "ok", JSON that does not say no, nothing. A page for people comes from a proxy, or from a login.
+func (s *slack) accepted(h http.Header, body []byte) error {
+	var said struct {
+		OK      *bool  `json:"ok"`
+		Success *bool  `json:"success"`
+		Result  string `json:"result"`
+	}
+	text := strings.TrimSpace(string(body))
+	switch {
+	case strings.HasPrefix(text, "<"), strings.HasPrefix(h.Get("Content-Type"), "text/html") && text != "" && text != "ok":
+		return errSlackAnswer
+	case json.Unmarshal(body, &said) != nil:
+		return nil
+	case said.OK != nil && !*said.OK, said.Success != nil && !*said.Success, said.Result == "error":
 		return errSlackAnswer
 	}
 	return nil

@@ -172,7 +172,7 @@ func (w *webhook) request(ctx context.Context, u *url.URL, m *Message, now time.
 	return r, nil
 }
 
-func (w *webhook) accepted([]byte) error { return nil }
+func (w *webhook) accepted(http.Header, []byte) error { return nil }
 
 var errSigningKey = errors.New("secret must be whsec_ and the base64 of 24 bytes or more")
 
