@@ -3,7 +3,7 @@
 package notify
 
 import (
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -48,8 +48,11 @@ func (b *Outbox) Stats() []Stats {
 
 // count returns the process's counter of what happened to an integration's messages.
 func count(what, lane string) *metrics.Counter {
-	return metrics.GetOrCreateCounter(`wrackline_notify_messages_` + what + `_total{integration=` + strconv.Quote(oneLine(lane, 200)) + `}`)
+	return metrics.GetOrCreateCounter(`wrackline_notify_messages_` + what + `_total{integration="` + labelText.Replace(oneLine(lane, 200)) + `"}`)
 }
+
+// labelText writes a label's value as the text format of metrics wants it: nothing else is escaped there.
+var labelText = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 var (
 	repeatedTotal = metrics.GetOrCreateCounter("wrackline_notify_notifications_repeated_total")

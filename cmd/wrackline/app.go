@@ -40,8 +40,9 @@ type app struct {
 	now     func() time.Time // the receive clock; the demo's runs at its own speed
 
 	// fold is held by everything that changes engine and manager. Neither door nor pages that show what is published wait for it.
-	fold sync.Mutex
-	line *line // requests that are in the journal and not in the fold yet
+	fold  sync.Mutex
+	line  *line    // requests that are in the journal and not in the fold yet
+	watch *watcher // of senders that fall silent
 
 	// What a reload replaces. The outbox is replaced under fold, so that no notification falls between two.
 	file       string // of the configuration; "" = none
@@ -70,6 +71,7 @@ type app struct {
 // openApp opens the data directory and restores the last checkpoint. Nothing runs yet, and nothing of the journal has been folded.
 func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
+	a.watch = &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())
 	a.stage("opening the store")
@@ -148,7 +150,8 @@ func (a *app) streamOptions(cfg *config, packs []*pack.Pack) signal.StreamOption
 // Sections of a checkpoint beside those of the engine.
 const (
 	sectionAlerting = "alerting"
-	sectionSalt     = "salt" // version 1, 32 bytes; older checkpoints have none
+	sectionWatch    = "senders" // those that are silent; older checkpoints have none
+	sectionSalt     = "salt"    // version 1, 32 bytes; older checkpoints have none
 )
 
 var errSalt = errors.New("the salt of keys is damaged, or of a newer program")
@@ -182,6 +185,9 @@ func (a *app) restore(c store.Loaded) error {
 		return err
 	}
 	if err := a.manager.RestoreState(c.Sections[sectionAlerting]); err != nil {
+		return err
+	}
+	if err := a.watch.restoreState(c.Sections[sectionWatch]); err != nil {
 		return err
 	}
 	a.lastCheckpoint.Store(c.AtMs)
@@ -295,7 +301,7 @@ func (a *app) freeze() store.Checkpoint {
 	for name, write := range a.engine.Sections {
 		list = append(list, section{name: name, write: write})
 	}
-	list = append(list, section{name: sectionAlerting, write: a.manager.AppendState})
+	list = append(list, section{name: sectionAlerting, write: a.manager.AppendState}, section{name: sectionWatch, write: a.watch.appendState})
 	sideBySide(len(list), func(i int) {
 		x := &list[i]
 		// As large as the last one and a little: growing from nothing copied every byte five times.

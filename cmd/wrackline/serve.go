@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/url"
 	"os"
+	"path"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -210,7 +212,27 @@ func (a *app) routes() http.Handler {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.Handle("/", pages)
-	return mux
+	return a.underPrefix(mux)
+}
+
+// underPrefix lets everything be reached below the path of external_url too: a proxy may or may not take that off.
+func (a *app) underPrefix(next http.Handler) http.Handler {
+	u, err := url.Parse(a.cfg.Load().Alerting.ExternalURL)
+	if err != nil {
+		return next
+	}
+	prefix := strings.TrimRight(path.Clean("/"+u.Path), "/")
+	if prefix == "" {
+		return next
+	}
+	below := http.StripPrefix(prefix, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, prefix+"/") {
+			below.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // serveMetrics writes Wrackline's own metrics: counters of its packages, the process, and the gauges below.
@@ -229,7 +251,7 @@ func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	gauge("wrackline_signals_max", float64(st.SignalsMax))
 	for i := range st.Clusters {
 		c := &st.Clusters[i]
-		label := "{cluster=" + strconv.Quote(c.Name) + "}"
+		label := `{cluster="` + labelText.Replace(c.Name) + `"}`
 		gauge("wrackline_cluster_newest_sample_timestamp_seconds"+label, float64(c.LastT)/1000)
 		gauge("wrackline_cluster_closed_window_timestamp_seconds"+label, float64(c.ClosedEnd)/1000)
 	}
@@ -249,6 +271,9 @@ func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 
 // gcPercent is by how much the heap may grow between two collections.
 const gcPercent = 40
+
+// labelText writes a label's value as the text format of metrics wants it: nothing else is escaped there.
+var labelText = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 func boolean(b bool) float64 {
 	if b {

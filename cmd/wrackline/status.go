@@ -216,7 +216,9 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 	for _, s := range st.Senders {
 		if silent := now - s.LastMs; silent > 5*60_000 && silent < 24*3600_000 {
 			warn(fmt.Sprintf("Sender %s has been silent for %s.", s.Name, alerting.Span(silent)), "Look at prometheus_remote_storage_* of that Prometheus.")
-		} else if lag := now - s.LastT; lag > 5*60_000 && silent < 60_000 {
+		} else if s.LastT == 0 && s.Samples > 0 && silent < 60_000 {
+			warn(fmt.Sprintf("Nothing that sender %s sends is needed by a signal.", s.Name), "Its keep-list or its jobs leave out what packs ask for: wrackline packs remote-write-config prints the block, wrackline packs explain what is missing.")
+		} else if lag := now - s.LastT; s.LastT != 0 && lag > 5*60_000 && silent < 60_000 {
 			warn(fmt.Sprintf("Sender %s is %s behind: its newest sample is that old.", s.Name, alerting.Span(lag)), "It is catching up after an outage, or cannot keep up.")
 		}
 	}

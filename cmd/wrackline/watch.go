@@ -2,9 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -17,6 +22,9 @@ const (
 	silentUntil = 24 * time.Hour   // … and after this it is gone for good, which is no news
 	knownAfter  = 10 * time.Minute // a sender that was there for less was a test
 	watchEvery  = 15 * time.Second //
+	steadyAfter = 2 * time.Minute  // of delivering a sender is back …
+	flapSteady  = 15 * time.Minute // … or so long, when it was silent before within …
+	flapWithin  = 2 * time.Hour    // … this: one that restarts all the time is one fault
 	recvSilent  = "recv.silent"    // the name under which it is told; recv.gap is the signal of a sender that lags behind others
 )
 
@@ -29,10 +37,14 @@ var gapRule = &pack.Rule{
 	Next:    []string{"kubectl get pods -A -l app.kubernetes.io/name=prometheus", "curl -s PROMETHEUS/metrics | grep prometheus_remote_storage_samples_failed_total"},
 }
 
-// gap is a sender that is silent, or was until just now.
+// gap is a sender of a cluster that is silent, or was until a short while ago.
 type gap struct {
 	sender, cluster string
-	lastMs          int64 // receive clock of its last request, Unix ms
+	lastMs          int64 // receive clock of its last request before it fell silent, Unix ms
+	backMs          int64 // of the first one since it is back; 0 = it is not
+	seenMs          int64 // of its newest one
+	overMs          int64 // when its end was told; 0 = it was not
+	flaps           int64 // how often it was back for too short a time
 }
 
 // incident pictures a gap as an incident of its own. It is not part of the fold, so it is told and shown among the problems, not listed.
@@ -42,42 +54,95 @@ func (g gap) incident(now int64, over bool) *alerting.Incident {
 	m := alerting.Member{SignalID: signal.MakeID(recvSilent, entity), Name: recvSilent, Rule: gapRule, Entity: entity, Unit: "s", Severity: gapRule.Severity,
 		Onset: g.lastMs, Opened: g.lastMs + silentAfter.Milliseconds(), Fired: 1, State: model.High, Value: silent, Worst: silent, WorstT: now,
 		Band: model.Band{Upper: silentAfter.Seconds()}, WorstBand: model.Band{Upper: silentAfter.Seconds()}, Score: 1, Peak: 1, Maturity: 1}
+	how := "recovered"
+	if g.backMs == 0 {
+		how = "gone"
+	}
 	inc := &alerting.Incident{ID: "gap-" + alerting.NotificationID(m.SignalID, alerting.First, uint32(g.lastMs/1000))[4:], Severity: gapRule.Severity,
 		Cluster: g.cluster, Scope: entity, Onset: m.Onset, Opened: m.Opened, Updated: now, Title: m.Sentence(true)}
 	if over {
-		m.Ended, m.Ending, m.State, m.Value = now, "recovered", model.Normal, 0
-		inc.Resolved, inc.Resolution = now, "recovered"
+		m.Ended, m.Ending, m.State, m.Value = now, how, model.Normal, 0
+		inc.Resolved, inc.Resolution = now, how
 	}
 	inc.Members = []alerting.Member{m}
 	return inc
 }
 
-// watcher tells receivers when a sender falls silent and when it is back. A restart tells nothing twice: the ids are made of
-// the sender and its last request, and the outbox knows them.
+// watcher tells receivers when a sender of a cluster falls silent and when it is back, or is gone for good. What it knows is part of checkpoints, and the ids of what it tells are made of
+// the sender and its last request: so a restart tells nothing twice, and the closing word follows however often the process dies.
 type watcher struct {
-	silent map[string]gap
+	mu     sync.Mutex
+	silent map[string]gap // by cluster and sender; also those that ended within flapWithin
 	tell   func(alerting.Notification)
 }
 
 // look compares the senders with what it knew. now is the receive clock, up since when the program receives.
 func (w *watcher) look(senders []signal.SenderStats, now, up int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := map[string]bool{}
 	for i := range senders {
 		s := &senders[i]
 		key := s.Cluster + "\x00" + s.Name
-		quiet := now - s.LastMs
+		seen[key] = true
 		g, was := w.silent[key]
-		switch {
-		// After a start senders need time to come back; what they were told to wait for is not their silence.
-		case !was && quiet > silentAfter.Milliseconds() && quiet < silentUntil.Milliseconds() && now-up > silentAfter.Milliseconds() &&
-			s.LastMs-s.FirstMs > knownAfter.Milliseconds() && !covered(senders, s, now):
-			g = gap{s.Name, s.Cluster, s.LastMs}
-			w.silent[key] = g
-			w.say(g, alerting.First, 0, now, false)
-		case was && s.LastMs > g.lastMs:
+		if next, keep := w.step(g, was && g.overMs == 0, senders, s, now, up); keep {
+			w.silent[key] = next
+		} else if was && g.overMs != 0 && now-g.overMs > flapWithin.Milliseconds() {
 			delete(w.silent, key)
-			w.say(g, alerting.Resolved, 1, s.LastMs, true)
 		}
 	}
+	for key, g := range w.silent {
+		if seen[key] {
+			continue
+		}
+		if g.overMs == 0 { // its cluster was forgotten
+			g.backMs = 0
+			w.say(g, alerting.Resolved, 1, now, true)
+		}
+		delete(w.silent, key)
+	}
+}
+
+// step takes one look at a sender: g is the silence that stands when open, else the one before. It returns what is to be known of it, if anything is new.
+func (w *watcher) step(g gap, open bool, senders []signal.SenderStats, s *signal.SenderStats, now, up int64) (next gap, keep bool) {
+	quiet := now - s.LastMs
+	switch {
+	case !open:
+		// After a start senders need time to come back; what they were told to wait for is not their silence.
+		if quiet <= silentAfter.Milliseconds() || quiet >= silentUntil.Milliseconds() || now-up <= silentAfter.Milliseconds() ||
+			s.LastMs-s.FirstMs <= knownAfter.Milliseconds() || s.LastMs == g.seenMs && g.overMs != 0 || covered(senders, s, now) {
+			return g, false
+		}
+		next = gap{sender: s.Name, cluster: s.Cluster, lastMs: s.LastMs, seenMs: s.LastMs}
+		if g.overMs != 0 && now-g.overMs <= flapWithin.Milliseconds() {
+			next.flaps = g.flaps + 1
+		}
+		w.say(next, alerting.First, 0, now, false)
+		return next, true
+	case quiet >= silentUntil.Milliseconds():
+		g.backMs, g.overMs = 0, now
+		w.say(g, alerting.Resolved, 1, now, true)
+		return g, true
+	case s.LastMs == g.seenMs && (g.backMs == 0 || quiet <= silentAfter.Milliseconds()):
+		return g, false // nothing new
+	case quiet > silentAfter.Milliseconds(): // it had only just come back
+		g.backMs, g.seenMs, g.flaps = 0, s.LastMs, g.flaps+1
+		return g, true
+	}
+	if g.backMs == 0 {
+		g.backMs = s.LastMs
+	}
+	g.seenMs = s.LastMs
+	steady := steadyAfter
+	if g.flaps > 0 {
+		steady = flapSteady
+	}
+	if g.seenMs-g.backMs >= steady.Milliseconds() {
+		g.overMs = now
+		w.say(g, alerting.Resolved, 1, g.backMs, true)
+	}
+	return g, true
 }
 
 // covered reports whether another sender still delivers the cluster: half of a pair is a problem for the status page, not for the night.
@@ -96,12 +161,73 @@ func (w *watcher) say(g gap, reason alerting.Reason, seq uint32, now int64, over
 	w.tell(alerting.Notification{ID: alerting.NotificationID(inc.ID, reason, seq), IncidentID: inc.ID, Reason: reason, Seq: seq, T: now, Incident: inc})
 }
 
+// gapsMax bounds how many silences a state may hold: every sender of every cluster.
+const gapsMax = 1 << 20
+
+var errWatch = errors.New("what is known of silent senders is damaged")
+
+// appendState appends what is known: version 1; count; for each gap sender, cluster, and the numbers in order.
+func (w *watcher) appendState(dst []byte) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	x := codec.Writer{B: dst}
+	x.Num(1)
+	x.Num(len(w.silent))
+	for _, key := range slices.Sorted(maps.Keys(w.silent)) {
+		g := w.silent[key]
+		x.String(g.sender)
+		x.String(g.cluster)
+		for _, n := range g.numbers() {
+			x.Int(*n)
+		}
+	}
+	return x.B
+}
+
+func (g *gap) numbers() []*int64 {
+	return []*int64{&g.lastMs, &g.backMs, &g.seenMs, &g.overMs, &g.flaps}
+}
+
+// restoreState puts back what appendState gave; nothing is what older checkpoints have.
+func (w *watcher) restoreState(b []byte) error {
+	if b == nil {
+		return nil
+	}
+	r := codec.NewReader(b, errWatch)
+	r.Section(1)
+	n := r.Count(7)
+	if n > gapsMax {
+		r.Fail()
+	}
+	silent := map[string]gap{}
+	for range n {
+		var g gap
+		g.sender, g.cluster = r.String(), r.String()
+		for _, n := range g.numbers() {
+			*n = r.Int()
+		}
+		if r.Err() != nil {
+			break
+		}
+		silent[g.cluster+"\x00"+g.sender] = g
+	}
+	if r.Err() == nil && r.Left() > 0 {
+		r.Fail()
+	}
+	if r.Err() != nil {
+		return r.Err()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.silent = silent
+	return nil
+}
+
 // runWatch looks after the senders until ctx ends.
 func (a *app) runWatch(ctx context.Context) {
-	w := &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	up := a.now().UnixMilli()
 	every(ctx, watchEvery, func() {
 		a.fresh()
-		w.look(a.engine.Stats().Senders, a.now().UnixMilli(), up)
+		a.watch.look(a.engine.Stats().Senders, a.now().UnixMilli(), up)
 	})
 }

@@ -40,15 +40,29 @@ func TestSilentSenderIsTold(t *testing.T) {
 	if len(told) != 1 || told[0].Reason != alerting.First || !strings.Contains(told[0].Incident.Title, "prom-a") {
 		t.Fatalf("after six minutes: %+v", told)
 	}
+	state := w.appendState(nil)
 	w = fresh() // the program restarts while the sender is silent
+	if err := w.restoreState(state); err != nil {
+		t.Fatal(err)
+	}
 	see(a.LastMs+20*minute, a)
 	if len(told) != 1 {
 		t.Fatalf("told again after a restart: %+v", told)
 	}
+	w2 := fresh() // it dies before any checkpoint knew of it
+	w2.look([]signal.SenderStats{a}, a.LastMs+21*minute, t0-60*minute)
+	if len(told) != 1 {
+		t.Fatalf("told again after a restart without a state: %+v", told)
+	}
 	back := a
-	back.LastMs += 30 * minute
-	see(back.LastMs+minute, back)
-	if len(told) != 2 || told[1].Reason != alerting.Resolved || told[1].IncidentID != told[0].IncidentID || told[1].Incident.Open() {
+	for m := range int64(4) {
+		back.LastMs = a.LastMs + (30+m)*minute
+		see(back.LastMs, back)
+		if m < 2 && len(told) != 1 {
+			t.Fatalf("told at once when it is back: %+v", told)
+		}
+	}
+	if len(told) != 2 || told[1].Reason != alerting.Resolved || told[1].IncidentID != told[0].IncidentID || told[1].Incident.Open() || told[1].Incident.Resolution != "recovered" {
 		t.Fatalf("when it is back: %+v", told)
 	}
 	short := signal.SenderStats{Name: "curl", Cluster: "prod", FirstMs: t0, LastMs: t0 + minute}
@@ -57,5 +71,70 @@ func TestSilentSenderIsTold(t *testing.T) {
 	see(t0, old)
 	if len(told) != 2 {
 		t.Fatalf("told of a test or of one that is gone for good: %+v", told[2:])
+	}
+}
+
+// A sender that comes and goes is one fault, or few; one that ends for good ends so; each cluster behind one address is its own.
+func TestFlappingSenders(t *testing.T) {
+	const minute = int64(60_000)
+	const t0 = int64(1_772_409_600_000)
+	for _, c := range []struct {
+		name     string
+		on, off  int64 // minutes of a cycle
+		cycles   int
+		most     int // messages
+		resolved bool
+		after    int64 // minutes of steady delivery afterwards
+	}{
+		{"a crash loop", 1, 6, 40, 2, true, 20},
+		{"slower", 4, 7, 20, 4, true, 20},
+		{"slow", 10, 30, 6, 4, true, 20},
+		{"once", 60, 10, 1, 2, true, 20},
+		{"it stays away", 1, 6, 5, 1, false, 0},
+	} {
+		var told []alerting.Notification
+		w := &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { told = append(told, n) }}
+		s := signal.SenderStats{Name: "gateway", Cluster: "east", FirstMs: t0 - 60*minute, LastMs: t0}
+		other := signal.SenderStats{Name: "gateway", Cluster: "west", FirstMs: t0 - 60*minute}
+		now := t0
+		pass := func(minutes int64, delivers bool) {
+			for range 4 * minutes {
+				now += 15_000
+				if delivers {
+					s.LastMs = now
+				}
+				other.LastMs = now
+				w.look([]signal.SenderStats{s, other}, now, t0-60*minute)
+			}
+		}
+		for range c.cycles {
+			pass(c.off, false)
+			pass(c.on, true)
+		}
+		pass(c.after, true)
+		if len(told) == 0 || len(told) > c.most {
+			t.Errorf("%s: %d messages, want 1 to %d", c.name, len(told), c.most)
+			continue
+		}
+		if last := told[len(told)-1]; (last.Reason == alerting.Resolved) != c.resolved {
+			t.Errorf("%s: the last message is %s", c.name, last.Reason)
+		}
+		for _, n := range told {
+			if n.Incident.Cluster != "east" {
+				t.Errorf("%s: told of %s", c.name, n.Incident.Cluster)
+			}
+		}
+		if c.resolved {
+			continue
+		}
+		pass(25*60, false)
+		if last := told[len(told)-1]; last.Reason != alerting.Resolved || last.Incident.Resolution != "gone" {
+			t.Errorf("%s: after a day the last message is %s, %q", c.name, last.Reason, last.Incident.Resolution)
+		}
+		n := len(told)
+		w.look([]signal.SenderStats{other}, now, t0)
+		if len(w.silent) != 0 || len(told) != n {
+			t.Errorf("%s: when its cluster is forgotten %d silences are known, %d messages more", c.name, len(w.silent), len(told)-n)
+		}
 	}
 }
