@@ -30,14 +30,16 @@ import (
 type app struct {
 	dir     string
 	log     *slog.Logger
-	store   *store.Store
+	store   *store.Pair
 	journal *journal.Journal
 	engine  *baseline.Engine
 	manager *alerting.Manager
 	salt    series.Salt   // of the installation's keys of series, for its life
 	keyer   *series.Keyer // made with it
 	started time.Time
-	now     func() time.Time // the receive clock; the demo's runs at its own speed
+	// acceptLoss says that a start goes on although requests between checkpoint and journal are lost.
+	acceptLoss bool
+	now        func() time.Time // the receive clock; the demo's runs at its own speed
 
 	// fold is held by everything that changes engine and manager. Neither door nor pages that show what is published wait for it.
 	fold  sync.Mutex
@@ -70,7 +72,12 @@ type app struct {
 
 // openApp opens the data directory and restores the last checkpoint. Nothing runs yet, and nothing of the journal has been folded.
 func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
-	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
+	return openAppLosing(cfg, dir, log, false)
+}
+
+// openAppLosing is openApp, which goes on although something is lost when that is accepted.
+func openAppLosing(cfg config, dir string, log *slog.Logger, accept bool) (*app, error) {
+	a := &app{dir: dir, acceptLoss: accept, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
 	a.watch = &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())
@@ -83,7 +90,7 @@ func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	a.packs.Store(&packs)
-	a.store, err = store.Open(filepath.Join(dir, "wrackline.db"), store.Options{
+	a.store, err = store.OpenPair(filepath.Join(dir, "wrackline.db"), store.Options{
 		Logger: log, MaxBytes: int64(cfg.Storage.MaxSize), RetentionMs: time.Duration(cfg.Storage.Retention).Milliseconds()})
 	if err != nil {
 		return nil, err
@@ -99,10 +106,45 @@ func (a *app) open() error {
 	if err := a.setReceivers(cfg); err != nil {
 		return err
 	}
-	c, ok, err := a.store.Load()
+	if err := a.resume(); err != nil {
+		return err
+	}
+	var err error
+	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log})
 	if err != nil {
 		return err
 	}
+	if st := a.journal.Stats(); st.LastPos > a.engine.Pos() && st.FirstPos > a.engine.Pos()+1 {
+		err := fmt.Errorf("the journal begins at request %d, and the newest checkpoint that can be read is of request %d: what lies between is not there", st.FirstPos, a.engine.Pos())
+		if !a.acceptLoss {
+			return errors.Join(fmt.Errorf("%w; put back a backup of wrackline.db and %s, or start with --accept-loss to go on without it", err, store.TwinName), a.journal.Close())
+		}
+		a.log.Error("going on without what is lost, as --accept-loss says", "err", err)
+	}
+	a.journal.SkipTo(a.engine.Pos())
+	return nil
+}
+
+// resume makes a fold that goes on from the newest checkpoint that can be read and put back; from nothing when there is none. One that is refused is worth a word: the one before it and the
+// journal give the same.
+func (a *app) resume() error {
+	var refused error
+	for c, err := range a.store.Generations() {
+		if err == nil {
+			if err = a.resumeFrom(c); err == nil {
+				return nil
+			}
+		}
+		a.log.Error("a checkpoint cannot be used", "pos", c.Pos, "err", err)
+		refused = errors.Join(refused, err)
+	}
+	if refused != nil {
+		return refused
+	}
+	return a.begin(series.NewSalt())
+}
+
+func (a *app) resumeFrom(c store.Loaded) error {
 	salt, err := readSalt(c.Sections[sectionSalt])
 	if err != nil {
 		return err
@@ -110,17 +152,7 @@ func (a *app) open() error {
 	if err := a.begin(salt); err != nil {
 		return err
 	}
-	if ok {
-		if err := a.restore(c); err != nil {
-			return err
-		}
-	}
-	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log})
-	if err != nil {
-		return err
-	}
-	a.journal.SkipTo(a.engine.Pos())
-	return nil
+	return a.restore(c)
 }
 
 // begin makes the door and a fold that knows nothing, with a salt.
@@ -323,9 +355,12 @@ func (a *app) freeze() store.Checkpoint {
 }
 
 // save writes a checkpoint.
-func (a *app) save(c store.Checkpoint) error {
+func (a *app) save(c store.Checkpoint) error { return a.saveBy(a.store.Save, c) }
+
+// saveBy is save with one of the store's ways.
+func (a *app) saveBy(write func(store.Checkpoint) error, c store.Checkpoint) error {
 	begun := time.Now()
-	err := a.store.Save(c)
+	err := write(c)
 	checkpointSeconds.Update(time.Since(begun).Seconds())
 	if err != nil {
 		checkpointsFailed.Inc()
@@ -379,7 +414,10 @@ func (a *app) runCheckpoints(ctx context.Context) {
 func (a *app) close(last bool) error {
 	var err error
 	if last {
-		err = a.checkpoint()
+		a.fold.Lock()
+		c := a.freeze()
+		a.fold.Unlock()
+		err = a.saveBy(a.store.SaveFirst, c)
 	}
 	return errors.Join(err, a.journal.Close(), a.store.Close())
 }

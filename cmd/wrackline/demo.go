@@ -154,7 +154,7 @@ func emptyDemoDir(dir string) error {
 		if err == nil {
 			s.Close() // read only, and about to be removed
 		}
-		for _, name := range []string{"wrackline.db", "journal"} {
+		for _, name := range []string{"wrackline.db", store.TwinName, "journal"} {
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 				return err
 			}

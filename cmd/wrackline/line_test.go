@@ -6,12 +6,14 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ingest/journal"
 )
 
 // lineApp opens an application in dir whose journal is written, and returns what ends it as a kill would: nothing in line is folded, and no checkpoint is made.
@@ -190,5 +192,44 @@ func TestFullLineRefuses(t *testing.T) {
 	}
 	if err := give(t.Context(), a, r, body, func() {}); !errors.Is(err, ingest.ErrBusy) {
 		t.Errorf("after the end: %v, want ErrBusy", err)
+	}
+}
+
+// TestLostRequestsAreNoSilentBeginning: a journal that begins behind what checkpoints hold proves that something is gone. Nothing starts so, unless somebody says that it may.
+func TestLostRequestsAreNoSilentBeginning(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.SkipTo(50)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); j.Run(ctx) }()
+	g, err := scenario.New(scenario.Config{Seed: 1, Live: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := g.Next(g.Config().StartMs + 60_000)
+	body, _ := r.AppendBody(nil, nil)
+	if _, err := j.Append(journal.Record{ReceivedMs: r.ReceivedMs, Sender: r.Sender, Proto: uint8(ingest.V1), Encoding: uint8(ingest.Snappy), Body: body}); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	<-done
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := openApp(defaultConfig(), dir, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--accept-loss") || !strings.Contains(err.Error(), "request 51") {
+		t.Fatalf("%v, %v; want an error with the way out", a, err)
+	}
+	a, err := openAppLosing(defaultConfig(), dir, slog.New(slog.DiscardHandler), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close(false)
+	if err := a.replayJournal(t.Context()); err != nil || a.engine.Pos() != 51 {
+		t.Errorf("folded up to %d, %v", a.engine.Pos(), err)
 	}
 }

@@ -37,6 +37,7 @@ acknowledged is lost: the journal is folded into the last checkpoint at the next
 // serveFlags are the flags that serve and demo share.
 type serveFlags struct {
 	configFile, listen, dir, level string
+	acceptLoss                     bool
 }
 
 func addServeFlags(fs *flag.FlagSet, dir string) *serveFlags {
@@ -64,6 +65,7 @@ func (f *serveFlags) load(w io.Writer) (config, *slog.Logger, error) {
 func runServe(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "serve")
 	f := addServeFlags(fs, "data")
+	fs.BoolVar(&f.acceptLoss, "accept-loss", false, "start although requests between the checkpoint and the journal are lost, as a start without it says")
 	if err := parseFlags(e, fs, args); err != nil {
 		return err
 	}
@@ -75,7 +77,7 @@ func runServe(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
-	a, err := openApp(cfg, f.dir, log)
+	a, err := openAppLosing(cfg, f.dir, log, f.acceptLoss)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}

@@ -24,6 +24,9 @@ func (j *Journal) Append(r Record) (pos uint64, err error) {
 	if j.closed {
 		return 0, ErrClosed
 	}
+	if j.syncErr != nil {
+		return 0, j.syncErr
+	}
 	if j.bytes()+size > j.opts.MaxBytes {
 		j.full = true
 		appendsFull.Inc()

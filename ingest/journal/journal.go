@@ -87,7 +87,7 @@ type Journal struct {
 	first    uint64     // lowest position that may be kept
 	synced   uint64     // positions up to here are on disk
 	unsynced []*os.File // segments that were followed by others and are not synced yet
-	syncErr  error      // sticky
+	syncErr  error      // of the last sync, until heal has written again what it may have taken
 	full     bool
 	tookMs   int64
 	torn     int64
@@ -95,6 +95,7 @@ type Journal struct {
 	buf      []byte // of the record being written
 
 	compressing *compression // of Run, nil = none
+	toldHeal    time.Time    // of Run: when it last said that heal failed
 
 	syncing chan struct{} // holds one token: whoever has it syncs, and those who wait for it find their records synced
 }

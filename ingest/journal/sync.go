@@ -10,8 +10,8 @@ import (
 )
 
 // Wait returns when the record at pos is as safe as Options.Sync promises: with "always" when it is on disk, where one
-// sync serves all who wait; else at once. After a failed sync it returns that error for ever, since what the failure
-// took cannot be known.
+// sync serves all who wait; else at once. After a failed sync it returns that error until what the failure may have taken has been written
+// again (Run): the record is in the journal, and whether it is on disk is not known yet.
 func (j *Journal) Wait(ctx context.Context, pos uint64) error {
 	j.mu.Lock()
 	err, done := j.syncErr, j.opts.Sync != "always" || j.synced >= pos
@@ -65,8 +65,8 @@ func (j *Journal) syncTo(pos uint64) error {
 	j.tookMs = took.Milliseconds()
 	if err != nil {
 		syncsFailed.Inc()
-		j.syncErr = fmt.Errorf("sync journal: %w", err)
-		j.logger.Error("journal cannot be synced; durability is not claimed until restart", "err", err)
+		j.syncErr = fmt.Errorf("%w: %w", ErrSync, err)
+		j.logger.Error("journal cannot be synced; nothing is acknowledged until what is not proven has been written again", "err", err)
 		return j.syncErr
 	}
 	j.synced = max(j.synced, to)
@@ -74,7 +74,7 @@ func (j *Journal) syncTo(pos uint64) error {
 }
 
 // Run syncs once a second until ctx ends, and a last time then; with Sync "off" it does not. Between two syncs it compresses segments
-// that are kept, for at most half of the time. It returns the error of the first failed sync, if any, when it ends.
+// that are kept, for at most half of the time, and after a sync that failed it writes again what is not proven. It returns the error of the last sync when it ends.
 func (j *Journal) Run(ctx context.Context) error {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
@@ -99,6 +99,12 @@ func (j *Journal) syncNow() {
 		return
 	}
 	<-j.syncing
-	_ = j.syncTo(j.lastPos()) // sticky: reported by Wait and by Stats
-	j.syncing <- struct{}{}
+	defer func() { j.syncing <- struct{}{} }()
+	if j.syncTo(j.lastPos()) == nil { // reported by Wait and by Stats
+		return
+	}
+	if err := j.heal(); err != nil && time.Since(j.toldHeal) > time.Minute {
+		j.toldHeal = time.Now()
+		j.logger.Error("journal cannot be written elsewhere yet", "err", err)
+	}
 }

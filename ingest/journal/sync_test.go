@@ -67,26 +67,82 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	j.syncing <- struct{}{}
 }
 
-// TestFailedSyncIsSticky: durability is not claimed any more, whatever later syncs say.
-func TestFailedSyncIsSticky(t *testing.T) {
-	j := open(t, t.TempDir(), Options{Sync: "always"})
-	appendN(t, j, 1, 1)
-	if err := j.Wait(t.Context(), 1); err != nil {
-		t.Fatal(err)
+// TestFailedSyncHeals: nothing is acknowledged after a failed sync until what is not proven lies in another segment; then everything goes on. What was
+// written before, also with segments that filled meanwhile, is read once and in order, by this process and by the next one, also when the process dies in between.
+func TestFailedSyncHeals(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		segment         int64
+		proven, records uint64 // before the disk fails
+		fails           int    // attempts to heal that fail
+		die             bool   // before it heals
+	}{
+		{"one segment", 1 << 20, 3, 9, 2, false},
+		{"nothing was proven", 1 << 20, 0, 5, 1, false},
+		{"everything was", 1 << 20, 5, 6, 0, false},
+		{"several segments", 2_000, 10, 60, 3, false},
+		{"it dies", 2_000, 10, 60, 3, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, dir, Options{Sync: "always", SegmentBytes: c.segment})
+			if c.proven > 0 {
+				appendN(t, j, 1, c.proven)
+				if err := j.Wait(t.Context(), c.proven); err != nil {
+					t.Fatal(err)
+				}
+			}
+			real := j.sync
+			appendN(t, j, c.proven+1, c.records) // rotating syncs a header, so the disk fails behind them
+			j.sync = func(*os.File) error { return syscall.EIO }
+			if err := j.Wait(t.Context(), c.records); !errors.Is(err, syscall.EIO) || !errors.Is(err, ErrSync) {
+				t.Errorf("Wait after a failed sync = %v", err)
+			}
+			if _, err := j.Append(record(c.records + 1)); !errors.Is(err, ErrSync) {
+				t.Errorf("Append after a failed sync = %v", err)
+			}
+			for range c.fails {
+				j.syncNow()
+				if s := j.Stats(); s.SyncErr == nil || s.SyncedPos != c.proven {
+					t.Fatalf("while the disk fails: %+v", s)
+				}
+			}
+			last := c.records
+			j.sync = real
+			if !c.die {
+				j.syncNow()
+				if s := j.Stats(); s.SyncErr != nil || s.SyncedPos != c.records || s.LastPos != c.records {
+					t.Fatalf("once the disk is well: %+v", s)
+				}
+				last += 20
+				appendN(t, j, c.records+1, last)
+				if err := j.Wait(t.Context(), last); err != nil {
+					t.Fatal(err)
+				}
+				wantPositions(t, j, last)
+			}
+			if err := j.Close(); err != nil && !c.die {
+				t.Fatal(err)
+			}
+			again := open(t, dir, Options{Sync: "always", SegmentBytes: c.segment})
+			wantPositions(t, again, last)
+			appendN(t, again, last+1, last+3)
+			wantPositions(t, again, last+3)
+		})
 	}
-	real := j.sync
-	j.sync = func(*os.File) error { return syscall.EIO }
-	appendN(t, j, 2, 2)
-	if err := j.Wait(t.Context(), 2); !errors.Is(err, syscall.EIO) {
-		t.Errorf("Wait after a failed sync = %v", err)
+}
+
+// wantPositions fails unless the journal gives the records 1 to last, each once and whole.
+func wantPositions(t *testing.T, j *Journal, last uint64) {
+	t.Helper()
+	got := replayed(t, j, 0)
+	if uint64(len(got)) != last {
+		t.Fatalf("%d records are read, want %d: %v", len(got), last, got)
 	}
-	j.sync = real
-	appendN(t, j, 3, 3) // killed processes lose nothing still
-	if err := j.Wait(t.Context(), 3); !errors.Is(err, syscall.EIO) {
-		t.Errorf("Wait later = %v", err)
-	}
-	if s := j.Stats(); s.SyncErr == nil || s.SyncedPos != 1 {
-		t.Errorf("stats %+v", s)
+	for i, pos := range got {
+		if pos != uint64(i)+1 {
+			t.Fatalf("record %d is at position %d", i, pos)
+		}
 	}
 }
 

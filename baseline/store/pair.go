@@ -1,0 +1,107 @@
+package store
+
+import (
+	"errors"
+	"iter"
+	"path/filepath"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// Pair is a store and its twin, a file beside it, which take checkpoints in turn. So the newest two lie in files that share no page: whatever happens to one, the other one
+// and the journal behind it give the same state. The store itself also has the history of charts and the buckets of others; the twin has checkpoints alone.
+type Pair struct {
+	*Store
+	twin *Store
+}
+
+// TwinName is the name of the twin's file in the directory of the store.
+const TwinName = "checkpoint.db"
+
+// OpenPair opens both, each as Open does.
+func OpenPair(path string, o Options) (*Pair, error) {
+	s, err := Open(path, o)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pair{Store: s}
+	if p.twin, err = Open(filepath.Join(filepath.Dir(path), TwinName), o); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if s.Stats().Pos == 0 && p.twin.Stats().Pos > 0 {
+		s.log.Warn("the store had been missing, empty or damaged: chart history and messages that waited may be gone; what was learned is in its twin", "path", path, "twin", p.twin.path)
+	}
+	return p, nil
+}
+
+// position returns the journal position of the newest checkpoint; 0 = there is none.
+func (s *Store) position() uint64 {
+	s.statsMu.Lock()
+	defer s.statsMu.Unlock()
+	return s.published.pos
+}
+
+// Save writes a checkpoint into the file whose own is the older one, and the Recorder's pending history into the store in any case. See Store.Save.
+func (p *Pair) Save(c Checkpoint) error {
+	if p.position() <= p.twin.position() && !p.broken.Load() || p.twin.broken.Load() {
+		return p.Store.Save(c)
+	}
+	// History first: a start folds what is behind the checkpoint, and ignores points that it has already.
+	if err := p.flush(); err != nil && !p.broken.Load() {
+		return err
+	}
+	return p.twin.Save(c)
+}
+
+// SaveFirst writes a checkpoint into the store itself, so that its file alone is worth a copy: at the end of a process.
+func (p *Pair) SaveFirst(c Checkpoint) error { return p.Store.Save(c) }
+
+// SafePos returns the position up to which the journal may be dropped: that of the older one of the two newest checkpoints. It is 0 while there is but one.
+func (p *Pair) SafePos() uint64 { return min(p.position(), p.twin.position()) }
+
+// Generations yields the checkpoints that there are, the newest one first; with an error in the place of one that cannot be read.
+func (p *Pair) Generations() iter.Seq2[Loaded, error] {
+	return func(yield func(Loaded, error) bool) {
+		order := [2]*Store{p.Store, p.twin}
+		if p.twin.position() > p.position() {
+			order[0], order[1] = order[1], order[0]
+		}
+		for _, s := range order {
+			l, ok, err := s.Load()
+			if err != nil {
+				generationsRefused.Inc()
+			}
+			if (ok || err != nil) && !yield(l, err) {
+				return
+			}
+		}
+	}
+}
+
+// Stats returns those of the store, with what concerns checkpoints from whoever took the newest one.
+func (p *Pair) Stats() Stats {
+	st, twin := p.Store.Stats(), p.twin.Stats()
+	st.FileBytes += twin.FileBytes
+	st.Saves, st.SaveErrors = st.Saves+twin.Saves, st.SaveErrors+twin.SaveErrors
+	if twin.Pos > st.Pos {
+		st.Generation, st.Pos, st.AtMs, st.Models, st.Sections = twin.Generation, twin.Pos, twin.AtMs, twin.Models, twin.Sections
+		st.SectionBytes, st.ModelBytes, st.LastTook, st.LastError = twin.SectionBytes, twin.ModelBytes, twin.LastTook, twin.LastError
+	}
+	if st.Quarantined == "" {
+		st.Quarantined, st.Salvaged = twin.Quarantined, twin.Salvaged
+	}
+	return st
+}
+
+// Quarantined returns where a damaged file of either was moved to, and what was carried over from it.
+func (p *Pair) Quarantined() (path string, kept Salvage) {
+	if path, kept = p.Store.Quarantined(); path != "" {
+		return path, kept
+	}
+	return p.twin.Quarantined()
+}
+
+// Close closes both.
+func (p *Pair) Close() error { return errors.Join(p.Store.Close(), p.twin.Close()) }
+
+var generationsRefused = metrics.NewCounter("wrackline_store_generations_refused_total")

@@ -1,0 +1,169 @@
+package store
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// savedPair is what a Pair was given, by position.
+type savedPair struct {
+	sections map[string][]byte
+	models   []pair
+}
+
+// fillPair saves several checkpoints, of which each changes a part of the one before.
+func fillPair(t *testing.T, p *Pair, rng *rand.Rand, times int) map[uint64]savedPair {
+	t.Helper()
+	want := map[uint64]savedPair{}
+	x := savedPair{sections: map[string][]byte{"a": randomBytes(rng, 300_000), "b": randomBytes(rng, 2_000)}}
+	for i := range 200 {
+		x.models = append(x.models, pair{fmt.Sprintf("signal-%03d", i), randomBytes(rng, 900)})
+	}
+	for i := range times {
+		pos := uint64(100 * (i + 1))
+		now := savedPair{sections: map[string][]byte{"a": x.sections["a"], "b": randomBytes(rng, 2_000+i)}}
+		now.models = append(now.models, x.models...)
+		for range 20 {
+			now.models[rng.IntN(len(now.models))].data = randomBytes(rng, 900)
+		}
+		for m := range int64(5) {
+			p.Recorder().Add(0, "signal-000", Point{T: (int64(i)*5 + m + 1) * 60_000, Value: 1})
+		}
+		safe := p.SafePos()
+		if err := p.Save(Checkpoint{Pos: pos, AtMs: int64(pos), Sections: now.sections, Groups: []Group{{"g", models(now.models)}}}); err != nil {
+			t.Fatal(err)
+		}
+		if want := uint64(100 * i); i > 0 && p.SafePos() != want || p.SafePos() < safe {
+			t.Fatalf("after checkpoint %d the journal may be dropped up to %d, want %d", pos, p.SafePos(), want)
+		}
+		want[pos], x = now, now
+	}
+	return want
+}
+
+// One flipped bit in either file costs no checkpoint that the journal kept for it would not give back: the newest generation or the one before is there, to the byte.
+func TestOneBitCostsNothing(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	dir := t.TempDir()
+	quiet := Options{Logger: slog.New(slog.DiscardHandler)}
+	p, err := OpenPair(filepath.Join(dir, "a.db"), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fillPair(t, p, rng, 7)
+	safe := p.SafePos()
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	for _, name := range []string{"a.db", TwinName} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = b
+	}
+	flips := 120
+	if testing.Short() {
+		flips = 20
+	}
+	older := 0
+	for n := range flips {
+		hurt := []string{"a.db", TwinName}[n%2]
+		at := t.TempDir()
+		for name, b := range files {
+			b = append([]byte(nil), b...)
+			if name == hurt {
+				b[rng.IntN(len(b))] ^= 1 << rng.IntN(8)
+			}
+			if err := os.WriteFile(filepath.Join(at, name), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p, err := OpenPair(filepath.Join(at, "a.db"), quiet)
+		if err != nil {
+			t.Fatalf("flip %d in %s: %v", n, hurt, err)
+		}
+		found := false
+		for l, err := range p.Generations() {
+			if err != nil {
+				continue
+			}
+			x, known := want[l.Pos]
+			if !known || l.Pos < safe {
+				t.Fatalf("flip %d in %s: a checkpoint of %d, and the journal begins behind %d", n, hurt, l.Pos, safe)
+			}
+			if err := expect(l, l.Pos, x.sections, x.models); err != nil {
+				t.Fatalf("flip %d in %s: %v", n, hurt, err)
+			}
+			if found = true; l.Pos != 700 {
+				older++
+			}
+			break
+		}
+		if !found {
+			t.Fatalf("flip %d in %s: no checkpoint is left", n, hurt)
+		}
+		// … and it goes on from there.
+		next := want[700]
+		if err := p.Save(Checkpoint{Pos: 800, AtMs: 800, Sections: next.sections, Groups: []Group{{"g", models(next.models)}}}); err != nil {
+			t.Fatalf("flip %d in %s: save: %v", n, hurt, err)
+		}
+		for l, err := range p.Generations() {
+			if err != nil || l.Pos != 800 {
+				t.Fatalf("flip %d in %s: after a save the newest is of %d, %v", n, hurt, l.Pos, err)
+			}
+			break
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d flips: the older of two generations was needed %d times", flips, older)
+}
+
+// A store that is missing or empty is made anew beside its twin, which has what was learned.
+func TestStoreIsMissing(t *testing.T) {
+	for name, hurt := range map[string]func(path string) error{
+		"missing": os.Remove,
+		"empty":   func(path string) error { return os.Truncate(path, 0) },
+	} {
+		for _, file := range []string{"a.db", TwinName} {
+			dir := t.TempDir()
+			p, err := OpenPair(filepath.Join(dir, "a.db"), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := fillPair(t, p, rand.New(rand.NewPCG(1, 1)), 4)
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := hurt(filepath.Join(dir, file)); err != nil {
+				t.Fatal(err)
+			}
+			if p, err = OpenPair(filepath.Join(dir, "a.db"), Options{}); err != nil {
+				t.Fatalf("%s is %s: %v", file, name, err)
+			}
+			for l, err := range p.Generations() {
+				if err != nil || l.Pos < 300 {
+					t.Fatalf("%s is %s: %d, %v", file, name, l.Pos, err)
+				}
+				if err := expect(l, l.Pos, want[l.Pos].sections, want[l.Pos].models); err != nil {
+					t.Errorf("%s is %s: %v", file, name, err)
+				}
+				break
+			}
+			if p.SafePos() != 0 {
+				t.Errorf("%s is %s: the journal may be dropped up to %d although one generation is all there is", file, name, p.SafePos())
+			}
+			p.Close()
+		}
+	}
+}
