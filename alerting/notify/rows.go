@@ -50,67 +50,111 @@ type DeadLetter struct {
 	Why      string `json:"why"`
 }
 
+// orphan is a message in the queue that nobody is left to send.
+type orphan struct {
+	key []byte
+	r   *row
+	why string
+}
+
+// load reads what waits, and gives up what nobody is left to send. When that cannot be written, as on a full disk, it stays for the next start: what waits goes out all the same.
 func (b *Outbox) load(now time.Time) error {
-	byKey := map[string]*lane{}
-	for _, l := range b.lanes {
-		byKey[l.key] = l
+	orphans, whole, err := b.read()
+	if err != nil {
+		return err
 	}
-	return b.opts.DB.Update(func(tx *bolt.Tx) error {
-		root, err := tx.CreateBucketIfNotExists(bucketName)
+	err = b.opts.DB.Update(func(tx *bolt.Tx) error {
+		root, err := prepare(tx)
 		if err != nil {
 			return err
-		}
-		if f := root.Get(formatKey); f != nil && string(f) != string(formatNow) {
-			return fmt.Errorf("%w %q", ErrFormat, f)
-		}
-		if err := root.Put(formatKey, formatNow); err != nil {
-			return err
-		}
-		for _, n := range [][]byte{knownBucket, queueBucket, deadBucket} {
-			if _, err := root.CreateBucketIfNotExists(n); err != nil {
-				return err
-			}
 		}
 		if err := forget(root, now); err != nil {
-			return err
-		}
-		type orphan struct {
-			key []byte
-			r   *row
-			why string
-		}
-		var orphans []orphan
-		err = root.Bucket(queueBucket).ForEach(func(k, v []byte) error {
-			key := slices.Clone(k)
-			name, _, _ := strings.Cut(string(k), "\x00")
-			l := byKey[name]
-			r, err := decodeRow(key, v)
-			switch {
-			case err != nil:
-				orphans = append(orphans, orphan{key, &row{Message: &Message{}}, "the record was damaged"})
-			case l == nil:
-				orphans = append(orphans, orphan{key, r, "receiver is no longer configured"})
-			default:
-				l.queue = append(l.queue, r)
-			}
-			return nil
-		})
-		if err != nil {
 			return err
 		}
 		for _, o := range orphans {
 			if err := root.Bucket(queueBucket).Delete(o.key); err != nil {
 				return err
 			}
-			name, _, _ := strings.Cut(string(o.key), "\x00")
-			if err := bury(root, deadLetter(name, o.r, o.why, now)); err != nil {
+			if err := bury(root, deadLetter(o.lane(), o.r, o.why, now)); err != nil {
 				return err
 			}
-			count("dead", name).Inc()
-			b.opts.Log.Warn("message given up", "receiver", name, "incident", o.r.Message.Incident, "err", o.why)
 		}
 		return nil
 	})
+	if err != nil && whole {
+		b.opts.Log.Warn("the outbox cannot be written; what waits is sent", "err", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, o := range orphans {
+		count("dead", o.lane()).Inc()
+		b.opts.Log.Warn("message given up", "receiver", o.lane(), "incident", o.r.Message.Incident, "err", o.why)
+	}
+	return nil
+}
+
+// lane returns the key of the lane that the message was for.
+func (o orphan) lane() string {
+	name, _, _ := strings.Cut(string(o.key), "\x00")
+	return name
+}
+
+// read puts what waits into the lanes' queues, and returns what has no lane. whole says that the outbox has been made before.
+func (b *Outbox) read() (orphans []orphan, whole bool, err error) {
+	byKey := map[string]*lane{}
+	for _, l := range b.lanes {
+		byKey[l.key] = l
+	}
+	err = b.opts.DB.View(func(tx *bolt.Tx) error {
+		root := tx.Bucket(bucketName)
+		if root == nil {
+			return nil
+		}
+		if f := root.Get(formatKey); f != nil && string(f) != string(formatNow) {
+			return fmt.Errorf("%w %q", ErrFormat, f)
+		}
+		if root.Bucket(knownBucket) == nil || root.Bucket(queueBucket) == nil || root.Bucket(deadBucket) == nil {
+			return nil
+		}
+		whole = true
+		return root.Bucket(queueBucket).ForEach(func(k, v []byte) error {
+			key := slices.Clone(k)
+			o := orphan{key: key}
+			l := byKey[o.lane()]
+			r, err := decodeRow(key, v)
+			switch {
+			case err != nil:
+				o.r, o.why = &row{Message: &Message{}}, "the record was damaged"
+			case l == nil:
+				o.r, o.why = r, "receiver is no longer configured"
+			default:
+				l.queue = append(l.queue, r)
+				return nil
+			}
+			orphans = append(orphans, o)
+			return nil
+		})
+	})
+	return orphans, whole, err
+}
+
+// prepare makes the outbox's buckets where they are missing, and returns the outermost.
+func prepare(tx *bolt.Tx) (*bolt.Bucket, error) {
+	root, err := tx.CreateBucketIfNotExists(bucketName)
+	if err != nil {
+		return nil, err
+	}
+	if err := root.Put(formatKey, formatNow); err != nil {
+		return nil, err
+	}
+	for _, n := range [][]byte{knownBucket, queueBucket, deadBucket} {
+		if _, err := root.CreateBucketIfNotExists(n); err != nil {
+			return nil, err
+		}
+	}
+	return root, nil
 }
 
 func encodeRow(key []byte, r *row) []byte {

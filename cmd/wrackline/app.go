@@ -289,13 +289,13 @@ func (a *app) checkpoint() error {
 // boundaryWait is for how long a checkpoint waits for the next exchange of clusters. Without requests none comes, and nothing is folded either.
 const boundaryWait = 15 * time.Second
 
-// checkpointAtExchange writes the fold's state as it is right behind the next exchange of clusters, so that the fold goes on from it to the bit.
-func (a *app) checkpointAtExchange(ctx context.Context) error {
+// checkpointAtExchange writes the fold's state as it is right behind the next exchange of clusters, so that the fold goes on from it to the bit; as it is now when none comes in time.
+func (a *app) checkpointAtExchange(ctx context.Context, within time.Duration) error {
 	a.checkpointMu.Lock()
 	defer a.checkpointMu.Unlock()
 	frozen := make(chan store.Checkpoint, 1)
 	a.wanted.Store(&frozen)
-	wait := time.NewTimer(boundaryWait)
+	wait := time.NewTimer(within)
 	defer wait.Stop()
 	select {
 	case c := <-frozen:
@@ -383,27 +383,40 @@ const (
 	checkpointReplay = 15 * time.Second
 	checkpointLeast  = time.Minute
 	checkpointMost   = 5 * time.Minute
-	checkpointShare  = 8 // of ingest.journal_max, which holds what came since the checkpoint before the last
+	checkpointFull   = 5 * time.Second // between attempts while the journal is full
+	checkpointShare  = 8               // of ingest.journal_max, which holds what came since the checkpoint before the last
 )
 
-// due reports whether a checkpoint is due that long after the last one.
-func (a *app) due(since time.Duration) bool {
+// due reports whether a checkpoint is due that long after the last one, and for how long it may wait for an exchange. crowded says that the journal needs room, which only a checkpoint of each
+// generation gives it.
+func (a *app) due(since time.Duration) (due bool, within time.Duration, crowded bool) {
 	cfg := a.cfg.Load()
-	if fixed := time.Duration(cfg.Storage.CheckpointInterval); fixed > 0 {
-		return since >= fixed
-	}
 	replay, bytes := a.line.cost()
-	return since >= checkpointMost && replay > 0 || since >= checkpointLeast && replay >= checkpointReplay || bytes >= int64(cfg.Ingest.JournalMax)/checkpointShare
+	st := a.journal.Stats()
+	if most := int64(cfg.Ingest.JournalMax); bytes >= most/checkpointShare && st.Bytes > most/2 || st.Full && since >= checkpointFull {
+		return true, 0, true
+	} else if bytes >= most/checkpointShare {
+		return true, time.Second, false
+	}
+	if fixed := time.Duration(cfg.Storage.CheckpointInterval); fixed > 0 {
+		return since >= fixed, min(fixed, boundaryWait), false
+	}
+	return since >= checkpointMost && replay > 0 || since >= checkpointLeast && replay >= checkpointReplay, boundaryWait, false
 }
 
 // runCheckpoints makes a checkpoint whenever one is due until ctx ends.
 func (a *app) runCheckpoints(ctx context.Context) {
 	last := time.Now()
 	every(ctx, time.Second/4, func() {
-		if !a.due(time.Since(last)) {
+		due, within, crowded := a.due(time.Since(last))
+		if !due {
 			return
 		}
-		if err := a.checkpointAtExchange(ctx); err != nil {
+		err := a.checkpointAtExchange(ctx, within)
+		if err == nil && crowded {
+			err = a.checkpoint()
+		}
+		if err != nil {
 			a.log.Error("no checkpoint; the journal keeps what is not in one", "err", err)
 		}
 		last = time.Now()
