@@ -28,11 +28,3 @@ func number64(v int64) string {
 	binary.LittleEndian.PutUint64(n[:], uint64(v))
 	return string(n[:])
 }
-
-// boundID keeps ids short enough for keys and state; a hash keeps cut ids apart.
-func boundID(id string) string {
-	if len(id) <= idMax {
-		return id
-	}
-	return id[:idMax-20] + "~" + digest(id)
-}

@@ -53,13 +53,12 @@ const (
 	minuteMs = 60_000
 	dayMs    = 24 * 60 * minuteMs
 
-	looseMax    = 512  // alarms without an incident
-	timelineMax = 80   // events in a timeline
-	daysMax     = 30   // day tallies
-	idMax       = 1024 // bytes of a signal id
-	textMax     = 256  // bytes of a label value, member or rule name
-	labelsMax   = 16   // labels of an entity
-	holdGrowth  = 6    // longest hold, as a multiple of the shortest
+	looseMax    = 512 // alarms without an incident
+	timelineMax = 80  // events in a timeline
+	daysMax     = 30  // day tallies
+	textMax     = 256 // bytes of a label value, member or rule name
+	labelsMax   = 16  // labels of an entity
+	holdGrowth  = 6   // longest hold, as a multiple of the shortest
 	deadCluster = dayMs
 )
 
@@ -163,7 +162,7 @@ func (m *Manager) Observe(b baseline.Batch) {
 		v := &b.Verdicts[i]
 		var s *slot
 		if len(m.tracked) > 0 {
-			s = m.tracked[key{cluster, boundID(v.Signal.ID)}]
+			s = m.tracked[key{cluster, v.Signal.ID}]
 		}
 		switch {
 		case v.Skipped && v.State != model.Absent: // nothing was judged: what was, stands

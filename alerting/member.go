@@ -19,7 +19,7 @@ import (
 func newMember(v *baseline.Verdict) *Member {
 	r := v.Signal.Rule
 	m := &Member{
-		SignalID: strings.Clone(boundID(v.Signal.ID)), Name: Cut(r.Name, textMax), Rule: r, Unit: Cut(r.Unit, textMax), Severity: r.Severity,
+		SignalID: strings.Clone(v.Signal.ID), Name: Cut(r.Name, textMax), Rule: r, Unit: Cut(r.Unit, textMax), Severity: r.Severity,
 		Onset: onsetOf(v), Opened: v.T, Fired: 1, Maturity: v.Maturity, Worst: math.NaN(), Value: math.NaN(),
 	}
 	if v.State == model.Absent && m.Severity == pack.Page {

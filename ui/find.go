@@ -234,24 +234,14 @@ func sortBy[K any](rows []*baseline.SignalView, desc bool, key func(*baseline.Si
 	}
 }
 
-// lookup finds a signal by id in a view, which is sorted by id. Incidents cut very long ids: their first part is enough
-// when nothing else begins with it.
+// lookup finds a signal by id in a view, which is sorted by id.
 func lookup(v *baseline.View, id string) (*baseline.SignalView, bool) {
 	if v == nil {
 		return nil, false
 	}
 	i, ok := slices.BinarySearchFunc(v.Signals, id, func(s *baseline.SignalView, id string) int { return strings.Compare(s.Signal.ID, id) })
-	if ok {
-		return v.Signals[i], true
-	}
-	const cutAt, cutLen = 1004, 1024 // as alerting cuts them
-	if len(id) < cutAt || len(id) > cutLen {
+	if !ok {
 		return nil, false
 	}
-	prefix := id[:cutAt]
-	i, _ = slices.BinarySearchFunc(v.Signals, prefix, func(s *baseline.SignalView, p string) int { return strings.Compare(s.Signal.ID, p) })
-	if i < len(v.Signals) && strings.HasPrefix(v.Signals[i].Signal.ID, prefix) && (i+1 == len(v.Signals) || !strings.HasPrefix(v.Signals[i+1].Signal.ID, prefix)) {
-		return v.Signals[i], true
-	}
-	return nil, false
+	return v.Signals[i], true
 }

@@ -9,8 +9,6 @@ import (
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
-	"github.com/wrackline/wrackline/baseline/pack"
-	"github.com/wrackline/wrackline/baseline/series"
 )
 
 func TestFilterTextIsReadAsPeopleWriteIt(t *testing.T) {
@@ -126,25 +124,5 @@ func TestFindAgreesWithACheckOfEachSignal(t *testing.T) {
 				t.Fatalf("seed %d: sort %s desc %v: %s before %s", seed, q.Sort, q.Desc, p.Signal.ID, r.Signal.ID)
 			}
 		}
-	}
-}
-
-// TestACutIDFindsItsSignal: alerting cuts ids that are longer than 1 KiB.
-func TestACutIDFindsItsSignal(t *testing.T) {
-	f := newFake()
-	long := fakeEntity("workload", strings.Repeat("w", 3000))
-	v := f.add(fakeRule("wl", "wl.long", "Long?", "s", pack.Warn, model.Up), long, curveOf(1, 1, 0, 0, 0, nil), 0, 0)
-	id := v.Signal.ID
-	f.sort()
-	if got, ok := lookup(f.view, id[:1004]+"~0123456789abcdef"); !ok || got.Signal.ID != id {
-		t.Error("a cut id does not find its signal")
-	}
-	if _, ok := lookup(f.view, id[:1000]); ok {
-		t.Error("any prefix finds a signal")
-	}
-	f.add(fakeRule("wl", "wl.long", "Long?", "s", pack.Warn, model.Up), append(slices.Clone(long), series.Label{Name: "z", Value: "2"}), curveOf(1, 1, 0, 0, 0, nil), 0, 0)
-	f.sort()
-	if _, ok := lookup(f.view, id[:1004]+"~0123456789abcdef"); ok {
-		t.Error("a cut id of two signals finds one of them")
 	}
 }

@@ -86,11 +86,43 @@ func (r *Recorder) release(c *chunk, p *blocks) {
 	}
 }
 
+// tightMs is the shortest span of history that is kept for want of room, but none.
+const tightMs = 3600_000
+
+// tighten makes the history kept an eighth as long, for want of room: of what there is, down to an hour, then nothing of it.
+func (r *Recorder) tighten() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.tight == 1 {
+		return
+	}
+	if r.tight == 0 {
+		r.tight = r.keepMs
+	}
+	if r.tight /= 8; r.tight < tightMs {
+		r.tight = 1
+	}
+}
+
+// ease lets history grow again, a little with each save that has room.
+func (r *Recorder) ease() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.tight != 0 {
+		if r.tight += tightMs / 2; r.tight >= r.keepMs {
+			r.tight = 0
+		}
+	}
+}
+
 // floor returns the first slot of a tier that is still kept.
 func (r *Recorder) floor(which int) uint32 {
 	keep := r.keepMs
 	if which == full {
 		keep = min(r.fullKeepMs, r.keepMs)
+	}
+	if r.tight != 0 {
+		keep = min(keep, r.tight)
 	}
 	return uint32(max(r.newest-keep, 0) / tiers[which].slotMs)
 }

@@ -34,6 +34,14 @@ func (p *pendingSave) write(tx *bolt.Tx, m *manifest) error {
 	b := tx.Bucket(historyBucket)
 	b.FillPercent = 0.9 // keys mostly rise within their kind
 	d := &m.history
+	for which := range p.blocks { // first what makes room
+		if err := dropBelow(b, d, tiers[which].tail, tailKey(which, p.oldest[which], 0)); err != nil {
+			return err
+		}
+		if err := dropBelow(b, d, tiers[which].key, blockKey(which, p.floor[which], 0)); err != nil {
+			return err
+		}
+	}
 	for which := range p.blocks {
 		if err := p.writeBlocks(b, d, which); err != nil {
 			return err
@@ -43,12 +51,6 @@ func (p *pendingSave) write(tx *bolt.Tx, m *manifest) error {
 			if err := put(b, d, key, seal(key, record)); err != nil {
 				return err
 			}
-		}
-		if err := dropBelow(b, d, tiers[which].tail, tailKey(which, p.oldest[which], 0)); err != nil {
-			return err
-		}
-		if err := dropBelow(b, d, tiers[which].key, blockKey(which, p.floor[which], 0)); err != nil {
-			return err
 		}
 	}
 	for _, t := range p.fresh {

@@ -2,10 +2,14 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"path/filepath"
+	"slices"
 
 	"github.com/VictoriaMetrics/metrics"
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Pair is a store and its twin, a file beside it, which take checkpoints in turn. So the newest two lie in files that share no page: whatever happens to one, the other one
@@ -41,16 +45,78 @@ func (s *Store) position() uint64 {
 	return s.published.pos
 }
 
-// Save writes a checkpoint into the file whose own is the older one, and the Recorder's pending history into the store in any case. See Store.Save.
+// Save writes a checkpoint into the file whose own is the older one, and the Recorder's pending history into the store in any case. See Store.Save. When Options.MaxBytes leaves no room it
+// makes some, at the cost of charts and of the generation before, and returns ErrRoom: another Save finds it.
 func (p *Pair) Save(c Checkpoint) error {
-	if p.position() <= p.twin.position() && !p.broken.Load() || p.twin.broken.Load() {
-		return p.Store.Save(c)
+	to, other := p.Store, p.twin
+	if p.broken.Load() || p.position() > p.twin.position() && !p.twin.broken.Load() {
+		to, other = p.twin, p.Store
+		// History first: a start folds what is behind the checkpoint, and ignores points that it has already.
+		if err := p.flush(); err != nil && !p.broken.Load() {
+			return p.roomFor(err, to, other)
+		}
 	}
-	// History first: a start folds what is behind the checkpoint, and ignores points that it has already.
-	if err := p.flush(); err != nil && !p.broken.Load() {
+	if to.crowded() && other.position() > 0 {
+		if err := to.clear(); err != nil {
+			return err
+		}
+	}
+	err := to.Save(c)
+	if err == nil {
+		p.rec.ease()
+	}
+	return p.roomFor(err, to, other)
+}
+
+// ErrRoom is returned by Pair.Save when there was no room and there is some now.
+var ErrRoom = errors.New("the store had reached its maximum size; charts of the past have given way")
+
+// roomFor makes room in both files if that is what err is for.
+func (p *Pair) roomFor(err error, to, other *Store) error {
+	if !errors.Is(err, berrors.ErrMaxSizeReached) {
 		return err
 	}
-	return p.twin.Save(c)
+	if other.position() > to.position() {
+		if err := to.clear(); err != nil {
+			return err
+		}
+	}
+	p.rec.tighten()
+	if flushed := p.flush(); flushed != nil && !errors.Is(flushed, berrors.ErrMaxSizeReached) {
+		return errors.Join(err, flushed)
+	}
+	roomsMade.Inc()
+	return fmt.Errorf("%w: %w", ErrRoom, err)
+}
+
+// crowded reports whether the file may not have room for a checkpoint beside the one that it has.
+func (s *Store) crowded() bool {
+	s.statsMu.Lock()
+	defer s.statsMu.Unlock()
+	had := s.sizes.bytes[sectionRow] + s.sizes.bytes[modelsRow]
+	return 2*had+int64(s.published.history.bytes) > s.opts.MaxBytes/10*9
+}
+
+// clear deletes the file's checkpoint. Another one must be elsewhere.
+func (s *Store) clear() error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	if err := s.writable(); err != nil {
+		return err
+	}
+	s.writing.Lock()
+	next := s.man.clone()
+	dead := slices.Clone(s.left)
+	s.table.each(&s.man, func(p portion) { dead = append(dead, p.number) })
+	next.generation, next.pos, next.before, next.atMs, next.contents = 0, 0, 0, 0, nil
+	err := s.update(&next, func(tx *bolt.Tx) error { return dropPortions(tx, dead) })
+	s.writing.Unlock()
+	if err != nil {
+		return fmt.Errorf("clear checkpoint: %w", err)
+	}
+	s.table, s.left = table{}, nil
+	s.publish()
+	return nil
 }
 
 // SaveFirst writes a checkpoint into the store itself, so that its file alone is worth a copy: at the end of a process.
@@ -104,4 +170,7 @@ func (p *Pair) Quarantined() (path string, kept Salvage) {
 // Close closes both.
 func (p *Pair) Close() error { return errors.Join(p.Store.Close(), p.twin.Close()) }
 
-var generationsRefused = metrics.NewCounter("wrackline_store_generations_refused_total")
+var (
+	roomsMade          = metrics.NewCounter("wrackline_store_rooms_made_total")
+	generationsRefused = metrics.NewCounter("wrackline_store_generations_refused_total")
+)

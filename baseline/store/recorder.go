@@ -63,6 +63,7 @@ type Recorder struct {
 	fullKeepMs int64
 	keepMs     int64
 	pendingMax int
+	tight      int64 // ms of history that is kept for want of room; 0 = there is room. Guarded by mu
 
 	mu      sync.Mutex // guards what follows
 	byIndex []*track

@@ -413,7 +413,7 @@ func (a *app) runCheckpoints(ctx context.Context) {
 			return
 		}
 		err := a.checkpointAtExchange(ctx, within)
-		if err == nil && crowded {
+		if err == nil && crowded || errors.Is(err, store.ErrRoom) {
 			err = a.checkpoint()
 		}
 		if err != nil {

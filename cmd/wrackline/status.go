@@ -198,7 +198,7 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 		bad("The last checkpoint failed: "+st.Store.Err, "Nothing is lost while the journal has room. Free disk space or raise storage.max_size.")
 	}
 	if st.Store.Quarantined != "" {
-		bad("The store was damaged and has been set aside as "+st.Store.Quarantined+". Models are learned anew.", "Restore a backup of wrackline.db if you have one.")
+		bad("The store was damaged and has been set aside as "+st.Store.Quarantined+". What could be proven was carried over; models come from the other generation and the journal where that was not all.", "Look at the disk. The file that was set aside is yours to keep or delete.")
 	}
 	if d := a.door.Load().Denied(); d.Requests > 0 && now-d.LastMs < 15*60_000 {
 		bad(fmt.Sprintf("%d requests without a valid token were refused, the last %s ago from %s. Prometheus gives such samples up.", d.Requests, alerting.Span(now-d.LastMs), d.From),
