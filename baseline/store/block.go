@@ -86,21 +86,23 @@ func (r *Recorder) release(c *chunk, p *blocks) {
 	}
 }
 
-// tightMs is the shortest span of history that is kept for want of room, but none.
-const tightMs = 3600_000
+const (
+	tightMs = 3600_000 // the shortest span of history that is kept for want of room, but none
+	noRoom  = 1        // Recorder.tight: none is
+)
 
 // tighten makes the history kept an eighth as long, for want of room: of what there is, down to an hour, then nothing of it.
 func (r *Recorder) tighten() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.tight == 1 {
+	if r.tight == noRoom {
 		return
 	}
 	if r.tight == 0 {
 		r.tight = r.keepMs
 	}
 	if r.tight /= 8; r.tight < tightMs {
-		r.tight = 1
+		r.tight = noRoom
 	}
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -165,5 +166,57 @@ func TestStoreIsMissing(t *testing.T) {
 			}
 			p.Close()
 		}
+	}
+}
+
+// At the maximum size charts of the past give way, then the generation in the file that is written; what was learned is saved again and again, and history grows again once there is room.
+func TestChartsGiveWayToModels(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	quiet := Options{Logger: slog.New(slog.DiscardHandler), MaxBytes: 12 << 20}
+	p, err := OpenPair(filepath.Join(t.TempDir(), "a.db"), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var list []pair
+	for i := range 4_000 { // 7 MB of 12
+		list = append(list, pair{fmt.Sprintf("signal-%04d", i), randomBytes(rng, 1_700)})
+	}
+	at, failed := int64(0), 0
+	for save := range 40 {
+		for range 30 {
+			at += 60_000
+			for i := range 400 {
+				p.Recorder().Add(uint32(i), fmt.Sprintf("signal-%04d", i), Point{T: at, Value: rng.Float64(), Lower: rng.Float64(), Expected: rng.Float64(), Upper: rng.Float64()})
+			}
+		}
+		for range 400 {
+			list[rng.IntN(len(list))].data = randomBytes(rng, 1_700)
+		}
+		err := p.Save(Checkpoint{Pos: uint64(save + 1), AtMs: int64(save), Groups: []Group{{"g", models(list)}}})
+		for tries := 0; err != nil; tries++ {
+			if !errors.Is(err, ErrRoom) || tries > 5 {
+				t.Fatalf("save %d: %v", save, err)
+			}
+			failed++
+			err = p.Save(Checkpoint{Pos: uint64(save + 1), AtMs: int64(save), Groups: []Group{{"g", models(list)}}})
+		}
+		for l, err := range p.Generations() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := expect(l, uint64(save+1), map[string][]byte{}, list); err != nil {
+				t.Fatalf("save %d: %v", save, err)
+			}
+			break
+		}
+	}
+	if failed == 0 {
+		t.Error("there was room all the time")
+	}
+	st := p.Stats()
+	t.Logf("%d saves found no room; file %d of %d bytes, history from minute %d of %d", failed, st.FileBytes, 2*quiet.MaxBytes, st.HistoryFullMs/60_000, at/60_000)
+	if pts, _, err := p.Recorder().Range("signal-0000", at-20*60_000, at, 100); err != nil || len(pts) == 0 {
+		t.Errorf("the newest minutes of a chart: %d points, %v", len(pts), err)
 	}
 }

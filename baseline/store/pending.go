@@ -52,6 +52,10 @@ func (r *Recorder) collect() *pendingSave {
 		took := false
 		for which := range o.block {
 			b := &o.block[which]
+			if r.tight == noRoom { // it stays in memory alone, and is written whole when there is room
+				b.saved = 0
+				continue
+			}
 			if b.saved > 0 {
 				p.oldest[which] = min(p.oldest[which], b.since)
 			}
