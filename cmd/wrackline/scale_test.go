@@ -5,9 +5,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"runtime"
 	"slices"
@@ -82,28 +80,11 @@ func cpuOf(who int) time.Duration {
 
 const rusageThread = 1 // RUSAGE_THREAD of Linux
 
-// scaleApp opens an application of its own, as serve does, whose requests come from here.
+// scaleApp opens an application of its own whose requests come from here.
 func scaleApp(t *testing.T) *app {
 	t.Helper()
-	a, err := openApp(defaultConfig(), t.TempDir(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := a.journal.Run(ctx); err != nil && ctx.Err() == nil {
-			t.Error(err)
-		}
-	}()
-	t.Cleanup(func() {
-		stop()
-		<-done
-		if err := a.close(false); err != nil {
-			t.Error(err)
-		}
-	})
+	a, kill := lineApp(t, t.TempDir())
+	t.Cleanup(kill)
 	return a
 }
 
