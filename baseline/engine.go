@@ -293,20 +293,6 @@ func momentIn(loc *time.Location, t int64) model.Moment {
 	}
 }
 
-// judged calls yield for every baseline of every cluster, in an order that does not depend on numbers.
-func (e *Engine) judged(yield func(*baseline) bool) {
-	for _, c := range e.clusters {
-		if c == nil {
-			continue
-		}
-		for b := range c.judged {
-			if !yield(b) {
-				return
-			}
-		}
-	}
-}
-
 // byID returns the baseline of an id, nil when there is none, and its cluster.
 func (e *Engine) byID(id string) (*baseline, *cluster) {
 	for _, c := range e.clusters {

@@ -15,6 +15,9 @@ func (b *overviewBody) headline(n *census, open openIncidents, st *Status, snap 
 	switch {
 	case n.all == 0:
 		b.sayWaiting(st)
+	case st.silentMs(b.Now) > 0:
+		b.Tone, b.Headline = "bad", "Nothing has arrived for "+alerting.Span(st.silentMs(b.Now))
+		b.Lines = append(b.Lines, "Nothing is judged meanwhile: what stands below is how things were before. The status page says how senders are.")
 	case open.phases[firing] > 0:
 		b.sayFiring(n, open)
 	case len(snap.Open) > 0:
@@ -31,6 +34,21 @@ func (b *overviewBody) headline(n *census, open openIncidents, st *Status, snap 
 	if len(b.Waiting) > 0 && n.all > 0 {
 		b.Lines = append(b.Lines, plural(len(b.Waiting), "cluster")+" "+waitingWindow+".")
 	}
+}
+
+// deafMs is for how long nothing may arrive before the overview speaks of nothing else.
+const deafMs = 5 * 60_000
+
+// silentMs returns for how long nothing has arrived from anybody, when that is longer than usual; 0 = it is not.
+func (st *Status) silentMs(now int64) int64 {
+	last := int64(0)
+	for i := range st.Senders {
+		last = max(last, st.Senders[i].LastMs)
+	}
+	if last == 0 || now-last < deafMs {
+		return 0
+	}
+	return now - last
 }
 
 func (b *overviewBody) sayWaiting(st *Status) {

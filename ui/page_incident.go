@@ -5,6 +5,7 @@ package ui
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -48,8 +49,18 @@ type memberFigure struct {
 	First  bool
 }
 
+// What is told of senders is no incident of the fold: messages about it lead to the status page, which says how senders are.
+const (
+	gapPrefix = "gap-"         // of such an incident's id
+	gapSignal = "recv.silent~" // of its signal's
+)
+
 func (s *server) incident(c *gin.Context) {
 	inc := findIncident(s.snapshot(), c.Param("id"))
+	if inc == nil && strings.HasPrefix(c.Param("id"), gapPrefix) {
+		c.Redirect(http.StatusFound, s.base+"/status")
+		return
+	}
 	if inc == nil {
 		s.fail(c, http.StatusNotFound, "There is no incident with this id. Old incidents are forgotten after a while.")
 		return

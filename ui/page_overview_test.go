@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,6 +80,34 @@ func TestSilentSignalsAreNoAlarm(t *testing.T) {
 	for _, want := range []string{"Everything is as usual", "40 within their bands, 1 silent.", `href="/signals?state=absent"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("overview does not say %q", want)
+		}
+	}
+}
+
+// While nothing arrives the overview says so, and nothing of calm; a message about it leads somewhere.
+func TestNothingArrives(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		quiet []int64 // ms since the last request, by sender
+		want  bool
+	}{{"all are silent", []int64{11 * 60_000, 9 * 60_000}, true}, {"one goes on", []int64{11 * 60_000, 20_000}, false}, {"a short while", []int64{4 * 60_000, 3 * 60_000}, false}} {
+		f := newFake()
+		f.status.Senders = nil
+		for i, q := range c.quiet {
+			f.status.Senders = append(f.status.Senders, Sender{Name: fmt.Sprint("s", i), FirstMs: fakeNow - 3600_000, LastMs: f.status.NowMs - q})
+		}
+		page := get(t, New(f, Options{}), "/").Body.String()
+		if got := strings.Contains(page, "Nothing has arrived for 9"); got != c.want {
+			t.Errorf("%s: said %v, want %v", c.name, got, c.want)
+		}
+		if c.want && strings.Contains(page, "Everything is as usual") {
+			t.Errorf("%s: and all is as usual", c.name)
+		}
+	}
+	h := New(newFake(), Options{ExternalURL: "https://x.example/w"})
+	for _, path := range []string{"/incidents/gap-abc", "/signals/recv.silent~cluster=prod~sender=a"} {
+		if w := get(t, h, path); w.Code != http.StatusFound || w.Header().Get("Location") != "/w/status" {
+			t.Errorf("%s: %d to %q", path, w.Code, w.Header().Get("Location"))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -56,6 +57,10 @@ func (s *server) signal(c *gin.Context) {
 	id := c.Param("id")
 	v := s.view()
 	sv, ok := lookup(v, id)
+	if !ok && strings.HasPrefix(id, gapSignal) {
+		c.Redirect(http.StatusFound, s.base+"/status")
+		return
+	}
 	if !ok {
 		s.fail(c, http.StatusNotFound, "There is no signal with this id now. It may have been renamed, or its metrics no longer arrive.")
 		return

@@ -51,7 +51,9 @@ func TestKeysAreThoseOfTheSalt(t *testing.T) {
 	if n := KeysName(testSalt(1), "a"); n == KeysName(testSalt(1), "b") || n == KeysName(testSalt(2), "a") {
 		t.Error("two kinds of keys have one name")
 	}
-	if (Salt{}).Derive("a") != (Salt{}).Derive("a") || NewSalt() == NewSalt() || testSalt(1).Derive("a") == testSalt(1).Derive("b") {
+	var process, first, second Salt
+	first, second = NewSalt(), NewSalt()
+	if x, y := process.Derive("a"), process.Derive("a"); x != y || first == second || testSalt(1).Derive("a") == testSalt(1).Derive("b") {
 		t.Error("salts repeat, or do not")
 	}
 }

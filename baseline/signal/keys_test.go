@@ -135,7 +135,8 @@ func TestKeysOfOtherRules(t *testing.T) {
 	for at := t0; at < t0+300_000; at += 30_000 {
 		send(s, at)
 	}
-	n, r := restored(t, StreamOptions{Packs: packOf(a, b)}, s.AppendState(nil))
+	var r *recorder
+	n, _ := restored(t, StreamOptions{Packs: packOf(a, b)}, s.AppendState(nil))
 	if reads := send(n, t0+300_000); reads != 2 { // those that nobody needed
 		t.Errorf("labels read %d times", reads)
 	}

@@ -41,6 +41,11 @@ func tellServer(ctx context.Context, e env, server, path string, names []string)
 	if err != nil {
 		return err
 	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "-") { // what cannot be undone is not sent to another server than was meant
+			return usagef("%s stands behind a name: flags come first", name)
+		}
+	}
 	client := &http.Client{Timeout: time.Minute} // a checkpoint is written before the answer
 	for _, name := range names {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+path+url.QueryEscape(name), nil)

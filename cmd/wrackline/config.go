@@ -437,6 +437,15 @@ func (c *config) packs() ([]*pack.Pack, error) {
 		packs = append(packs, track)
 	}
 	matched := make([]bool, len(c.Packs.Disable))
+	in := map[string]string{}
+	for _, p := range packs {
+		for _, r := range p.Rules {
+			if other, twice := in[r.Name]; twice {
+				return nil, fmt.Errorf("packs.files: signal %s is in pack %s and again in pack %s; a signal has one rule (packs.overrides changes it)", r.Name, other, p.Name)
+			}
+			in[r.Name] = p.Name
+		}
+	}
 	for _, p := range packs {
 		p.Tests = nil // they belong to packs test
 		kept := p.Rules[:0:0]

@@ -50,7 +50,12 @@ func (a *app) forget(cluster string) error {
 
 // serveForget answers POST /-/forget?cluster=NAME.
 func (a *app) serveForget(w http.ResponseWriter, r *http.Request) {
-	err := a.forget(r.URL.Query().Get("cluster"))
+	name := r.URL.Query().Get("cluster")
+	if name == "" {
+		http.Error(w, "name a cluster: ?cluster=NAME", http.StatusBadRequest)
+		return
+	}
+	err := a.forget(name)
 	switch {
 	case err == nil:
 		io.WriteString(w, "Forgotten. It begins anew if anybody still sends it.\n")

@@ -17,7 +17,7 @@ The same flags give the same samples. Faults carry ground truth (what must, may 
 
   wrackline simulate --url http://localhost:9099/api/v1/write                       live, real time, until Ctrl-C
   wrackline simulate --url … --rate 20000 --duration 2m                             a cluster grown to 20,000 samples/s
-  wrackline simulate --out cluster.rec --history 24h --fault rbac_403@20h --truth truth.jsonl
+  wrackline simulate --out cluster.rec --duration 24h --fault rbac_403@20h --truth truth.jsonl
                                                                                     a recording for wrackline replay
 Faults: coredns_blackhole, coredns_overload, memory_leak, cpu_limit_halved, rbac_403, traffic_drop, conntrack_exhaustion,
 prometheus_stall; written kind@offset or kind@offset+duration, the offset counted from the start of the simulation.

@@ -21,7 +21,6 @@ type compression struct {
 	packer   *packer
 	salt     uint64
 	size     int64 // written
-	more     bool  // the reader has a record that is in no frame yet
 	buf      []byte
 }
 

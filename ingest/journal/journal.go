@@ -57,6 +57,7 @@ type Stats struct {
 	Bytes             int64  // of all segments
 	Segments          int
 	LastSyncMs        int64 // how long the last sync took, milliseconds
+	SyncedMs          int64 // when it ended, Unix milliseconds; 0 = there was none
 	TornBytes         int64 // cut from the tail by Open
 	DamagedBytes      int64 // passed over by Open and Replay
 	Compressed        int   // of the segments
@@ -90,6 +91,7 @@ type Journal struct {
 	syncErr  error      // of the last sync, until heal has written again what it may have taken
 	full     bool
 	tookMs   int64
+	syncedMs int64
 	torn     int64
 	damaged  int64
 	buf      []byte // of the record being written
@@ -126,7 +128,7 @@ func (j *Journal) Stats() Stats {
 	return Stats{
 		Compressed: n,
 		FirstPos:   j.first, LastPos: j.next - 1, SyncedPos: j.synced,
-		Bytes: j.bytes(), Segments: len(j.segments), LastSyncMs: j.tookMs,
+		Bytes: j.bytes(), Segments: len(j.segments), LastSyncMs: j.tookMs, SyncedMs: j.syncedMs,
 		TornBytes: j.torn, DamagedBytes: j.damaged, Full: j.full, SyncErr: j.syncErr,
 	}
 }

@@ -69,7 +69,7 @@ func (j *Journal) syncTo(pos uint64) error {
 		j.logger.Error("journal cannot be synced; nothing is acknowledged until what is not proven has been written again", "err", err)
 		return j.syncErr
 	}
-	j.synced = max(j.synced, to)
+	j.synced, j.syncedMs = max(j.synced, to), j.now().UnixMilli()
 	return nil
 }
 
