@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/wire"
 )
 
 // builder makes the series of one cluster.
@@ -68,7 +69,7 @@ func (b *builder) add(k kind, rate float64, name string, base []string, kv ...st
 	b.labels = l
 	at := len(b.w.wire)
 	for _, x := range l {
-		b.w.wire = appendLabel(b.w.wire, x.Name, x.Value)
+		b.w.wire = wire.AppendLabel(b.w.wire, x.Name, x.Value)
 	}
 	s := line{at: uint64(at), length: uint16(len(b.w.wire) - at), kind: k, rate: float32(rate)}
 	s.key = maphash.Bytes(b.w.seed, b.w.wire[at:])

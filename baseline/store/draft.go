@@ -245,7 +245,7 @@ func (d *Draft) Commit(pos uint64, atMs int64) error {
 	s := d.s
 	defer s.saving.Unlock()
 	err := s.write(func(tx *bolt.Tx, next *manifest) error {
-		next.generation++
+		next.generation = max(next.generation, s.least.Load()) + 1
 		next.before, next.pos, next.atMs = s.man.pos, pos, atMs
 		return d.last(tx, next)
 	})

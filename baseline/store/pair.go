@@ -32,35 +32,42 @@ func OpenPair(path string, o Options) (*Pair, error) {
 	if p.twin, err = Open(filepath.Join(filepath.Dir(path), TwinName), o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if s.Stats().Pos == 0 && p.twin.Stats().Pos > 0 {
+	if s.place().generation == 0 && p.twin.place().generation > 0 {
 		s.log.Warn("the store had been missing, empty or damaged: chart history and messages that waited may be gone; what was learned is in its twin", "path", path, "twin", p.twin.path)
 	}
 	return p, nil
 }
 
-// position returns the journal position of the newest checkpoint; 0 = there is none.
-func (s *Store) position() uint64 {
+// place says which checkpoint a file has. Generations are numbered over both files, since a person's word changes the state at a position that has one already. The zero value is none.
+type place struct{ pos, generation uint64 }
+
+func (a place) newer(b place) bool {
+	return a.pos > b.pos || a.pos == b.pos && a.generation > b.generation
+}
+
+func (s *Store) place() place {
 	s.statsMu.Lock()
 	defer s.statsMu.Unlock()
-	return s.published.pos
+	return place{s.published.pos, s.published.generation}
 }
 
 // Save writes a checkpoint into the file whose own is the older one, and the Recorder's pending history into the store in any case. See Store.Save. When Options.MaxBytes leaves no room it
 // makes some, at the cost of charts and of the generation before, and returns ErrRoom: another Save finds it.
 func (p *Pair) Save(c Checkpoint) error {
 	to, other := p.Store, p.twin
-	if p.broken.Load() || p.position() > p.twin.position() && !p.twin.broken.Load() {
+	if p.broken.Load() || p.place().newer(p.twin.place()) && !p.twin.broken.Load() {
 		to, other = p.twin, p.Store
 		// History first: a start folds what is behind the checkpoint, and ignores points that it has already.
 		if err := p.flush(); err != nil && !p.broken.Load() {
 			return p.roomFor(err, to, other)
 		}
 	}
-	if to.crowded() && other.position() > 0 {
+	if to.crowded() && other.place().generation > 0 {
 		if err := to.clear(); err != nil {
 			return err
 		}
 	}
+	to.least.Store(other.place().generation)
 	err := to.Save(c)
 	if err == nil {
 		p.rec.ease()
@@ -76,7 +83,7 @@ func (p *Pair) roomFor(err error, to, other *Store) error {
 	if !errors.Is(err, berrors.ErrMaxSizeReached) {
 		return err
 	}
-	if other.position() > to.position() {
+	if other.place().newer(to.place()) {
 		if err := to.clear(); err != nil {
 			return err
 		}
@@ -120,16 +127,19 @@ func (s *Store) clear() error {
 }
 
 // SaveFirst writes a checkpoint into the store itself, so that its file alone is worth a copy: at the end of a process.
-func (p *Pair) SaveFirst(c Checkpoint) error { return p.Store.Save(c) }
+func (p *Pair) SaveFirst(c Checkpoint) error {
+	p.least.Store(p.twin.place().generation)
+	return p.Store.Save(c)
+}
 
 // SafePos returns the position up to which the journal may be dropped: that of the older one of the two newest checkpoints. It is 0 while there is but one.
-func (p *Pair) SafePos() uint64 { return min(p.position(), p.twin.position()) }
+func (p *Pair) SafePos() uint64 { return min(p.place().pos, p.twin.place().pos) }
 
 // Generations yields the checkpoints that there are, the newest one first; with an error in the place of one that cannot be read.
 func (p *Pair) Generations() iter.Seq2[Loaded, error] {
 	return func(yield func(Loaded, error) bool) {
 		order := [2]*Store{p.Store, p.twin}
-		if p.twin.position() > p.position() {
+		if p.twin.place().newer(p.place()) {
 			order[0], order[1] = order[1], order[0]
 		}
 		for _, s := range order {
@@ -149,7 +159,7 @@ func (p *Pair) Stats() Stats {
 	st, twin := p.Store.Stats(), p.twin.Stats()
 	st.FileBytes += twin.FileBytes
 	st.Saves, st.SaveErrors = st.Saves+twin.Saves, st.SaveErrors+twin.SaveErrors
-	if twin.Pos > st.Pos {
+	if p.twin.place().newer(p.place()) {
 		st.Generation, st.Pos, st.AtMs, st.Models, st.Sections = twin.Generation, twin.Pos, twin.AtMs, twin.Models, twin.Sections
 		st.SectionBytes, st.ModelBytes, st.LastTook, st.LastError = twin.SectionBytes, twin.ModelBytes, twin.LastTook, twin.LastError
 	}

@@ -220,3 +220,41 @@ func TestChartsGiveWayToModels(t *testing.T) {
 		t.Errorf("the newest minutes of a chart: %d points, %v", len(pts), err)
 	}
 }
+
+// A person's word changes the state without a request: two checkpoints of one position are two generations, and the later one is the newest, whichever file it is in, after a start and an odd and even number of saves.
+func TestSamePositionNewState(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	n := 0
+	for start := range 4 {
+		p, err := OpenPair(path, Options{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		newest := func() string {
+			for l, err := range p.Generations() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(l.Sections["a"])
+			}
+			return ""
+		}
+		if n > 0 && newest() != fmt.Sprint(n) {
+			t.Errorf("start %d: the newest is %s, want %d", start, newest(), n)
+		}
+		for range 3 {
+			n++
+			save := p.Save
+			if n%5 == 0 {
+				save = p.SaveFirst
+			}
+			if err := save(Checkpoint{Pos: 7, AtMs: int64(1000 - n), Sections: map[string][]byte{"a": fmt.Append(nil, n)}}); err != nil {
+				t.Fatal(err)
+			}
+			if newest() != fmt.Sprint(n) {
+				t.Errorf("start %d: after save %d the newest is %s", start, n, newest())
+			}
+		}
+		p.Close()
+	}
+}

@@ -89,7 +89,7 @@ func (d *digest) append(b []byte) []byte {
 
 // manifest says what the file must hold. It is written in the transaction that changes anything it speaks of.
 type manifest struct {
-	generation uint64 // checkpoints saved to this file; 0 = none yet
+	generation uint64 // of the checkpoint, counted over both files of a pair; 0 = there is none
 	pos        uint64 // journal position of the checkpoint
 	atMs       int64  // its time
 	before     uint64 // journal position of the checkpoint before it

@@ -90,6 +90,8 @@ type Store struct {
 	salvaged     Salvage
 	metaFallback bool // the newer of bbolt's two meta pages was not valid when the file was opened
 
+	least atomic.Uint64 // the next checkpoint's generation is above it
+
 	// One checkpoint at a time; guards what follows. Nothing takes it while it holds one of those below.
 	saving sync.Mutex
 	table  table    // contents of the last checkpoint

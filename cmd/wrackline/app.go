@@ -37,9 +37,7 @@ type app struct {
 	salt    series.Salt   // of the installation's keys of series, for its life
 	keyer   *series.Keyer // made with it
 	started time.Time
-	// acceptLoss says that a start goes on although requests between checkpoint and journal are lost.
-	acceptLoss bool
-	now        func() time.Time // the receive clock; the demo's runs at its own speed
+	now     func() time.Time // the receive clock; the demo's runs at its own speed
 
 	// fold is held by everything that changes engine and manager. Neither door nor pages that show what is published wait for it.
 	fold  sync.Mutex
@@ -72,12 +70,7 @@ type app struct {
 
 // openApp opens the data directory and restores the last checkpoint. Nothing runs yet, and nothing of the journal has been folded.
 func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
-	return openAppLosing(cfg, dir, log, false)
-}
-
-// openAppLosing is openApp, which goes on although something is lost when that is accepted.
-func openAppLosing(cfg config, dir string, log *slog.Logger, accept bool) (*app, error) {
-	a := &app{dir: dir, acceptLoss: accept, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
+	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
 	a.watch = &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())
@@ -116,7 +109,7 @@ func (a *app) open() error {
 	}
 	if st := a.journal.Stats(); st.LastPos > a.engine.Pos() && st.FirstPos > a.engine.Pos()+1 {
 		err := fmt.Errorf("the journal begins at request %d, and the newest checkpoint that can be read is of request %d: what lies between is not there", st.FirstPos, a.engine.Pos())
-		if !a.acceptLoss {
+		if !cfg.acceptLoss {
 			return errors.Join(fmt.Errorf("%w; put back a backup of wrackline.db and %s, or start with --accept-loss to go on without it", err, store.TwinName), a.journal.Close())
 		}
 		a.log.Error("going on without what is lost, as --accept-loss says", "err", err)
@@ -383,8 +376,9 @@ const (
 	checkpointReplay = 15 * time.Second
 	checkpointLeast  = time.Minute
 	checkpointMost   = 5 * time.Minute
-	checkpointFull   = 5 * time.Second // between attempts while the journal is full
-	checkpointShare  = 8               // of ingest.journal_max, which holds what came since the checkpoint before the last
+	checkpointFull   = 5 * time.Second  // between attempts while the journal is full
+	checkpointAgain  = 15 * time.Second // after one that failed, at least: to freeze the state for nothing costs as much as for something
+	checkpointShare  = 8                // of ingest.journal_max, which holds what came since the checkpoint before the last
 )
 
 // due reports whether a checkpoint is due that long after the last one, and for how long it may wait for an exchange. crowded says that the journal needs room, which only a checkpoint of each
@@ -406,10 +400,10 @@ func (a *app) due(since time.Duration) (due bool, within time.Duration, crowded 
 
 // runCheckpoints makes a checkpoint whenever one is due until ctx ends.
 func (a *app) runCheckpoints(ctx context.Context) {
-	last := time.Now()
+	last, pause := time.Now(), time.Duration(0)
 	every(ctx, time.Second/4, func() {
 		due, within, crowded := a.due(time.Since(last))
-		if !due {
+		if !due || time.Since(last) < pause {
 			return
 		}
 		err := a.checkpointAtExchange(ctx, within)
@@ -419,7 +413,10 @@ func (a *app) runCheckpoints(ctx context.Context) {
 		if err != nil {
 			a.log.Error("no checkpoint; the journal keeps what is not in one", "err", err)
 		}
-		last = time.Now()
+		last, pause = time.Now(), 0
+		if err != nil {
+			pause = checkpointAgain
+		}
 	})
 }
 

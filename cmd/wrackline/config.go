@@ -38,6 +38,8 @@ type config struct {
 	Storage   storageConfig     `yaml:"storage"`
 
 	place func(path string) string // where a YAML path stands in the file, as file:line:column; nil = there is none
+	// acceptLoss is the flag --accept-loss: a start goes on although requests between checkpoint and journal are lost.
+	acceptLoss bool
 }
 
 type ingestConfig struct {

@@ -26,8 +26,9 @@ var mayImport = map[string][]string{
 	"baseline/store":         {"baseline/codec", "baseline/model", "baseline/store/pages"},
 	"baseline":               {"baseline/series", "baseline/codec", "baseline/route", "baseline/model", "baseline/identity", "baseline/change", "baseline/pack", "baseline/signal", "baseline/store"},
 	"baseline/packtest":      {"baseline/series", "baseline/model", "baseline/pack", "baseline/signal", "baseline"},
-	"baseline/scenario":      {"baseline/series"},
-	"baseline/crowd":         {"baseline/series"},
+	"baseline/wire":          {"baseline/series"},
+	"baseline/scenario":      {"baseline/series", "baseline/wire"},
+	"baseline/crowd":         {"baseline/series", "baseline/wire"},
 	"baseline/eval":          {"baseline/model"},
 	"ingest/journal":         {"baseline/codec"},
 	"ingest/journal/logtest": {"ingest/journal"},
@@ -43,8 +44,8 @@ var testRooms = []string{"baseline/promql/oracle"}
 
 // doors says which packages may import a third-party module outside of tests.
 var doors = map[string][]string{
-	"github.com/prometheus/prometheus/prompb": {"ingest", "baseline/scenario"},
-	"github.com/golang/snappy":                {"ingest", "baseline/scenario", "baseline/crowd"},
+	"github.com/prometheus/prometheus/prompb": {"ingest"},
+	"github.com/golang/snappy":                {"ingest", "baseline/wire"},
 	"github.com/gin-gonic/gin":                {"ui", "cmd/wrackline"},
 	"go.etcd.io/bbolt":                        {"baseline/store", "alerting/notify", "cmd/wrackline"},
 	"github.com/goccy/go-yaml":                {"baseline/pack", "cmd/wrackline"},

@@ -224,7 +224,9 @@ func TestLostRequestsAreNoSilentBeginning(t *testing.T) {
 	if a, err := openApp(defaultConfig(), dir, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--accept-loss") || !strings.Contains(err.Error(), "request 51") {
 		t.Fatalf("%v, %v; want an error with the way out", a, err)
 	}
-	a, err := openAppLosing(defaultConfig(), dir, slog.New(slog.DiscardHandler), true)
+	cfg := defaultConfig()
+	cfg.acceptLoss = true
+	a, err := openApp(cfg, dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

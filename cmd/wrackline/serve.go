@@ -77,7 +77,8 @@ func runServe(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
-	a, err := openAppLosing(cfg, f.dir, log, f.acceptLoss)
+	cfg.acceptLoss = f.acceptLoss
+	a, err := openApp(cfg, f.dir, log)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
