@@ -15,7 +15,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 	"unicode"
@@ -54,6 +53,7 @@ type Options struct {
 type Handler struct {
 	appender  Appender
 	limits    Limits
+	keyer     *series.Keyer
 	tokens    []credential
 	gate      chan struct{}
 	queueWait time.Duration
@@ -61,7 +61,7 @@ type Handler struct {
 	now       func() time.Time
 	ready     func() bool
 	bodies    bodies
-	decoders  sync.Pool
+	decoders  idle
 	known     known
 	denied    atomic.Pointer[Denied]
 	refused   atomic.Pointer[Refused]
@@ -164,7 +164,7 @@ func NewHandler(o Options) *Handler {
 	}
 	h.gate = make(chan struct{}, o.Concurrency)
 	h.bodies.max = 2 * int64(o.Concurrency) * h.limits.BodyMax
-	h.decoders.New = func() any { return NewKeyedDecoder(h.limits, o.Keyer) }
+	h.keyer = o.Keyer
 	return h
 }
 
@@ -269,7 +269,7 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (raw Raw, a answ
 
 // take decodes raw and gives it to the Appender. It completes a, and raw by how its body is really compressed.
 func (h *Handler) take(ctx context.Context, raw *Raw, a answer) answer {
-	d := h.decoders.Get().(*Decoder)
+	d := h.decoder()
 	batch := series.Batch{Sender: raw.Sender, Cluster: raw.Cluster, ReceivedMs: raw.ReceivedMs}
 	info, err := d.Decode(raw.Proto, raw.Encoding, raw.Body, &batch)
 	raw.Encoding, raw.Decoded = info.Encoding, info.Decoded
@@ -370,12 +370,20 @@ func (h *Handler) enter(ctx context.Context) bool {
 	return false
 }
 
-// release gives a decoder back to the pool. A large message is dropped: the next one is small nearly always.
+// decoder returns an idle decoder, or a new one.
+func (h *Handler) decoder() *Decoder {
+	if d := h.decoders.get(); d != nil {
+		return d
+	}
+	return NewKeyedDecoder(h.limits, h.keyer)
+}
+
+// release gives a decoder back. A large message is dropped: the next one is small nearly always.
 func (h *Handler) release(d *Decoder) {
 	if cap(d.raw) > 4<<20 {
 		d.raw = nil
 	}
-	h.decoders.Put(d)
+	h.decoders.put(d)
 }
 
 // authenticate returns what the request's token says. Every token is compared, in constant time.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"cmp"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -11,10 +12,13 @@ import (
 // known remembers keys of series whose labels have been found right, so that the door reads labels of new series only: a key stands for
 // its labels to the byte. It forgets as it likes, and then labels are read once more; so what it answers never depends on what it remembers. The zero value knows
 // nothing. Safe for concurrent use.
+//
+// A scrape comes in the same order each time, but requests begin anywhere in it. So a request is cut at series whose keys say so, about one in cutEach, and the stretch between two of them
+// is looked up at once, by a sum of its keys in their order. Single keys lie anywhere in memory, and to wait for each of them costs half as much as to decode it.
 type known struct {
 	table atomic.Pointer[[]row]
 	mu    sync.Mutex   // of growing
-	lost  atomic.Int64 // keys that another one has pushed out of the table
+	count atomic.Int64 // put into the table
 }
 
 // row holds keys that share their lowest bits: a line of the processor's cache.
@@ -23,82 +27,114 @@ type row [8]atomic.Uint64
 const (
 	knownLeast = 1 << 10 // rows at first
 	knownMost  = 1 << 18 // 16 MiB
-	knownAhead = 16      // series whose rows are asked for together
+	knownFull  = 4       // keys a row on average, beyond which there are to be more rows: a full one forgets
+
+	cutEach     = 16                 // a power of two
+	stretchMost = 8 * cutEach        // series
+	stretchMix  = 0x9e3779b97f4a7c15 // odd. Keys are secret, so nobody can choose stretches of one sum
 )
 
+// stretch returns where the stretch that begins with entry lo ends, and its sum: 0 for one that an edge of the request may have cut, which is not worth remembering.
+func stretch(list []series.Entry, lo int) (hi int, sum uint64) {
+	most := min(lo+stretchMost, len(list))
+	for hi = lo; hi < most; {
+		key := list[hi].Key
+		sum = bits.RotateLeft64((sum^key)*stretchMix, 29)
+		if hi++; key%cutEach == 0 {
+			most = hi
+		}
+	}
+	if lo == 0 || hi == len(list) {
+		return hi, 0
+	}
+	return hi, sum
+}
+
+// check reads the labels of the batch's series that are new and the times of its samples, and returns what must be refused for them; unlabelled of it for its labels. The batch is left as it is: the
+// fold refuses the same series for the same reasons, now and when it is folded again.
+func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result, unlabelled int, _ series.Labels) {
+	for lo := 0; lo < len(b.Entries); {
+		hi, sum := stretch(b.Entries, lo)
+		seen := sum != 0 && k.has(sum)
+		right := true
+		for i := lo; i < hi; i++ {
+			e := &b.Entries[i]
+			if !seen && !k.has(e.Key) {
+				l, err := b.Labels.AppendLabels(scratch[:0], i)
+				scratch = l[:0]
+				if err == nil {
+					_, err = series.Canonical(l)
+				}
+				if err != nil {
+					unlabelled += int(e.SampleHi-e.SampleLo) + int(e.HistHi-e.HistLo)
+					res.Reason = cmp.Or(res.Reason, err.Error())
+					right = false
+					continue
+				}
+				k.put(e.Key)
+			}
+			inTime(b, e, &res)
+		}
+		if !seen && right && sum != 0 {
+			k.put(sum)
+		}
+		lo = hi
+	}
+	res.Barred += unlabelled
+	return res, unlabelled, scratch
+}
+
+// inTime counts the samples of an entry that are not too far ahead, and those that are.
+func inTime(b *series.Batch, e *series.Entry, res *series.Result) {
+	latest := b.ReceivedMs + series.FutureMs
+	count := func(t int64, right *int) {
+		if t <= latest {
+			*right++
+			return
+		}
+		res.Barred++
+		res.Reason = cmp.Or(res.Reason, series.Ahead(t, b.ReceivedMs))
+	}
+	for i := e.SampleLo; i < e.SampleHi; i++ {
+		count(b.Samples[i].T, &res.Samples)
+	}
+	for i := e.HistLo; i < e.HistHi; i++ {
+		count(b.Histograms[i].T, &res.Histograms)
+	}
+}
+
 // has reports whether a key is remembered.
-func (r *row) has(key uint64) bool {
+func (k *known) has(key uint64) bool {
+	t := k.table.Load()
+	if t == nil || key == 0 {
+		return false
+	}
+	r := &(*t)[key&uint64(len(*t)-1)]
 	for i := range r {
 		if r[i].Load() == key {
-			return key != 0
+			return true
 		}
 	}
 	return false
 }
 
-// put remembers a key, and reports whether another one had to go.
-func (r *row) put(key uint64) bool {
+// put remembers a key.
+func (k *known) put(key uint64) {
+	t := k.table.Load()
+	if t == nil || k.count.Add(1) > int64(len(*t)*knownFull) {
+		t = k.grow(t)
+	}
+	(*t)[key&uint64(len(*t)-1)].put(key)
+}
+
+// put takes a free place, or that of another key.
+func (r *row) put(key uint64) {
 	for i := range r {
 		if r[i].CompareAndSwap(0, key) {
-			return false
+			return
 		}
 	}
 	r[key>>61].Store(key)
-	return true
-}
-
-// check reads the labels of the batch's series that are new and the times of its samples, and returns what must be refused for them; unlabelled of it for its labels. The batch is left as it is: the fold refuses the
-// same series for the same reasons, now and when it is folded again.
-func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result, unlabelled int, _ series.Labels) {
-	t := k.table.Load()
-	if t == nil {
-		t = k.grow(nil)
-	}
-	latest := b.ReceivedMs + series.FutureMs
-	for i := range b.Entries {
-		if i%knownAhead == 0 { // their rows lie anywhere in memory: waiting for all of them at once takes as long as for one
-			for j := i; j < min(i+knownAhead, len(b.Entries)); j++ {
-				(*t)[b.Entries[j].Key&uint64(len(*t)-1)][0].Load()
-			}
-		}
-		e := &b.Entries[i]
-		samples, hists := int(e.SampleHi-e.SampleLo), int(e.HistHi-e.HistLo)
-		at := &(*t)[e.Key&uint64(len(*t)-1)]
-		if !at.has(e.Key) {
-			l, err := b.Labels.AppendLabels(scratch[:0], i)
-			scratch = l[:0]
-			if err == nil {
-				_, err = series.Canonical(l)
-			}
-			if err != nil {
-				res.Barred += samples + hists
-				unlabelled += samples + hists
-				res.Reason = cmp.Or(res.Reason, err.Error())
-				continue
-			}
-			if at.put(e.Key) && k.lost.Add(1) > int64(len(*t)) {
-				t = k.grow(t)
-			}
-		}
-		ahead := 0
-		for _, x := range b.Samples[e.SampleLo:e.SampleHi] {
-			if x.T > latest {
-				ahead++
-				res.Reason = cmp.Or(res.Reason, series.Ahead(x.T, b.ReceivedMs))
-			}
-		}
-		res.Samples += samples - ahead
-		for i := e.HistLo; i < e.HistHi; i++ {
-			if t := b.Histograms[i].T; t > latest {
-				ahead++
-				hists--
-				res.Reason = cmp.Or(res.Reason, series.Ahead(t, b.ReceivedMs))
-			}
-		}
-		res.Histograms += hists
-		res.Barred += ahead
-	}
-	return res, unlabelled, scratch
 }
 
 // grow replaces a table that is too small by one twice as large, and returns the one to use.
@@ -112,21 +148,23 @@ func (k *known) grow(old *[]row) *[]row {
 	n := knownLeast
 	if now != nil {
 		n = min(2*len(*now), knownMost)
+		if n == len(*now) {
+			k.count.Store(0)
+			return now
+		}
 	}
-	k.lost.Store(0)
-	if now != nil && n == len(*now) {
-		return now
-	}
-	next := make([]row, n)
+	next, kept := make([]row, n), int64(0)
 	if now != nil {
 		for i := range *now {
 			for j := range (*now)[i] {
 				if key := (*now)[i][j].Load(); key != 0 {
 					next[key&uint64(n-1)].put(key)
+					kept++
 				}
 			}
 		}
 	}
+	k.count.Store(kept)
 	k.table.Store(&next)
 	return &next
 }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/series"
@@ -46,6 +47,67 @@ func TestKnownLabelsAreReadOnce(t *testing.T) {
 	}
 	if places := len(*k.table.Load()); places > knownMost {
 		t.Errorf("%d places", places)
+	}
+}
+
+// Stretches are known wherever a request is cut, and never hide a series that is wrong or comes in another order.
+func TestKnownStretches(t *testing.T) {
+	const n = 2000
+	var s spelt
+	all := series.Batch{Labels: &s}
+	for i := range n {
+		s.list = append(s.list, lset("__name__", "up", "n", fmt.Sprint(i)))
+		all.Samples = append(all.Samples, series.Sample{})
+		all.Entries = append(all.Entries, series.Entry{Key: uint64(i+1) * 0x9e3779b97f4a7c15, SampleLo: uint32(i), SampleHi: uint32(i + 1)})
+	}
+	part := func(lo, hi int) *series.Batch {
+		return &series.Batch{Labels: &spelt{list: s.list[lo:hi]}, Entries: all.Entries[lo:hi], Samples: all.Samples}
+	}
+	var k known
+	for _, cut := range []int{n, 700, 331} {
+		for lo := 0; lo < n; lo += cut {
+			b := part(lo, min(lo+cut, n))
+			res, bad, _ := k.check(b, nil)
+			if reads := b.Labels.(*spelt).reads; res.Samples != len(b.Entries) || bad != 0 || cut != n && reads != 0 {
+				t.Fatalf("series %d to %d: %d right, %d wrong, labels of %d read", lo, lo+len(b.Entries), res.Samples, bad, reads)
+			}
+		}
+	}
+	// The whole is known without its single keys, except where an edge may have cut a stretch.
+	var sums known
+	whole, single := 0, 0
+	for lo, hi := 0, 0; lo < n; lo = hi {
+		var sum uint64
+		if hi, sum = stretch(all.Entries, lo); sum == 0 {
+			single += hi - lo
+			continue
+		}
+		if !k.has(sum) {
+			t.Fatalf("the stretch from %d to %d is not known", lo, hi)
+		}
+		sums.put(sum)
+		whole++
+	}
+	b := part(0, n)
+	if sums.check(b, nil); b.Labels.(*spelt).reads != single || whole < n/stretchMost {
+		t.Errorf("with %d stretches known, labels of %d series were read, want %d", whole, b.Labels.(*spelt).reads, single)
+	}
+	b = part(0, n)
+	b.Entries = slices.Clone(b.Entries)
+	b.Entries[n/2].Key++
+	b.Labels.(*spelt).list = slices.Clone(s.list)
+	b.Labels.(*spelt).list[n/2] = lset("__name__", "up", "n", "1", "n", "2")
+	if res, bad, _ := k.check(b, nil); bad != 1 || res.Samples != n-1 || b.Labels.(*spelt).reads != 1 {
+		t.Errorf("a wrong series among known ones: %d wrong, %d right, labels of %d read", bad, res.Samples, b.Labels.(*spelt).reads)
+	}
+	b = part(0, n)
+	b.Entries = slices.Clone(b.Entries)
+	slices.Reverse(b.Entries)
+	for lo, hi := 0, 0; lo < n; lo = hi {
+		var sum uint64
+		if hi, sum = stretch(b.Entries, lo); hi-lo > 1 && k.has(sum) {
+			t.Errorf("the reverse of a stretch is known")
+		}
 	}
 }
 
