@@ -26,16 +26,15 @@ func BenchmarkClusters(b *testing.B) {
 				b.Fatal(err)
 			}
 			at := int64(scenario.Epoch)
+			requests := make([]crowd.Request, w.Requests()) // used again: collecting garbage of the load would take a processor from the fold
+			jobs := make([]baseline.Job, w.Requests())
 			minute := func() (samples int) {
 				for range 2 {
 					at += 30_000
-					var jobs []baseline.Job
-					for r := range w.Requests() {
-						var q crowd.Request
-						w.Fill(&q, r, at, at+5)
-						batch := q.Batch
-						jobs = append(jobs, baseline.Job{Batch: &batch})
-						samples += len(q.Samples)
+					for r := range requests {
+						w.Fill(&requests[r], r, at, at+5)
+						jobs[r].Batch = &requests[r].Batch
+						samples += len(requests[r].Samples)
 					}
 					b.StartTimer()
 					e.ApplyAll(jobs, c.do)

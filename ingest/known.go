@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"cmp"
-	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -12,9 +11,7 @@ import (
 // known remembers keys of series whose labels have been found right, so that the door reads labels of new series only: a key stands for
 // its labels to the byte. It forgets as it likes, and then labels are read once more; so what it answers never depends on what it remembers. The zero value knows
 // nothing. Safe for concurrent use.
-//
-// A scrape comes in the same order each time, but requests begin anywhere in it. So a request is cut at series whose keys say so, about one in cutEach, and the stretch between two of them
-// is looked up at once, by a sum of its keys in their order. Single keys lie anywhere in memory, and to wait for each of them costs half as much as to decode it.
+// What it knows of whole stretches (series.Stretch) it keeps by their sums, beside the keys.
 type known struct {
 	table atomic.Pointer[[]row]
 	mu    sync.Mutex   // of growing
@@ -28,33 +25,13 @@ const (
 	knownLeast = 1 << 10 // rows at first
 	knownMost  = 1 << 18 // 16 MiB
 	knownFull  = 4       // keys a row on average, beyond which there are to be more rows: a full one forgets
-
-	cutEach     = 16                 // a power of two
-	stretchMost = 8 * cutEach        // series
-	stretchMix  = 0x9e3779b97f4a7c15 // odd. Keys are secret, so nobody can choose stretches of one sum
 )
-
-// stretch returns where the stretch that begins with entry lo ends, and its sum: 0 for one that an edge of the request may have cut, which is not worth remembering.
-func stretch(list []series.Entry, lo int) (hi int, sum uint64) {
-	most := min(lo+stretchMost, len(list))
-	for hi = lo; hi < most; {
-		key := list[hi].Key
-		sum = bits.RotateLeft64((sum^key)*stretchMix, 29)
-		if hi++; key%cutEach == 0 {
-			most = hi
-		}
-	}
-	if lo == 0 || hi == len(list) {
-		return hi, 0
-	}
-	return hi, sum
-}
 
 // check reads the labels of the batch's series that are new and the times of its samples, and returns what must be refused for them; unlabelled of it for its labels. The batch is left as it is: the
 // fold refuses the same series for the same reasons, now and when it is folded again.
 func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result, unlabelled int, _ series.Labels) {
 	for lo := 0; lo < len(b.Entries); {
-		hi, sum := stretch(b.Entries, lo)
+		hi, sum := series.Stretch(b.Entries, lo)
 		seen := sum != 0 && k.has(sum)
 		right := true
 		for i := lo; i < hi; i++ {

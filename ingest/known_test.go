@@ -78,7 +78,7 @@ func TestKnownStretches(t *testing.T) {
 	whole, single := 0, 0
 	for lo, hi := 0, 0; lo < n; lo = hi {
 		var sum uint64
-		if hi, sum = stretch(all.Entries, lo); sum == 0 {
+		if hi, sum = series.Stretch(all.Entries, lo); sum == 0 {
 			single += hi - lo
 			continue
 		}
@@ -89,7 +89,7 @@ func TestKnownStretches(t *testing.T) {
 		whole++
 	}
 	b := part(0, n)
-	if sums.check(b, nil); b.Labels.(*spelt).reads != single || whole < n/stretchMost {
+	if sums.check(b, nil); b.Labels.(*spelt).reads != single || whole < n/series.StretchMost {
 		t.Errorf("with %d stretches known, labels of %d series were read, want %d", whole, b.Labels.(*spelt).reads, single)
 	}
 	b = part(0, n)
@@ -105,7 +105,7 @@ func TestKnownStretches(t *testing.T) {
 	slices.Reverse(b.Entries)
 	for lo, hi := 0, 0; lo < n; lo = hi {
 		var sum uint64
-		if hi, sum = stretch(b.Entries, lo); hi-lo > 1 && k.has(sum) {
+		if hi, sum = series.Stretch(b.Entries, lo); hi-lo > 1 && k.has(sum) {
 			t.Errorf("the reverse of a stretch is known")
 		}
 	}

@@ -41,13 +41,14 @@ type Router struct {
 	senderAt map[senderKey]uint16
 	keys     []key
 	index    series.Index
+	runs     runs
 	nowMs    int64 // newest receive stamp
 	epoch    uint8
 	moves    []Move
 
 	labels  series.Labels
 	parts   []Part
-	mine    []uint16 // cluster of each entry of the request
+	mine    []uint16 // cluster of each entry of a request of several clusters
 	of      []*part  // by cluster, of the request that is divided
 	batches []*part  // reused
 	lent    int      // of batches
@@ -172,49 +173,122 @@ func (r *Router) Route(b *series.Batch) (parts []Part, refused series.Result) {
 		r.parts = append(r.parts, Part{c, b})
 		return r.parts, refused
 	}
-	mine := r.mine[:0]
-	last, expect := none, n.first
-	mixed := false
-	for i := range b.Entries {
-		hash := b.Entries[i].Key ^ n.salt
-		at := expect
-		if uint64(at) >= uint64(len(r.keys)) || r.keys[at].hash != hash {
-			at = r.index.Find(hash, func(k uint32) bool { return r.keys[k].hash == hash })
-		}
-		c := nobody
-		if at == none {
-			at, c = r.learn(b, i, hash, n, no)
-		} else {
-			c = r.keys[at].cluster
-		}
-		if at != none {
-			if i == 0 {
-				n.first = at
-			} else if last != none {
-				r.keys[last].next = at
-			}
-			last = at
-			r.keys[at].seen = r.epoch
-			expect = r.keys[at].next
-		}
-		mine = append(mine, c)
-		mixed = mixed || c != mine[0]
+	w := walk{r: r, b: b, n: n, no: no, last: none, expect: n.first}
+	for lo := 0; lo < len(b.Entries); {
+		lo = w.stretch(lo)
 	}
-	r.mine = mine
 	if n.moved {
 		n.moved = false
 		r.keep(func(k *key) bool { return k.sender != no })
 	}
 	switch {
-	case len(mine) == 0:
+	case len(b.Entries) == 0:
 		return nil, refused
-	case !mixed && mine[0] == nobody:
+	case !w.mixed && w.one == nobody:
 		return nil, r.refuse(b, nil)
-	case !mixed:
-		r.parts = append(r.parts, Part{mine[0], b})
+	case !w.mixed:
+		r.parts = append(r.parts, Part{w.one, b})
 		return r.parts, refused
 	}
 	return r.divide(b)
+}
+
+// walk goes through the entries of a request.
+type walk struct {
+	r            *Router
+	b            *series.Batch
+	n            *sender
+	no           uint16
+	last, expect uint32 // the key of the entry before, and the one that followed it last time
+	one          uint16 // the cluster of all entries so far, when they are not mixed
+	mixed        bool   // r.mine says of each entry whose it is
+}
+
+// stretch finds out where the entries of a stretch belong and returns where it ends.
+func (w *walk) stretch(lo int) (hi int) {
+	r := w.r
+	hi, sum := series.Stretch(w.b.Entries, lo)
+	if sum != 0 {
+		if x := r.runs.find(sum); x != nil {
+			x.seen = r.epoch
+			m := r.runs.members[x.first : x.first+uint32(x.n)]
+			w.follow(m[0])
+			w.last = m[len(m)-1]
+			w.expect = r.keys[w.last].next
+			w.belong(lo, hi, x.cluster)
+			return hi
+		}
+	}
+	first := len(r.runs.members)
+	whole := sum != 0 && first <= 2*len(r.keys) // else: somebody sends in another order each time
+	cluster := nobody
+	for i := lo; i < hi; i++ {
+		hash := w.b.Entries[i].Key ^ w.n.salt
+		at := w.expect
+		if uint64(at) >= uint64(len(r.keys)) || r.keys[at].hash != hash {
+			at = r.index.Find(hash, func(k uint32) bool { return r.keys[k].hash == hash })
+		}
+		c := nobody
+		if at == none {
+			at, c = r.learn(w.b, i, hash, w.n, w.no)
+		} else {
+			c = r.keys[at].cluster
+		}
+		if at == none {
+			whole = false
+		} else {
+			if i == 0 {
+				w.n.first = at
+			}
+			w.follow(at)
+			k := &r.keys[at]
+			k.seen = r.epoch
+			w.last, w.expect = at, k.next
+			r.runs.members = append(r.runs.members, at)
+		}
+		if i == lo {
+			cluster = c
+		}
+		whole = whole && c == cluster
+		w.belong(i, i+1, c)
+	}
+	if whole {
+		r.runs.add(sum, first, cluster, r.epoch)
+	} else {
+		r.runs.members = r.runs.members[:first]
+	}
+	return hi
+}
+
+// follow notes that the key comes behind the one before.
+func (w *walk) follow(at uint32) {
+	if w.last == none {
+		return
+	}
+	if k := &w.r.keys[w.last]; k.next != at {
+		k.next = at
+	}
+}
+
+// belong notes whose the entries from lo to hi are.
+func (w *walk) belong(lo, hi int, cluster uint16) {
+	r := w.r
+	if lo == 0 {
+		w.one = cluster
+	}
+	if !w.mixed && cluster == w.one {
+		return
+	}
+	if !w.mixed {
+		w.mixed = true
+		r.mine = r.mine[:0]
+		for range lo {
+			r.mine = append(r.mine, w.one)
+		}
+	}
+	for ; lo < hi; lo++ {
+		r.mine = append(r.mine, cluster)
+	}
 }
 
 // learn finds out where an unknown key belongs. at is none when there was no room to remember it.
@@ -397,6 +471,8 @@ func (r *Router) sweep() {
 
 // keep drops the keys that are not to be kept. The others keep their order.
 func (r *Router) keep(ok func(*key) bool) {
+	r.settle()
+	r.scatter()
 	kept := r.keys[:0]
 	for i := range r.keys {
 		if k := &r.keys[i]; ok(k) {

@@ -23,6 +23,7 @@ const stateVersion = 2
 
 // Append appends the complete state to dst.
 func (r *Router) Append(dst []byte) []byte {
+	r.settle()
 	w := &codec.Writer{B: dst}
 	w.Num(stateVersion)
 	w.Int(r.nowMs)
