@@ -57,7 +57,7 @@ func TestBudgetOfAnEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := again.Restore(0, baseline.State(e), e.Models); err != nil {
+	if err := again.Restore(0, baseline.State(e), baseline.Kept(e.Models)); err != nil {
 		t.Fatal(err)
 	}
 	if err := again.RestoreView(e.AppendView(nil)); err != nil {

@@ -101,7 +101,7 @@ func TestRestoredEngineContinuesToTheBit(t *testing.T) {
 		play(b, g, scenario.Epoch+at)
 		next := engine(t, s)
 		b.Publish()
-		if err := next.Restore(7, baseline.State(b), b.Models); err != nil {
+		if err := next.Restore(7, baseline.State(b), baseline.Kept(b.Models)); err != nil {
 			t.Fatal(err)
 		}
 		if err := next.RestoreView(b.AppendView(nil)); err != nil {
@@ -288,7 +288,7 @@ func TestChangesAreRememberedAndRestored(t *testing.T) {
 	before := e.View().Changes
 	view := e.AppendView(nil)
 	next := engine(t, newSink())
-	if err := next.Restore(1, baseline.State(e), e.Models); err != nil {
+	if err := next.Restore(1, baseline.State(e), baseline.Kept(e.Models)); err != nil {
 		t.Fatal(err)
 	}
 	if err := next.RestoreView(view); err != nil {

@@ -1,6 +1,11 @@
 package baseline
 
-import "github.com/wrackline/wrackline/baseline/codec"
+import (
+	"iter"
+	"slices"
+
+	"github.com/wrackline/wrackline/baseline/codec"
+)
 
 // State returns the sections of the fold's state.
 func State(e *Engine) map[string][]byte {
@@ -71,3 +76,14 @@ func (e *Engine) AppendViewBefore() []byte {
 
 // Strict is how strictly the shadow judges.
 func (s *Shadow) Strict() float64 { return s.params.Strict }
+
+// Kept returns models whose bytes are not borrowed, as a store has them.
+func Kept(models iter.Seq2[string, []byte]) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for id, data := range models {
+			if !yield(id, slices.Clone(data)) {
+				return
+			}
+		}
+	}
+}

@@ -96,7 +96,7 @@ func TestNewWorkloadsBeginWithTheirSiblings(t *testing.T) {
 	s.minutes(5, -1, 1, e)
 	resumed := newSink()
 	next := start(resumed)
-	if err := next.Restore(1, baseline.State(e), e.Models); err != nil {
+	if err := next.Restore(1, baseline.State(e), baseline.Kept(e.Models)); err != nil {
 		t.Fatal(err)
 	}
 	if err := next.RestoreView(e.AppendView(nil)); err != nil {
@@ -121,7 +121,7 @@ func TestNewWorkloadsBeginWithTheirSiblings(t *testing.T) {
 	for odd := 23; odd < 63 && again == nil; odd++ {
 		if told.verdicts[id(odd)].Borrowed > 0 { // one of them trebles, in an engine that goes its own way
 			again = start(resumed)
-			if err := again.Restore(1, baseline.State(e), e.Models); err != nil {
+			if err := again.Restore(1, baseline.State(e), baseline.Kept(e.Models)); err != nil {
 				t.Fatal(err)
 			}
 			if err := again.RestoreView(e.AppendView(nil)); err != nil {

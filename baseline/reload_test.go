@@ -74,7 +74,7 @@ func TestReloadKeepsWhatIsStillAsked(t *testing.T) {
 	}
 	// The state of a reloaded engine is one that a restart takes.
 	next := engine(t, newSink())
-	if err := next.Restore(1, baseline.State(b), b.Models); err != nil {
+	if err := next.Restore(1, baseline.State(b), baseline.Kept(b.Models)); err != nil {
 		t.Fatal(err)
 	}
 	if err := next.RestoreView(b.AppendView(nil)); err != nil {

@@ -70,11 +70,11 @@ func (c *cluster) models(yield func(id string, data []byte) bool) {
 }
 
 // Restore puts back what Sections and Models gave, into an engine that has applied nothing. Sections of older programs are read.
-// Models of signals that the present packs no longer ask are dropped with a count once the next checkpoint is made.
+// Models of signals that the present packs no longer ask are dropped with a count once the next checkpoint is made. The bytes of models must stay as they are until it returns.
 func (e *Engine) Restore(pos uint64, sections map[string][]byte, models func(yield func(id string, data []byte) bool)) error {
 	pending := map[string][]byte{}
 	models(func(id string, data []byte) bool {
-		pending[id] = append([]byte(nil), data...)
+		pending[id] = data
 		return len(pending) < ModelsMax
 	})
 	if router, ok := sections[sectionRouter]; ok {

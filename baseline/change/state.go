@@ -103,7 +103,9 @@ func (tk *Tracker) RestoreVersion(r *codec.Reader, version int) {
 		}
 		fams = append(fams, i)
 	}
-	for range r.Count(20) {
+	n := r.Count(20)
+	tk.objects = slices.Grow(tk.objects, min(n, ObjectsMax))
+	for range n {
 		o := object{objectKey: objectKey{what: topic(r.Num(int(whatMax)))}}
 		for _, x := range [...]*string{&o.ns, &o.name, &o.sub, &o.kind, &o.pendPod} {
 			*x = tk.words(r.Word())

@@ -3,6 +3,7 @@ package route
 import (
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -111,7 +112,9 @@ func (r *Router) Restore(b []byte) error {
 			n.votes = append(n.votes, vote{rd.Word(), rd.Num(math.MaxInt32), rd.Bool()})
 		}
 	}
-	for range rd.Count(11) {
+	n := rd.Count(11)
+	r.keys = slices.Grow(r.keys, n)
+	for range n {
 		k := key{hash: rd.Uint64(), next: uint32(len(r.keys)) + 1, cluster: uint16(rd.Num(len(r.names) - 1)), sender: uint16(rd.Num(len(r.senders) - 1)), seen: rd.Byte()}
 		if rd.Err() != nil {
 			break

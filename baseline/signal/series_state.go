@@ -82,6 +82,8 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 	sets := make([]promql.SetReader, len(s.clusters))
 	var groups, targets []uint32
 	s.hot, s.cold = make([]tracked, 0, n), make([]cold, 0, n)
+	s.cells, s.binds = make([]float64, 0, n*shortRing), make([]bind, 0, n) // about; most need no more
+	s.prints.Reset(n)
 	for range n {
 		id := uint32(len(s.hot))
 		var h tracked

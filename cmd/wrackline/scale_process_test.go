@@ -51,9 +51,9 @@ func scaleProcess(t *testing.T) []row {
 	args := []string{"serve", "--config.file", file(t, "w.yml", scaleConf), "--storage.path", dir, "--web.listen-address", addr}
 	p := start(t, args...)
 	p.awaitReady()
-	// Eight minutes of its clock, of which the first three begin signals and are not counted.
+	// Eleven minutes of its clock, of which the first six are not counted: signals begin, and the first checkpoint finds out how large it is.
 	out := loadRun(t, p, "--series", fmt.Sprint(scaleSeries), "--alive", fmt.Sprint(scaleSignals), "--clusters", fmt.Sprint(processClusters),
-		"--interval", "28s", "--speed", fmt.Sprint(scaleSpeed), "--warm", "6", "--rounds", "11", "--shards", "16", "--request-max", "2000")
+		"--interval", "28s", "--speed", fmt.Sprint(scaleSpeed), "--warm", "12", "--rounds", "11", "--shards", "16", "--request-max", "2000")
 	held := p.metricLine("wrackline_checkpoint_fold_held_seconds{quantile=\"1\"}")
 	stored := bytesOf(t, filepath.Join(dir, "wrackline.db"))
 	journaled := bytesOf(t, filepath.Join(dir, "journal"))
