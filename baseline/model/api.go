@@ -62,6 +62,7 @@ type Params struct {
 	Persist   int       // consecutive windows that must deviate before a point alarm; 0 = 1
 	Extremes  bool      // nothing is known of the signal: what goes clearly beyond all that it did is news at once, without Persist; see extreme.go
 	Strict    float64   // × the evidence that an alarm needs: what a Budget asks; 0 = 1. A ceiling and an event count windows and do not heed it
+	Grave     bool      // somebody is hurt when the signal is on its bad side: what comes back every day is not excused as lightly; see excuse_habit.go
 	Explained bool      // a change to the signal's own workload came with the alarm that stands: the new level may be adopted, be it to the bad side
 	Threshold float64   // evidence in nats at which the score is 1, before Strict; 0 = 18. For windows of a minute: longer ones, of which a day has fewer, ask for ln(minutes) less
 }

@@ -8,6 +8,10 @@ import "math"
 // Three deviations are remembered, each by the quarter of an hour at which it began. A window at least usualZ sigmas out is excused where one of them
 // came at that time on three days, each at most three days after the one before, or in four weeks; in a signal's first eight days once is
 // enough. What goes beyond 1.5 times its level, or lasts three quarters of an hour longer, is news at any time.
+//
+// Where somebody is hurt (Params.Grave) an outage that comes back is an outage still. There three days are asked for at any age, what is more by a sixth in the signal's own unit is
+// news, and what goes two fifths of the way to the end of the scale (all requests fail, none arrives) is excused only where it lasts for four hours or more: then it is a part
+// of the day, such as its night.
 
 // habit is a deviation that came at the same time of the day or of the week before. The zero value is none.
 type habit struct {
@@ -27,6 +31,9 @@ const (
 	habitYoungH = 8 * 24. // hours in which one day is enough: what yesterday brought is the best that is known of today
 	habitMore   = 1.5     // × its level: what goes beyond that is news at any time
 	habitSkip   = 3       // days: from a Friday to a Monday
+	graveMore   = 1.15    // × its distance from what was expected, in the unit
+	graveShare  = .4      // of the way to the end of the scale
+	graveLong   = 4 * 4   // quarters of an hour
 )
 
 // quarterOf returns the quarter of an hour in which a window lies, and its civil day.
@@ -73,15 +80,18 @@ func (h *habit) known(day uint8, young bool) bool {
 }
 
 // habitual reports whether a window far from its prediction is what comes at that time of the day or the week.
-func (m *Model) habitual(q *prediction, l *lesson) bool {
+func (m *Model) habitual(p *Params, q *prediction, l *lesson) bool {
 	if math.Abs(l.z) < usualZ {
 		return false
 	}
 	now, today := quarterOf(l.at)
-	young := m.ageH() < habitYoungH
+	young := m.ageH() < habitYoungH && !p.Grave
 	for i := range m.habits {
 		h := &m.habits[i]
 		if h.n == 0 || (h.level > 0) != (l.e > 0) || math.Abs(l.e) > habitMore*math.Abs(float64(h.level))*unit+3*float64(m.sigma) {
+			continue
+		}
+		if p.Grave && m.worse(p, q, l, h) {
 			continue
 		}
 		into, day := now-int(h.at), today
@@ -99,6 +109,21 @@ func (m *Model) habitual(q *prediction, l *lesson) bool {
 		}
 	}
 	return false
+}
+
+// worse reports whether a window that hurts is more than a habit explains.
+func (m *Model) worse(p *Params, q *prediction, l *lesson, h *habit) bool {
+	side := sideOf(l.e)
+	if !p.badSides()[side] {
+		return false
+	}
+	x := q.band.Expected
+	far, was := math.Abs(l.v-x), math.Abs(m.x(q.yhat+float64(h.level)*unit)-x)
+	if far > graveMore*was+q.effect {
+		return true
+	}
+	end := [2]float64{p.Max, p.Min}[side]
+	return finite(end) && far >= graveShare*math.Abs(end-x) && h.long < graveLong
 }
 
 // remember takes an alarm that is over for something that may come back.

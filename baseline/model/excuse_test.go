@@ -63,7 +63,7 @@ func TestHabitExcuses(t *testing.T) {
 		s.m.habits[0] = habit{level: pack(float32(s.m.y(300) - q.yhat)), at: uint8(now), long: 4, day: dayOf(day - 1), n: 0x13}
 	}, func(s *scene) bool {
 		q, l := s.window()
-		return s.m.habitual(&q, &l)
+		return s.m.habitual(&s.p, &q, &l)
 	}, []twin{
 		{"times that it came", nil, func(s *scene) { s.m.habits[0].n = 0x12 }},
 		{"times in a signal's first days", func(s *scene) { s.m.habits[0].n, s.m.lived = 0x11, 7*86400 }, func(s *scene) { s.m.habits[0].n, s.m.lived = 0x11, 9*86400 }},

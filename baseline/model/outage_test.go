@@ -1,0 +1,67 @@
+package model
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// hurts are the parameters of two signals of which users feel each deviation: the share of requests that fail, and how many arrive.
+func hurts() (fail, arrive Params) {
+	fail, arrive = Defaults(), Defaults()
+	fail.Bad, fail.Min, fail.Max, fail.EffectAbs, fail.EffectRel, fail.Season, fail.Grave = Up, 0, 1, .005, 1, Daily, true
+	arrive.Bad, arrive.Min, arrive.EffectAbs, arrive.EffectRel, arrive.Grave = Down, 0, 1, .3, true
+	return fail, arrive
+}
+
+// An outage that comes back at the same time is told each time, of a young signal and an old one, each day and each week. Its quiet twins look alike: what is small, and what is the night.
+func TestOutageIsNoHabit(t *testing.T) {
+	t.Parallel()
+	fail, arrive := hurts()
+	within := func(i int, from, to float64) bool { h := float64(i%perDay) / 60; return h >= from && h < to }
+	rate := func(share float64, r *rand.Rand) float64 { return clamp(share+math.Sqrt(share*(1-share)/3000)*r.NormFloat64(), 0, 1) }
+	busy := func(i int, r *rand.Rand) float64 {
+		return 40 * (1.1 - math.Cos((float64(i%perDay)/60-3)/12*math.Pi)) * math.Exp(.04*r.NormFloat64())
+	}
+	for _, c := range []struct {
+		name   string
+		p      Params
+		from   int // day of the first one
+		every  int // days between two
+		days   int
+		s      func(i int, r *rand.Rand, out bool) float64
+		lo, hi float64 // hours of it
+		quiet  int     // comings after which nothing is told; 0 = each is told
+	}{
+		{"all requests fail at nine", fail, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return rate(map[bool]float64{true: 1, false: .002}[out], r) }, 9, 9.4, 0},
+		{"six of ten requests fail, of a young signal", fail, 1, 1, 15, func(i int, r *rand.Rand, out bool) float64 { return rate(map[bool]float64{true: .6, false: .002}[out], r) }, 13, 14, 0},
+		{"nothing arrives at two", arrive, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * one(!out) }, 14, 14.4, 0},
+		{"half arrives once a week", arrive, 16, 7, 70, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * (1 - .5*one(out)) }, 11, 12, 0},
+		{"one in fifty fails each morning", fail, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return rate(map[bool]float64{true: .02, false: .002}[out], r) }, 9, 9.4, 3},
+		{"a quarter stays away at lunch", arrive, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * (1 - .25*one(out)) }, 12, 12.7, 3},
+		{"shut at night from now on", arrive, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * one(!out) }, 0, 6, 3},
+	} {
+		for seed := range uint64(2) {
+			run, src := newRun(c.p), rnd(31+seed)
+			come, told, late := 0, 0, 0
+			for i := range c.days * perDay {
+				d := i / perDay
+				today := d >= c.from && (d-c.from)%c.every == 0
+				n := len(run.alarms)
+				run.observe(c.s(i, src, today && within(i, c.lo, c.hi)))
+				if opened := len(run.alarms) > n; opened && !(today && within(i, c.lo, c.hi+.1)) {
+					t.Errorf("%s, seed %d: told on day %d at %.1f h of nothing", c.name, seed, d, float64(i%perDay)/60)
+				} else if opened {
+					told++
+					late += int(one(c.quiet > 0 && come > c.quiet))
+				}
+				if today && float64(i%perDay) == math.Floor(c.lo*60) {
+					come++
+				}
+			}
+			if c.quiet == 0 && told != come || late > 0 {
+				t.Errorf("%s, seed %d: told %d times of %d, %d of them after %d comings", c.name, seed, told, come, late, c.quiet)
+			}
+		}
+	}
+}
