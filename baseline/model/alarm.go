@@ -85,7 +85,7 @@ func (m *Model) open(q *prediction, l *lesson, w *voice) Transition {
 func (m *Model) within(p *Params, q *prediction, l *lesson, w *voice) bool {
 	switch m.test {
 	case CeilingTest:
-		return m.ceil == 0
+		return !l.over
 	case FlatTest:
 		return m.run == 0
 	case EventTest:
@@ -197,7 +197,7 @@ func (m *Model) warmAlarm(p *Params, l *lesson, w *voice, j *Judgement) {
 		m.begins(w.onset)
 		j.Transition = Opened
 	case !m.state.Alarm():
-	case m.test == EventTest && l.hit, m.test != EventTest && m.ceil > 0:
+	case m.test == EventTest && l.hit, m.test != EventTest && l.over:
 		m.rec = 0
 	default:
 		m.rec += float32(l.dt)

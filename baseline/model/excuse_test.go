@@ -195,13 +195,14 @@ func TestBriefExcuses(t *testing.T) {
 		s.v, s.p.Persist, s.m.streak[above] = 200, 4, 3
 	}, func(s *scene) bool {
 		_, l := s.window()
-		return s.m.excuse(&s.p, &l) == TooBrief && s.m.unlessBrief(&s.p, above, 5) < 1
+		l.far[above] = s.v > 100
+		return s.m.excuse(&s.p, &l) == TooBrief && s.m.unlessBrief(&s.p, &l, above, 5) < 1
 	}, []twin{
-		{"windows in a row", nil, func(s *scene) { s.m.streak[above] = 4 }},
+		{"windows beyond the band", nil, func(s *scene) { s.m.streak[above] = 4 }},
 		{"Persist", nil, func(s *scene) { s.p.Persist = 3 }},
 		{"the side", func(s *scene) { s.m.streak[below] = 9 }, func(s *scene) { s.m.streak = [2]uint16{9, 0} }},
 	})
-	if got := newScene().m.unlessBrief(&Params{}, above, 5); got != 0 {
+	if got := newScene().m.unlessBrief(&Params{}, &lesson{}, above, 5); got != 0 {
 		t.Errorf("without a window beyond the band the score is %g, want 0", got)
 	}
 }

@@ -35,12 +35,14 @@ type lesson struct {
 	usual, regime, habit, rest bool // excuses, see excuse_….go
 	known                      bool // any of them
 
+	far     [2]bool // all three: beyond, big, and not excused
 	in      [2]bool // in a tail of the fast residual
 	closed  bool    // a block closed with enough windows:
 	bz, bw  float64 // its mean in units of sigma, and in units of its own scatter
 	blockIn [2]bool // in a tail of block means
 	rare    float64 // Extremes: -ln of the probability of such a deviation within six hours
 	hit     bool    // Event: above the effect
+	over    bool    // beyond the ceiling
 	heard   float64 // score of evidence that only lacks persistence
 	suspect bool    // evidence is high: learn little
 	why     *Why    // nil when nobody asks

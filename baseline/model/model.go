@@ -65,9 +65,9 @@ type Model struct {
 
 	hN, bN, qN, dN uint16
 	run, runMax    uint16    // equal values in a row; the longest such run that was harmless
-	streak         [2]uint16 // windows in a row beyond the band by more than the effect, up and down
-	stay           [2]uint16 // longest such row that was harmless
-	evHits, ceil   uint16    // windows above the effect; beyond the ceiling; in a row
+	streak         [2]uint16 // windows beyond the band by more than the effect, less those within it since, up and down
+	stay           [2]uint16 // most of them that were harmless
+	evHits, ceil   uint16    // windows above the effect; beyond the ceiling; less those that were not, since
 
 	hour  uint8 // hour of week under way, 255 = none
 	mode  uint8 // predictor in use

@@ -65,3 +65,35 @@ func TestOutageIsNoHabit(t *testing.T) {
 		}
 	}
 }
+
+// What is beyond its band, or its mark, for most of the time is told as what is so without a break, once; what is so for less, or hardly ever, is not.
+func TestComingAndGoingAddsUp(t *testing.T) {
+	t.Parallel()
+	ready := Defaults()
+	ready.Bad, ready.Min, ready.Max, ready.EffectAbs, ready.EffectRel, ready.Persist, ready.Season = Down, 0, 1, .1, 0, 5, NoSeason
+	marked := ready
+	marked.EffectAbs, marked.Ceiling, marked.Mode = 10, .5, Spread
+	for name, p := range map[string]Params{"band": ready, "mark": marked} {
+		for _, c := range []struct {
+			out, of int // windows
+			told    bool
+		}{{4, 6, true}, {3, 4, true}, {6, 10, true}, {2, 3, true}, {1, 3, false}, {2, 6, false}, {1, 20, false}, {4, 60, false}} {
+			for seed := range uint64(2) {
+				r, src := newRun(p), rnd(51+seed)
+				r.feed(10*perDay, func(i int, _ *rand.Rand) float64 { return 1 - .01*math.Abs(src.NormFloat64()) }, src)
+				if len(r.alarms) > 0 {
+					t.Fatalf("%s, seed %d: %v before", name, seed, r.alarms)
+				}
+				from := r.n
+				r.feed(120, func(i int, _ *rand.Rand) float64 { return one((i-from)%c.of >= c.out) }, src)
+				if n := len(r.alarms); n > 1 || n == 1 != c.told || c.told && r.alarms[0].i-from > 20 {
+					t.Errorf("%s, seed %d: %d of %d windows out: alarms %v from %d on, told should be %v", name, seed, c.out, c.of, r.alarms, from, c.told)
+				}
+				r.feed(120, func(int, *rand.Rand) float64 { return 1 }, src)
+				if r.last.State.Alarm() {
+					t.Errorf("%s, seed %d: %d of %d windows out: the alarm does not end", name, seed, c.out, c.of)
+				}
+			}
+		}
+	}
+}

@@ -2,18 +2,21 @@ package model
 
 // The ceiling test: a fixed mark was passed.
 //
-//	score = 1.01 once Persist windows in a row are beyond Ceiling on the bad side, the upper one where both are
+//	k ← k + 1 beyond Ceiling on the bad side, the upper one where both are; else k - 1, never below zero nor above Persist
+//	score = 1.01 once k is Persist
 //
+// Not in a row: what is beyond its mark four minutes of six is so for as long as it goes on.
 // The mark is the rule's, not learned, so the test speaks from the first window on, and nothing excuses it: no habit, no regime, no budget.
 
 // ceiling counts windows beyond the fixed mark, and speaks when there are enough.
 func (m *Model) ceiling(p *Params, l *lesson, w *voice) {
-	if !finite(p.Ceiling) || p.Bad == Down && l.v >= p.Ceiling || p.Bad != Down && l.v <= p.Ceiling {
-		m.ceil = 0
+	l.over = finite(p.Ceiling) && (p.Bad == Down && l.v < p.Ceiling || p.Bad != Down && l.v > p.Ceiling)
+	if !l.over {
+		m.ceil -= min(m.ceil, 1)
 		return
 	}
-	m.ceil = min(m.ceil+1, 60000)
-	if int(m.ceil) >= p.persist() {
+	m.ceil = uint16(min(int(m.ceil)+1, p.persist(), 60000))
+	if int(m.ceil) >= min(p.persist(), 60000) {
 		w.say(CeilingTest, badState(p), 1.01, l.at.T-int64(m.ceil-1)*p.StepMs)
 	}
 }

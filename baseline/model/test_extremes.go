@@ -54,7 +54,7 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 			score = min(score*d/q.effect, extHeld)
 		}
 		young := min(m.extN[s], m.extN[4]) < extFew || m.ageH() < learnH/2
-		if l.known || young && m.brief(s, p.Persist) {
+		if l.known || young && int(m.streak[s]) < p.Persist {
 			score = min(score, extHeld)
 		}
 		w.say(PointTest, sideState[s], score, l.at.T)

@@ -19,7 +19,8 @@ const (
 	temperMax = 2.5 // a signal with violent days is made this much less touchy at most; beyond it would be deaf
 )
 
-// gatherPoint adds the window's evidence, whitened, for each side, and counts the windows in a row beyond the band. A deviation below
+// gatherPoint adds the window's evidence, whitened, for each side, and counts the windows beyond the band: one less for each
+// within it, so that what comes and goes adds up where it is there for most of the time. A deviation below
 // the smallest effect, and one that is excused, is never evidence.
 func (m *Model) gatherPoint(p *Params, q *prediction, l *lesson) {
 	// No window counts for more than what so many windows can know of its rarity. Where few windows must suffice each may count for more.
@@ -43,13 +44,17 @@ func (m *Model) gatherPoint(p *Params, q *prediction, l *lesson) {
 			nats[side] = nothingFast
 		}
 		m.tails[side].add(nats[side], l.at.T, 3*l.threshold)
-		if l.beyond[side] && l.big[side] && !l.known {
+		if l.far[side] = l.beyond[side] && l.big[side] && !l.known; l.far[side] {
 			m.streak[side] = min(m.streak[side]+1, 60000)
 		} else {
 			if !m.state.Alarm() {
 				m.stay[side] = max(m.stay[side], m.streak[side])
 			}
-			m.streak[side] = 0
+			m.streak[side] = min(m.streak[side], uint16(min(2*p.persist(), 60000)))
+			m.streak[side] -= min(m.streak[side], 1)
+			if l.known {
+				m.streak[side] = 0
+			}
 		}
 	}
 }
@@ -64,7 +69,7 @@ func (m *Model) point(p *Params, l *lesson, side int, w *voice) {
 		score = float64(t.m) / (l.threshold * temper(t, dayH/l.dt))
 	}
 	l.heard = max(l.heard, score)
-	w.say(PointTest, sideState[side], m.unlessBrief(p, side, score), int64(t.on)*1000)
+	w.say(PointTest, sideState[side], m.unlessBrief(p, l, side, score), int64(t.on)*1000)
 }
 
 // temper is how much more evidence than the threshold an alarm of this tail needs, since the signal's days

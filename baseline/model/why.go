@@ -117,7 +117,7 @@ func (m *Model) excuse(p *Params, l *lesson) Excuse {
 		return Young
 	case !l.big[side]:
 		return TooSmall
-	case m.brief(side, p.Persist):
+	case m.brief(l, side, p.Persist):
 		return TooBrief
 	}
 	return NoExcuse
