@@ -3,6 +3,7 @@ package baseline
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -69,7 +70,8 @@ func (c *cluster) models(yield func(id string, data []byte) bool) {
 	}
 }
 
-// Restore puts back what Sections and Models gave, into an engine that has applied nothing. Sections of older programs are read.
+// Restore puts back what Sections and Models gave, into an engine that has applied nothing. Sections of older programs are read. A cluster whose stream is missing, which the store knows to be
+// damaged, begins anew but for its models, which wait for their signals; one whose view is missing shows nothing until its next window.
 // Models of signals that the present packs no longer ask are dropped with a count once the next checkpoint is made.
 func (e *Engine) Restore(pos uint64, sections map[string][]byte, models func(yield func(id string, data []byte) bool)) error {
 	pending := map[string][]byte{}
@@ -77,6 +79,7 @@ func (e *Engine) Restore(pos uint64, sections map[string][]byte, models func(yie
 		pending[id] = append([]byte(nil), data...)
 		return len(pending) < ModelsMax
 	})
+	var blank []uint16 // clusters without a stream
 	if router, ok := sections[sectionRouter]; ok {
 		if err := e.router.Restore(router); err != nil {
 			return err
@@ -87,7 +90,8 @@ func (e *Engine) Restore(pos uint64, sections map[string][]byte, models func(yie
 			}
 			stream, ok := sections[sectionOf(sectionStream, uint16(i))]
 			if !ok {
-				continue // it had only just been named
+				blank = append(blank, uint16(i)) // or it had only just been named
+				continue
 			}
 			if err := e.restoreCluster(uint16(i), stream, sections[sectionOf(sectionView, uint16(i))], pending); err != nil {
 				return err
@@ -99,6 +103,13 @@ func (e *Engine) Restore(pos uint64, sections map[string][]byte, models func(yie
 		}
 	} else {
 		return ErrSections
+	}
+	if len(pending) > 0 {
+		for _, number := range blank {
+			if c := e.cluster(number); c != nil {
+				c.pending = maps.Clone(pending) // ids name their cluster: each takes its own
+			}
+		}
 	}
 	modelsOrphaned.Add(len(pending))
 	e.pos = pos
@@ -121,6 +132,9 @@ func (e *Engine) restoreCluster(number uint16, stream, view []byte, pending map[
 		c.begun(s)
 	}
 	c.pending = nil
+	if view == nil {
+		return nil
+	}
 	now, err := c.restoreView(view)
 	e.nowMs = max(e.nowMs, now)
 	return err

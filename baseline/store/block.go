@@ -91,26 +91,22 @@ const (
 	noRoom  = 1        // Recorder.tight: none is
 )
 
-// tighten makes the history kept an eighth as long, for want of room: of what there is, down to an hour, then nothing of it.
-func (r *Recorder) tighten() {
+// fit makes the history kept an eighth as long when it takes more than its room, both in bytes: of what there is, down to an hour, then nothing of it. It grows again, a little with
+// each save that has room for twice as much.
+func (r *Recorder) fit(bytes, room int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.tight == noRoom {
-		return
-	}
-	if r.tight == 0 {
-		r.tight = r.keepMs
-	}
-	if r.tight /= 8; r.tight < tightMs {
-		r.tight = noRoom
-	}
-}
-
-// ease lets history grow again, a little with each save that has room.
-func (r *Recorder) ease() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.tight != 0 {
+	bytes += int64(r.pending[full].bytes + r.pending[cells].bytes)
+	switch {
+	case bytes > room && r.tight != noRoom:
+		if r.tight == 0 {
+			r.tight = r.keepMs
+		}
+		if r.tight /= 8; r.tight < tightMs {
+			r.tight = noRoom
+		}
+		roomsMade.Inc()
+	case 2*bytes < room && r.tight != 0:
 		if r.tight += tightMs / 2; r.tight >= r.keepMs {
 			r.tight = 0
 		}

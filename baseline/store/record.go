@@ -101,6 +101,11 @@ type manifest struct {
 	contents   []portion // where the list of what the checkpoint holds lies
 }
 
+const (
+	manifestFixed = 7*8 + 4 + 28 // bytes of a manifest before its portions
+	portionSize   = 16           // bytes of each
+)
+
 func (m *manifest) clone() manifest {
 	c := *m
 	c.contents = slices.Clone(m.contents)

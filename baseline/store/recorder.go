@@ -195,6 +195,7 @@ func (r *Recorder) met(err error) {
 }
 
 var (
+	roomsMade      = metrics.NewCounter("wrackline_store_rooms_made_total")
 	historyLost    = metrics.NewCounter("wrackline_store_history_lost_points_total")
 	historyDamaged = metrics.NewCounter("wrackline_store_history_damaged_records_total")
 	historyFlushes = metrics.NewCounter("wrackline_store_history_flushes_total")
