@@ -5,6 +5,8 @@ package store
 import (
 	"fmt"
 	"slices"
+
+	"github.com/wrackline/wrackline/baseline/store/rows"
 )
 
 // blocks are sealed and not yet written.
@@ -51,7 +53,7 @@ func (r *Recorder) seal(t *track, which int) {
 	}
 	from := len(c.buf)
 	c.list = append(c.list, block{b.slot, t.number, uint32(from)})
-	c.buf = appendBlock(c.buf, r.rows(t.open, which), tiers[which].words, tiers[which].ramp)
+	c.buf = rows.Append(c.buf, r.rows(t.open, which), tiers[which].words, tiers[which].ramp)
 	c.newest = max(c.newest, b.slot)
 	c.points += int(b.n)
 	p.bytes += len(c.buf) - from

@@ -11,6 +11,8 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/wrackline/wrackline/baseline/store/packs"
 )
 
 // Checkpoint is the fold's state after the journal position Pos, given all at once. A Draft takes it part by part.
@@ -101,17 +103,17 @@ func (h Hole) String() string {
 // group is a row of models in their order.
 type group struct {
 	name  string
-	packs []packed
+	packs []packs.Pack
 }
 
 func (g *group) all(yield func(string, []byte) bool) {
 	for _, p := range g.packs {
-		for len(p.b) > 0 {
-			id, data, size := p.front()
+		for len(p.B) > 0 {
+			id, data, size := p.Front()
 			if size == 0 || !yield(string(id), slices.Clip(data)) { // 0 cannot be: it was proven
 				return
 			}
-			p.b = p.b[size:]
+			p.B = p.B[size:]
 		}
 	}
 }
@@ -251,15 +253,6 @@ func readCheckpoint(tx *bolt.Tx) (Loaded, bool, error) {
 	}
 	l, err := readRows(txRecords{tx}, &m, rows)
 	return l, err == nil, err
-}
-
-// SafePos returns the position up to which the journal may be dropped: that of the checkpoint before the last. When the last one
-// turns out to be damaged, the one before can often be had from the same file, and then needs the journal from there.
-// It is 0 before the second Save. Safe for concurrent use.
-func (s *Store) SafePos() uint64 {
-	s.statsMu.Lock()
-	defer s.statsMu.Unlock()
-	return s.published.before
 }
 
 // records is where a checkpoint's records come from: a transaction, or a damaged file.

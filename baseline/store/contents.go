@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/store/packs"
 )
 
 const (
@@ -144,13 +145,22 @@ func proven(p portion, record []byte) ([]byte, error) {
 	return payload(portionKey(p.number), record)
 }
 
-// readContents reads and proves the list of what the checkpoint holds.
+// readContents reads and proves the list of what the checkpoint holds, and its spare.
 func readContents(from records, m *manifest) (t table, err error) {
-	if m.generation == 0 && len(m.contents) == 0 {
+	if len(m.spare) > 0 {
+		if _, err := readList(from, m.spare); err != nil {
+			return t, err
+		}
+	}
+	return readList(from, m.contents)
+}
+
+func readList(from records, list []portion) (t table, err error) {
+	if len(list) == 0 { // there is no checkpoint
 		return t, nil
 	}
 	var b []byte
-	for _, p := range m.contents {
+	for _, p := range list {
 		part, err := from.portion(p)
 		if err != nil {
 			return t, fmt.Errorf("contents: %w", err)
@@ -175,8 +185,8 @@ func readContents(from records, m *manifest) (t table, err error) {
 }
 
 // packed returns a portion of models as what it is.
-func (e *row) packed(p portion, part []byte) packed {
-	return packed{part, e.kind == modelsRow, saltOf(p.number)}
+func (e *row) packed(p portion, part []byte) packs.Pack {
+	return packs.Pack{B: part, Sums: e.kind == modelsRow, Salt: packs.SaltOf(p.number)}
 }
 
 // proveRow calls f for the payload of each of a row's records, borrowed, and proves that they are what was written.
@@ -193,7 +203,7 @@ func proveRow(from records, e *row, f func(p portion, part []byte)) error {
 		if e.kind == sectionRow {
 			n += uint64(len(part))
 		} else {
-			models := e.packed(p, part).count()
+			models := e.packed(p, part).Count()
 			if models < 0 {
 				return fmt.Errorf("%w: models of %q overlap in pack %d", ErrDamaged, e.name, i)
 			}
@@ -287,6 +297,9 @@ func proveCheckpoint(tx *bolt.Tx, m *manifest) (t table, left []uint64, err erro
 // each calls f for every record of the checkpoint.
 func (t *table) each(m *manifest, f func(portion)) {
 	for _, p := range m.contents {
+		f(p)
+	}
+	for _, p := range m.spare {
 		f(p)
 	}
 	for i := range t.rows {

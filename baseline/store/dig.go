@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/store/packs"
 )
 
 // dug is what is found of a checkpoint in a damaged file.
@@ -113,37 +114,48 @@ func (d *dug) read(overlap int, each func(at int64, b []byte)) error {
 
 // manifests returns every manifest in the file, also those that no page leads to any more, the newest first, one of each checkpoint; led is the generation of the one that pages lead to, 0 = none.
 func (d *dug) manifests() (list []manifest, led uint64, err error) {
-	if p, bad := payload(manifestKey, d.get(metaBucket, manifestKey)); bad == nil {
-		if m, bad := parseManifest(p); bad == nil {
-			list, led = append(list, m), m.generation // its history is the newest, too
-		}
-	}
 	const most = 4 << 10
-	err = d.read(most, func(_ int64, b []byte) {
-		for from := 0; ; {
-			i := bytes.Index(b[from:], manifestKey)
-			if i < 0 {
-				return
+	for _, key := range [][]byte{manifestKey, spareKey} {
+		if p, bad := payload(key, d.get(metaBucket, key)); bad == nil {
+			if m, bad := parseManifest(p); bad == nil {
+				list, led = append(list, m), m.generation // its history is the newest, too
 			}
-			from += i + len(manifestKey)
-			record := b[from:min(from+most, len(b))]
-			if len(record) < crcSize+manifestFixed {
-				return
-			}
-			n, width := binary.Uvarint(record[crcSize+manifestFixed:])
-			end := crcSize + manifestFixed + width + int(min(n, most))*portionSize
-			if width <= 0 || end > len(record) {
-				continue
-			}
-			if p, err := payload(manifestKey, record[:end]); err == nil {
-				if m, err := parseManifest(p); err == nil {
+		}
+		if err := d.read(most, func(_ int64, b []byte) {
+			for i := bytes.Index(b, key); i >= 0; i = bytes.Index(b, key) {
+				b = b[i+len(key):]
+				if m, ok := manifestAt(key, b[:min(most, len(b))]); ok {
 					list = append(list, m)
 				}
 			}
+		}); err != nil {
+			return nil, 0, err
 		}
-	})
+	}
 	slices.SortStableFunc(list, func(a, b manifest) int { return -cmp.Compare(a.generation, b.generation) })
-	return slices.CompactFunc(list, func(a, b manifest) bool { return a.generation == b.generation }), led, err
+	return slices.CompactFunc(list, func(a, b manifest) bool { return a.generation == b.generation }), led, nil
+}
+
+// manifestAt returns the manifest whose record is at the front of b, when one is.
+func manifestAt(key, b []byte) (m manifest, ok bool) {
+	end := crcSize + manifestFixed
+	for range 2 { // lists of portions
+		if end >= len(b) {
+			return m, false
+		}
+		n, width := binary.Uvarint(b[end:])
+		if width <= 0 || n > uint64(len(b)) {
+			return m, false
+		}
+		if end += width + int(n)*portionSize; end > len(b) {
+			return m, false
+		}
+		if p, err := payload(key, b[:end]); err == nil {
+			m, err = parseManifest(p)
+			return m, err == nil
+		}
+	}
+	return m, false
 }
 
 // checkpoint returns the newest checkpoint of which the contents can be read, with its holes, nil when there is none, and the newest manifest, nil when that is lost. older says that it
@@ -168,10 +180,13 @@ func (d *dug) checkpoint() (m *manifest, l *Loaded, older bool, err error) {
 		if m.generation == 0 {
 			continue
 		}
-		if err := d.locate(m.contents); err != nil {
+		if err := d.locate(append(slices.Clone(m.contents), m.spare...)); err != nil {
 			return nil, nil, false, err
 		}
-		t, err := readContents(d, m)
+		t, err := readList(d, m.contents)
+		if err != nil && len(m.spare) > 0 {
+			t, err = readList(d, m.spare)
+		}
 		if err != nil {
 			continue
 		}
@@ -214,9 +229,9 @@ func (d *dug) mend(e *row) (g group, models int) {
 		pack := e.packed(p, slices.Clone(part))
 		n := 0
 		if err == nil {
-			n = pack.count()
+			n = pack.Count()
 		} else {
-			pack, n = pack.intact()
+			pack, n = pack.Intact()
 		}
 		if n > 0 {
 			g.packs = append(g.packs, pack)
@@ -273,7 +288,7 @@ func (g *group) fill(other *group) (n int) {
 		}
 	}
 	if n > 0 {
-		g.packs = append(slices.Clone(g.packs), packed{b: w.B})
+		g.packs = append(slices.Clone(g.packs), packs.Pack{B: w.B})
 	}
 	return n
 }

@@ -19,6 +19,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/store/packs"
 )
 
 // batchMax is how many bytes of records are written in one transaction. bbolt holds them once more until it ends. Each also writes the list of
@@ -192,14 +193,14 @@ func (d *Draft) pack(e *row, old []portion, p pack) error {
 	e.size += uint64(p.models)
 	data, was := p.record[crcSize:], uint32(0)
 	if i := len(e.portions); i < len(old) {
-		was = saltOf(old[i].number)
-		bind(data, was)
+		was = packs.SaltOf(old[i].number)
+		packs.Bind(data, was)
 	}
 	if d.keep(e, old, len(e.portions), data) {
 		p.release()
 		return d.err
 	}
-	bind(data, was^saltOf(d.next))
+	packs.Bind(data, was^packs.SaltOf(d.next))
 	d.add(e, p)
 	return d.err
 }
@@ -312,23 +313,31 @@ func (d *Draft) last(tx *bolt.Tx, next *manifest) error {
 		}
 	})
 	// The contents come last, so that d.next counts no record of a transaction that fails.
-	next.contents, next.next = nil, d.next
+	next.next = d.next
 	own := d.batch
-	for b := d.table.append(nil); len(b) > 0; {
-		n := min(len(b), recordMax-crcSize)
-		f := fresh{portionKey(next.next), pack{record: append(make([]byte, crcSize, crcSize+n), b[:n]...)}}
-		seal(f.key, f.record)
-		next.contents = append(next.contents, portion{next.next, binary.LittleEndian.Uint32(f.record), uint32(n)})
-		next.next++
-		d.batch = append(d.batch, f)
-		b = b[n:]
-	}
+	contents := d.table.append(nil)
+	next.contents = d.list(next, contents)
+	next.spare = d.list(next, contents)
 	err := d.put(tx)
 	d.batch = own
 	if err != nil {
 		return err
 	}
 	return dropPortions(tx, dead)
+}
+
+// list puts the contents into records of the batch.
+func (d *Draft) list(next *manifest, contents []byte) (portions []portion) {
+	for b := contents; len(b) > 0; {
+		n := min(len(b), recordMax-crcSize)
+		f := fresh{portionKey(next.next), pack{record: append(make([]byte, crcSize, crcSize+n), b[:n]...)}}
+		seal(f.key, f.record)
+		portions = append(portions, portion{next.next, binary.LittleEndian.Uint32(f.record), uint32(n)})
+		next.next++
+		d.batch = append(d.batch, f)
+		b = b[n:]
+	}
+	return portions
 }
 
 func dropPortions(tx *bolt.Tx, numbers []uint64) error {

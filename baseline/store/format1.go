@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/store/packs"
 )
 
 var (
@@ -132,7 +134,7 @@ func read1(from records, m *manifest1, l *Loaded) (bool, error) {
 		if r.Err() != nil {
 			return false, fmt.Errorf("%w: models of pack %d overlap", ErrDamaged, i)
 		}
-		g.packs = append(g.packs, packed{b: slices.Clone(p)})
+		g.packs = append(g.packs, packs.Pack{B: slices.Clone(p)})
 	}
 	if n != m.models || seen != m.modelSet {
 		return false, fmt.Errorf("%w: %d models where %d were written, or others", ErrDamaged, n, m.models)

@@ -204,16 +204,7 @@ func (s *Store) verifyRecords(ctx context.Context, tx *bolt.Tx, rep *Report) err
 		case string(metaBucket), string(sections1Bucket), string(models1Bucket), string(portionsBucket), string(historyBucket):
 			return nil
 		}
-		return countRecords(b, &rep.Others)
-	})
-}
-
-func countRecords(b *bolt.Bucket, n *int) error {
-	return b.ForEach(func(k, v []byte) error {
-		if in := b.Bucket(k); v == nil && in != nil {
-			return countRecords(in, n)
-		}
-		*n++
+		rep.Others += b.Stats().KeyN // of buckets inside of it too
 		return nil
 	})
 }
@@ -235,7 +226,7 @@ func checkHistory(key, record []byte) error {
 			if in.Err() != nil {
 				break
 			}
-			if _, err := decodeBlock(nil, data, tiers[which].words, tiers[which].ramp); err != nil {
+			if _, err := unpack(nil, data, which); err != nil {
 				return err
 			}
 		}

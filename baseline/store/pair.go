@@ -94,7 +94,7 @@ func (s *Store) clear() error {
 	next := s.man.clone()
 	dead := slices.Clone(s.left)
 	s.table.each(&s.man, func(p portion) { dead = append(dead, p.number) })
-	next.generation, next.pos, next.before, next.atMs, next.contents = 0, 0, 0, 0, nil
+	next.generation, next.pos, next.before, next.atMs, next.contents, next.spare = 0, 0, 0, 0, nil, nil
 	err := s.update(&next, func(tx *bolt.Tx) error { return dropPortions(tx, dead) })
 	s.writing.Unlock()
 	if err != nil {

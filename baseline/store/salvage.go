@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/wrackline/wrackline/baseline/store/disk"
 	"github.com/wrackline/wrackline/baseline/store/pages"
 )
 
@@ -16,32 +18,68 @@ import (
 // of the history whose CRC is right. Records of other buckets are copied as they are; the outbox's carry their own CRC, and losing
 // what it still has to send would be worse. The damaged file is read without bbolt.
 func (s *Store) salvage(path string) (kept Salvage, err error) {
+	c := newCarrier(s)
+	l, err := c.dig(path)
+	if err == nil {
+		err = c.settle(l)
+	}
+	return c.kept, err
+}
+
+func newCarrier(s *Store) *carrier {
+	c := &carrier{s: s, names: map[string]bool{}}
+	if s != nil {
+		c.next = s.man.clone()
+	}
+	return c
+}
+
+// dig carries the records of a damaged file and returns its checkpoint, nil when there is none.
+func (c *carrier) dig(path string) (*Loaded, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return kept, err
+		return nil, err
 	}
 	defer f.Close()
+	if err := disk.Lock(f, true, timeoutDefault); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrInUse, err)
+	}
 	st, err := f.Stat()
 	if err != nil {
-		return kept, err
+		return nil, err
 	}
+	c.found = newDug(f, st.Size())
 	p, err := pages.Open(f, st.Size())
 	if err != nil && !errors.Is(err, ErrDamaged) {
-		return kept, err
+		return nil, err
 	}
 	// Cut short: what is left may still hold most of it. Without a way through its pages the checkpoint is found all the same.
-	if err != nil && (p == nil || !p.Fit()) {
-		p = nil
+	if err == nil || p != nil && p.Fit() {
+		p.Lenient = true
+		if err := p.Walk(c.record); err != nil || c.stop != nil {
+			return nil, cmp.Or(c.stop, err)
+		}
+		c.kept.Lost = p.Problems()
 	}
-	kept, err = s.carry(p, newDug(f, st.Size()))
+	return c.checkpoint()
+}
+
+// settle ends a salvage with what is to be the checkpoint.
+func (c *carrier) settle(l *Loaded) error {
+	s := c.s
+	err := c.update()
+	if err == nil && l != nil {
+		s.man = c.next.clone()
+		err = s.adopt(l, nil)
+	}
 	if err != nil {
-		return kept, err
+		return err
 	}
 	// The Recorder of the new file has read an empty history.
 	s.rec = newRecorder(s)
 	err = s.guard(s.rec.restore)
 	s.publish()
-	return kept, err
+	return err
 }
 
 // carryBytes is how much is carried in one transaction, all of which bbolt holds in memory.
@@ -49,7 +87,7 @@ const carryBytes = 32 << 20
 
 // carrier carries the records of a damaged file into the store's new one.
 type carrier struct {
-	s          *Store
+	s          *Store // nil = they are only looked at
 	next       manifest
 	found      *dug // records of the checkpoint
 	foundBytes int
@@ -64,34 +102,6 @@ type carrier struct {
 type carried struct {
 	path     []string
 	key, val []byte
-}
-
-// carry is salvage of a file's pages, nil when there is no way through them, and of what lies in it.
-func (s *Store) carry(p *pages.File, found *dug) (Salvage, error) {
-	c := &carrier{s: s, next: s.man.clone(), found: found, names: map[string]bool{}}
-	if p != nil {
-		p.Lenient = true
-		err := p.Walk(c.record)
-		if c.stop != nil {
-			err = c.stop
-		}
-		if err != nil {
-			return Salvage{}, err
-		}
-		c.kept.Lost = p.Problems()
-	}
-	l, err := c.checkpoint()
-	if err != nil {
-		return Salvage{}, err
-	}
-	if err := c.update(); err != nil {
-		return Salvage{}, err
-	}
-	if l == nil {
-		return c.kept, nil
-	}
-	s.man = c.next.clone()
-	return c.kept, s.adopt(l, nil)
 }
 
 // ofCheckpoint reports whether records of this bucket belong to the checkpoint.
@@ -139,6 +149,9 @@ func (c *carrier) record(path []string, key []byte, v pages.Value) error {
 		c.next.outlive(key)
 	default:
 		c.kept.Other++
+	}
+	if c.s == nil {
+		return nil
 	}
 	c.batch = append(c.batch, carried{path, key, data})
 	if c.batchBytes += len(key) + len(data); c.batchBytes > carryBytes {

@@ -23,6 +23,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"github.com/wrackline/wrackline/baseline/store/disk"
 	"github.com/wrackline/wrackline/baseline/store/pages"
 )
 
@@ -219,7 +220,9 @@ func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, err
 	if err != nil {
 		return nil, err
 	}
-	err = lockFile(f, s.opts.ReadOnly, s.opts.Timeout)
+	if err = disk.Lock(f, s.opts.ReadOnly, s.opts.Timeout); errors.Is(err, disk.ErrLocked) {
+		err = ErrInUse
+	}
 	if err == nil {
 		err = inPlace(f, path)
 	}
@@ -389,7 +392,7 @@ func (s *Store) abandon() error {
 		return nil
 	}
 	// The mapping stays; whoever reads through it still may.
-	unlock := unlockFile(s.file)
+	unlock := disk.Unlock(s.file)
 	if err := s.file.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
 		return errors.Join(err, unlock)
 	}
