@@ -128,6 +128,11 @@ func TestHolesInACheckpoint(t *testing.T) {
 			t.Errorf("%d of %d models differ", n, len(end.models))
 		}
 	})
+	lostParts(t, late, whole, without, func(c checkpointOf) map[string]int64 { return seen(fold(c)) })
+}
+
+// lostParts restores a checkpoint without a stream and without the router: the models go on.
+func lostParts(t *testing.T, late checkpointOf, whole map[string]int64, without func(c checkpointOf, sections ...string) checkpointOf, fold func(c checkpointOf) map[string]int64) {
 	for name, lost := range map[string][]string{"no stream": {"stream/1", "verdicts/1"}, "no router": {"router"}} {
 		t.Run(name, func(t *testing.T) {
 			hurt := without(late, lost...)
@@ -135,7 +140,7 @@ func TestHolesInACheckpoint(t *testing.T) {
 			if n := len(hurt.models); n != len(late.models) {
 				t.Fatalf("%d of %d models are saved again", n, len(late.models))
 			}
-			after := seen(fold(hurt))
+			after := fold(hurt)
 			kept, anew := 0, 0
 			for id, n := range after {
 				if whole[id] > 20 && n < 15 { // learned from nothing but what came behind the checkpoint
