@@ -153,7 +153,7 @@ func Open(path string, o Options) (*Store, error) {
 		o.Logger.Error("salvage of the damaged store stopped", "path", aside, "err", err)
 	}
 	o.Logger.Error("store was damaged: set aside, and a new one begun", "err", damaged, "path", aside,
-		"checkpoint_kept", s.salvaged.Checkpoint, "checkpoint_older", s.salvaged.Older, "checkpoint_lacks", len(s.salvaged.Holes), "history_records_kept", s.salvaged.History, "other_records_kept", s.salvaged.Other, "lost", s.salvaged.Lost)
+		"checkpoint_kept", s.salvaged.Checkpoint, "checkpoint_older", s.salvaged.Older, "history_records_kept", s.salvaged.History, "other_records_kept", s.salvaged.Other, "lost", s.salvaged.Lost, "checkpoint_lacks", len(s.salvaged.Holes))
 	return s, nil
 }
 
