@@ -131,7 +131,7 @@ func TestThousandsOfSections(t *testing.T) {
 	c.expect(t, s, 1)
 	c.sections["c500/stream"] = randomBytes(rng, 700)
 	c.models["c7"] = append([]pair{{"new", randomBytes(rng, 900)}}, c.models["c7"]...)
-	if got, contents := save(2), uint64(len(s.man.contents)); got != contents+2 {
+	if got, contents := save(2), 2*uint64(len(s.man.contents)); got != contents+2 {
 		t.Errorf("%d records written for one section, one group of models and %d of contents", got, contents)
 	}
 	c.expect(t, s, 2)
