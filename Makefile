@@ -17,8 +17,10 @@ SCALE_PART ?= all
 SOAK ?= 168h
 SOAK_FOR ?= 6h
 SOAK_SIGNALS ?= 60000
+TORTURE ?= 1000
+SEED ?=
 
-.PHONY: help build demo test race lint bench differential large bench-scale soak null quiet recording fuzz pictures screenshot clean
+.PHONY: help build demo test race lint bench differential large bench-scale soak null quiet torture recording fuzz pictures screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -60,6 +62,9 @@ null: ## false alarms of benign families over WEEKS series-weeks (300,000: about
 
 quiet: ## false alarms of the simulated cluster without faults, DAYS cluster-days over several seeds (60)
 	WRACKLINE_QUIET=$(DAYS) $(GO) test -tags $(TAGS) -count=1 -timeout 6h -run TestQuietClusters -v ./cmd/wrackline
+
+torture: ## TORTURE (1000) kills, flipped bits, failing disks, floods and whatever packages torture themselves with; SEED=n repeats a run
+	WRACKLINE_TORTURE=$(TORTURE) WRACKLINE_SEED=$(SEED) $(GO) test -tags $(TAGS) -count=1 -timeout 12h -p 1 -v -run 'TestTorture|TestKillNineChangesNothing' ./...
 
 recording: ## new recordings of Debian's Prometheus and node exporter, RECORD of real time (8m), for cmd/wrackline/testdata
 	WRACKLINE_RECORD=$(RECORD) $(GO) test -tags $(TAGS) -count=1 -timeout 1h -run 'TestRecordPrometheus' -v ./cmd/wrackline

@@ -67,6 +67,9 @@ func (e *Engine) newCluster(name string, number uint16) (*cluster, error) {
 		return nil, err
 	}
 	c.stream = s
+	if len(e.rescued) > 0 {
+		c.rescue(e.rescued)
+	}
 	c.share()
 	return c, nil
 }

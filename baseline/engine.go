@@ -64,6 +64,7 @@ type Engine struct {
 	spare    signal.Room         // what the next new cluster may take before an exchange
 	later    signal.Room         // what those after it may take
 	numbered uint32              // baselines that have a number for the recorder
+	rescued  map[string][]byte   // models whose cluster begins anew since its stream was lost, by id
 	lost     signal.Stats        // what clusters had counted that are forgotten
 	queue    [][]work            // by cluster: what is to be done in the running round
 	current  []int               // by cluster: the job of the work under way

@@ -3,8 +3,11 @@ package baseline
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/baseline/store"
 )
@@ -18,6 +21,7 @@ const (
 	sectionStream = "stream"   // and "/" and the cluster's number
 	sectionView   = "verdicts" // likewise
 	groupModels   = "models"   // likewise: the group of a cluster's models
+	groupRescued  = "rescued"  // models of clusters that begin anew and have sent nothing yet
 )
 
 // ErrSections is returned by Restore when sections are missing that belong together.
@@ -55,7 +59,21 @@ func (e *Engine) Groups() (list []store.Group) {
 			list = append(list, store.Group{Name: sectionOf(groupModels, c.number), Models: c.models})
 		}
 	}
+	if len(e.rescued) > 0 {
+		list = append(list, store.Group{Name: groupRescued, Models: inOrder(e.rescued)})
+	}
 	return list
+}
+
+// inOrder yields models by id.
+func inOrder(models map[string][]byte) func(yield func(id string, data []byte) bool) {
+	return func(yield func(string, []byte) bool) {
+		for _, id := range slices.Sorted(maps.Keys(models)) {
+			if !yield(id, models[id]) {
+				return
+			}
+		}
+	}
 }
 
 // models yields the cluster's models.
@@ -67,9 +85,11 @@ func (c *cluster) models(yield func(id string, data []byte) bool) {
 			return
 		}
 	}
+	inOrder(c.pending)(yield) // rescued ones, whose signals have not come back yet
 }
 
-// Restore puts back what Sections and Models gave, into an engine that has applied nothing. Sections of older programs are read.
+// Restore puts back what Sections and Models gave, into an engine that has applied nothing. Sections of older programs are read. A cluster whose stream is missing, which the store knows to be
+// damaged, begins anew but for its models, which wait for their signals, and without the router all do; one whose view is missing shows nothing until its next window.
 // Models of signals that the present packs no longer ask are dropped with a count once the next checkpoint is made. The bytes of models must stay as they are until it returns.
 func (e *Engine) Restore(pos uint64, sections map[string][]byte, models func(yield func(id string, data []byte) bool)) error {
 	pending := map[string][]byte{}
@@ -87,7 +107,7 @@ func (e *Engine) Restore(pos uint64, sections map[string][]byte, models func(yie
 			}
 			stream, ok := sections[sectionOf(sectionStream, uint16(i))]
 			if !ok {
-				continue // it had only just been named
+				continue // it is damaged, or the cluster had only just been named
 			}
 			if err := e.restoreCluster(uint16(i), stream, sections[sectionOf(sectionView, uint16(i))], pending); err != nil {
 				return err
@@ -97,14 +117,51 @@ func (e *Engine) Restore(pos uint64, sections map[string][]byte, models func(yie
 		if err := e.restoreWhole(stream, sections[sectionView], pending); err != nil {
 			return err
 		}
-	} else {
+	} else if len(pending) == 0 {
 		return ErrSections
+	}
+	e.rescued = map[string][]byte{}
+	for id, data := range pending {
+		if name := clusterOf(id); name != "" && !e.streams(name) {
+			e.rescued[id] = data
+			delete(pending, id)
+		}
 	}
 	modelsOrphaned.Add(len(pending))
 	e.pos = pos
 	e.exchange()
 	e.Publish()
 	return nil
+}
+
+// clusterOf returns the cluster in the id of a signal, as it is written there.
+func clusterOf(id string) string {
+	_, rest, _ := strings.Cut(id, idCluster)
+	name, _, _ := strings.Cut(rest, "~")
+	return name
+}
+
+const idCluster = "~cluster="
+
+// inID is how ids write a cluster's name.
+func (c *cluster) inID() string {
+	return strings.TrimPrefix(series.Labels{{Name: "cluster", Value: c.name}}.ID(""), idCluster)
+}
+
+// streams reports whether there is a cluster of this name, as ids write it.
+func (e *Engine) streams(name string) bool {
+	return slices.ContainsFunc(e.named(), func(c *cluster) bool { return c.inID() == name })
+}
+
+// rescue gives a cluster that begins anew the models that were its own, when its stream or the router was lost with a damaged checkpoint.
+func (c *cluster) rescue(from map[string][]byte) {
+	name := c.inID()
+	for id, data := range from {
+		if clusterOf(id) == name {
+			c.pending[id] = data
+			delete(from, id)
+		}
+	}
 }
 
 // restoreCluster puts one cluster back.
@@ -121,6 +178,9 @@ func (e *Engine) restoreCluster(number uint16, stream, view []byte, pending map[
 		c.begun(s)
 	}
 	c.pending = nil
+	if view == nil {
+		return nil
+	}
 	now, err := c.restoreView(view)
 	e.nowMs = max(e.nowMs, now)
 	return err

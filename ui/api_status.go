@@ -105,7 +105,7 @@ func (*server) apiJournal(st *Status) any {
 
 func (*server) apiStore(st *Status) any {
 	x := &st.Store
-	return object{"path": x.Path, "bytes": x.Bytes, "checkpoint": x.CheckpointMs, "checkpoint_took_ms": x.TookMs, "models": x.Models, "history_days": num(x.HistoryDays), "error": x.Err, "quarantined": x.Quarantined}
+	return object{"path": x.Path, "bytes": x.Bytes, "checkpoint": x.CheckpointMs, "checkpoint_took_ms": x.TookMs, "models": x.Models, "history_days": num(x.HistoryDays), "error": x.Err, "quarantined": x.Quarantined, "left_out": len(x.LeftOut)}
 }
 
 func (*server) apiReceivers(st *Status) any {

@@ -156,8 +156,9 @@ type Store struct {
 	TookMs       int64 // how long it took
 	Models       int
 	HistoryDays  float64
-	Err          string // why the last checkpoint failed; "" when it did not
-	Quarantined  string // where a damaged file was moved; "" when none
+	Err          string   // why the last checkpoint failed; "" when it did not
+	Quarantined  string   // where a damaged file was moved; "" when none
+	LeftOut      []string // what no record of a checkpoint takes, and why; the rest is saved
 }
 
 // Receiver is one integration of one receiver.

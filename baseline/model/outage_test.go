@@ -19,7 +19,9 @@ func TestOutageIsNoHabit(t *testing.T) {
 	t.Parallel()
 	fail, arrive := hurts()
 	within := func(i int, from, to float64) bool { h := float64(i%perDay) / 60; return h >= from && h < to }
-	rate := func(share float64, r *rand.Rand) float64 { return clamp(share+math.Sqrt(share*(1-share)/3000)*r.NormFloat64(), 0, 1) }
+	rate := func(share float64, r *rand.Rand) float64 {
+		return clamp(share+math.Sqrt(share*(1-share)/3000)*r.NormFloat64(), 0, 1)
+	}
 	busy := func(i int, r *rand.Rand) float64 {
 		return 40 * (1.1 - math.Cos((float64(i%perDay)/60-3)/12*math.Pi)) * math.Exp(.04*r.NormFloat64())
 	}
@@ -33,11 +35,17 @@ func TestOutageIsNoHabit(t *testing.T) {
 		lo, hi float64 // hours of it
 		quiet  int     // comings after which nothing is told; 0 = each is told
 	}{
-		{"all requests fail at nine", fail, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return rate(map[bool]float64{true: 1, false: .002}[out], r) }, 9, 9.4, 0},
-		{"six of ten requests fail, of a young signal", fail, 1, 1, 15, func(i int, r *rand.Rand, out bool) float64 { return rate(map[bool]float64{true: .6, false: .002}[out], r) }, 13, 14, 0},
+		{"all requests fail at nine", fail, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 {
+			return rate(map[bool]float64{true: 1, false: .002}[out], r)
+		}, 9, 9.4, 0},
+		{"six of ten requests fail, of a young signal", fail, 1, 1, 15, func(i int, r *rand.Rand, out bool) float64 {
+			return rate(map[bool]float64{true: .6, false: .002}[out], r)
+		}, 13, 14, 0},
 		{"nothing arrives at two", arrive, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * one(!out) }, 14, 14.4, 0},
 		{"half arrives once a week", arrive, 16, 7, 70, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * (1 - .5*one(out)) }, 11, 12, 0},
-		{"one in fifty fails each morning", fail, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return rate(map[bool]float64{true: .02, false: .002}[out], r) }, 9, 9.4, 3},
+		{"one in fifty fails each morning", fail, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 {
+			return rate(map[bool]float64{true: .02, false: .002}[out], r)
+		}, 9, 9.4, 3},
 		{"a quarter stays away at lunch", arrive, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * (1 - .25*one(out)) }, 12, 12.7, 3},
 		{"shut at night from now on", arrive, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * one(!out) }, 0, 6, 3},
 	} {

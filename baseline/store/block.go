@@ -5,6 +5,8 @@ package store
 import (
 	"fmt"
 	"slices"
+
+	"github.com/wrackline/wrackline/baseline/store/rows"
 )
 
 // blocks are sealed and not yet written.
@@ -51,7 +53,7 @@ func (r *Recorder) seal(t *track, which int) {
 	}
 	from := len(c.buf)
 	c.list = append(c.list, block{b.slot, t.number, uint32(from)})
-	c.buf = appendBlock(c.buf, r.rows(t.open, which), tiers[which].words, tiers[which].ramp)
+	c.buf = rows.Append(c.buf, r.rows(t.open, which), tiers[which].words, tiers[which].ramp)
 	c.newest = max(c.newest, b.slot)
 	c.points += int(b.n)
 	p.bytes += len(c.buf) - from
@@ -91,26 +93,22 @@ const (
 	noRoom  = 1        // Recorder.tight: none is
 )
 
-// tighten makes the history kept an eighth as long, for want of room: of what there is, down to an hour, then nothing of it.
-func (r *Recorder) tighten() {
+// fit makes the history kept an eighth as long when it takes more than its room, both in bytes: of what there is, down to an hour, then nothing of it. It grows again, a little with
+// each save that has room for twice as much.
+func (r *Recorder) fit(bytes, room int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.tight == noRoom {
-		return
-	}
-	if r.tight == 0 {
-		r.tight = r.keepMs
-	}
-	if r.tight /= 8; r.tight < tightMs {
-		r.tight = noRoom
-	}
-}
-
-// ease lets history grow again, a little with each save that has room.
-func (r *Recorder) ease() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.tight != 0 {
+	bytes += int64(r.pending[full].bytes + r.pending[cells].bytes)
+	switch {
+	case bytes > room && r.tight != noRoom:
+		if r.tight == 0 {
+			r.tight = r.keepMs
+		}
+		if r.tight /= 8; r.tight < tightMs {
+			r.tight = noRoom
+		}
+		roomsMade.Inc()
+	case 2*bytes < room && r.tight != 0:
 		if r.tight += tightMs / 2; r.tight >= r.keepMs {
 			r.tight = 0
 		}

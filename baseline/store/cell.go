@@ -2,7 +2,10 @@ package store
 
 // Cells: a quarter of an hour of points in one row.
 
-import "github.com/wrackline/wrackline/baseline/model"
+import (
+	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/store/rows"
+)
 
 // makeCell sums up the points since the last cell.
 func (r *Recorder) makeCell(t *track) {
@@ -11,28 +14,28 @@ func (r *Recorder) makeCell(t *track) {
 	if o.celled == b.n {
 		return
 	}
-	rows := r.rows(o, full)[int(o.celled)*6:]
+	fresh := r.rows(o, full)[int(o.celled)*6:]
 	o.celled = b.n
 	start := int64(b.slot) * tiers[full].slotMs
-	quarter := (start + int64(rows[0]) - 1) / cellMs
+	quarter := (start + int64(fresh[0]) - 1) / cellMs
 	slot := uint32(quarter * cellMs / tiers[cells].slotMs)
-	n := len(rows) / 6
-	lo, hi := rows[1], rows[1]
+	n := len(fresh) / 6
+	lo, hi := fresh[1], fresh[1]
 	worst, score := model.Normal, uint32(0)
 	var sums [4]float64
-	for ; len(rows) > 0; rows = rows[6:] {
-		lo, hi = min(lo, rows[1]), max(hi, rows[1])
+	for ; len(fresh) > 0; fresh = fresh[6:] {
+		lo, hi = min(lo, fresh[1]), max(hi, fresh[1])
 		for i := range sums {
-			sums[i] += number(rows[1+i])
+			sums[i] += rows.Number(fresh[1+i])
 		}
-		worst = worse(worst, stateOf(rows[5]))
-		score = max(score, rows[5]&0xffffff)
+		worst = worse(worst, rows.StateOf(fresh[5]))
+		score = max(score, fresh[5]&0xffffff)
 	}
 	inv := 1 / float64(n)
 	var out [8]uint32
 	out[0] = uint32(quarter%(tiers[cells].slotMs/cellMs)) | uint32(n)<<16
-	out[1], out[2], out[3] = lo, hi, word(sums[0]*inv)
-	out[4], out[5], out[6] = word(sums[1]*inv), word(sums[2]*inv), word(sums[3]*inv)
+	out[1], out[2], out[3] = lo, hi, rows.Word(sums[0]*inv)
+	out[4], out[5], out[6] = rows.Word(sums[1]*inv), rows.Word(sums[2]*inv), rows.Word(sums[3]*inv)
 	out[7] = uint32(worst)<<24 | score
 	c := &o.block[cells]
 	if c.n > 0 && (slot != c.slot || int(c.n) == tiers[cells].rows) {

@@ -11,6 +11,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/store/rows"
 )
 
 const (
@@ -108,16 +109,16 @@ func toPieces(dst []piece, which int, slot uint32, rows []uint32, low, high int6
 
 // inMemory appends what memory has of a signal. The caller holds mu.
 func (r *Recorder) inMemory(dst []piece, t *track, which int, low, high int64) []piece {
-	var rows []uint32
+	var words []uint32
 	scan := func(b *blocks) {
 		for _, c := range b.chunks {
 			for i, e := range c.list {
 				if e.number != t.number {
 					continue
 				}
-				if got, err := decodeBlock(rows[:0], c.block(i), tiers[which].words, tiers[which].ramp); err == nil {
-					rows = got
-					dst = toPieces(dst, which, e.slot, rows, low, high)
+				if got, err := unpack(words[:0], c.block(i), which); err == nil {
+					words = got
+					dst = toPieces(dst, which, e.slot, words, low, high)
 				}
 			}
 		}
@@ -186,31 +187,40 @@ func (r *Recorder) onDisk(dst []piece, number uint32, which int, low, high int64
 }
 
 // pick decodes the blocks of one signal out of a record's payload. A nil local check means every block is decoded.
-func pick(dst []piece, rows []uint32, p []byte, local byte, which int, slot uint32, low, high int64) ([]piece, []uint32, error) {
+func pick(dst []piece, words []uint32, p []byte, local byte, which int, slot uint32, low, high int64) ([]piece, []uint32, error) {
 	in := readerOf(p)
 	for in.Left() > 0 {
 		who := in.Byte()
 		data := readSized(in)
 		if in.Err() != nil {
-			return dst, rows, fmt.Errorf("%w: blocks of a slot overlap", ErrDamaged)
+			return dst, words, fmt.Errorf("%w: blocks of a slot overlap", ErrDamaged)
 		}
 		if who != local {
 			continue
 		}
-		got, err := decodeBlock(rows[:0], data, tiers[which].words, tiers[which].ramp)
+		got, err := unpack(words[:0], data, which)
 		if err != nil {
-			return dst, rows, err
+			return dst, words, err
 		}
-		rows = got
-		dst = toPieces(dst, which, slot, rows, low, high)
+		words = got
+		dst = toPieces(dst, which, slot, words, low, high)
 	}
-	return dst, rows, nil
+	return dst, words, nil
+}
+
+// unpack appends the rows of a sealed block to dst.
+func unpack(dst []uint32, block []byte, which int) ([]uint32, error) {
+	got, err := rows.Decode(dst, block, tiers[which].words, tiers[which].ramp)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return got, err
 }
 
 // join makes one piece of several with the same end.
 func join(list []piece) piece {
 	p := fold(list, 1)[0]
-	return piece{list[0].t, p.Points, [7]uint32{word(p.Min), word(p.Max), word(p.Value), word(p.Lower), word(p.Expected), word(p.Upper), stateWord(p.State, p.Score)}}
+	return piece{list[0].t, p.Points, [7]uint32{rows.Word(p.Min), rows.Word(p.Max), rows.Word(p.Value), rows.Word(p.Lower), rows.Word(p.Expected), rows.Word(p.Upper), rows.StateWord(p.State, p.Score)}}
 }
 
 // fold puts pieces, sorted by time, into steps.
@@ -226,17 +236,17 @@ func fold(pieces []piece, stepMs int64) []RangePoint {
 			q := &pieces[0]
 			lo, hi = min(lo, q.w[0]), max(hi, q.w[1])
 			for i := range sums {
-				if v := number(q.w[2+i]); v == v {
+				if v := rows.Number(q.w[2+i]); v == v {
 					sums[i] += v * float64(q.n)
 					weights[i] += float64(q.n)
 				}
 			}
-			p.State = worse(p.State, stateOf(q.w[6]))
+			p.State = worse(p.State, rows.StateOf(q.w[6]))
 			score = max(score, q.w[6]&0xffffff)
 			p.Points += q.n
 			pieces = pieces[1:]
 		}
-		p.Min, p.Max, p.Score = number(lo), number(hi), scoreOf(score)
+		p.Min, p.Max, p.Score = rows.Number(lo), rows.Number(hi), rows.ScoreOf(score)
 		// No number among them gives 0/0: no number.
 		p.Value, p.Lower, p.Expected, p.Upper = sums[0]/weights[0], sums[1]/weights[1], sums[2]/weights[2], sums[3]/weights[3]
 		out = append(out, p)

@@ -11,6 +11,8 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/wrackline/wrackline/baseline/store/packs"
 )
 
 // Checkpoint is the fold's state after the journal position Pos, given all at once. A Draft takes it part by part.
@@ -49,7 +51,7 @@ func (c *Checkpoint) Freeze(do func(n int, each func(i int))) {
 	c.frozen, c.Models, c.Groups = make([]*frozen, len(groups)), nil, nil
 	each := func(i int) {
 		f := &frozen{name: groups[i].Name}
-		f.err = packModels(groups[i].Models, func(p pack) error {
+		_ = packModels(groups[i].Models, func(name string, why error) { f.left = append(f.left, leftOut{name, why}) }, func(p pack) error { // which fails never
 			f.packs = append(f.packs, p)
 			return nil
 		})
@@ -68,33 +70,50 @@ func (c *Checkpoint) Freeze(do func(n int, each func(i int))) {
 type frozen struct {
 	name  string
 	packs []pack
-	err   error // of a model that cannot be kept
+	left  []leftOut
 	saved bool
 }
 
 // Loaded is the checkpoint that Load gives back. Nothing in it is borrowed.
 type Loaded struct {
-	Pos      uint64
-	AtMs     int64
-	Sections map[string][]byte
-	Models   iter.Seq2[string, []byte] // of all groups, in the order of Save; may be ranged over again
+	Pos        uint64
+	AtMs       int64
+	Generation uint64 // counted over both files of a pair
+	Sections   map[string][]byte
+	Models     iter.Seq2[string, []byte] // of all groups, in the order of Save; may be ranged over again
+	Holes      []Hole                    // what is missing since its records were damaged; nil = it is whole
 
 	groups []group
+}
+
+// Hole is what a checkpoint lacks.
+type Hole struct {
+	Name   string // of a section, or of a group of models
+	Models int    // how many of the group; 0 = it is a section
+}
+
+// String says what is missing.
+func (h Hole) String() string {
+	if h.Models == 0 {
+		return fmt.Sprintf("section %q", h.Name)
+	}
+	return fmt.Sprintf("%d models of %q", h.Models, h.Name)
 }
 
 // group is a row of models in their order.
 type group struct {
 	name  string
-	packs [][]byte
+	packs []packs.Pack
 }
 
 func (g *group) all(yield func(string, []byte) bool) {
 	for _, p := range g.packs {
-		for r := readerOf(p); r.Left() > 0; {
-			id := r.String()
-			if !yield(id, slices.Clip(readSized(r))) {
+		for len(p.B) > 0 {
+			id, data, size := p.Front()
+			if size == 0 || !yield(string(id), slices.Clip(data)) { // 0 cannot be: it was proven
 				return
 			}
+			p.B = p.B[size:]
 		}
 	}
 }
@@ -120,7 +139,7 @@ func (l *Loaded) Group(name string) iter.Seq2[string, []byte] {
 }
 
 // Save writes a checkpoint and the Recorder's pending history: either all of the checkpoint is there after a crash or the one before it.
-// Records whose bytes did not change are not written again. When it fails (a full disk, MaxBytes) the checkpoint before
+// Records whose bytes did not change are not written again. A model or section that no record takes is left out and named (Stats.LeftOut), the rest is saved. When it fails (a full disk) the checkpoint before
 // stays, nothing pending is lost, and a later Save may succeed.
 func (s *Store) Save(c Checkpoint) error {
 	d, err := s.Begin()
@@ -129,9 +148,7 @@ func (s *Store) Save(c Checkpoint) error {
 	}
 	defer d.Discard() // after Commit nothing; when the caller's iterator panics, others may go on
 	for _, name := range slices.Sorted(maps.Keys(c.Sections)) {
-		if d.Section(name, c.Sections[name]) != nil {
-			break // Commit says it
-		}
+		_ = d.Section(name, c.Sections[name]) // Commit says it
 	}
 	for _, f := range c.frozen {
 		d.frozen(f)
@@ -160,6 +177,8 @@ func (s *Store) write(more func(tx *bolt.Tx, next *manifest) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	next := s.man.clone()
+	learned, charts := s.shares()
+	s.rec.fit(charts, s.opts.MaxBytes-learned)
 	pending := s.rec.collect()
 	err := s.update(&next, func(tx *bolt.Tx) error {
 		if more != nil {
@@ -236,18 +255,10 @@ func readCheckpoint(tx *bolt.Tx) (Loaded, bool, error) {
 	return l, err == nil, err
 }
 
-// SafePos returns the position up to which the journal may be dropped: that of the checkpoint before the last. When the last one
-// turns out to be damaged, the one before can often be had from the same file, and then needs the journal from there.
-// It is 0 before the second Save. Safe for concurrent use.
-func (s *Store) SafePos() uint64 {
-	s.statsMu.Lock()
-	defer s.statsMu.Unlock()
-	return s.published.before
-}
-
 // records is where a checkpoint's records come from: a transaction, or a damaged file.
 type records interface {
 	get(bucket, key []byte) []byte
+	portion(p portion) ([]byte, error) // the payload, borrowed; with an error what is there in its place, if anything
 }
 
 type txRecords struct{ tx *bolt.Tx }
@@ -296,6 +307,7 @@ var (
 	checkpointsSaved  = metrics.NewCounter("wrackline_store_checkpoints_saved_total")
 	checkpointsFailed = metrics.NewCounter("wrackline_store_checkpoints_failed_total")
 	checkpointSeconds = metrics.NewHistogram("wrackline_store_checkpoint_duration_seconds")
+	recordsLeftOut    = metrics.NewCounter("wrackline_store_records_left_out_total")
 	recordsWritten    = metrics.NewCounter("wrackline_store_records_written_total")
 	recordsKept       = metrics.NewCounter("wrackline_store_records_unchanged_total")
 	bytesWritten      = metrics.NewCounter("wrackline_store_record_bytes_written_total")

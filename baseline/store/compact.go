@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/store/disk"
 )
 
 const (
@@ -89,7 +91,7 @@ func (s *Store) slimmable() bool {
 	if size < slimMin || size <= s.used/10*slimShare {
 		return false
 	}
-	free, known := diskFree(filepath.Dir(s.path))
+	free, known := disk.Free(filepath.Dir(s.path))
 	if !known || free < s.used+s.used/10+slimSpare {
 		s.log.Info("store is not compacted: there is not enough disk beside it, or nobody knows", "path", s.path, "bytes", size, "in_use", s.used, "disk_free", free)
 		return false
@@ -110,15 +112,7 @@ func (s *Store) slim() error {
 	if err != nil {
 		return errors.Join(err, os.Remove(beside))
 	}
-	return syncDir(filepath.Dir(s.path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return disk.SyncDir(filepath.Dir(s.path))
 }
 
 // slimmed returns s, or the store at the same path after it was compacted. A compaction that fails is no reason not to start.

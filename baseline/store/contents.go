@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/store/packs"
 )
 
 const (
@@ -51,11 +52,15 @@ func readPortions(r *codec.Reader) []portion {
 
 // Kinds of rows.
 const (
-	sectionRow = 0
-	modelsRow  = 1
+	sectionRow  = 0
+	plainRow    = 1 // a group of models as format 2 had them, which have no sums of their own
+	modelsRow   = 2
+	lostSection = 3 // a section that was damaged where this checkpoint was carried over from
+	lostModels  = 4 // likewise models of a group
+	kinds       = 5
 )
 
-// row is a section, or a group of models.
+// row is a section, or a group of models, or what was lost of one.
 type row struct {
 	kind     byte
 	name     string
@@ -66,7 +71,7 @@ type row struct {
 // table is the contents of a checkpoint: what is in memory of it between two.
 type table struct {
 	rows  []row
-	index [2]map[string]int // by kind and name
+	index [kinds]map[string]int // by kind and name
 }
 
 func (t *table) add(r row) error {
@@ -91,19 +96,25 @@ func (t *table) find(kind byte, name string) []portion {
 
 // sizes are sums over a table, for Stats.
 type sizes struct {
-	sections, models int
-	bytes            [2]int64 // of records and their keys, by kind
+	sections, models, holes  int
+	sectionBytes, modelBytes int64 // of records and their keys
 }
 
 func (t *table) sizes() (s sizes) {
 	for _, r := range t.rows {
-		if r.kind == sectionRow {
-			s.sections++
-		} else {
-			s.models += int(r.size)
-		}
+		n := int64(0)
 		for _, p := range r.portions {
-			s.bytes[r.kind] += int64(p.size) + crcSize + 8
+			n += int64(p.size) + crcSize + 8
+		}
+		switch r.kind {
+		case sectionRow:
+			s.sections++
+			s.sectionBytes += n
+		case plainRow, modelsRow:
+			s.models += int(r.size)
+			s.modelBytes += n
+		default:
+			s.holes++
 		}
 	}
 	return s
@@ -121,24 +132,36 @@ func (t *table) append(b []byte) []byte {
 	return b
 }
 
-// proven returns the payload of a portion's record, borrowed.
-func proven(from records, p portion) ([]byte, error) {
-	key := portionKey(p.number)
-	record := from.get(portionsBucket, key)
+// portion implements records.
+func (r txRecords) portion(p portion) ([]byte, error) {
+	return proven(p, r.get(portionsBucket, portionKey(p.number)))
+}
+
+// proven returns the payload of a record, borrowed, and proves that it is the portion that the contents name.
+func proven(p portion, record []byte) ([]byte, error) {
 	if len(record) < crcSize || binary.LittleEndian.Uint32(record) != p.crc || len(record) != crcSize+int(p.size) {
 		return nil, fmt.Errorf("%w: portion %d is missing, or another", ErrDamaged, p.number)
 	}
-	return payload(key, record)
+	return payload(portionKey(p.number), record)
 }
 
-// readContents reads and proves the list of what the checkpoint holds.
+// readContents reads and proves the list of what the checkpoint holds, and its spare.
 func readContents(from records, m *manifest) (t table, err error) {
-	if m.generation == 0 && len(m.contents) == 0 {
+	if len(m.spare) > 0 {
+		if _, err := readList(from, m.spare); err != nil {
+			return t, err
+		}
+	}
+	return readList(from, m.contents)
+}
+
+func readList(from records, list []portion) (t table, err error) {
+	if len(list) == 0 { // there is no checkpoint
 		return t, nil
 	}
 	var b []byte
-	for _, p := range m.contents {
-		part, err := proven(from, p)
+	for _, p := range list {
+		part, err := from.portion(p)
 		if err != nil {
 			return t, fmt.Errorf("contents: %w", err)
 		}
@@ -148,7 +171,7 @@ func readContents(from records, m *manifest) (t table, err error) {
 	for n := r.Num(rowsMax); n > 0 && r.Err() == nil; n-- {
 		kind, name := r.Byte(), string(readSized(r))
 		e := row{kind, name, r.Uint64(), readPortions(r)}
-		if kind > modelsRow || r.Err() != nil {
+		if kind >= kinds || r.Err() != nil {
 			return t, fmt.Errorf("%w: the contents do not make sense", ErrDamaged)
 		}
 		if err := t.add(e); err != nil {
@@ -161,29 +184,33 @@ func readContents(from records, m *manifest) (t table, err error) {
 	return t, nil
 }
 
+// packed returns a portion of models as what it is.
+func (e *row) packed(p portion, part []byte) packs.Pack {
+	return packs.Pack{B: part, Sums: e.kind == modelsRow, Salt: packs.SaltOf(p.number)}
+}
+
 // proveRow calls f for the payload of each of a row's records, borrowed, and proves that they are what was written.
-func proveRow(from records, e *row, f func(part []byte)) error {
+func proveRow(from records, e *row, f func(p portion, part []byte)) error {
+	if e.kind >= lostSection {
+		return nil
+	}
 	var n uint64
 	for i, p := range e.portions {
-		part, err := proven(from, p)
+		part, err := from.portion(p)
 		if err != nil {
 			return fmt.Errorf("%q: %w", e.name, err)
 		}
 		if e.kind == sectionRow {
 			n += uint64(len(part))
 		} else {
-			r := readerOf(part)
-			for r.Left() > 0 {
-				readSized(r)
-				readSized(r)
-				n++
-			}
-			if r.Err() != nil {
+			models := e.packed(p, part).Count()
+			if models < 0 {
 				return fmt.Errorf("%w: models of %q overlap in pack %d", ErrDamaged, e.name, i)
 			}
+			n += uint64(models)
 		}
 		if f != nil {
-			f(part)
+			f(p, part)
 		}
 	}
 	if n != e.size {
@@ -194,29 +221,43 @@ func proveRow(from records, e *row, f func(part []byte)) error {
 
 // readRows reads and proves all that the contents tell of.
 func readRows(from records, m *manifest, t table) (Loaded, error) {
-	l := Loaded{Pos: m.pos, AtMs: m.atMs, Sections: map[string][]byte{}}
+	l := loadedOf(m)
 	for i := range t.rows {
-		e := &t.rows[i]
-		if e.kind == modelsRow {
-			g := group{name: e.name}
-			if err := proveRow(from, e, func(part []byte) { g.packs = append(g.packs, slices.Clone(part)) }); err != nil {
-				return Loaded{}, err
-			}
-			l.groups = append(l.groups, g)
-			continue
-		}
-		var parts [][]byte
-		if err := proveRow(from, e, func(part []byte) { parts = append(parts, part) }); err != nil {
+		if err := l.read(from, &t.rows[i]); err != nil {
 			return Loaded{}, err
+		}
+	}
+	l.Models = l.all
+	return l, nil
+}
+
+func loadedOf(m *manifest) Loaded {
+	return Loaded{Pos: m.pos, AtMs: m.atMs, Generation: m.generation, Sections: map[string][]byte{}}
+}
+
+// read reads and proves one row.
+func (l *Loaded) read(from records, e *row) error {
+	switch e.kind {
+	case lostSection, lostModels:
+		l.Holes = append(l.Holes, Hole{Name: e.name, Models: int(e.size)})
+	case sectionRow:
+		var parts [][]byte
+		if err := proveRow(from, e, func(_ portion, part []byte) { parts = append(parts, part) }); err != nil {
+			return err
 		}
 		data := make([]byte, 0, e.size) // so many there are
 		for _, p := range parts {
 			data = append(data, p...)
 		}
 		l.Sections[e.name] = data
+	default:
+		g := group{name: e.name}
+		if err := proveRow(from, e, func(p portion, part []byte) { g.packs = append(g.packs, e.packed(p, slices.Clone(part))) }); err != nil {
+			return err
+		}
+		l.groups = append(l.groups, g)
 	}
-	l.Models = l.all
-	return l, nil
+	return nil
 }
 
 // proveCheckpoint proves the checkpoint and that the bucket holds its records and no other, except those that a crash left of one that was
@@ -256,6 +297,9 @@ func proveCheckpoint(tx *bolt.Tx, m *manifest) (t table, left []uint64, err erro
 // each calls f for every record of the checkpoint.
 func (t *table) each(m *manifest, f func(portion)) {
 	for _, p := range m.contents {
+		f(p)
+	}
+	for _, p := range m.spare {
 		f(p)
 	}
 	for i := range t.rows {

@@ -19,6 +19,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/store/packs"
 )
 
 // batchMax is how many bytes of records are written in one transaction. bbolt holds them once more until it ends. Each also writes the list of
@@ -44,7 +45,17 @@ type Draft struct {
 	wrote bool            // a transaction has ended
 	batch []fresh
 	bytes int
+	left  []leftOut
 }
+
+// leftOut is a model or a section that no record takes.
+type leftOut struct {
+	name string
+	why  error
+}
+
+// leave leaves a model or a section out.
+func (d *Draft) leave(name string, why error) { d.left = append(d.left, leftOut{name, why}) }
 
 // fresh is a record that the next transaction writes.
 type fresh struct {
@@ -71,7 +82,7 @@ func (s *Store) draft() *Draft {
 	return &Draft{s: s, start: time.Now(), kept: map[uint64]bool{}, first: next, next: next}
 }
 
-// Section gives one section. Names are unique, not empty, and have at most 128 bytes, none of them 0. A section that the checkpoint before
+// Section gives one section. Names are unique, not empty, and have at most 128 bytes, none of them 0; one of another name is left out. A section that the checkpoint before
 // had and this one is not given is gone. Pieces of it whose bytes are those of the checkpoint before are not written.
 func (d *Draft) Section(name string, data []byte) error {
 	old, ok := d.begin(sectionRow, name)
@@ -102,7 +113,7 @@ func (d *Draft) Models(group string, models iter.Seq2[string, []byte]) error {
 		return d.err
 	}
 	e := row{kind: modelsRow, name: group}
-	if err := packModels(models, func(p pack) error { return d.pack(&e, old, p) }); err != nil && d.err == nil {
+	if err := packModels(models, d.leave, func(p pack) error { return d.pack(&e, old, p) }); err != nil && d.err == nil {
 		d.err = err
 	}
 	d.end(e)
@@ -116,7 +127,7 @@ func (d *Draft) frozen(f *frozen) {
 		return
 	}
 	e := row{kind: modelsRow, name: f.name}
-	d.err = f.err
+	d.left = append(d.left, f.left...)
 	if f.saved {
 		d.err = errors.New("a frozen checkpoint can be saved once")
 	}
@@ -138,12 +149,37 @@ func (d *Draft) begin(kind byte, name string) (old []portion, ok bool) {
 	if d.err != nil {
 		return nil, false
 	}
+	var why error
 	if kind == sectionRow && name == "" || len(name) > nameMax || strings.IndexByte(name, 0) >= 0 {
-		d.err = fmt.Errorf("section name %q", name)
+		why = fmt.Errorf("a name of %d bytes", len(name))
+	} else if _, twice := d.table.index[kind][name]; twice {
+		why = errors.New("it is there twice")
 	} else if len(d.table.rows) >= rowsMax {
-		d.err = fmt.Errorf("more than %d sections", rowsMax)
+		why = fmt.Errorf("there are %d others", rowsMax)
 	}
-	return d.s.table.find(kind, name), d.err == nil
+	if why != nil {
+		d.leave(name, why)
+		return nil, false
+	}
+	return d.s.table.find(kind, name), true
+}
+
+// tellLeft says what a checkpoint left out, once for each name, and keeps it for Stats.
+func (s *Store) tellLeft(list []leftOut) {
+	s.statsMu.Lock()
+	before := s.leftOut
+	s.leftOut = nil
+	for _, x := range list {
+		s.leftOut = append(s.leftOut, fmt.Sprintf("%.100q: %v", x.name, x.why))
+	}
+	now := s.leftOut
+	s.statsMu.Unlock()
+	recordsLeftOut.Add(len(now))
+	for i, text := range now {
+		if i < 10 && !slices.Contains(before, text) {
+			s.log.Error("a checkpoint leaves out what no record takes; the rest is saved", "path", s.path, "what", text, "left_out", len(now))
+		}
+	}
 }
 
 func (d *Draft) end(e row) {
@@ -155,11 +191,17 @@ func (d *Draft) end(e row) {
 // pack takes one record of models.
 func (d *Draft) pack(e *row, old []portion, p pack) error {
 	e.size += uint64(p.models)
-	if d.keep(e, old, len(e.portions), p.record[crcSize:]) {
-		p.release()
-	} else {
-		d.add(e, p)
+	data, was := p.record[crcSize:], uint32(0)
+	if i := len(e.portions); i < len(old) {
+		was = packs.SaltOf(old[i].number)
+		packs.Bind(data, was)
 	}
+	if d.keep(e, old, len(e.portions), data) {
+		p.release()
+		return d.err
+	}
+	packs.Bind(data, was^packs.SaltOf(d.next))
+	d.add(e, p)
 	return d.err
 }
 
@@ -250,6 +292,9 @@ func (d *Draft) Commit(pos uint64, atMs int64) error {
 		return d.last(tx, next)
 	})
 	d.finish(err)
+	if err == nil {
+		s.tellLeft(d.left)
+	}
 	s.note(time.Since(d.start), err)
 	if err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
@@ -268,23 +313,31 @@ func (d *Draft) last(tx *bolt.Tx, next *manifest) error {
 		}
 	})
 	// The contents come last, so that d.next counts no record of a transaction that fails.
-	next.contents, next.next = nil, d.next
+	next.next = d.next
 	own := d.batch
-	for b := d.table.append(nil); len(b) > 0; {
-		n := min(len(b), recordMax-crcSize)
-		f := fresh{portionKey(next.next), pack{record: append(make([]byte, crcSize, crcSize+n), b[:n]...)}}
-		seal(f.key, f.record)
-		next.contents = append(next.contents, portion{next.next, binary.LittleEndian.Uint32(f.record), uint32(n)})
-		next.next++
-		d.batch = append(d.batch, f)
-		b = b[n:]
-	}
+	contents := d.table.append(nil)
+	next.contents = d.list(next, contents)
+	next.spare = d.list(next, contents)
 	err := d.put(tx)
 	d.batch = own
 	if err != nil {
 		return err
 	}
 	return dropPortions(tx, dead)
+}
+
+// list puts the contents into records of the batch.
+func (d *Draft) list(next *manifest, contents []byte) (portions []portion) {
+	for b := contents; len(b) > 0; {
+		n := min(len(b), recordMax-crcSize)
+		f := fresh{portionKey(next.next), pack{record: append(make([]byte, crcSize, crcSize+n), b[:n]...)}}
+		seal(f.key, f.record)
+		portions = append(portions, portion{next.next, binary.LittleEndian.Uint32(f.record), uint32(n)})
+		next.next++
+		d.batch = append(d.batch, f)
+		b = b[n:]
+	}
+	return portions
 }
 
 func dropPortions(tx *bolt.Tx, numbers []uint64) error {
@@ -360,6 +413,13 @@ func (s *Store) adopt(l *Loaded, more func(tx *bolt.Tx) error) error {
 	}
 	for i := range l.groups {
 		_ = d.Models(l.groups[i].name, l.groups[i].all)
+	}
+	for _, h := range l.Holes {
+		kind := byte(lostModels)
+		if h.Models == 0 {
+			kind = lostSection
+		}
+		d.end(row{kind: kind, name: h.Name, size: uint64(h.Models)})
 	}
 	next := s.man.clone()
 	err := d.err

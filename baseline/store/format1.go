@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/store/packs"
 )
 
 var (
@@ -84,7 +86,7 @@ func read1(from records, m *manifest1, l *Loaded) (bool, error) {
 		return false, nil
 	}
 	var seen digest
-	l.Pos, l.AtMs, l.Sections = m.pos, m.atMs, make(map[string][]byte, len(m.sections))
+	*l = loadedOf(&m.manifest)
 	for _, s := range m.sections {
 		if s.size > loadedMax || s.size > m.sectionSet.bytes {
 			return false, fmt.Errorf("%w: section %q of %d bytes", ErrDamaged, s.name, s.size)
@@ -132,7 +134,7 @@ func read1(from records, m *manifest1, l *Loaded) (bool, error) {
 		if r.Err() != nil {
 			return false, fmt.Errorf("%w: models of pack %d overlap", ErrDamaged, i)
 		}
-		g.packs = append(g.packs, slices.Clone(p))
+		g.packs = append(g.packs, packs.Pack{B: slices.Clone(p)})
 	}
 	if n != m.models || seen != m.modelSet {
 		return false, fmt.Errorf("%w: %d models where %d were written, or others", ErrDamaged, n, m.models)
@@ -144,7 +146,7 @@ func read1(from records, m *manifest1, l *Loaded) (bool, error) {
 
 // sizes are what Stats tells of.
 func (m *manifest1) sizes() sizes {
-	return sizes{sections: len(m.sections), models: int(m.models), bytes: [2]int64{int64(m.sectionSet.bytes), int64(m.modelSet.bytes)}}
+	return sizes{sections: len(m.sections), models: int(m.models), sectionBytes: int64(m.sectionSet.bytes), modelBytes: int64(m.modelSet.bytes)}
 }
 
 func readManifest1(tx *bolt.Tx) (manifest1, error) {

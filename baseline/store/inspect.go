@@ -29,6 +29,7 @@ type Stats struct {
 	Saves, SaveErrors int64         // of this process
 	LastError         string        // of the last save; "" when it succeeded
 	LastTook          time.Duration // of the last save that succeeded
+	LeftOut           []string      // what the last save left out since no record takes it; never changed
 
 	HistorySignals int   // signals with history
 	HistoryFromMs  int64 // start of the oldest slot that is written; 0 = none
@@ -48,12 +49,12 @@ type Stats struct {
 func (s *Store) Stats() Stats {
 	s.statsMu.Lock()
 	m, sums := s.published, s.sizes
-	st := Stats{Saves: s.saves, SaveErrors: s.saveFails, LastError: s.saveErr, LastTook: s.saveTook}
+	st := Stats{Saves: s.saves, SaveErrors: s.saveFails, LastError: s.saveErr, LastTook: s.saveTook, LeftOut: s.leftOut}
 	s.statsMu.Unlock()
 	st.Path, st.MaxBytes = s.path, s.opts.MaxBytes
 	st.Generation, st.Pos, st.AtMs = m.generation, m.pos, m.atMs
 	st.Models, st.Sections = sums.models, sums.sections
-	st.SectionBytes, st.ModelBytes, st.HistoryBytes = sums.bytes[sectionRow], sums.bytes[modelsRow], int64(m.history.bytes)
+	st.SectionBytes, st.ModelBytes, st.HistoryBytes = sums.sectionBytes, sums.modelBytes, int64(m.history.bytes)
 	st.Quarantined, st.Salvaged, st.MetaFallback = s.quarantined, s.salvaged, s.metaFallback
 	if fi, err := os.Stat(s.path); err == nil {
 		st.FileBytes = fi.Size()
@@ -203,16 +204,7 @@ func (s *Store) verifyRecords(ctx context.Context, tx *bolt.Tx, rep *Report) err
 		case string(metaBucket), string(sections1Bucket), string(models1Bucket), string(portionsBucket), string(historyBucket):
 			return nil
 		}
-		return countRecords(b, &rep.Others)
-	})
-}
-
-func countRecords(b *bolt.Bucket, n *int) error {
-	return b.ForEach(func(k, v []byte) error {
-		if in := b.Bucket(k); v == nil && in != nil {
-			return countRecords(in, n)
-		}
-		*n++
+		rep.Others += b.Stats().KeyN // of buckets inside of it too
 		return nil
 	})
 }
@@ -234,7 +226,7 @@ func checkHistory(key, record []byte) error {
 			if in.Err() != nil {
 				break
 			}
-			if _, err := decodeBlock(nil, data, tiers[which].words, tiers[which].ramp); err != nil {
+			if _, err := unpack(nil, data, which); err != nil {
 				return err
 			}
 		}

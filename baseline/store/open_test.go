@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"testing"
 )
 
@@ -61,29 +60,5 @@ func TestOpenRowsAreSmall(t *testing.T) {
 	}
 	if sum/times > 600 || most > 850 {
 		t.Errorf("open rows take %d B a signal in the middle and %d at most, want 600 and 850", sum/times, most)
-	}
-}
-
-// TestOpenRowsComeBack pushes random rows and reads them after each.
-func TestOpenRowsComeBack(t *testing.T) {
-	rng := seeded(t)
-	var scratch [wordsOf]uint32
-	for range 300 {
-		tr := tiers[rng.IntN(2)]
-		var b openBlock
-		var rows, before []uint32
-		shift := rng.IntN(33)
-		for range tr.rows {
-			row := make([]uint32, tr.words)
-			for c := range row {
-				row[c] = rng.Uint32() >> shift
-			}
-			b.push(row, before, tr.ramp)
-			before = row
-			rows = append(rows, row...)
-			if got := b.rows(scratch[:], tr.words, tr.ramp); !slices.Equal(got, rows) {
-				t.Fatalf("%d rows of %d words did not come back", b.n, tr.words)
-			}
-		}
 	}
 }

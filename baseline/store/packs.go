@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/store/packs"
 )
 
 const (
@@ -16,7 +17,7 @@ const (
 	// 4 KiB exactly: no page is half empty, and since nearly all leaves have one size the free ones fit the next.
 	recordMax = (16*4096-16)/2 - 16 - 8
 	modelMax  = 16 << 20 // bytes of one model
-	idMax     = 4 << 10  // bytes of one signal's id
+	idMax     = packs.IDMax
 )
 
 // room is what a record is laid out in. Rooms are used again, from one checkpoint to the next as long as the collector lets them: so nothing
@@ -39,14 +40,15 @@ func (p *pack) release() {
 	p.room, p.record = nil, nil
 }
 
-// packModels lays models out in packs: id and bytes of each, with their lengths.
-func packModels(models iter.Seq2[string, []byte], emit func(pack) error) error {
+// packModels lays models out in packs: of each a sum, id and bytes, with their lengths. One that no record takes is left out and named.
+func packModels(models iter.Seq2[string, []byte], leave func(name string, why error), emit func(pack) error) error {
 	var p pack
 	for id, data := range models {
 		if len(id) > idMax || len(data) > modelMax {
-			return fmt.Errorf("model %.100q has %d bytes", id, len(data))
+			leave(id, fmt.Errorf("an id of %d and a model of %d bytes", len(id), len(data)))
+			continue
 		}
-		need := len(id) + len(data) + 2*binary.MaxVarintLen32
+		need := crcSize + len(id) + len(data) + 2*binary.MaxVarintLen32
 		if p.models > 0 && len(p.record)+need > recordMax {
 			if err := emit(p); err != nil {
 				return err
@@ -61,11 +63,13 @@ func packModels(models iter.Seq2[string, []byte], emit func(pack) error) error {
 				p.record = p.room[:crcSize]
 			}
 		}
-		w := codec.Writer{B: p.record}
+		at := len(p.record)
+		w := codec.Writer{B: append(p.record, 0, 0, 0, 0)}
 		w.String(id)
 		w.Num(len(data))
 		w.Bytes(data)
 		p.record = w.B
+		binary.LittleEndian.PutUint32(p.record[at:], codec.Checksum(p.record[at+crcSize:]))
 		p.models++
 	}
 	if p.models == 0 {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Pair is a store and its twin, a file beside it, which take checkpoints in turn. So the newest two lie in files that share no page: whatever happens to one, the other one
@@ -51,15 +50,14 @@ func (s *Store) place() place {
 	return place{s.published.pos, s.published.generation}
 }
 
-// Save writes a checkpoint into the file whose own is the older one, and the Recorder's pending history into the store in any case. See Store.Save. When Options.MaxBytes leaves no room it
-// makes some, at the cost of charts and of the generation before, and returns ErrRoom: another Save finds it.
+// Save writes a checkpoint into the file whose own is the older one, and the Recorder's pending history into the store in any case. See Store.Save.
 func (p *Pair) Save(c Checkpoint) error {
 	to, other := p.Store, p.twin
 	if p.broken.Load() || p.place().newer(p.twin.place()) && !p.twin.broken.Load() {
 		to, other = p.twin, p.Store
 		// History first: a start folds what is behind the checkpoint, and ignores points that it has already.
 		if err := p.flush(); err != nil && !p.broken.Load() {
-			return p.roomFor(err, to, other)
+			return err
 		}
 	}
 	if to.crowded() && other.place().generation > 0 {
@@ -68,40 +66,21 @@ func (p *Pair) Save(c Checkpoint) error {
 		}
 	}
 	to.least.Store(other.place().generation)
-	err := to.Save(c)
-	if err == nil {
-		p.rec.ease()
-	}
-	return p.roomFor(err, to, other)
+	return to.Save(c)
 }
 
-// ErrRoom is returned by Pair.Save when there was no room and there is some now.
-var ErrRoom = errors.New("the store had reached its maximum size; charts of the past have given way")
-
-// roomFor makes room in both files if that is what err is for.
-func (p *Pair) roomFor(err error, to, other *Store) error {
-	if !errors.Is(err, berrors.ErrMaxSizeReached) {
-		return err
-	}
-	if other.place().newer(to.place()) {
-		if err := to.clear(); err != nil {
-			return err
-		}
-	}
-	p.rec.tighten()
-	if flushed := p.flush(); flushed != nil && !errors.Is(flushed, berrors.ErrMaxSizeReached) {
-		return errors.Join(err, flushed)
-	}
-	roomsMade.Inc()
-	return fmt.Errorf("%w: %w", ErrRoom, err)
-}
-
-// crowded reports whether the file may not have room for a checkpoint beside the one that it has.
+// crowded reports whether Options.MaxBytes has no room for a checkpoint beside the one that the file has, and its charts.
 func (s *Store) crowded() bool {
+	learned, charts := s.shares()
+	return 2*learned+charts > s.opts.MaxBytes
+}
+
+// shares returns how many bytes of the file what was learned takes, and charts: with what bbolt needs around records.
+func (s *Store) shares() (learned, charts int64) {
 	s.statsMu.Lock()
 	defer s.statsMu.Unlock()
-	had := s.sizes.bytes[sectionRow] + s.sizes.bytes[modelsRow]
-	return 2*had+int64(s.published.history.bytes) > s.opts.MaxBytes/10*9
+	around := func(n int64) int64 { return n + n/8 }
+	return around(s.sizes.sectionBytes + s.sizes.modelBytes), around(int64(s.published.history.bytes))
 }
 
 // clear deletes the file's checkpoint. Another one must be elsewhere.
@@ -115,7 +94,7 @@ func (s *Store) clear() error {
 	next := s.man.clone()
 	dead := slices.Clone(s.left)
 	s.table.each(&s.man, func(p portion) { dead = append(dead, p.number) })
-	next.generation, next.pos, next.before, next.atMs, next.contents = 0, 0, 0, 0, nil
+	next.generation, next.pos, next.before, next.atMs, next.contents, next.spare = 0, 0, 0, 0, nil, nil
 	err := s.update(&next, func(tx *bolt.Tx) error { return dropPortions(tx, dead) })
 	s.writing.Unlock()
 	if err != nil {
@@ -135,23 +114,63 @@ func (p *Pair) SaveFirst(c Checkpoint) error {
 // SafePos returns the position up to which the journal may be dropped: that of the older one of the two newest checkpoints. It is 0 while there is but one.
 func (p *Pair) SafePos() uint64 { return min(p.place().pos, p.twin.place().pos) }
 
-// Generations yields the checkpoints that there are, the newest one first; with an error in the place of one that cannot be read.
-func (p *Pair) Generations() iter.Seq2[Loaded, error] {
+// Generations yields the checkpoints that a fold may go on from, the best one first; with an error in the place of one that cannot be read. from is the position from which on there is a
+// journal: whole ones that it reaches come first, the newest before the older. Then, if damage has left holes in both, each filled from the other: a model or a cluster that is whole in one
+// of the two is not lost. First the older one, for the journal then gives back what came between. What the journal does not reach comes last.
+func (p *Pair) Generations(from uint64) iter.Seq2[Loaded, error] {
 	return func(yield func(Loaded, error) bool) {
-		order := [2]*Store{p.Store, p.twin}
-		if p.twin.place().newer(p.place()) {
-			order[0], order[1] = order[1], order[0]
-		}
-		for _, s := range order {
+		var list []Loaded // the newest first
+		for _, s := range p.newestFirst() {
 			l, ok, err := s.Load()
 			if err != nil {
 				generationsRefused.Inc()
+				if !yield(l, err) {
+					return
+				}
 			}
-			if (ok || err != nil) && !yield(l, err) {
+			if ok {
+				list = append(list, l)
+			}
+		}
+		for _, l := range inOrder(list, from) {
+			if !yield(l, nil) {
 				return
 			}
 		}
 	}
+}
+
+// newestFirst returns the two files.
+func (p *Pair) newestFirst() [2]*Store {
+	if p.twin.place().newer(p.place()) {
+		return [2]*Store{p.twin, p.Store}
+	}
+	return [2]*Store{p.Store, p.twin}
+}
+
+// inOrder puts checkpoints, the newest first, into the order of Generations.
+func inOrder(list []Loaded, from uint64) []Loaded {
+	reaches := func(l *Loaded) bool { return l.Pos+1 >= from }
+	var out, late []Loaded
+	for _, l := range list {
+		switch {
+		case !reaches(&l):
+			late = append(late, l)
+		case len(l.Holes) == 0:
+			out = append(out, l)
+		}
+	}
+	for i := len(list) - 1; i >= 0; i-- {
+		l := list[i]
+		if len(l.Holes) == 0 || !reaches(&l) {
+			continue
+		}
+		if len(list) == 2 {
+			l = merged(l, list[1-i])
+		}
+		out = append(out, l)
+	}
+	return append(out, late...)
 }
 
 // Stats returns those of the store, with what concerns checkpoints from whoever took the newest one.
@@ -161,6 +180,7 @@ func (p *Pair) Stats() Stats {
 	st.Saves, st.SaveErrors = st.Saves+twin.Saves, st.SaveErrors+twin.SaveErrors
 	if p.twin.place().newer(p.place()) {
 		st.Generation, st.Pos, st.AtMs, st.Models, st.Sections = twin.Generation, twin.Pos, twin.AtMs, twin.Models, twin.Sections
+		st.LeftOut = twin.LeftOut
 		st.SectionBytes, st.ModelBytes, st.LastTook, st.LastError = twin.SectionBytes, twin.ModelBytes, twin.LastTook, twin.LastError
 	}
 	if st.Quarantined == "" {
@@ -181,6 +201,5 @@ func (p *Pair) Quarantined() (path string, kept Salvage) {
 func (p *Pair) Close() error { return errors.Join(p.Store.Close(), p.twin.Close()) }
 
 var (
-	roomsMade          = metrics.NewCounter("wrackline_store_rooms_made_total")
 	generationsRefused = metrics.NewCounter("wrackline_store_generations_refused_total")
 )

@@ -21,6 +21,7 @@ var (
 
 	formatKey   = []byte("format")
 	manifestKey = []byte("manifest")
+	spareKey    = []byte("spare manifest") // the same once more: without it no record means anything
 )
 
 const crcSize = 4
@@ -99,11 +100,17 @@ type manifest struct {
 	sequence   uint64    // of the last tail written
 	number     uint32    // of the next signal with history; none is used again while blocks under it may exist
 	contents   []portion // where the list of what the checkpoint holds lies
+	spare      []portion // the same list once more; format 2 had none
 }
+
+const (
+	manifestFixed = 7*8 + 4 + 28 // bytes of a manifest before its portions
+	portionSize   = 16           // bytes of each
+)
 
 func (m *manifest) clone() manifest {
 	c := *m
-	c.contents = slices.Clone(m.contents)
+	c.contents, c.spare = slices.Clone(m.contents), slices.Clone(m.spare)
 	return c
 }
 
@@ -118,7 +125,7 @@ func (m *manifest) append(b []byte) []byte {
 	b = le.AppendUint64(b, m.sequence)
 	b = le.AppendUint32(b, m.number)
 	b = m.history.append(b)
-	return appendPortions(b, m.contents)
+	return appendPortions(appendPortions(b, m.contents), m.spare)
 }
 
 // readerOf returns a reader of what a record holds.
@@ -145,6 +152,9 @@ func parseManifest(b []byte) (m manifest, err error) {
 	m.newest, m.sequence, m.number = int64(r.Uint64()), r.Uint64(), readUint32(r)
 	m.history = readDigest(r)
 	m.contents = readPortions(r)
+	if r.Left() > 0 {
+		m.spare = readPortions(r)
+	}
 	if r.Err() != nil || r.Left() != 0 {
 		return m, fmt.Errorf("%w: the manifest does not make sense", ErrDamaged)
 	}
@@ -152,15 +162,26 @@ func parseManifest(b []byte) (m manifest, err error) {
 }
 
 func readManifest(tx *bolt.Tx) (manifest, error) {
-	p, err := payload(manifestKey, tx.Bucket(metaBucket).Get(manifestKey))
+	b := tx.Bucket(metaBucket)
+	p, err := payload(manifestKey, b.Get(manifestKey))
 	if err != nil {
 		return manifest{}, err
+	}
+	if spare := b.Get(spareKey); spare != nil {
+		if again, err := payload(spareKey, spare); err != nil || !bytes.Equal(p, again) {
+			return manifest{}, fmt.Errorf("%w: the manifest and its spare differ", ErrDamaged)
+		}
 	}
 	return parseManifest(p)
 }
 
 func putManifest(tx *bolt.Tx, m *manifest) error {
-	return tx.Bucket(metaBucket).Put(manifestKey, seal(manifestKey, m.append(make([]byte, crcSize, 256))))
+	for _, key := range [][]byte{manifestKey, spareKey} {
+		if err := tx.Bucket(metaBucket).Put(key, seal(key, m.append(make([]byte, crcSize, 256)))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func putFormat(tx *bolt.Tx) error {

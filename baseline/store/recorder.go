@@ -7,6 +7,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/store/rows"
 )
 
 // Chart history has two tiers. "Full" keeps every point for 48 hours, "cells" keeps one cell for each quarter of an hour for
@@ -144,7 +145,7 @@ func (r *Recorder) Add(index uint32, id string, p Point) {
 		}
 	}
 	b.slot = slot
-	o.pushFull([6]uint32{uint32(p.T - start), word(p.Value), word(p.Lower), word(p.Expected), word(p.Upper), stateWord(p.State, p.Score)})
+	o.pushFull([6]uint32{uint32(p.T - start), rows.Word(p.Value), rows.Word(p.Lower), rows.Word(p.Expected), rows.Word(p.Upper), rows.StateWord(p.State, p.Score)})
 	over := r.pending[full].bytes+r.pending[cells].bytes > r.pendingMax
 	r.mu.Unlock()
 	if over {
@@ -195,6 +196,7 @@ func (r *Recorder) met(err error) {
 }
 
 var (
+	roomsMade      = metrics.NewCounter("wrackline_store_rooms_made_total")
 	historyLost    = metrics.NewCounter("wrackline_store_history_lost_points_total")
 	historyDamaged = metrics.NewCounter("wrackline_store_history_damaged_records_total")
 	historyFlushes = metrics.NewCounter("wrackline_store_history_flushes_total")

@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/store/rows"
 )
 
 // restore reads back what the last save left: names, seals and tails.
@@ -109,7 +110,7 @@ func (r *Recorder) reopen(t *track, which int, seq uint64, slot uint32, n int, w
 	}
 	t.touched = r.seq
 	for i := range n {
-		var row [wordsMax]uint32
+		var row [rows.WordsMax]uint32
 		for c := range k {
 			row[c] = binary.LittleEndian.Uint32(words[(i*k+c)*4:])
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,58 +10,86 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/wrackline/wrackline/baseline/store/disk"
 	"github.com/wrackline/wrackline/baseline/store/pages"
 )
 
-// salvage carries what can be proven from a damaged file into this new one: the whole checkpoint or none of it, and each record
+// salvage carries what can be proven from a damaged file into this new one: of the checkpoint every section and model that proves itself, and each record
 // of the history whose CRC is right. Records of other buckets are copied as they are; the outbox's carry their own CRC, and losing
 // what it still has to send would be worse. The damaged file is read without bbolt.
 func (s *Store) salvage(path string) (kept Salvage, err error) {
+	c := newCarrier(s)
+	l, err := c.dig(path)
+	if err == nil {
+		err = c.settle(l)
+	}
+	return c.kept, err
+}
+
+func newCarrier(s *Store) *carrier {
+	c := &carrier{s: s, names: map[string]bool{}}
+	if s != nil {
+		c.next = s.man.clone()
+	}
+	return c
+}
+
+// dig carries the records of a damaged file and returns its checkpoint, nil when there is none.
+func (c *carrier) dig(path string) (*Loaded, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return kept, err
+		return nil, err
 	}
 	defer f.Close()
+	if err := disk.Lock(f, true, timeoutDefault); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrInUse, err)
+	}
 	st, err := f.Stat()
 	if err != nil {
-		return kept, err
+		return nil, err
 	}
+	c.found = newDug(f, st.Size())
 	p, err := pages.Open(f, st.Size())
-	if err != nil {
-		if p == nil || !errors.Is(err, ErrDamaged) {
-			return kept, err
-		}
-		// Cut short: what is left may still hold most of it.
-		if !p.Fit() {
-			return kept, err
-		}
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		return nil, err
 	}
-	p.Lenient = true
-	kept, err = s.carry(p)
+	// Cut short: what is left may still hold most of it. Without a way through its pages the checkpoint is found all the same.
+	if err == nil || p != nil && p.Fit() {
+		p.Lenient = true
+		if err := p.Walk(c.record); err != nil || c.stop != nil {
+			return nil, cmp.Or(c.stop, err)
+		}
+		c.kept.Lost = p.Problems()
+	}
+	return c.checkpoint()
+}
+
+// settle ends a salvage with what is to be the checkpoint.
+func (c *carrier) settle(l *Loaded) error {
+	s := c.s
+	err := c.update()
+	if err == nil && l != nil {
+		s.man = c.next.clone()
+		err = s.adopt(l, nil)
+	}
 	if err != nil {
-		return kept, err
+		return err
 	}
 	// The Recorder of the new file has read an empty history.
 	s.rec = newRecorder(s)
 	err = s.guard(s.rec.restore)
 	s.publish()
-	return kept, err
+	return err
 }
-
-// salvaged holds the records of a checkpoint by bucket and key.
-type salvaged map[string][]byte
-
-func (r salvaged) get(bucket, key []byte) []byte { return r[string(bucket)+"\x00"+string(key)] }
 
 // carryBytes is how much is carried in one transaction, all of which bbolt holds in memory.
 const carryBytes = 32 << 20
 
 // carrier carries the records of a damaged file into the store's new one.
 type carrier struct {
-	s          *Store
-	p          *pages.File
+	s          *Store // nil = they are only looked at
 	next       manifest
-	found      salvaged // records of the checkpoint
+	found      *dug // records of the checkpoint
 	foundBytes int
 	names      map[string]bool // of signals with history
 	batch      []carried       // what the next transaction writes
@@ -73,27 +102,6 @@ type carrier struct {
 type carried struct {
 	path     []string
 	key, val []byte
-}
-
-func (s *Store) carry(p *pages.File) (Salvage, error) {
-	c := &carrier{s: s, p: p, next: s.man.clone(), found: salvaged{}, names: map[string]bool{}}
-	err := p.Walk(c.record)
-	if c.stop != nil {
-		err = c.stop
-	}
-	if err != nil {
-		return Salvage{}, err
-	}
-	c.kept.Lost = p.Problems()
-	l := c.checkpoint()
-	if err := c.update(); err != nil {
-		return Salvage{}, err
-	}
-	if l == nil {
-		return c.kept, nil
-	}
-	s.man = c.next.clone()
-	return c.kept, s.adopt(l, nil)
 }
 
 // ofCheckpoint reports whether records of this bucket belong to the checkpoint.
@@ -125,7 +133,7 @@ func (c *carrier) record(path []string, key []byte, v pages.Value) error {
 		if c.foundBytes += len(data); c.foundBytes > loadedMax {
 			return fmt.Errorf("%w: checkpoint of more than %d bytes", ErrDamaged, loadedMax)
 		}
-		c.found[path[0]+"\x00"+string(key)] = data
+		c.found.add(path[0], key, data)
 		return nil
 	case len(path) == 1 && path[0] == string(historyBucket):
 		if err := checkHistory(key, data); err != nil {
@@ -141,6 +149,9 @@ func (c *carrier) record(path []string, key []byte, v pages.Value) error {
 		c.next.outlive(key)
 	default:
 		c.kept.Other++
+	}
+	if c.s == nil {
+		return nil
 	}
 	c.batch = append(c.batch, carried{path, key, data})
 	if c.batchBytes += len(key) + len(data); c.batchBytes > carryBytes {
@@ -179,76 +190,18 @@ func (c *carrier) update() error {
 	return err
 }
 
-// checkpoint returns the checkpoint that was found, or the one before it, when one of them is whole, and notes what the manifest says.
-func (c *carrier) checkpoint() *Loaded {
-	m, l := c.found.prove()
+// checkpoint returns the checkpoint that was found, nil when there is none, and notes what the manifest says.
+func (c *carrier) checkpoint() (*Loaded, error) {
+	m, l, older, err := c.found.checkpoint()
 	if m != nil {
 		c.next.newest, c.next.sequence, c.next.number = max(c.next.newest, m.newest), max(c.next.sequence, m.sequence), max(c.next.number, m.number)
 	}
 	if l == nil {
-		// bbolt has not yet used the pages of the transaction before: if that one was before the checkpoint's last, the older checkpoint is there whole.
-		if m, l = before(c.p).prove(); l == nil {
-			return nil
-		}
-		c.kept.Older = true
+		return nil, err
 	}
-	c.kept.Checkpoint = true
+	c.kept.Checkpoint, c.kept.Older, c.kept.Holes = true, older, l.Holes
 	c.next.generation, c.next.pos, c.next.atMs, c.next.before = m.generation, m.pos, m.atMs, m.before
-	return l
-}
-
-// before collects the checkpoint's records of the transaction before, nil when there is none.
-func before(p *pages.File) salvaged {
-	q := p.Before()
-	if q == nil {
-		return nil
-	}
-	found, n := salvaged{}, 0
-	err := q.Walk(func(path []string, key []byte, v pages.Value) error {
-		if !ofCheckpoint(path) {
-			return nil
-		}
-		data, err := v.Bytes(v.Size())
-		if n += len(data); err != nil || n > loadedMax {
-			return err
-		}
-		found[path[0]+"\x00"+string(key)] = bytes.Clone(data)
-		return nil
-	})
-	if err != nil {
-		return nil
-	}
-	return found
-}
-
-// prove returns the manifest, nil when that is lost, and the checkpoint that it speaks of, nil when it is not whole or there is none.
-func (r salvaged) prove() (*manifest, *Loaded) {
-	p, err := payload(manifestKey, r.get(metaBucket, manifestKey))
-	if err != nil {
-		return nil, nil
-	}
-	// The format's own record may be lost; a manifest of one format does not read as one of the other.
-	if f, err := payload(formatKey, r.get(metaBucket, formatKey)); err != nil || len(f) < 4 || binary.LittleEndian.Uint32(f) != 1 {
-		if m, err := parseManifest(p); err == nil {
-			t, err := readContents(r, &m)
-			if err != nil || m.generation == 0 {
-				return &m, nil
-			}
-			if l, err := readRows(r, &m, t); err == nil {
-				return &m, &l
-			}
-			return &m, nil
-		}
-	}
-	m, err := parseManifest1(p)
-	if err != nil {
-		return nil, nil
-	}
-	var l Loaded
-	if ok, err := read1(r, &m, &l); !ok || err != nil {
-		return &m.manifest, nil
-	}
-	return &m.manifest, &l
+	return l, nil
 }
 
 // outlive makes sure that the numbers to come are beyond those that a record of the history uses, and that the newest time is not

@@ -23,6 +23,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"github.com/wrackline/wrackline/baseline/store/disk"
 	"github.com/wrackline/wrackline/baseline/store/pages"
 )
 
@@ -40,7 +41,7 @@ var (
 )
 
 // version is the newest format this code reads, and the one that it writes.
-const version = 2
+const version = 3
 
 const (
 	maxBytesDefault  = 16 << 30
@@ -51,7 +52,7 @@ const (
 // Options configure a Store. Every zero value is useful.
 type Options struct {
 	Logger      *slog.Logger  // nil discards
-	MaxBytes    int64         // the file grows no further; 0 = 16 GiB. Beyond it Save fails and everything else goes on
+	MaxBytes    int64         // beyond it charts of the past give way, never what was learned, which may be larger than this; 0 = 16 GiB
 	RetentionMs int64         // how much chart history is kept, milliseconds before the newest point; 0 = 15 days
 	ReadOnly    bool          // nothing is written, and a damaged file is an error instead of being set aside
 	Timeout     time.Duration // how long to wait for another process to let the file go; 0 = 2 s
@@ -111,15 +112,17 @@ type Store struct {
 	saveFails int64
 	saveErr   string
 	saveTook  time.Duration
+	leftOut   []string
 }
 
 // Salvage says what was carried over from a damaged file into the new one.
 type Salvage struct {
-	Checkpoint bool // a whole checkpoint was proven intact
-	Older      bool // it is not the last one but the one before
-	History    int  // records of chart history
-	Other      int  // records of other buckets, unproven: their owners check them
-	Lost       int  // records and pages that could not be read or proven
+	Checkpoint bool   // a checkpoint was found
+	Older      bool   // it is not the last one but one before, or may be
+	Holes      []Hole // what it lacks; nil = it is whole
+	History    int    // records of chart history
+	Other      int    // records of other buckets, unproven: their owners check them
+	Lost       int    // records and pages that could not be read or proven
 }
 
 // Open opens the store at path, or makes one, and verifies it: the structure of every page, every record of the checkpoint,
@@ -150,7 +153,7 @@ func Open(path string, o Options) (*Store, error) {
 		o.Logger.Error("salvage of the damaged store stopped", "path", aside, "err", err)
 	}
 	o.Logger.Error("store was damaged: set aside, and a new one begun", "err", damaged, "path", aside,
-		"checkpoint_kept", s.salvaged.Checkpoint, "checkpoint_older", s.salvaged.Older, "history_records_kept", s.salvaged.History, "other_records_kept", s.salvaged.Other, "lost", s.salvaged.Lost)
+		"checkpoint_kept", s.salvaged.Checkpoint, "checkpoint_older", s.salvaged.Older, "history_records_kept", s.salvaged.History, "other_records_kept", s.salvaged.Other, "lost", s.salvaged.Lost, "checkpoint_lacks", len(s.salvaged.Holes))
 	return s, nil
 }
 
@@ -187,7 +190,7 @@ func open(path string, o Options) (s *Store, err error) {
 		s.db, err = bolt.Open(path, 0o600, &bolt.Options{
 			Timeout: o.Timeout, ReadOnly: o.ReadOnly, FreelistType: bolt.FreelistMapType, PreLoadFreelist: true,
 			// A synced freelist is what keeps bbolt from scanning all pages in a goroutine of its own, whose panic nobody could recover.
-			NoFreelistSync: false, MaxSize: int(o.MaxBytes), OpenFile: s.openFile,
+			NoFreelistSync: false, OpenFile: s.openFile,
 		})
 		return err
 	})
@@ -217,7 +220,9 @@ func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, err
 	if err != nil {
 		return nil, err
 	}
-	err = lockFile(f, s.opts.ReadOnly, s.opts.Timeout)
+	if err = disk.Lock(f, s.opts.ReadOnly, s.opts.Timeout); errors.Is(err, disk.ErrLocked) {
+		err = ErrInUse
+	}
 	if err == nil {
 		err = inPlace(f, path)
 	}
@@ -275,7 +280,7 @@ func (s *Store) checkFile(f *os.File) error {
 
 // begin makes the buckets of a new file, or reads and verifies those of an old one.
 func (s *Store) begin() error {
-	fresh, old := false, false
+	fresh, old, plain := false, false, false
 	err := s.db.View(func(tx *bolt.Tx) error {
 		if k, _ := tx.Cursor().First(); k == nil {
 			fresh = true
@@ -285,6 +290,7 @@ func (s *Store) begin() error {
 		if err != nil {
 			return err
 		}
+		plain = v == 2
 		if v == 1 {
 			old = true
 			m, err := readManifest1(tx)
@@ -327,7 +333,10 @@ func (s *Store) begin() error {
 	case old && !s.opts.ReadOnly:
 		s.old = sizes{}
 		err = s.raise()
-	case len(s.left) > 0:
+	case plain && !s.opts.ReadOnly: // its groups of models are another kind of row, which is read as ever
+		err = s.update(&s.man, putFormat)
+	}
+	if err == nil && len(s.left) > 0 {
 		err = s.sweep()
 	}
 	s.publish()
@@ -383,7 +392,7 @@ func (s *Store) abandon() error {
 		return nil
 	}
 	// The mapping stays; whoever reads through it still may.
-	unlock := unlockFile(s.file)
+	unlock := disk.Unlock(s.file)
 	if err := s.file.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
 		return errors.Join(err, unlock)
 	}

@@ -83,7 +83,7 @@ func (a *app) accept(id string) error {
 	c := a.freeze()
 	a.fold.Unlock()
 	a.log.Info("level accepted as normal", "signal", id)
-	return a.save(c)
+	return a.saveBoth(c)
 }
 
 // serveAccept answers POST /-/accept?signal=ID.

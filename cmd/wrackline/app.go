@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,6 +65,7 @@ type app struct {
 	sections       map[string]int                        // sizes of the last checkpoint's; guarded by fold
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
+	lost           atomic.Pointer[string] // what the checkpoint that this process began with lacks; nil = nothing
 
 	extra func(*ui.Status) // the demo's additions to the status; nil in serve
 }
@@ -99,13 +101,13 @@ func (a *app) open() error {
 	if err := a.setReceivers(cfg); err != nil {
 		return err
 	}
-	if err := a.resume(); err != nil {
-		return err
-	}
 	var err error
 	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log})
 	if err != nil {
 		return err
+	}
+	if err := a.resume(); err != nil {
+		return errors.Join(err, a.journal.Close())
 	}
 	if st := a.journal.Stats(); st.LastPos > a.engine.Pos() && st.FirstPos > a.engine.Pos()+1 {
 		err := fmt.Errorf("the journal begins at request %d, and the newest checkpoint that can be read is of request %d: what lies between is not there", st.FirstPos, a.engine.Pos())
@@ -118,23 +120,42 @@ func (a *app) open() error {
 	return nil
 }
 
-// resume makes a fold that goes on from the newest checkpoint that can be read and put back; from nothing when there is none. One that is refused is worth a word: the one before it and the
-// journal give the same.
+// resume makes a fold that goes on from the best checkpoint that can be read and put back; from nothing when there is none. One that is refused is worth a word: another one and the
+// journal give the same, or nearly.
 func (a *app) resume() error {
+	from := uint64(0)
+	if st := a.journal.Stats(); st.LastPos >= st.FirstPos {
+		from = st.FirstPos
+	}
 	var refused error
-	for c, err := range a.store.Generations() {
+	for c, err := range a.store.Generations(from) {
 		if err == nil {
 			if err = a.resumeFrom(c); err == nil {
+				a.tellHoles(c.Holes)
 				return nil
 			}
 		}
 		a.log.Error("a checkpoint cannot be used", "pos", c.Pos, "err", err)
 		refused = errors.Join(refused, err)
 	}
-	if refused != nil {
-		return refused
+	if refused != nil && !a.cfg.Load().acceptLoss {
+		return fmt.Errorf("%w; put back a backup of wrackline.db and %s, or start with --accept-loss to begin anew", refused, store.TwinName)
 	}
 	return a.begin(series.NewSalt())
+}
+
+// tellHoles says what damage has cost.
+func (a *app) tellHoles(holes []store.Hole) {
+	if len(holes) == 0 {
+		return
+	}
+	var list []string
+	for _, h := range holes {
+		list = append(list, h.String())
+	}
+	text := strings.Join(list, ", ")
+	a.lost.Store(&text)
+	a.log.Error("what was learned has holes: both generations of the checkpoint were damaged, and neither has these", "lost", text)
 }
 
 func (a *app) resumeFrom(c store.Loaded) error {
@@ -209,8 +230,10 @@ func (a *app) restore(c store.Loaded) error {
 	if err := a.engine.Restore(c.Pos, c.Sections, c.Models); err != nil {
 		return err
 	}
-	if err := a.manager.RestoreState(c.Sections[sectionAlerting]); err != nil {
-		return err
+	if incidents, ok := c.Sections[sectionAlerting]; ok { // else it is one of the holes
+		if err := a.manager.RestoreState(incidents); err != nil {
+			return err
+		}
 	}
 	if err := a.watch.restoreState(c.Sections[sectionWatch]); err != nil {
 		return err
@@ -347,6 +370,17 @@ func (a *app) freeze() store.Checkpoint {
 	return c
 }
 
+// saveBoth writes a checkpoint and one more, so that both generations have what the journal does not tell of: a person's word, or other rules.
+func (a *app) saveBoth(c store.Checkpoint) error {
+	if err := a.save(c); err != nil {
+		return err
+	}
+	a.fold.Lock()
+	c = a.freeze()
+	a.fold.Unlock()
+	return a.save(c)
+}
+
 // save writes a checkpoint.
 func (a *app) save(c store.Checkpoint) error { return a.saveBy(a.store.Save, c) }
 
@@ -407,7 +441,7 @@ func (a *app) runCheckpoints(ctx context.Context) {
 			return
 		}
 		err := a.checkpointAtExchange(ctx, within)
-		if err == nil && crowded || errors.Is(err, store.ErrRoom) {
+		if err == nil && crowded {
 			err = a.checkpoint()
 		}
 		if err != nil {

@@ -283,7 +283,7 @@ func (c *config) validate() error {
 		return errors.New("storage.checkpoint_interval must be at least 1s, or 0: whenever a start would have 15 s to fold again, and each 5 minutes")
 	}
 	if c.Storage.MaxSize < 64<<20 {
-		return errors.New("storage.max_size must be at least 64MiB: checkpoints fail beyond it")
+		return errors.New("storage.max_size must be at least 64MiB: charts of the past give way beyond it")
 	}
 	if c.Ingest.JournalMax < 16<<20 {
 		return errors.New("ingest.journal_max must be at least 16MiB: requests are answered 503 beyond it")

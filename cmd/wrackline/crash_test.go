@@ -57,24 +57,28 @@ func archiveJournal(t *testing.T, dir, whole string) {
 	}
 }
 
-// writeThroughKills lets a Prometheus pair write four hours to the program at addr, which args start, and kills that three times meanwhile.
+// betweenKills is how many requests are acknowledged between two kills; an hour of the load has about requestsOfHour.
+const betweenKills, requestsOfHour = 30, 330
+
+// writeThroughKills lets a Prometheus pair write to the program at addr, which args start, and kills that so many times meanwhile.
 // It returns what became of the samples. The program has ended in good order then.
-func writeThroughKills(t *testing.T, addr string, args []string, killed func()) scenario.SendStats {
+func writeThroughKills(t *testing.T, addr string, args []string, most int, killed func()) scenario.SendStats {
 	t.Helper()
 	p := start(t, args...)
 	p.awaitReady()
-	g, err := scenario.New(scenario.Config{Seed: 7, StartMs: time.Now().Add(-4 * time.Hour).UnixMilli(), Replicas: 2, Shards: 3})
+	long := time.Duration((most+1)*betweenKills/requestsOfHour+2) * time.Hour
+	g, err := scenario.New(scenario.Config{Seed: 7, StartMs: time.Now().Add(-long).UnixMilli(), Replicas: 2, Shards: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &killer{RoundTripper: http.DefaultTransport, every: 300, now: make(chan struct{})}
+	k := &killer{RoundTripper: http.DefaultTransport, every: betweenKills, now: make(chan struct{})}
 	var stats scenario.SendStats
 	var sendErr error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		stats, sendErr = scenario.Send(t.Context(), g, scenario.SendOptions{URL: "http://" + addr + "/api/v1/write", Speed: -1,
-			UntilMs: g.Config().StartMs + (4 * time.Hour).Milliseconds(), RetryFor: patience, Client: &http.Client{Transport: k}})
+			UntilMs: g.Config().StartMs + long.Milliseconds(), RetryFor: patience, Client: &http.Client{Transport: k}})
 	}()
 	kills := 0
 	for alive := true; alive; {
@@ -82,7 +86,7 @@ func writeThroughKills(t *testing.T, addr string, args []string, killed func()) 
 		case <-done:
 			alive = false
 		case <-k.now:
-			if kills < 3 {
+			if kills < most {
 				kills++
 				p.kill()
 				killed()
@@ -93,10 +97,10 @@ func writeThroughKills(t *testing.T, addr string, args []string, killed func()) 
 	if sendErr != nil || stats.Lost > 0 || stats.Refused > 0 {
 		t.Fatalf("sender: %v; lost %d, refused %d", sendErr, stats.Lost, stats.Refused)
 	}
-	if kills < 3 {
+	if kills < most {
 		t.Fatalf("the load was over after %d requests and %d kills", k.acked.Load(), kills)
 	}
-	t.Logf("%d samples in %d requests acknowledged over %d kills, %d retries", stats.Acked, stats.AckedRequests, kills, stats.Retries)
+	t.Logf("%d samples in %d requests acknowledged over %d kills, %d retries; an hour has %d requests", stats.Acked, stats.AckedRequests, kills, stats.Retries, stats.AckedRequests/int64(long.Hours()))
 	p.awaitReady()
 	p.stop()
 	killed()
@@ -135,10 +139,11 @@ func foldJournal(t *testing.T, a *app, dir string) (samples int64) {
 // died makes of the same journal.
 func TestKillNineChangesNothing(t *testing.T) {
 	t.Parallel()
+	kills, _ := torture(t, 20)
 	dir, whole, addr := t.TempDir(), t.TempDir(), freeAddress(t)
 	conf := file(t, "w.yml", "storage: {checkpoint_interval: 1s}\n")
 	args := []string{"serve", "--config.file", conf, "--storage.path", dir, "--web.listen-address", addr}
-	stats := writeThroughKills(t, addr, args, func() { archiveJournal(t, dir, whole) })
+	stats := writeThroughKills(t, addr, args, kills, func() { archiveJournal(t, dir, whole) })
 
 	// What the process left behind …
 	s, err := store.Open(filepath.Join(dir, "wrackline.db"), store.Options{ReadOnly: true})

@@ -45,7 +45,7 @@ func (a *app) forget(cluster string) error {
 	c := a.freeze()
 	a.fold.Unlock()
 	a.log.Info("cluster forgotten", "cluster", cluster)
-	return a.save(c)
+	return a.saveBoth(c)
 }
 
 // serveForget answers POST /-/forget?cluster=NAME.

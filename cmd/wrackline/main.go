@@ -61,7 +61,7 @@ func commands() []command {
 		{"forget", "cluster NAME…", "drop a cluster and all that was learned of it", forgetHelp, runForget},
 		{"receivers", "test|list", "who is told, and a test message to each", receiversHelp, runReceivers},
 		{"load", "[flags]", "bounded remote-write load against a URL: CPU per million samples, latency, many clusters", loadHelp, runLoad},
-		{"inspect", "stats|verify|backup|compact|recording [FILE]", "what the store holds, and its health", inspectHelp, runInspect},
+		{"inspect", "stats|verify|repair|backup|compact|recording [FILE]", "what the store holds, and its health", inspectHelp, runInspect},
 		{"check-config", "[FILE]", "read a configuration as serve would and say what is wrong", checkConfigHelp, runCheckConfig},
 		{"version", "", "print the version", "Prints version, Go version and platform.\n", runVersion},
 		{"completion", "bash|zsh|fish", "print a completion script for your shell", completionHelp, runCompletion},

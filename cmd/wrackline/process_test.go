@@ -193,7 +193,13 @@ func awaitListens(t *testing.T, addr string) {
 // write sends the body of a remote-write 1.0 request, with a bearer token unless that is empty, and returns the answer.
 func (p *process) write(token string, body []byte) (status int, text string) {
 	p.t.Helper()
-	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.url+"/api/v1/write", bytes.NewReader(body))
+	return p.writeTo("/api/v1/write", token, body)
+}
+
+// writeTo is write to a path, with what may stand behind it.
+func (p *process) writeTo(path, token string, body []byte) (status int, text string) {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.url+path, bytes.NewReader(body))
 	if err != nil {
 		p.t.Fatal(err)
 	}

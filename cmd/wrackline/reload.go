@@ -178,7 +178,7 @@ func (a *app) reload() (note string, err error) {
 	if asks {
 		a.log.Info("rules reloaded", "signals", res.Kept, "dropped", res.Dropped)
 		note = fmt.Sprintf("Rules are in force: %d signals go on, %d are dropped.\n", res.Kept, res.Dropped)
-		if err := a.save(checkpoint); err != nil { // the next one will do; the status page says so
+		if err := a.saveBoth(checkpoint); err != nil { // the next one will do; the status page says so
 			a.log.Error("no checkpoint after the reload", "err", err)
 		}
 	}

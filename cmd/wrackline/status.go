@@ -132,6 +132,7 @@ func (s source) Status() ui.Status {
 	if db.HistoryFromMs > 0 && db.HistoryToMs > db.HistoryFromMs {
 		out.Store.HistoryDays = float64(db.HistoryToMs-db.HistoryFromMs) / 86_400_000
 	}
+	out.Store.LeftOut = db.LeftOut
 	out.Store.Quarantined, _ = a.store.Quarantined()
 	if e := a.checkpointErr.Load(); e != nil {
 		out.Store.Err = *e
@@ -195,10 +196,16 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 		bad("The journal cannot be written: "+st.Journal.Err, "Free disk space or replace the disk, then restart.")
 	}
 	if st.Store.Err != "" {
-		bad("The last checkpoint failed: "+st.Store.Err, "Nothing is lost while the journal has room. Free disk space or raise storage.max_size.")
+		bad("The last checkpoint failed: "+st.Store.Err, "Nothing is lost while the journal has room. Free disk space.")
 	}
 	if st.Store.Quarantined != "" {
 		bad("The store was damaged and has been set aside as "+st.Store.Quarantined+". What could be proven was carried over; models come from the other generation and the journal where that was not all.", "Look at the disk. The file that was set aside is yours to keep or delete.")
+	}
+	if lost := a.lost.Load(); lost != nil {
+		bad("Both generations of the checkpoint were damaged when this process started. Lost is what neither has: "+*lost+".", "It is learned anew. Look at the disk; files that were set aside are yours to keep or delete.")
+	}
+	if out := st.Store.LeftOut; len(out) > 0 {
+		bad(fmt.Sprintf("Checkpoints leave out %d records that the store does not take, so that a restart begins them anew. The first is %s.", len(out), out[0]), "Mend the labels that make such a name. All else is saved.")
 	}
 	if d := a.door.Load().Denied(); d.Requests > 0 && now-d.LastMs < 15*60_000 {
 		bad(fmt.Sprintf("%d requests without a valid token were refused, the last %s ago from %s. Prometheus gives such samples up.", d.Requests, alerting.Span(now-d.LastMs), d.From),

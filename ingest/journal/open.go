@@ -82,16 +82,28 @@ func lockDir(dir string) (*os.File, error) {
 
 // load finds the segments and where the last one ends.
 func (j *Journal) load() error {
+	rest, err := filepath.Glob(filepath.Join(j.dir, "*.tmp"))
+	if err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	for _, name := range rest {
+		_ = os.Remove(name)
+	}
+	if err := j.list(); err != nil || len(j.segments) == 0 {
+		return err
+	}
+	j.first = j.segments[0].first
+	return j.openLast()
+}
+
+// list finds the segments.
+func (j *Journal) list() error {
 	names, err := os.ReadDir(j.dir)
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)
 	}
 	for _, e := range names {
 		name := e.Name()
-		if strings.HasSuffix(name, ".tmp") {
-			_ = os.Remove(filepath.Join(j.dir, name))
-			continue
-		}
 		digits, ok := strings.CutSuffix(name, ".seg")
 		if !ok {
 			continue
@@ -112,17 +124,13 @@ func (j *Journal) load() error {
 		}
 		return 1
 	})
-	if len(j.segments) == 0 {
-		return nil
-	}
 	for i := range j.segments {
 		s := &j.segments[i]
 		if s.frames, err = checkVersion(j.path(s.first)); err != nil {
 			return err
 		}
 	}
-	j.first = j.segments[0].first
-	return j.openLast()
+	return nil
 }
 
 // openLast reads the last segment to its end, cuts a torn tail and makes it the active one.

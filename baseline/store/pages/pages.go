@@ -148,16 +148,6 @@ func (p *File) At(tx uint64) error {
 	return p.bound()
 }
 
-// Before returns the state that the transaction before left, as far as the file goes, to be walked with Lenient; nil when its meta page is not there.
-func (p *File) Before() *File {
-	if p.older.pageSize == 0 {
-		return nil
-	}
-	q := &File{r: p.r, size: p.size, meta: p.older, Lenient: true}
-	q.Fit()
-	return q
-}
-
 // Fit takes a file that was cut short for what is left of it. It reports false when that is nothing.
 func (p *File) Fit() bool {
 	p.meta.highWater = min(p.meta.highWater, uint64(p.size)/uint64(p.meta.pageSize))

@@ -1,6 +1,6 @@
 //go:build unix && !solaris && !aix
 
-package store
+package disk
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// lockFile takes the lock that bbolt takes too, before anything of the file is read.
-func lockFile(f *os.File, shared bool, timeout time.Duration) error {
+// Lock takes the lock that bbolt takes too, before anything of the file is read.
+func Lock(f *os.File, shared bool, timeout time.Duration) error {
 	how := syscall.LOCK_EX
 	if shared {
 		how = syscall.LOCK_SH
@@ -25,10 +25,10 @@ func lockFile(f *os.File, shared bool, timeout time.Duration) error {
 		case !errors.Is(err, syscall.EWOULDBLOCK):
 			return fmt.Errorf("lock: %w", err)
 		case time.Now().After(deadline):
-			return ErrInUse
+			return ErrLocked
 		}
 	}
 }
 
-// unlockFile lets go of a file that is still mapped: closing alone would keep the lock as long as the mapping.
-func unlockFile(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+// Unlock lets go of a file that is still mapped: closing alone would keep the lock as long as the mapping.
+func Unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -1,11 +1,11 @@
 //go:build linux || darwin || freebsd
 
-package store
+package disk
 
 import "syscall"
 
-// diskFree returns the bytes that this process may still write to the file system of dir.
-func diskFree(dir string) (int64, bool) {
+// Free returns the bytes that this process may still write to the file system of dir.
+func Free(dir string) (int64, bool) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, false

@@ -1,19 +1,25 @@
-package store
+// Package rows writes rows of numbers as small as charts allow: a number as 32 bits, a block of rows as their differences, a block under way as they come.
+package rows
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/model"
 )
+
+// ErrBlock is returned by Decode for bytes that Append cannot have written.
+var ErrBlock = errors.New("no block of rows")
 
 // Numbers of charts are kept as the upper half of a float64: sign, exponent and 20 bits of mantissa, rounded. That is off by
 // at most 4.8e-7 of the value over the whole range of float64, where float32 would overflow. The half is then turned so that
 // the order of the unsigned words is the order of the numbers, and neighbours differ by little.
 
-// word returns v's 32-bit form.
-func word(v float64) uint32 {
+// Word returns v's 32-bit form.
+func Word(v float64) uint32 {
 	b := math.Float64bits(v)
 	w := uint32(b >> 32)
 	if w&0x7ff00000 != 0x7ff00000 { // finite
@@ -30,8 +36,8 @@ func word(v float64) uint32 {
 	return w | 1<<31
 }
 
-// number undoes word.
-func number(w uint32) float64 {
+// Number undoes Word.
+func Number(w uint32) float64 {
 	if w>>31 != 0 {
 		w &^= 1 << 31
 	} else {
@@ -40,18 +46,20 @@ func number(w uint32) float64 {
 	return math.Float64frombits(uint64(w) << 32)
 }
 
-// stateWord packs a state and a score, of which it keeps 12 bits of mantissa (2.4e-4), rounded down so that a score
+// StateWord packs a state and a score, of which it keeps 12 bits of mantissa (2.4e-4), rounded down so that a score
 // below 1 never reads as 1. Scores that are no number or negative become 0.
-func stateWord(s model.State, score float64) uint32 {
+func StateWord(s model.State, score float64) uint32 {
 	if !(score > 0) {
 		score = 0
 	}
 	return uint32(s)<<24 | uint32(math.Float64bits(score)>>40)
 }
 
-func stateOf(w uint32) model.State { return model.State(w >> 24) }
+// StateOf returns the state that StateWord packed.
+func StateOf(w uint32) model.State { return model.State(w >> 24) }
 
-func scoreOf(w uint32) float64 { return math.Float64frombits(uint64(w&0xffffff) << 40) }
+// ScoreOf returns the score, to 12 bits.
+func ScoreOf(w uint32) float64 { return math.Float64frombits(uint64(w&0xffffff) << 40) }
 
 // A block is up to 255 rows of the same number of words. Byte layout:
 //
@@ -66,15 +74,15 @@ func scoreOf(w uint32) float64 { return math.Float64frombits(uint64(w&0xffffff) 
 // From column 0 the row number × ramp is taken first, so that even steps in time cost nothing.
 const (
 	runLen   = 16
-	wordsMax = 8
-	rowsMost = 255
+	WordsMax = 8   // words of the widest row
+	RowsMost = 255 // rows of a block
 )
 
 func zigzag(d uint32) uint32   { return d<<1 ^ uint32(int32(d)>>31) }
 func unzigzag(z uint32) uint32 { return z>>1 ^ -(z & 1) }
 
-// appendBlock appends the block of rows, which are k words each and not more than rowsMost.
-func appendBlock(dst []byte, rows []uint32, k int, ramp uint32) []byte {
+// Append appends the block of rows, which are k words each and not more than RowsMost.
+func Append(dst []byte, rows []uint32, k int, ramp uint32) []byte {
 	n := len(rows) / k
 	dst = append(dst, byte(n))
 	before := uint32(0)
@@ -88,10 +96,10 @@ func appendBlock(dst []byte, rows []uint32, k int, ramp uint32) []byte {
 			before = 0
 		}
 	}
-	var run [wordsMax][runLen]uint32
+	var run [WordsMax][runLen]uint32
 	for from := 1; from < n; from += runLen {
 		m := min(runLen, n-from)
-		var any [wordsMax]uint32
+		var any [WordsMax]uint32
 		for i := range m {
 			row := rows[(from+i)*k:][:k]
 			last := rows[(from+i-1)*k:][:k]
@@ -140,9 +148,9 @@ func appendBlock(dst []byte, rows []uint32, k int, ramp uint32) []byte {
 	return dst
 }
 
-// decodeBlock appends the rows of block b, k words each, to dst. It trusts nothing in b.
-func decodeBlock(dst []uint32, b []byte, k int, ramp uint32) ([]uint32, error) {
-	r := readerOf(b)
+// Decode appends the rows of block b, k words each, to dst. It trusts nothing in b.
+func Decode(dst []uint32, b []byte, k int, ramp uint32) ([]uint32, error) {
+	r := codec.NewReader(b, ErrBlock)
 	n := int(r.Byte())
 	before := uint32(0)
 	start := len(dst)
@@ -158,13 +166,13 @@ func decodeBlock(dst []uint32, b []byte, k int, ramp uint32) ([]uint32, error) {
 		}
 	}
 	if r.Err() != nil || n == 0 {
-		return dst[:start], fmt.Errorf("%w: a block of %d bytes has no first row", ErrDamaged, len(b))
+		return dst[:start], fmt.Errorf("%w: a block of %d bytes has no first row", ErrBlock, len(b))
 	}
 	for from := 1; from < n; from += runLen {
 		m := min(runLen, n-from)
 		mask := r.Byte()
 		if r.Err() != nil || int(mask)>>k != 0 {
-			return dst[:start], fmt.Errorf("%w: a block ends within its rows", ErrDamaged)
+			return dst[:start], fmt.Errorf("%w: a block ends within its rows", ErrBlock)
 		}
 		at := len(dst)
 		for range m {
@@ -183,11 +191,11 @@ func decodeBlock(dst []uint32, b []byte, k int, ramp uint32) ([]uint32, error) {
 			}
 			width := uint(r.Byte())
 			if width < 1 || width > 32 {
-				return dst[:start], fmt.Errorf("%w: a block's column is %d bits wide", ErrDamaged, width)
+				return dst[:start], fmt.Errorf("%w: a block's column is %d bits wide", ErrBlock, width)
 			}
 			packed := r.Take((m*int(width) + 7) / 8)
 			if r.Err() != nil {
-				return dst[:start], fmt.Errorf("%w: a block ends within its rows", ErrDamaged)
+				return dst[:start], fmt.Errorf("%w: a block ends within its rows", ErrBlock)
 			}
 			var acc uint64
 			var have uint
@@ -205,7 +213,7 @@ func decodeBlock(dst []uint32, b []byte, k int, ramp uint32) ([]uint32, error) {
 		}
 	}
 	if r.Left() != 0 {
-		return dst[:start], fmt.Errorf("%w: a block has %d bytes too many", ErrDamaged, r.Left())
+		return dst[:start], fmt.Errorf("%w: a block has %d bytes too many", ErrBlock, r.Left())
 	}
 	return dst, nil
 }

@@ -1,0 +1,19 @@
+// Package disk is what the store asks of an operating system beside bbolt: a lock of its own, and how much room there is.
+package disk
+
+import (
+	"errors"
+	"os"
+)
+
+// ErrLocked is returned by Lock when another process, or another descriptor of this one, has the file.
+var ErrLocked = errors.New("the file is locked")
+
+// SyncDir makes what was created, renamed and removed in a directory survive the machine.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
