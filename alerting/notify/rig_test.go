@@ -4,8 +4,11 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,6 +73,10 @@ func (f *farEnd) RoundTrip(r *http.Request) (*http.Response, error) {
 	if say != nil {
 		a = say(n, h)
 	}
+	var op *net.OpError
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && !errors.As(a.err, &op) && !errors.Is(a.err, ErrBlocked) {
+		trace.GotConn(httptrace.GotConnInfo{})
+	}
 	if a.after > 0 {
 		select {
 		case <-r.Context().Done():
@@ -104,6 +111,9 @@ func (f *farEnd) say(fn func(n int, h hit) answer) {
 	defer f.mu.Unlock()
 	f.answer = fn
 }
+
+// noRoute is what a dial says when nobody is there.
+var noRoute = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no route to host")}
 
 func always(a answer) func(int, hit) answer { return func(int, hit) answer { return a } }
 
