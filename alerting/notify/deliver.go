@@ -176,7 +176,9 @@ func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 func (g *ledger) list(l *lane, r *row, why string, now time.Time) {
 	r.Given = now.UnixMilli()
 	g.letters = append(g.letters, deadLetter(l.key, r, why, now))
-	g.save = append(g.save, r)
+	if !r.summary {
+		g.save = append(g.save, r)
+	}
 }
 
 // choose returns the message to send now, or how long to wait. While the receiver fails the oldest is tried first, so that the order is kept when it is well again. It may be the
@@ -253,11 +255,7 @@ func (b *Outbox) settle(l *lane, r *row, o outcome) {
 		}
 		if !r.no.IsZero() && now.Sub(r.no) >= refusedMax {
 			r.next = now.Add(listedAgain)
-			switch {
-			case r.summary: // it would be said again in the same words
-				g.letters = append(g.letters, deadLetter(l.key, r, o.why, now))
-				l.missed, l.last, g.missed = nil, nil, true
-			case r.Given == 0:
+			if r.Given == 0 {
 				g.list(l, r, o.why, now)
 			}
 		}

@@ -62,7 +62,7 @@ func (l *lane) miss(r *row, m *Message, now time.Time) {
 // summary returns the row that stands for what was missed. It is in no queue: what it says is the record, whenever it is sent. The caller holds mu.
 func (l *lane) summary() *row {
 	if l.last == nil {
-		l.last = &row{summary: true, Heard: true, Message: &Message{Incident: "missed", Reason: alerting.Summary}}
+		l.last = &row{summary: true, Heard: true, Message: &Message{Title: "What came and went meanwhile", Reason: alerting.Summary}}
 	}
 	return l.last
 }

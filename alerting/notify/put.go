@@ -36,17 +36,26 @@ func (b *Outbox) Accept(n alerting.Notification) {
 	b.mu.Unlock()
 }
 
+// lookBack is how many notifications of an incident before the present one are looked for, to see who has heard of it.
+const lookBack = 20
+
 // Put stores a notification for every integration that wants it, durably before it returns. A notification whose id
 // was stored before changes nothing, so that a replay may put it again. After an error nothing has changed.
 func (b *Outbox) Put(n alerting.Notification) error {
 	b.putting.Lock()
 	defer b.putting.Unlock()
 	var have bool
-	var before []byte // when the incident was announced
+	var before []byte // when the incident was spoken of last
 	if err := b.opts.DB.View(func(tx *bolt.Tx) error {
 		known := tx.Bucket(bucketName).Bucket(knownBucket)
 		have = known.Get([]byte(n.ID)) != nil
-		before = slices.Clone(known.Get([]byte(alerting.NotificationID(n.IncidentID, alerting.First, 0))))
+		for k := uint32(1); k <= min(n.Seq, lookBack) && before == nil; k++ {
+			reason := alerting.Changed
+			if k == n.Seq {
+				reason = alerting.First
+			}
+			before = slices.Clone(known.Get([]byte(alerting.NotificationID(n.IncidentID, reason, n.Seq-k))))
+		}
 		return nil
 	}); err != nil {
 		return fmt.Errorf("store notification %s: %w", n.ID, err)
@@ -65,11 +74,12 @@ func (b *Outbox) Put(n alerting.Notification) error {
 	var entries []entry
 	b.mu.Lock()
 	for _, l := range b.lanes {
-		// Who wants no closing word still must not be told afterwards that it goes on.
-		if n.Reason == alerting.Resolved && !l.to.sendResolved() && !slices.ContainsFunc(l.queue, func(r *row) bool { return r.Message.Incident == n.IncidentID }) {
+		unheard := n.Reason == alerting.First || tookBefore(before, l.Born)
+		// Who wants no closing word, or was never told, still must not be told afterwards that it goes on.
+		if n.Reason == alerting.Resolved && (unheard || !l.to.sendResolved()) && !slices.ContainsFunc(l.queue, func(r *row) bool { return r.Message.Incident == n.IncidentID }) {
 			continue
 		}
-		e := entry{l: l, r: &row{Created: now.UnixMilli(), Since: now.UnixMilli(), Message: message, Heard: n.Reason != alerting.First && !tookBefore(before, l.Born)}}
+		e := entry{l: l, r: &row{Created: now.UnixMilli(), Since: now.UnixMilli(), Message: message, Heard: !unheard}}
 		if l.disabled != "" {
 			e.refused = "receiver is disabled: " + l.disabled
 			e.r.Given = e.r.Created

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -214,4 +215,21 @@ func ids(hits []hit) (out []string) {
 		out = append(out, h.id())
 	}
 	return out
+}
+
+// copy returns a rig over a copy of the file as it is now, as a process that starts after a kill finds it, with a far end that is well.
+func (r *rig) copy() *rig {
+	r.t.Helper()
+	b, err := os.ReadFile(r.path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	c := &rig{t: r.t, path: r.path + ".copy", far: &farEnd{}, opts: r.opts}
+	c.opts.Transport = c.far
+	if err := os.WriteFile(c.path, b, 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	c.open()
+	r.t.Cleanup(c.close)
+	return c
 }

@@ -187,7 +187,7 @@ func knownValue(now time.Time, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli())), seq)
 }
 
-// tookBefore reports whether a notification was taken before an integration was born. An id that nobody remembers is taken for one of its time: a closing word too many is better than one too few.
+// tookBefore reports whether a notification was taken before an integration was born. An id that nobody remembers (nil) is taken for a later one: a closing word too many is better than one too few.
 func tookBefore(known []byte, born uint64) bool {
 	if born == 0 {
 		return false
