@@ -176,26 +176,32 @@ func TestKillLosesNothingAndRepeatsAtMostWhatWasUnderWay(t *testing.T) {
 		t.Errorf("%d stored, %d kills", len(stored), kills)
 	}
 	for to, list := range got {
-		seen := map[int]bool{}
-		newest, twice := -1, 0
-		for _, n := range list {
-			switch {
-			case seen[n]:
-				twice++
-			case n < newest:
-				t.Errorf("receiver %d: %d came after %d", to, n, newest)
-			}
-			seen[n] = true
-			newest = max(newest, n)
-		}
-		for n := range stored {
-			if !seen[n] {
-				t.Errorf("receiver %d: %d was stored and never arrived", to, n)
-			}
-		}
-		if twice > kills {
-			t.Errorf("receiver %d: %d kills and %d repetitions", to, kills, twice)
-		}
-		t.Logf("receiver %d: %d kills, %d messages, %d repetitions", to, kills, len(seen), twice)
+		checkKilled(t, to, list, stored, kills)
 	}
+}
+
+// checkKilled holds what one receiver got against what was stored.
+func checkKilled(t *testing.T, to int, list []int, stored map[int]bool, kills int) {
+	t.Helper()
+	seen := map[int]bool{}
+	newest, twice := -1, 0
+	for _, n := range list {
+		switch {
+		case seen[n]:
+			twice++
+		case n < newest:
+			t.Errorf("receiver %d: %d came after %d", to, n, newest)
+		}
+		seen[n] = true
+		newest = max(newest, n)
+	}
+	for n := range stored {
+		if !seen[n] {
+			t.Errorf("receiver %d: %d was stored and never arrived", to, n)
+		}
+	}
+	if twice > kills {
+		t.Errorf("receiver %d: %d kills and %d repetitions", to, kills, twice)
+	}
+	t.Logf("receiver %d: %d kills, %d messages, %d repetitions", to, kills, len(seen), twice)
 }

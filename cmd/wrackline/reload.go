@@ -42,6 +42,17 @@ func (a *app) setReceivers(cfg *config) error {
 	return err
 }
 
+// waitingText says where messages that waited go under the receivers of now.
+func waitingText(b *notify.Outbox) (text string) {
+	for _, m := range b.Moved() {
+		text += m + "\n"
+	}
+	for _, x := range b.Astray() {
+		text += astrayText(x) + "\n"
+	}
+	return text
+}
+
 // astrayText says what waits for an integration that the configuration no longer has, and how it finds one.
 func astrayText(x notify.Astray) string {
 	return fmt.Sprintf("%d messages waited for %s, which is no longer configured: they are listed as given up. A receiver of that name, or with that URL, gets those that still matter when it is configured before %s.",
@@ -199,12 +210,7 @@ func (a *app) reload() (note string, err error) {
 	if err := a.setDoor(&merged); err != nil {
 		return "", err
 	}
-	for _, m := range a.outbox.Load().Moved() {
-		note += m + "\n"
-	}
-	for _, x := range a.outbox.Load().Astray() {
-		note += astrayText(x) + "\n"
-	}
+	note += waitingText(a.outbox.Load())
 	if len(fixed) > 0 {
 		note += "Changes to " + strings.Join(fixed, ", ") + " take effect at the next start.\n"
 	}
