@@ -26,9 +26,11 @@ type pace struct{ free time.Time }
 // lane is the queue of one integration.
 type lane struct {
 	identity
-	to   integration
-	gap  time.Duration // least time between two messages
-	wake chan struct{}
+	receiver string
+	kind     string
+	to       integration
+	gap      time.Duration // least time between two messages
+	wake     chan struct{}
 
 	// Guarded by Outbox.mu.
 	pace     *pace
@@ -118,8 +120,8 @@ func (b *Outbox) pick(l *lane, now time.Time) (best *row, g *ledger, wait time.D
 		l.stats.NextAttempt = now.Add(wait)
 	}
 	for _, r := range l.queue {
-		if end := time.UnixMilli(r.Created).Add(b.opts.MaxAge).Sub(now); r.Given == 0 {
-			wait = min(wait, max(end, 0)) // to be listed on time
+		if r.Given == 0 {
+			wait = min(wait, max(b.opts.MaxAge-now.Sub(r.made), 0)) // to be listed on time
 		}
 	}
 	return best, g, wait
@@ -132,7 +134,7 @@ func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 	for _, r := range l.queue {
 		if before := newest[r.Message.Incident]; before != nil {
 			if r.Heard = before.Heard; !r.Heard {
-				r.Since = before.Since
+				r.Since, r.due = before.Since, before.due
 			}
 			g.save = append(g.save, r)
 			g.drop = append(g.drop, before)
@@ -140,7 +142,6 @@ func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 		}
 		newest[r.Message.Incident] = r
 	}
-	old, ancient := now.Add(-b.opts.MaxAge).UnixMilli(), now.Add(-max(keptMost, b.opts.MaxAge)).UnixMilli()
 	l.queue = slices.DeleteFunc(l.queue, func(r *row) bool {
 		switch {
 		case newest[r.Message.Incident] != r:
@@ -151,9 +152,8 @@ func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 			g.joined++
 		case r.Message.Reason == alerting.Resolved && !l.to.sendResolved():
 			g.joined++
-		case r.Created <= ancient:
 		default:
-			if r.Created <= old && r.Given == 0 {
+			if now.Sub(r.made) >= b.opts.MaxAge && r.Given == 0 {
 				g.list(l, r, "not delivered within "+b.opts.MaxAge.String()+": "+l.stats.LastError, now)
 			}
 			return false
@@ -236,8 +236,8 @@ func (b *Outbox) settle(l *lane, r *row, o outcome) {
 		l.since = now
 	}
 	first := l.fails == 0 && l.only == nil
-	switch o.verdict {
-	case again:
+	switch {
+	case o.verdict == again && !o.suspect:
 		l.fails++
 		l.only = nil
 		l.paused = now.Add(b.backoff(l.fails))
@@ -245,10 +245,10 @@ func (b *Outbox) settle(l *lane, r *row, o outcome) {
 			l.paused = now.Add(o.after)
 			l.pace.free = l.paused
 		}
-	case unfit, refused:
+	case o.verdict != gone:
 		r.attempts++
 		r.next = now.Add(b.backoff(r.attempts))
-		if o.verdict == unfit {
+		if o.verdict == again {
 			r.no = time.Time{}
 		} else if r.no.IsZero() {
 			r.no = now
@@ -266,7 +266,7 @@ func (b *Outbox) settle(l *lane, r *row, o outcome) {
 		l.only = r
 		l.fails++
 		l.paused = now.Add(b.backoff(l.fails))
-	case gone:
+	default:
 		l.fails++
 		l.gones++
 		l.only, l.disabled = nil, o.why
@@ -302,6 +302,10 @@ func (b *Outbox) arrived(l *lane, r *row, now time.Time) {
 	b.mu.Unlock()
 	b.book(l, g)
 	b.mu.Lock()
+	down := time.Duration(0)
+	if !l.since.IsZero() {
+		down = now.Sub(l.since)
+	}
 	l.take(r)
 	l.well(l.fails > 0 && (l.only == nil || l.only == r), now)
 	l.pace.free = now.Add(l.gap)
@@ -309,6 +313,9 @@ func (b *Outbox) arrived(l *lane, r *row, now time.Time) {
 	l.stats.LastSuccess = now
 	b.mu.Unlock()
 	count("sent", l.key).Inc()
+	if down > 0 {
+		b.opts.Log.Info("receiver takes messages again", "receiver", l.key, "after", down.Round(time.Second))
+	}
 }
 
 // well notes that the receiver takes messages. over says that it took none before: then all that waits may go, in order. The caller holds mu.

@@ -84,7 +84,7 @@ func (b *Outbox) endedUnheard(l *lane, r *row, now time.Time) bool {
 	return true
 }
 
-func late(r *row, now time.Time) bool { return now.UnixMilli()-r.Since > lateAfter.Milliseconds() }
+func late(r *row, now time.Time) bool { return now.Sub(r.due) > lateAfter }
 
 // word returns a message as it is to be said now: its incident as it stands, and how late it is told.
 func (b *Outbox) word(l *lane, r *row, now time.Time) *Message {
@@ -100,7 +100,7 @@ func (b *Outbox) word(l *lane, r *row, now time.Time) *Message {
 				m = *NewMessage(alerting.Notification{ID: m.ID, IncidentID: m.Incident, Reason: m.Reason, T: max(m.T, inc.Updated), Incident: inc}, b.opts.ExternalURL)
 			}
 		}
-		m.Late = "told " + hours(now.UnixMilli()-r.Since) + " late"
+		m.Late = "told " + hours(now.Sub(r.due).Milliseconds()) + " late"
 		if m.Reason == alerting.First || !r.Heard {
 			m.Late = "announced" + strings.TrimPrefix(m.Late, "told")
 		}

@@ -55,6 +55,9 @@ func (b *Outbox) load(now time.Time) error {
 		if err := forget(root, now); err != nil {
 			return err
 		}
+		if err := outlive(root, s.table); err != nil {
+			return err
+		}
 		return p.write(root)
 	})
 	if err != nil && s.whole {

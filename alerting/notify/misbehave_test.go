@@ -80,28 +80,29 @@ func TestWhatConnectionsDo(t *testing.T) {
 		base  string
 		want  verdict
 		maybe bool
+		own   bool // it may be for the message
 		waits bool // until the attempt's time is over
 	}{
-		{"nobody listens", nobody, again, false, false},
-		{"no such host", "http://no-such-host.invalid", again, false, false},
-		{"TLS to a plain door", "https" + strings.TrimPrefix(farConn(t, say("HTTP/1.0 400 Bad Request\r\n\r\n")), "http"), again, false, false},
-		{"a certificate of nobody", untrusted.URL, again, false, false},
-		{"it hangs up", farConn(t, func(net.Conn) {}), unfit, true, false},
-		{"it resets", farConn(t, func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }), unfit, true, false},
-		{"it says nothing", farConn(t, func(c net.Conn) { time.Sleep(2 * silence) }), unfit, true, true},
-		{"it speaks another language", farConn(t, say("220 smtp.example ESMTP\r\n")), unfit, true, false},
-		{"its headers never end", farConn(t, drip("HTTP/1.1 200 OK\r\n", "X: y\r\n")), unfit, true, true},
-		{"its headers are too large", farConn(t, say("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("a", 12<<20)+"\r\n\r\n")), unfit, true, false},
-		{"it is cut within its headers", farConn(t, say("HTTP/1.1 200 OK\r\nContent-")), unfit, true, false},
-		{"yes, and a body that never ends", farConn(t, drip("HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n", "x")), delivered, false, false},
-		{"yes, and a body that is cut", farConn(t, say("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\nhalf")), delivered, false, false},
-		{"yes, and no body", farConn(t, say("HTTP/1.1 204 No Content\r\n\r\n")), delivered, false, false},
-		{"yes, and chunks that are none", farConn(t, say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")), delivered, false, false},
-		{"no, and a body of gigabytes", farConn(t, drip("HTTP/1.1 500 X\r\nContent-Length: 4000000000\r\n\r\n", strings.Repeat("x", 100_000))), unfit, false, false},
-		{"a redirect to itself", farConn(t, say("HTTP/1.1 307 X\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")), again, false, false},
-		{"wait for ever", farConn(t, say("HTTP/1.1 429 X\r\nRetry-After: 99999999999999999999\r\nContent-Length: 0\r\n\r\n")), again, false, false},
-		{"an unknown answer", farConn(t, say("HTTP/1.1 799 X\r\nContent-Length: 0\r\n\r\n")), unfit, false, false},
-		{"no answer but a hint", farConn(t, say("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")), unfit, true, true},
+		{"nobody listens", nobody, again, false, false, false},
+		{"no such host", "http://no-such-host.invalid", again, false, false, false},
+		{"TLS to a plain door", "https" + strings.TrimPrefix(farConn(t, say("HTTP/1.0 400 Bad Request\r\n\r\n")), "http"), again, false, false, false},
+		{"a certificate of nobody", untrusted.URL, again, false, false, false},
+		{"it hangs up", farConn(t, func(net.Conn) {}), again, true, true, false},
+		{"it resets", farConn(t, func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }), again, true, true, false},
+		{"it says nothing", farConn(t, func(c net.Conn) { time.Sleep(2 * silence) }), again, true, true, true},
+		{"it speaks another language", farConn(t, say("220 smtp.example ESMTP\r\n")), again, true, true, false},
+		{"its headers never end", farConn(t, drip("HTTP/1.1 200 OK\r\n", "X: y\r\n")), again, true, true, true},
+		{"its headers are too large", farConn(t, say("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("a", 12<<20)+"\r\n\r\n")), again, true, true, false},
+		{"it is cut within its headers", farConn(t, say("HTTP/1.1 200 OK\r\nContent-")), again, true, true, false},
+		{"yes, and a body that never ends", farConn(t, drip("HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n", "x")), delivered, false, false, false},
+		{"yes, and a body that is cut", farConn(t, say("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\nhalf")), delivered, false, false, false},
+		{"yes, and no body", farConn(t, say("HTTP/1.1 204 No Content\r\n\r\n")), delivered, false, false, false},
+		{"yes, and chunks that are none", farConn(t, say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")), delivered, false, false, false},
+		{"no, and a body of gigabytes", farConn(t, drip("HTTP/1.1 500 X\r\nContent-Length: 4000000000\r\n\r\n", strings.Repeat("x", 100_000))), again, false, true, false},
+		{"a redirect to itself", farConn(t, say("HTTP/1.1 307 X\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")), again, false, false, false},
+		{"wait for ever", farConn(t, say("HTTP/1.1 429 X\r\nRetry-After: 99999999999999999999\r\nContent-Length: 0\r\n\r\n")), again, false, false, false},
+		{"an unknown answer", farConn(t, say("HTTP/1.1 799 X\r\nContent-Length: 0\r\n\r\n")), again, false, true, false},
+		{"no answer but a hint", farConn(t, say("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")), again, true, true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -120,8 +121,8 @@ func TestWhatConnectionsDo(t *testing.T) {
 				defer cancel()
 			}
 			o := b.attempt(ctx, b.lanes[0].to, NewMessage(dnsIncident(), ""))
-			if o.verdict != c.want || o.maybe != c.maybe {
-				t.Errorf("verdict %d, maybe %v (%s), want %d, %v", o.verdict, o.maybe, o.why, c.want, c.maybe)
+			if o.verdict != c.want || o.maybe != c.maybe || o.suspect != c.own {
+				t.Errorf("verdict %d, maybe %v, its own fault %v (%s), want %d, %v, %v", o.verdict, o.maybe, o.suspect, o.why, c.want, c.maybe, c.own)
 			}
 			if strings.Contains(fmt.Sprint(o.why), "canary1234") {
 				t.Errorf("a secret is shown: %s", o.why)

@@ -46,11 +46,10 @@ const (
 	pendingMax                                = 1000               // notifications held in memory while the disk refuses them
 	retryFirst                                = 2 * time.Second
 	retryMost                                 = 5 * time.Minute
-	listedAgain                               = time.Hour           // between attempts of a message that the receiver has said no to for refusedMax
-	refusedMax                                = time.Hour           // for so long a receiver may say no to a message before it is listed as given up
-	wellAgain                                 = 10 * time.Minute    // … and one that was listed is not tried more often than this when others are taken
-	keptMost                                  = 30 * 24 * time.Hour // what is still not delivered then is forgotten
-	goneMost                                  = 24 * time.Hour      // most between two questions whether one who said 410 is there again; the first comes after an hour
+	listedAgain                               = time.Hour        // between attempts of a message that the receiver has said no to for refusedMax
+	refusedMax                                = time.Hour        // for so long a receiver may say no to a message before it is listed as given up
+	wellAgain                                 = 10 * time.Minute // … and one that was listed is not tried more often than this when others are taken
+	goneMost                                  = 24 * time.Hour   // most between two questions whether one who said 410 is there again; the first comes after an hour
 	slackMinute, webhookMinute, perMinuteMost = 60, 600, 60_000
 	storeAgain                                = 5 * time.Second // between attempts to store what the disk refused
 	answerMax                                 = 4 << 10         // bytes of an answer that are read
@@ -68,7 +67,7 @@ const (
 //	dead          sequence → JSON of DeadLetter: what was given up, and why
 //
 // The key of an integration is receiver/kind/name, or a number where the configuration gives no name. It is found again by sameBy. Older programs kept neither salt nor integrations nor missed, counted
-// the integrations in the key, and knew ids by their time alone; they ignore what they do not know.
+// the integrations in the key, and knew ids by their time alone: an older program that reads this one's outbox takes ids of today for unknown.
 //
 // Methods may be called from any goroutine; Run only once.
 type Outbox struct {
@@ -148,7 +147,7 @@ func newOutbox(o Options) (*Outbox, error) {
 }
 
 func (b *Outbox) addLane(is identity, to integration, perMinute int, paces map[string]*pace) {
-	l := &lane{identity: is, to: to, gap: time.Minute / time.Duration(perMinute), pace: &pace{}, wake: make(chan struct{}, 1)}
+	l := &lane{identity: is, receiver: is.Receiver, kind: is.Kind, to: to, gap: time.Minute / time.Duration(perMinute), pace: &pace{}, wake: make(chan struct{}, 1)}
 	l.stats = Stats{Receiver: is.Receiver, Kind: is.Kind}
 	if u, err := to.url(); err == nil {
 		l.stats.Host, l.Host = u.Host, u.Host

@@ -79,7 +79,7 @@ func (b *Outbox) Put(n alerting.Notification) error {
 		if n.Reason == alerting.Resolved && (unheard || !l.to.sendResolved()) && !slices.ContainsFunc(l.queue, func(r *row) bool { return r.Message.Incident == n.IncidentID }) {
 			continue
 		}
-		e := entry{l: l, r: &row{Created: now.UnixMilli(), Since: now.UnixMilli(), Message: message, Heard: !unheard}}
+		e := entry{l: l, r: &row{Created: now.UnixMilli(), Since: now.UnixMilli(), made: now, due: now, Message: message, Heard: !unheard}}
 		if l.disabled != "" {
 			e.refused = "receiver is disabled: " + l.disabled
 			e.r.Given = e.r.Created

@@ -41,6 +41,8 @@ type row struct {
 	Astray  bool     `json:"astray,omitempty"` // it once lost its integration: that its incident goes on must be known from elsewhere
 
 	key      []byte
+	made     time.Time // Created …
+	due      time.Time // … and Since, where this process made them by a clock that nobody sets
 	attempts int       // that ended in a way that may be the message's own fault
 	next     time.Time // not tried alone before
 	tried    time.Time // last
@@ -54,6 +56,7 @@ func (r *row) complete() {
 		r.Since = r.Created
 		r.Heard = r.Message.Reason != alerting.First
 	}
+	r.made, r.due = time.UnixMilli(r.Created), time.UnixMilli(r.Since)
 }
 
 // DeadLetter is a message that was given up: the receiver has not taken it in time, or said no. While its incident matters it is offered all the same, now and then.
@@ -195,10 +198,18 @@ func tookBefore(known []byte, born uint64) bool {
 	return len(known) == 8 || len(known) == 16 && binary.BigEndian.Uint64(known[8:]) < born // 8 bytes: by a program before the table
 }
 
-// forget drops ids that no replay can bring back.
+// forget drops ids that no replay can bring back: by the newest id or the clock, whichever is earlier, since a clock may be ahead for a while.
 func forget(root *bolt.Bucket, now time.Time) error {
 	known := root.Bucket(knownBucket)
-	limit := uint64(max(0, now.Add(-knownFor).UnixMilli()))
+	newest := uint64(0)
+	known.ForEach(func(_, v []byte) error {
+		if len(v) == 8 || len(v) == 16 {
+			newest = max(newest, binary.BigEndian.Uint64(v))
+		}
+		return nil
+	})
+	limit := min(newest, uint64(max(0, now.UnixMilli())))
+	limit -= min(limit, uint64(knownFor.Milliseconds()))
 	var old [][]byte
 	err := known.ForEach(func(k, v []byte) error {
 		if len(v) != 8 && len(v) != 16 || binary.BigEndian.Uint64(v) < limit {
@@ -212,6 +223,36 @@ func forget(root *bolt.Bucket, now time.Time) error {
 		}
 	}
 	return err
+}
+
+// outlive makes sure that the numbers to come are beyond those in use: a file that was mended has its records, and its counters begin anew.
+func outlive(root *bolt.Bucket, table []identity) error {
+	queue, dead := root.Bucket(queueBucket), root.Bucket(deadBucket)
+	last := uint64(0)
+	for i := range table {
+		last = max(last, table[i].Born)
+	}
+	queue.ForEach(func(k, _ []byte) error {
+		if len(k) >= 9 {
+			last = max(last, binary.BigEndian.Uint64(k[len(k)-8:]))
+		}
+		return nil
+	})
+	root.Bucket(knownBucket).ForEach(func(_, v []byte) error {
+		if len(v) == 16 {
+			last = max(last, binary.BigEndian.Uint64(v[8:]))
+		}
+		return nil
+	})
+	if queue.Sequence() < last {
+		if err := queue.SetSequence(last); err != nil {
+			return err
+		}
+	}
+	if k, _ := dead.Cursor().Last(); len(k) == 8 && dead.Sequence() < binary.BigEndian.Uint64(k) {
+		return dead.SetSequence(binary.BigEndian.Uint64(k))
+	}
+	return nil
 }
 
 func bury(root *bolt.Bucket, d DeadLetter) error {

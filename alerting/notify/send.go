@@ -26,8 +26,7 @@ type verdict int
 
 const (
 	delivered verdict = iota
-	again             // nobody took it, and it is not for the message: the way, a limit, a door that is being moved
-	unfit             // something failed, perhaps because of this very message
+	again             // nobody took it
 	refused           // the answer says that this very message will not do
 	gone              // 410: nobody is there any more
 )
@@ -35,6 +34,7 @@ const (
 type outcome struct {
 	verdict verdict
 	maybe   bool          // it may have arrived all the same: nobody said no
+	suspect bool          // of again: it may be for this very message; else it is about the way, a limit, a door that is being moved
 	after   time.Duration // what the receiver asked to wait; 0 when it did not
 	why     string        // redacted; empty when delivered
 }
@@ -59,7 +59,7 @@ func (b *Outbox) attempt(ctx context.Context, s sender, m *Message) outcome {
 	resp, err := b.client.Do(r)
 	switch {
 	case err != nil && reached:
-		return outcome{verdict: unfit, maybe: true, why: redact(err, u, token)}
+		return outcome{verdict: again, suspect: true, maybe: true, why: redact(err, u, token)}
 	case err != nil:
 		return outcome{verdict: again, why: redact(err, u, token)}
 	}
@@ -69,7 +69,7 @@ func (b *Outbox) attempt(ctx context.Context, s sender, m *Message) outcome {
 	switch {
 	case code >= 200 && code < 300:
 		if err := s.accepted(resp.Header, body); err != nil {
-			return outcome{verdict: unfit, why: redact(fmt.Errorf("%w: %q", err, body), u, token)}
+			return outcome{verdict: again, suspect: true, why: redact(fmt.Errorf("%w: %q", err, body), u, token)}
 		}
 		return outcome{}
 	case code == http.StatusGone:
@@ -80,7 +80,7 @@ func (b *Outbox) attempt(ctx context.Context, s sender, m *Message) outcome {
 	case code < 400, aboutTheWay[code], o.after > 0: // who says when to come back does not mean the message
 		o.verdict = again
 	case code >= 500:
-		o.verdict = unfit
+		o.verdict, o.suspect = again, true
 	}
 	return o
 }
@@ -161,13 +161,13 @@ func (b *Outbox) SendTest(ctx context.Context, receiver string) ([]Delivery, err
 	var out []Delivery
 	m := NewTestMessage(time.Now(), b.opts.ExternalURL)
 	for _, l := range b.lanes {
-		if receiver != "" && l.Receiver != receiver {
+		if receiver != "" && l.receiver != receiver {
 			continue
 		}
 		sendCtx, cancel := context.WithTimeout(ctx, b.opts.Timeout)
 		o := b.attempt(sendCtx, l.to, m)
 		cancel()
-		d := Delivery{Receiver: l.Receiver, Kind: l.Kind, Host: l.stats.Host}
+		d := Delivery{Receiver: l.receiver, Kind: l.kind, Host: l.stats.Host}
 		if o.verdict != delivered {
 			d.Err = errors.New(o.why)
 		} else {
