@@ -108,19 +108,19 @@ func (b *Outbox) pick(l *lane, now time.Time) (best *row, g *ledger, wait time.D
 		if best == nil || best.summary || !b.endedUnheard(l, best, now) {
 			break
 		}
-		l.take(best)
-		g.drop = append(g.drop, best)
+		best.Over = true
+		g.save = append(g.save, best)
 		g.missed = true
 	}
 	l.stats.NextAttempt = time.Time{}
 	if best != nil {
 		l.pace.free = now.Add(l.gap)
 		best.tried = now
-	} else if len(l.queue) > 0 || l.missed != nil {
+	} else if l.missed != nil || slices.ContainsFunc(l.queue, func(r *row) bool { return !r.Over }) {
 		l.stats.NextAttempt = now.Add(wait)
 	}
 	for _, r := range l.queue {
-		if r.Given == 0 {
+		if r.Given == 0 && !r.Over {
 			wait = min(wait, max(b.opts.MaxAge-now.Sub(r.made), 0)) // to be listed on time
 		}
 	}
@@ -136,6 +136,7 @@ func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 			if r.Heard = before.Heard; !r.Heard {
 				r.Since, r.due = before.Since, before.due
 			}
+			r.Over = before.Over && r.Message.Reason == alerting.Resolved
 			g.save = append(g.save, r)
 			g.drop = append(g.drop, before)
 			g.joined++
@@ -146,6 +147,8 @@ func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 		switch {
 		case newest[r.Message.Incident] != r:
 			return true // it was joined
+		case r.Over && (r.Message.Reason == alerting.Resolved || now.Sub(r.made) >= knownFor):
+			g.joined++
 		case r.Message.Reason == alerting.Resolved && !r.Heard:
 			l.miss(r, r.Message, now)
 			g.missed = true
@@ -153,7 +156,7 @@ func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 		case r.Message.Reason == alerting.Resolved && !l.to.sendResolved():
 			g.joined++
 		default:
-			if now.Sub(r.made) >= b.opts.MaxAge && r.Given == 0 {
+			if now.Sub(r.made) >= b.opts.MaxAge && r.Given == 0 && !r.Over {
 				g.list(l, r, "not delivered within "+b.opts.MaxAge.String()+": "+l.stats.LastError, now)
 			}
 			return false
@@ -162,8 +165,8 @@ func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 		return true
 	})
 	for len(l.queue) > b.opts.QueueMax {
-		r := l.queue[max(0, slices.IndexFunc(l.queue, func(r *row) bool { return !r.Message.Firing() }))]
-		if r.Given == 0 {
+		r := l.queue[max(0, slices.IndexFunc(l.queue, func(r *row) bool { return r.Over || !r.Message.Firing() }))]
+		if r.Given == 0 && !r.Over {
 			g.letters = append(g.letters, deadLetter(l.key, r, "the queue is full: "+l.stats.LastError, now))
 		}
 		g.drop = append(g.drop, r)
@@ -184,9 +187,14 @@ func (g *ledger) list(l *lane, r *row, why string, now time.Time) {
 // choose returns the message to send now, or how long to wait. While the receiver fails the oldest is tried first, so that the order is kept when it is well again. It may be the
 // message's own fault, though: then another is tried once, too, and when that is taken the others go on without the one.
 func (l *lane) choose(now time.Time) (next *row, wait time.Duration) {
-	rows := l.queue
+	rows := make([]*row, 0, len(l.queue)+1)
+	for _, r := range l.queue {
+		if !r.Over {
+			rows = append(rows, r)
+		}
+	}
 	if l.missed != nil {
-		rows = append(slices.Clip(rows), l.summary())
+		rows = append(rows, l.summary())
 	}
 	wait = time.Hour
 	later := func(t time.Time) { wait = min(wait, t.Sub(now)) }
@@ -272,7 +280,7 @@ func (b *Outbox) settle(l *lane, r *row, o outcome) {
 		l.only, l.disabled = nil, o.why
 		l.paused = now.Add(min(time.Hour<<min(l.gones-1, 10), goneMost))
 		for _, x := range l.queue {
-			if x.Given == 0 {
+			if x.Given == 0 && !x.Over {
 				g.list(l, x, "receiver is disabled: "+o.why, now)
 			}
 		}

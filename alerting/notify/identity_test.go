@@ -62,6 +62,7 @@ func TestWhatWaitsFindsItsReceiverAgain(t *testing.T) {
 		{name: "a secret in the URL is rotated", before: []Receiver{hooks("ops", "a.example/1", "b.example/1")}, now: []Receiver{hooks("ops", "b.example/1", "a.example/2")}, goes: []string{"a.example/2", "b.example/1"}},
 		{name: "a password is rotated", before: []Receiver{hooks("ops", "u:p@a.example/1", "a.example/2")}, now: []Receiver{hooks("ops", "a.example/2", "u:q@a.example/1")}, goes: []string{"a.example/1", "a.example/2"}},
 		{name: "both are rotated", before: []Receiver{hooks("ops", "a.example/1", "a.example/2")}, now: []Receiver{hooks("ops", "a.example/3", "a.example/4")}, goes: []string{"a.example/3", "a.example/4"}},
+		{name: "both are rotated and change places", before: []Receiver{hooks("ops", "a.example/1", "b.example/1")}, now: []Receiver{hooks("ops", "b.example/2", "a.example/2")}, goes: []string{"a.example/2", "b.example/2"}},
 		{name: "the URL is another", before: []Receiver{hooks("ops", "a.example/1")}, now: []Receiver{hooks("ops", "z.example/9")}, goes: []string{"z.example/9"}},
 		{name: "the file says another URL", before: []Receiver{fromFile}, now: []Receiver{{Name: "ops", Webhook: []WebhookConfig{{URL: "https://b.example/1"}, {URLFile: file}}}}, rotate: "https://elsewhere.example/7", goes: []string{"elsewhere.example/7", "b.example/1"}},
 		{name: "the URL moves from the file into the configuration", before: []Receiver{fromFile}, now: []Receiver{hooks("ops", "b.example/1", "f.example/1")}, goes: []string{"f.example/1", "b.example/1"}},

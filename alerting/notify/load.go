@@ -115,7 +115,7 @@ func (b *Outbox) settleIn(s *stored, now time.Time) *settling {
 			p.drop, p.put = append(p.drop, r.key), append(p.put, &moved)
 			l.queue[k] = &moved
 		}
-		if n := len(l.queue); n > 0 {
+		if n := waiting(l.queue); n > 0 {
 			b.moved = append(b.moved, fmt.Sprintf("%s that waited for %s: now for %s.", plural(n, "message"), was.key, l.key))
 		}
 	}
@@ -137,6 +137,16 @@ func (b *Outbox) settleIn(s *stored, now time.Time) *settling {
 	return p
 }
 
+// waiting counts the rows that are still to be sent.
+func waiting(rows []*row) (n int) {
+	for _, r := range rows {
+		if !r.Over {
+			n++
+		}
+	}
+	return n
+}
+
 // part is what becomes of an integration that is not configured: it is remembered for a while, in case it was a mistake, and what waits for it is listed.
 func (b *Outbox) part(p *settling, was identity, s *stored, now time.Time) {
 	if was.Gone == 0 {
@@ -151,7 +161,7 @@ func (b *Outbox) part(p *settling, was identity, s *stored, now time.Time) {
 		rows = nil
 	}
 	for _, r := range rows {
-		if r.Given == 0 {
+		if r.Given == 0 && !r.Over {
 			p.lost = append(p.lost, deadLetter(was.key, r, "receiver is no longer configured", now))
 			r.Given = now.UnixMilli()
 		}
@@ -160,8 +170,8 @@ func (b *Outbox) part(p *settling, was identity, s *stored, now time.Time) {
 			p.put = append(p.put, r)
 		}
 	}
-	if len(rows) > 0 {
-		b.astray = append(b.astray, Astray{was.Receiver, was.Kind, was.key, len(rows), time.UnixMilli(was.Gone).Add(b.opts.MaxAge)})
+	if n := waiting(rows); n > 0 {
+		b.astray = append(b.astray, Astray{was.Receiver, was.Kind, was.key, n, time.UnixMilli(was.Gone).Add(b.opts.MaxAge)})
 	}
 	if gone < knownFor && !slices.ContainsFunc(p.table, func(x identity) bool { return x.key == was.key }) {
 		p.table = append(p.table, was)

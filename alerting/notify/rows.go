@@ -40,6 +40,9 @@ type row struct {
 	Given   int64    `json:"given,omitempty"`  // Unix ms when it was listed as given up; it is offered all the same while it matters
 	Astray  bool     `json:"astray,omitempty"` // it once lost its integration: that its incident goes on must be known from elsewhere
 
+	// Over says that the incident has ended and was counted as missed; the row stays, unsent, for the closing word that may still come and must not be said either.
+	Over bool `json:"over,omitempty"`
+
 	key      []byte
 	made     time.Time // Created …
 	due      time.Time // … and Since, where this process made them by a clock that nobody sets

@@ -45,6 +45,9 @@ func (b *Outbox) Stats() []Stats {
 			s.Missed = l.missed.Count
 		}
 		for _, r := range l.queue {
+			if r.Over {
+				continue
+			}
 			if r.Given != 0 {
 				s.Owed++
 				continue
