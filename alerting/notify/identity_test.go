@@ -102,21 +102,7 @@ func TestWhatWaitsFindsItsReceiverAgain(t *testing.T) {
 				r.open()
 				r.run()
 				time.Sleep(time.Minute)
-				got := map[string]string{}
-				for _, h := range r.far.got() {
-					where := strings.TrimPrefix(h.url, "https://")
-					if _, after, found := strings.Cut(where, "@"); found {
-						where = after
-					}
-					if _, after, found := strings.Cut(string(h.body), `"channel":"`); found {
-						where += after[:2]
-					}
-					for i := range c.goes {
-						if id := fmt.Sprint("i", i); strings.Contains(string(h.body), `"incident":"`+id+`"`) || strings.Contains(string(h.body), "incident "+id+" ") {
-							got[id] += where
-						}
-					}
-				}
+				got := whoGot(r.far.got(), len(c.goes))
 				lost := 0
 				for i, want := range c.goes {
 					if got[fmt.Sprint("i", i)] != want {
@@ -132,6 +118,26 @@ func TestWhatWaitsFindsItsReceiverAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// whoGot returns where the messages about i0, i1, … went: URL without user, and the channel.
+func whoGot(hits []hit, n int) map[string]string {
+	got := map[string]string{}
+	for _, h := range hits {
+		where := strings.TrimPrefix(h.url, "https://")
+		if _, after, found := strings.Cut(where, "@"); found {
+			where = after
+		}
+		if _, after, found := strings.Cut(string(h.body), `"channel":"`); found {
+			where += after[:2]
+		}
+		for i := range n {
+			if id := fmt.Sprint("i", i); subject(h) == id {
+				got[id] += where
+			}
+		}
+	}
+	return got
 }
 
 // A receiver that was taken out by mistake and put back: what still goes on is told then, what ended is not.
