@@ -172,7 +172,7 @@ type Receiver struct {
 	LastErrorAt      time.Time
 	NextAttempt      time.Time
 	Disabled         string    // why nothing is sent any more
-	Owed             int       // messages that were given up and are offered all the same
+	Owed             int       // of Queued, those that were given up: they are offered all the same
 	GivenUp          string    // why the last one was; "" = none was
 	GivenUpAt        time.Time //
 	SendResolved     bool

@@ -164,7 +164,7 @@ func TestAReceiverThatIsDownForDays(t *testing.T) {
 			t.Fatalf("%v passed", waited)
 		}
 		synctest.Wait()
-		if s := r.stats(); s.Queued != 60 || s.Owed != 1 || s.Coalesced < 2*60 || s.Dead != 1 {
+		if s := r.stats(); s.Queued != 61 || s.Owed != 1 || s.Coalesced < 2*60 || s.Dead != 1 {
 			t.Errorf("after three days: %+v", s)
 		}
 		if d := r.dead(); len(d) != 1 || d[0].Incident != "old" || time.UnixMilli(d[0].At).Sub(start) != 72*time.Hour || !strings.Contains(d[0].Why, "no route to host") {

@@ -100,9 +100,9 @@ func (b *Outbox) word(l *lane, r *row, now time.Time) *Message {
 				m = *NewMessage(alerting.Notification{ID: m.ID, IncidentID: m.Incident, Reason: m.Reason, T: max(m.T, inc.Updated), Incident: inc}, b.opts.ExternalURL)
 			}
 		}
-		m.Late = "told " + hours(now.Sub(r.due).Milliseconds()) + " late"
+		m.Told = "told " + hours(now.Sub(r.due).Milliseconds()) + " late"
 		if m.Reason == alerting.First || !r.Heard {
-			m.Late = "announced" + strings.TrimPrefix(m.Late, "told")
+			m.Told = "announced" + strings.TrimPrefix(m.Told, "told")
 		}
 	}
 	if m.Reason == alerting.Changed && !r.Heard {

@@ -36,7 +36,7 @@ type Message struct {
 	Lines    []Line          `json:"lines"`             // one for each member, by onset
 	More     int             `json:"more,omitempty"`
 	Ended    []string        `json:"-"`              // of a summary: what came and went, the worst first
-	Late     string          `json:"-"`              // "announced 26 h late"; made when it is sent
+	Told     string          `json:"-"`              // how late this is said: "announced 26 h late"; "" = in time. Made when it is sent
 	Base     string          `json:"base,omitempty"` // external URL without a trailing slash
 	Link     string          `json:"link,omitempty"`
 }
@@ -226,12 +226,12 @@ func (m *Message) since() string {
 func (m *Message) status() string {
 	s := m.about()
 	switch {
-	case m.Late == "":
+	case m.Told == "":
 		return s
 	case s == "":
-		return strings.ToUpper(m.Late[:1]) + m.Late[1:]
+		return strings.ToUpper(m.Told[:1]) + m.Told[1:]
 	}
-	return s + ", " + m.Late
+	return s + ", " + m.Told
 }
 
 func (m *Message) about() string {

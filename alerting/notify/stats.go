@@ -15,8 +15,8 @@ type Stats struct {
 	Kind          string    // slack or webhook
 	Host          string    // of the URL, without path and query; "" when unknown
 	Integration   string    // the key of its queue: receiver/kind/name
-	Queued        int       // without those that were listed as given up
-	Owed          int       // listed as given up, and offered all the same while they matter
+	Queued        int       // messages that wait
+	Owed          int       // of them, listed as given up: they are offered all the same while they matter
 	Oldest        time.Time // when the oldest queued message was taken; zero when none
 	Sent          int64     // since the start of the process
 	Failed        int64     // attempts that failed and were or will be repeated
@@ -50,7 +50,6 @@ func (b *Outbox) Stats() []Stats {
 			}
 			if r.Given != 0 {
 				s.Owed++
-				continue
 			}
 			s.Queued++
 			if at := time.UnixMilli(r.Created); s.Oldest.IsZero() || at.Before(s.Oldest) {

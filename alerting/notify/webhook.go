@@ -92,7 +92,7 @@ func newAlert(l *Line, m *Message) webhookAlert {
 		"incident": m.Incident, "incident_title": m.Title, "moved_first": m.First,
 	}
 	for k, v := range map[string]string{"description": l.Meaning, "question": l.Question, "worst": l.Worst, "top": l.Top, "incident_url": m.Link,
-		"changes": strings.Join(m.Changes, "\n"), "late": m.Late, "ended": strings.Join(m.Ended, "\n")} {
+		"changes": strings.Join(m.Changes, "\n")} {
 		if v != "" {
 			a.Annotations[k] = v
 		}
@@ -102,6 +102,12 @@ func newAlert(l *Line, m *Message) webhookAlert {
 		if len(m.Causes) > 0 {
 			a.Annotations["causes"] = strings.Join(m.Causes, "\n")
 		}
+	}
+	if m.Told != "" {
+		a.Annotations["told"] = m.Told
+	}
+	if len(m.Ended) > 0 {
+		a.Annotations["ended"] = strings.Join(m.Ended, "\n")
 	}
 	a.Fingerprint = fingerprint(a.Labels)
 	return a
