@@ -23,6 +23,7 @@ const (
 	Changed  Reason = "changed"  // it became more severe or much wider
 	Resolved Reason = "resolved" // the closing word; sent for every incident that was announced
 	Trial    Reason = "test"     // somebody asked for a message to see whether it arrives
+	Summary  Reason = "summary"  // what came and went while a receiver could not be told; made by the outbox
 )
 
 // Notification is one decision to tell people about an incident. It is immutable.

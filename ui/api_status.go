@@ -111,7 +111,7 @@ func (*server) apiStore(st *Status) any {
 func (*server) apiReceivers(st *Status) any {
 	return object{"receivers": objects(st.Receivers, func(x *Receiver) object {
 		return object{"receiver": x.Name, "kind": x.Kind, "host": x.Host, "queued": x.Queued, "oldest": unixMs(x.Oldest), "sent": x.Sent, "failed": x.Failed, "dead": x.Dead, "coalesced": x.Coalesced,
-			"last_success": unixMs(x.LastSuccess), "last_error": x.LastError, "last_error_at": unixMs(x.LastErrorAt), "next_attempt": unixMs(x.NextAttempt), "disabled": x.Disabled}
+			"last_success": unixMs(x.LastSuccess), "last_error": x.LastError, "last_error_at": unixMs(x.LastErrorAt), "next_attempt": unixMs(x.NextAttempt), "disabled": x.Disabled, "owed": x.Owed}
 	}), "dead_letters": objects(st.DeadLetters, func(x *DeadLetter) object {
 		return object{"at": x.AtMs, "receiver": x.Receiver, "id": x.ID, "incident": x.Incident, "title": x.Title, "why": x.Why}
 	})}

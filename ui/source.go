@@ -172,7 +172,10 @@ type Receiver struct {
 	LastError        string
 	LastErrorAt      time.Time
 	NextAttempt      time.Time
-	Disabled         string // why nothing is sent any more
+	Disabled         string    // why nothing is sent any more
+	Owed             int       // of Queued, those that were given up: they are offered all the same
+	GivenUp          string    // why the last one was; "" = none was
+	GivenUpAt        time.Time //
 	SendResolved     bool
 	Test             string // the command that sends a test message; "" leaves it out
 }

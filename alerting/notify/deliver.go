@@ -1,4 +1,4 @@
-// How a message gets out: one lane for each integration, one message at a time.
+// How a message gets out: one lane for each integration, one message at a time, the oldest first.
 
 package notify
 
@@ -6,8 +6,6 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 
 	"github.com/wrackline/wrackline/alerting"
 )
@@ -22,9 +20,12 @@ func (s *slack) sendResolved() bool { return s.SendResolved == nil || *s.SendRes
 
 func (w *webhook) sendResolved() bool { return w.SendResolved == nil || *w.SendResolved }
 
+// pace is how often somebody is written to. Integrations with the same URL share one. It is guarded by Outbox.mu.
+type pace struct{ free time.Time }
+
 // lane is the queue of one integration.
 type lane struct {
-	key      string // receiver/kind/number
+	identity
 	receiver string
 	kind     string
 	to       integration
@@ -32,10 +33,16 @@ type lane struct {
 	wake     chan struct{}
 
 	// Guarded by Outbox.mu.
-	queue    []*row // by sequence
-	paused   time.Time
-	fails    int    // in a row
-	disabled string // why nothing is sent any more; "" when it is
+	pace     *pace
+	queue    []*row    // by sequence
+	missed   *missed   // what ended before it could be told; nil = nothing
+	last     *row      // the summary of missed, which is told when nothing else is ready
+	paused   time.Time // until then nothing is sent; but see only
+	only     *row      // the one message since the last success, or since the pause before, that failed in a way that may be its own fault: others may be tried
+	fails    int       // in a row
+	since    time.Time // of the first of them
+	disabled string    // 410 was answered; "" = not, or somebody is there again
+	gones    int       // how often in a row
 	stats    Stats
 }
 
@@ -44,8 +51,9 @@ func (b *Outbox) work(ctx context.Context, l *lane) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		r, out, wait := b.pick(l, time.Now())
-		b.leave(l, out)
+		now := time.Now()
+		r, g, wait := b.pick(l, now)
+		b.book(l, g)
 		if r == nil {
 			timer.Reset(wait)
 			select {
@@ -56,6 +64,9 @@ func (b *Outbox) work(ctx context.Context, l *lane) {
 			}
 			continue
 		}
+		m := b.word(l, r, now)
+		before := r.Heard
+		b.mayHear(l, r, true)
 		sendCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.opts.Timeout)
 		stop := context.AfterFunc(ctx, func() {
 			grace := time.NewTimer(graceFinish)
@@ -66,163 +77,268 @@ func (b *Outbox) work(ctx context.Context, l *lane) {
 			case <-sendCtx.Done():
 			}
 		})
-		o := b.attempt(sendCtx, l.to, r.Message)
+		o := b.attempt(sendCtx, l.to, m)
 		stop()
 		cancel()
+		if o.verdict != delivered && !o.maybe {
+			b.mayHear(l, r, before)
+		}
 		b.settle(l, r, o)
 	}
 }
 
-// leaving is a message that leaves its queue without having been delivered.
-type leaving struct {
-	r   *row
-	why string // "" = a newer message about the same incident says all that is left to say
+// mayHear notes on disk whether the receiver may have heard of a message's incident: yes before it is sent, since a process that is killed does not know; no after a clear no. So neither does a
+// closing word fail to follow what was announced, nor does it follow what was not.
+func (b *Outbox) mayHear(l *lane, r *row, heard bool) {
+	if r.summary || r.Heard == heard {
+		return
+	}
+	r.Heard = heard
+	b.book(l, &ledger{save: []*row{r}})
 }
 
-// pick returns the message to send now, or how long to wait, and takes out what must not be sent any more. Messages that
-// failed less often go first, so that one that a receiver cannot digest does not hold up the others.
-func (b *Outbox) pick(l *lane, now time.Time) (best *row, out []leaving, wait time.Duration) {
+// pick returns the message to send now, or how long to wait, and what changes on disk: what need not be sent any more leaves.
+func (b *Outbox) pick(l *lane, now time.Time) (best *row, g *ledger, wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	wait = time.Hour
+	g = &ledger{}
+	b.sift(l, now, g)
+	for {
+		best, wait = l.choose(now)
+		if best == nil || best.summary || !b.endedUnheard(l, best, now) {
+			break
+		}
+		best.Over = true
+		g.save = append(g.save, best)
+		g.missed = true
+	}
+	l.stats.NextAttempt = time.Time{}
+	if best != nil {
+		l.pace.free = now.Add(l.gap)
+		best.tried = now
+	} else if l.missed != nil || slices.ContainsFunc(l.queue, func(r *row) bool { return !r.Over }) {
+		l.stats.NextAttempt = now.Add(wait)
+	}
+	for _, r := range l.queue {
+		if r.Given == 0 && !r.Over {
+			wait = min(wait, max(b.opts.MaxAge-now.Sub(r.made), 0)) // to be listed on time
+		}
+	}
+	return best, g, wait
+}
+
+// sift takes out of the queue what need not be said any more: what a newer message about the same incident says as well, the closing word of what was never announced, which is missed, and of
+// who wants none; what is too old, or one too many.
+func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 	newest := make(map[string]*row, len(l.queue))
 	for _, r := range l.queue {
-		r.unheard = (r.unheard || r.Message.Reason == alerting.First) && !r.maybe
 		if before := newest[r.Message.Incident]; before != nil {
-			r.unheard = r.unheard || before.unheard
+			if r.Heard = before.Heard; !r.Heard {
+				r.Since, r.due = before.Since, before.due
+			}
+			r.Over = before.Over && r.Message.Reason == alerting.Resolved
+			g.save = append(g.save, r)
+			g.drop = append(g.drop, before)
+			g.joined++
 		}
 		newest[r.Message.Incident] = r
 	}
-	limit := now.Add(-b.opts.MaxAge).UnixMilli()
-	over := len(l.queue)
-	keep := l.queue[:0]
-	for _, r := range l.queue {
+	l.queue = slices.DeleteFunc(l.queue, func(r *row) bool {
 		switch {
-		case newest[r.Message.Incident] != r,
-			r.Message.Reason == alerting.Resolved && r.unheard: // what was never announced needs no closing word
-			out = append(out, leaving{r: r})
-		case r.Created <= limit:
-			out = append(out, leaving{r, "not delivered within " + b.opts.MaxAge.String() + ": " + l.stats.LastError})
+		case newest[r.Message.Incident] != r:
+			return true // it was joined
+		case r.Over && (r.Message.Reason == alerting.Resolved || now.Sub(r.made) >= knownFor):
+			g.joined++
+		case r.Message.Reason == alerting.Resolved && !r.Heard:
+			l.miss(r, r.Message, now)
+			g.missed = true
+			g.joined++
+		case r.Message.Reason == alerting.Resolved && !l.to.sendResolved():
+			g.joined++
 		default:
-			keep = append(keep, r)
-		}
-	}
-	clear(l.queue[len(keep):over])
-	l.queue = keep
-	for len(l.queue) > b.opts.QueueMax {
-		out = append(out, leaving{l.queue[0], "the queue is full: " + l.stats.LastError})
-		l.queue = slices.Delete(l.queue, 0, 1)
-	}
-	for _, r := range l.queue {
-		due := r.next
-		if l.paused.After(due) {
-			due = l.paused
-		}
-		if !due.After(now) {
-			if best == nil || r.attempts < best.attempts {
-				best = r
+			if now.Sub(r.made) >= b.opts.MaxAge && r.Given == 0 && !r.Over {
+				g.list(l, r, "not delivered within "+b.opts.MaxAge.String()+": "+l.stats.LastError, now)
 			}
-			continue
+			return false
 		}
-		if end := time.UnixMilli(r.Created).Add(b.opts.MaxAge); end.Before(due) {
-			due = end // to be given up on time
+		g.drop = append(g.drop, r)
+		return true
+	})
+	for len(l.queue) > b.opts.QueueMax {
+		r := l.queue[max(0, slices.IndexFunc(l.queue, func(r *row) bool { return r.Over || !r.Message.Firing() }))]
+		if r.Given == 0 && !r.Over {
+			g.letters = append(g.letters, deadLetter(l.key, r, "the queue is full: "+l.stats.LastError, now))
 		}
-		wait = min(wait, due.Sub(now))
+		g.drop = append(g.drop, r)
+		l.take(r)
 	}
-	l.stats.NextAttempt = time.Time{}
-	if best == nil && len(l.queue) > 0 {
-		l.stats.NextAttempt = now.Add(wait)
-	}
-	return best, out, wait
+	g.save = slices.DeleteFunc(g.save, func(r *row) bool { return !slices.Contains(l.queue, r) })
 }
 
-// leave books messages that have left the queue in memory, and removes them on disk.
-func (b *Outbox) leave(l *lane, out []leaving) {
-	for _, x := range out {
-		if x.why != "" {
-			b.giveUp(l, x.r, x.why)
-			continue
-		}
-		b.mu.Lock()
-		l.stats.Coalesced++
-		b.mu.Unlock()
-		count("coalesced", l.key).Inc()
-		b.remove(x.r)
+// list lists a message as given up. It stays in the queue: while it matters it is offered now and then.
+func (g *ledger) list(l *lane, r *row, why string, now time.Time) {
+	r.Given = now.UnixMilli()
+	g.letters = append(g.letters, deadLetter(l.key, r, why, now))
+	if !r.summary {
+		g.save = append(g.save, r)
 	}
+}
+
+// choose returns the message to send now, or how long to wait. While the receiver fails the oldest is tried first, so that the order is kept when it is well again. It may be the
+// message's own fault, though: then another is tried once, too, and when that is taken the others go on without the one.
+func (l *lane) choose(now time.Time) (next *row, wait time.Duration) {
+	rows := make([]*row, 0, len(l.queue)+1)
+	for _, r := range l.queue {
+		if !r.Over {
+			rows = append(rows, r)
+		}
+	}
+	if l.missed != nil {
+		rows = append(rows, l.summary())
+	}
+	wait = time.Hour
+	later := func(t time.Time) { wait = min(wait, t.Sub(now)) }
+	resting := l.paused.After(now)
+	switch {
+	case len(rows) == 0:
+		return nil, wait
+	case l.pace.free.After(now):
+		return nil, min(wait, l.pace.free.Sub(now))
+	case resting:
+		later(l.paused)
+		if l.only == nil || l.disabled != "" {
+			return nil, wait
+		}
+		for _, r := range rows {
+			switch {
+			case r == l.only:
+			case r.next.After(now):
+				later(r.next)
+			case next == nil || r.attempts < next.attempts:
+				next = r
+			}
+		}
+		return next, wait
+	}
+	for _, r := range rows {
+		if !r.next.After(now) || l.fails > 0 && r.Given == 0 {
+			return r, wait
+		}
+		later(r.next)
+	}
+	return nil, wait
 }
 
 // settle books the outcome of an attempt.
 func (b *Outbox) settle(l *lane, r *row, o outcome) {
 	now := time.Now()
 	if o.verdict == delivered {
-		b.remove(r) // before it is counted, so that what is counted as sent is not sent again after a kill
-	}
-	b.mu.Lock()
-	if o.verdict == delivered {
-		l.fails = 0
-		l.paused = now.Add(l.gap)
-		l.stats.Sent++
-		l.stats.LastSuccess = now
-		b.take(l, r)
-		b.mu.Unlock()
-		count("sent", l.key).Inc()
+		b.arrived(l, r, now)
 		return
 	}
+	g := &ledger{}
+	b.mu.Lock()
 	l.stats.LastError, l.stats.LastErrorAt = o.why, now
-	switch o.verdict {
-	case again:
-		r.attempts++
-		r.maybe = r.maybe || o.maybe
+	l.stats.Failed++
+	if l.fails == 0 {
+		l.since = now
+	}
+	first := l.fails == 0 && l.only == nil
+	switch {
+	case o.verdict == again && !o.suspect:
 		l.fails++
-		l.stats.Failed++
-		count("failed_attempts", l.key).Inc()
-		pause := b.backoff(l.fails)
-		r.next = now.Add(b.backoff(r.attempts))
+		l.only = nil
+		l.paused = now.Add(b.backoff(l.fails))
 		if o.after > 0 { // the receiver knows better: not earlier, and not later either
-			pause, r.next = o.after, time.Time{}
+			l.paused = now.Add(o.after)
+			l.pace.free = l.paused
 		}
-		l.paused = now.Add(pause)
-		first := l.fails == 1
-		b.mu.Unlock()
-		if first {
-			b.opts.Log.Warn("message not delivered, will be tried again", "receiver", l.key, "incident", r.Message.Incident, "err", o.why)
+	case o.verdict != gone:
+		r.attempts++
+		r.next = now.Add(b.backoff(r.attempts))
+		if o.verdict == again {
+			r.no = time.Time{}
+		} else if r.no.IsZero() {
+			r.no = now
 		}
-	case refused:
-		b.take(l, r)
-		l.paused = now.Add(l.gap)
-		b.mu.Unlock()
-		b.giveUp(l, r, o.why)
-	case gone:
-		l.disabled = o.why
-		rest := l.queue
-		l.queue = nil
-		b.mu.Unlock()
-		b.opts.Log.Error("receiver is disabled until a test message arrives or the process starts anew", "receiver", l.key, "err", o.why)
-		for _, x := range rest {
-			b.giveUp(l, x, "receiver is disabled: "+o.why)
+		if !r.no.IsZero() && now.Sub(r.no) >= refusedMax {
+			r.next = now.Add(listedAgain)
+			if r.Given == 0 {
+				g.list(l, r, o.why, now)
+			}
+		}
+		if l.only != nil && l.only != r { // two of them: it is the receiver
+			l.only = nil
+			break
+		}
+		l.only = r
+		l.fails++
+		l.paused = now.Add(b.backoff(l.fails))
+	default:
+		l.fails++
+		l.gones++
+		l.only, l.disabled = nil, o.why
+		l.paused = now.Add(min(time.Hour<<min(l.gones-1, 10), goneMost))
+		for _, x := range l.queue {
+			if x.Given == 0 && !x.Over {
+				g.list(l, x, "receiver is disabled: "+o.why, now)
+			}
+		}
+	}
+	if l.missed != nil {
+		l.missed.Down = true
+	}
+	b.mu.Unlock()
+	count("failed_attempts", l.key).Inc()
+	switch {
+	case o.verdict == gone:
+		b.opts.Log.Error("receiver is disabled until a message arrives; it is asked again, more and more seldom", "receiver", l.key, "err", o.why)
+	case first:
+		b.opts.Log.Warn("message not delivered, will be tried again", "receiver", l.key, "incident", r.Message.Incident, "err", o.why)
+	}
+	b.book(l, g)
+}
+
+// arrived books a delivery: on disk before it is counted, so that what is counted as sent is not sent again after a kill.
+func (b *Outbox) arrived(l *lane, r *row, now time.Time) {
+	g := &ledger{drop: []*row{r}}
+	b.mu.Lock()
+	if r.summary {
+		g = &ledger{missed: true}
+		l.missed, l.last = nil, nil
+	}
+	b.mu.Unlock()
+	b.book(l, g)
+	b.mu.Lock()
+	down := time.Duration(0)
+	if !l.since.IsZero() {
+		down = now.Sub(l.since)
+	}
+	l.take(r)
+	l.well(l.fails > 0 && (l.only == nil || l.only == r), now)
+	l.pace.free = now.Add(l.gap)
+	l.stats.Sent++
+	l.stats.LastSuccess = now
+	b.mu.Unlock()
+	count("sent", l.key).Inc()
+	if down > 0 {
+		b.opts.Log.Info("receiver takes messages again", "receiver", l.key, "after", down.Round(time.Second))
+	}
+}
+
+// well notes that the receiver takes messages. over says that it took none before: then all that waits may go, in order. The caller holds mu.
+func (l *lane) well(over bool, now time.Time) {
+	l.fails, l.gones, l.paused, l.since, l.disabled, l.only = 0, 0, time.Time{}, time.Time{}, "", nil
+	for _, x := range l.queue {
+		if over || x.Given != 0 && now.Sub(x.tried) >= wellAgain {
+			x.next, x.attempts = time.Time{}, 0
 		}
 	}
 }
 
 // take removes r from its queue in memory. The caller holds mu.
-func (b *Outbox) take(l *lane, r *row) {
+func (l *lane) take(r *row) {
 	l.queue = slices.DeleteFunc(l.queue, func(x *row) bool { return x == r })
-}
-
-// giveUp moves a message that has left the queue in memory to the dead letters.
-func (b *Outbox) giveUp(l *lane, r *row, why string) {
-	err := b.opts.DB.Update(func(tx *bolt.Tx) error {
-		root := tx.Bucket(bucketName)
-		if err := root.Bucket(queueBucket).Delete(r.key); err != nil {
-			return err
-		}
-		return bury(root, deadLetter(l.key, r, why, time.Now()))
-	})
-	b.mu.Lock()
-	l.stats.Dead++
-	b.mu.Unlock()
-	count("dead", l.key).Inc()
-	b.opts.Log.Error("message given up", "receiver", l.key, "incident", r.Message.Incident, "why", why, "err", err)
 }
 
 // backoff doubles from retryFirst to retryMost, give or take a quarter.

@@ -2,7 +2,6 @@ package notify
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -34,7 +33,7 @@ func TestRetriesBackOffAndKeepTheirId(t *testing.T) {
 			if gap := hits[i+1].at.Sub(hits[i].at); gap != w*time.Second {
 				t.Errorf("attempt %d came %v after the one before, want %v", i+1, gap, w*time.Second)
 			}
-			if hits[i+1].id() != hits[0].id() || !bytes.Equal(hits[i+1].body, hits[0].body) {
+			if late := hits[i+1].at.Sub(hits[0].at) > lateAfter; hits[i+1].id() != hits[0].id() || !late && !bytes.Equal(hits[i+1].body, hits[0].body) {
 				t.Errorf("attempt %d is another message", i+1)
 			}
 		}
@@ -147,10 +146,10 @@ func TestAMessageThatAReceiverCannotDigestDoesNotHoldUpTheOthers(t *testing.T) {
 	})
 }
 
-// Three days of silence on the other side: one message for each incident waits, and what is too old is given up on time.
+// Three days of silence on the other side: one message for each incident waits, and what is too old is listed on time.
 func TestAReceiverThatIsDownForDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Options{}, always(answer{err: errors.New("no route to host")}))
+		r := newRig(t, Options{}, always(answer{err: noRoute}))
 		r.run()
 		start := time.Now()
 		r.put(note("old", alerting.First, 0))
@@ -165,7 +164,7 @@ func TestAReceiverThatIsDownForDays(t *testing.T) {
 			t.Fatalf("%v passed", waited)
 		}
 		synctest.Wait()
-		if s := r.stats(); s.Queued != 60 || s.Coalesced < 2*60 || s.Dead != 1 {
+		if s := r.stats(); s.Queued != 61 || s.Owed != 1 || s.Coalesced < 2*60 || s.Dead != 1 {
 			t.Errorf("after three days: %+v", s)
 		}
 		if d := r.dead(); len(d) != 1 || d[0].Incident != "old" || time.UnixMilli(d[0].At).Sub(start) != 72*time.Hour || !strings.Contains(d[0].Why, "no route to host") {
@@ -174,7 +173,7 @@ func TestAReceiverThatIsDownForDays(t *testing.T) {
 		r.far.say(nil)
 		before := len(r.far.got())
 		time.Sleep(10 * time.Minute)
-		if n := len(r.far.got()) - before; n != 60 || r.stats().Queued != 0 {
+		if n := len(r.far.got()) - before; n != 61 || r.stats().Queued != 0 || r.stats().Owed != 0 { // the first of them goes on, too
 			t.Errorf("%d messages when it came back, stats %+v", n, r.stats())
 		}
 	})

@@ -35,6 +35,8 @@ type Message struct {
 	Changes  []string        `json:"changes,omitempty"` // what changed just before, closest first
 	Lines    []Line          `json:"lines"`             // one for each member, by onset
 	More     int             `json:"more,omitempty"`
+	Ended    []string        `json:"-"`              // of a summary: what came and went, the worst first
+	Told     string          `json:"-"`              // how late this is said: "announced 26 h late"; "" = in time. Made when it is sent
 	Base     string          `json:"base,omitempty"` // external URL without a trailing slash
 	Link     string          `json:"link,omitempty"`
 }
@@ -220,9 +222,22 @@ func (m *Message) since() string {
 	return time.UnixMilli(m.Onset).UTC().Format("2006-01-02 15:04") + "–" + end.Format(format) + " UTC, " + alerting.Span(m.Resolved-m.Onset)
 }
 
-// status words what the message is about, for its first line.
+// status words what the message is about, and how late it is, for its first line.
 func (m *Message) status() string {
+	s := m.about()
 	switch {
+	case m.Told == "":
+		return s
+	case s == "":
+		return strings.ToUpper(m.Told[:1]) + m.Told[1:]
+	}
+	return s + ", " + m.Told
+}
+
+func (m *Message) about() string {
+	switch {
+	case m.Reason == alerting.Summary:
+		return ""
 	case m.Reason == alerting.Trial:
 		return "Test"
 	case !m.Firing() && m.How == "adopted":

@@ -144,7 +144,7 @@ func TestGoldenPayloads(t *testing.T) {
 func TestAMessageRoundTripsThroughTheOutbox(t *testing.T) {
 	for _, n := range []alerting.Notification{dnsIncident(), resolvedIncident(), hostileIncident(70)} {
 		r := &row{Created: 1, Message: NewMessage(n, "https://w")}
-		key := []byte("k\x00\x00")
+		key := rowKey("k", 1)
 		got, err := decodeRow(key, encodeRow(key, r))
 		if err != nil {
 			t.Fatal(err)
@@ -307,6 +307,12 @@ func TestConfigurationErrorsNameThePlaceAndHideTheSecret(t *testing.T) {
 		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URLFile: file + ".none"}}}}, "url_file"},
 		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://x", Secret: "canary"}}}}, "whsec_"},
 		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://x", MaxAlerts: -1}}}}, "max_alerts"},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://x", PerMinute: -1}}}}, "messages_per_minute is -1"},
+		{[]Receiver{{Name: "a", Slack: []SlackConfig{{APIURL: "https://x", PerMinute: 100_000}}}}, "messages_per_minute"},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://x", Name: "p"}, {URL: "https://y", Name: "p"}}}}, `the name "p" is used twice`},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://x", Name: "p"}}, Slack: []SlackConfig{{APIURL: "https://y", Name: "p"}}}}, ""},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://x", Name: "a/b"}}}}, "without a slash"},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://x", Name: "12"}}}}, "not only digits"},
 	} {
 		err := CheckReceivers(c.r)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -329,10 +335,11 @@ func TestRetryAfter(t *testing.T) {
 		h    string
 		want time.Duration
 	}{
-		{"", 0}, {"30", 30 * time.Second}, {"0", 0}, {"-5", 0}, {"soon", 0}, {"99999999999999999", time.Hour}, {"9223372036854775807", time.Hour},
+		{"", 0}, {"30", 30 * time.Second}, {"0", 0}, {"-5", 0}, {"soon", 0}, {"99999999999999999", time.Hour}, {"9223372036854775807", time.Hour}, {"99999999999999999999999999", time.Hour}, {"-99999999999999999999999999", 0},
+		{"1.5", 0}, {" 7 ", 7 * time.Second}, {"3600", time.Hour}, {"Fri, 31 Dec 9999 23:59:59 GMT", time.Hour}, {"Mon, 02 Mar 1026 13:02:00 GMT", 0},
 		{"Mon, 02 Mar 2026 14:02:00 GMT", 2 * time.Minute}, {"Mon, 02 Mar 2026 13:02:00 GMT", 0},
 	} {
-		if got := retryAfter(c.h, now, time.Hour); got != c.want {
+		if got := retryAfter(c.h, now); got != c.want {
 			t.Errorf("retryAfter(%q) = %v, want %v", c.h, got, c.want)
 		}
 	}

@@ -1,9 +1,9 @@
 // Package notify brings notifications to people: it words them, keeps them in an outbox until they have arrived, and
 // speaks to Slack incoming webhooks and to generic webhooks in Alertmanager's payload version 4.
 //
-// Delivery is at least once. A notification is on disk before its first send and is forgotten only when the receiver
-// has said yes, has said a final no, or has not answered for MaxAge. Its id is the same on every attempt, so that a
-// receiver that looks at it sees a repetition for what it is.
+// Delivery is at least once. A notification is on disk before its first send, and is forgotten when the receiver has said yes, when a newer one about the same incident says
+// all that is left to say, or when nobody needs it any more. What a receiver has not taken for MaxAge, or says no to, is listed as given up; while it matters it is
+// offered all the same. Its id is the same on every attempt, so that a receiver that looks at it sees a repetition for what it is.
 package notify
 
 import (
@@ -56,19 +56,24 @@ type Receiver struct {
 
 // SlackConfig is a Slack incoming webhook, or anything that takes the same.
 type SlackConfig struct {
+	Name       string `yaml:"name,omitempty"`         // tells it from its siblings when the file is rearranged; no slash, not only digits; "" = told by its place and URL
 	APIURL     Secret `yaml:"api_url,omitempty"`      // exactly one of the two
 	APIURLFile string `yaml:"api_url_file,omitempty"` // read before every send, so that it may change
 	Channel    string `yaml:"channel,omitempty"`      // only legacy webhooks obey it
 	// SendResolved says whether the closing word is sent. nil means yes; Alertmanager's default for Slack is no.
 	SendResolved *bool `yaml:"send_resolved,omitempty"`
+	// PerMinute is how many messages a minute are sent at most, evenly. 0 means 60: Slack takes about one a second for each channel.
+	PerMinute int `yaml:"messages_per_minute,omitempty"`
 }
 
 // WebhookConfig is a URL that takes Alertmanager's webhook payload, version 4.
 type WebhookConfig struct {
-	URL          Secret `yaml:"url,omitempty"`           // exactly one of the two
-	URLFile      string `yaml:"url_file,omitempty"`      // read before every send
-	SendResolved *bool  `yaml:"send_resolved,omitempty"` // nil means yes
-	MaxAlerts    int    `yaml:"max_alerts,omitempty"`    // most alerts in one payload; 0 means all
+	Name         string `yaml:"name,omitempty"`                // as SlackConfig's
+	URL          Secret `yaml:"url,omitempty"`                 // exactly one of the two
+	URLFile      string `yaml:"url_file,omitempty"`            // read before every send
+	SendResolved *bool  `yaml:"send_resolved,omitempty"`       // nil means yes
+	MaxAlerts    int    `yaml:"max_alerts,omitempty"`          // most alerts in one payload; 0 means all
+	PerMinute    int    `yaml:"messages_per_minute,omitempty"` // as SlackConfig's; 0 means 600
 
 	// Secret signs each request by Standard Webhooks: whsec_ and base64. Several, separated by white space, sign
 	// with each, so that a key can be replaced without a gap. Empty means unsigned.
@@ -95,12 +100,19 @@ func CheckReceivers(receivers []Receiver) error {
 			return fmt.Errorf("receiver %q: the name is used twice", r.Name)
 		}
 		seen[r.Name] = true
+		names := map[string]bool{}
 		for k, c := range r.Slack {
+			if err := checkIntegration("slack", c.Name, c.PerMinute, names); err != nil {
+				return fmt.Errorf("receiver %q: slack_configs[%d]: %w", r.Name, k, err)
+			}
 			if _, err := target("api_url", c.APIURL, c.APIURLFile); err != nil {
 				return fmt.Errorf("receiver %q: slack_configs[%d]: %w", r.Name, k, err)
 			}
 		}
 		for k, c := range r.Webhook {
+			if err := checkIntegration("webhook", c.Name, c.PerMinute, names); err != nil {
+				return fmt.Errorf("receiver %q: webhook_configs[%d]: %w", r.Name, k, err)
+			}
 			if _, err := target("url", c.URL, c.URLFile); err != nil {
 				return fmt.Errorf("receiver %q: webhook_configs[%d]: %w", r.Name, k, err)
 			}
@@ -114,6 +126,22 @@ func CheckReceivers(receivers []Receiver) error {
 				return fmt.Errorf("receiver %q: webhook_configs[%d]: max_alerts is negative", r.Name, k)
 			}
 		}
+	}
+	return nil
+}
+
+// checkIntegration checks what both kinds have. names are those of the receiver so far.
+func checkIntegration(kind, name string, perMinute int, names map[string]bool) error {
+	switch {
+	case name == "":
+	case len(name) > 100 || name != oneLine(name, 100) || strings.Contains(name, "/") || digits(name):
+		return errors.New("name must be one line of at most 100 bytes, without a slash and not only digits")
+	case names[kind+"/"+name]:
+		return fmt.Errorf("the name %q is used twice", name)
+	}
+	names[kind+"/"+name] = name != ""
+	if perMinute < 0 || perMinute > perMinuteMost {
+		return fmt.Errorf("messages_per_minute is %d; it must be between 0 (the default) and %d", perMinute, perMinuteMost)
 	}
 	return nil
 }

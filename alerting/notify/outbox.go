@@ -1,13 +1,13 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -28,8 +28,12 @@ type Options struct {
 	UserAgent            string // "" means "Wrackline"
 
 	Timeout  time.Duration // for one attempt; 0 means 15 s
-	MaxAge   time.Duration // a message that could not be delivered for so long is given up; 0 means 72 h
-	QueueMax int           // messages waiting for one integration; beyond it the oldest is given up; 0 means 1,000
+	MaxAge   time.Duration // a message that could not be delivered for so long is listed as given up; 0 means 72 h
+	QueueMax int           // messages waiting for one integration; beyond it the oldest is given up, closing words first; 0 means 1,000
+
+	// Current returns an incident as it now stands; ok is false for one that is not, or no longer, known. What is told late is told as of then. It must not block. nil means that
+	// messages are sent as they were made.
+	Current func(incident string) (inc *alerting.Incident, ok bool)
 
 	Transport http.RoundTripper // replaces the guarded one, for tests; nil is right
 	Rand      func() float64    // in [0,1), for the jitter of retries; nil means math/rand
@@ -37,29 +41,41 @@ type Options struct {
 }
 
 const (
-	knownFor    = 8 * 24 * time.Hour // ids are remembered so long; a journal is never replayed from further back
-	deadMax     = 200                // given-up messages kept to be looked at
-	pendingMax  = 1000               // notifications held in memory while the disk refuses them
-	retryFirst  = 2 * time.Second
-	retryMost   = 5 * time.Minute
-	slackGap    = time.Second     // Slack takes about one message a second for each channel
-	storeAgain  = 5 * time.Second // between attempts to store what the disk refused
-	answerMax   = 4 << 10         // bytes of an answer that are read
-	graceFinish = 5 * time.Second
+	knownFor                                  = 8 * 24 * time.Hour // ids are remembered so long; a journal is never replayed from further back
+	deadMax                                   = 200                // given-up messages kept to be looked at
+	pendingMax                                = 1000               // notifications held in memory while the disk refuses them
+	retryFirst                                = 2 * time.Second
+	retryMost                                 = 5 * time.Minute
+	listedAgain                               = time.Hour        // between attempts of a message that the receiver has said no to for refusedMax
+	refusedMax                                = time.Hour        // for so long a receiver may say no to a message before it is listed as given up
+	wellAgain                                 = 10 * time.Minute // … and one that was listed is not tried more often than this when others are taken
+	goneMost                                  = 24 * time.Hour   // most between two questions whether one who said 410 is there again; the first comes after an hour
+	slackMinute, webhookMinute, perMinuteMost = 60, 600, 60_000
+	storeAgain                                = 5 * time.Second // between attempts to store what the disk refused
+	answerMax                                 = 4 << 10         // bytes of an answer that are read
+	graceFinish                               = 5 * time.Second
 )
 
 // Outbox keeps messages until each integration has taken them. It owns the bucket "outbox":
 //
-//	format      "1"
-//	known       id → Unix ms, 8 bytes big-endian: notifications ever taken, so that a replay adds nothing
-//	queue       integration, 0, sequence (8 bytes big-endian) → CRC-32C of key and JSON (4 bytes little-endian), JSON of row
-//	dead        sequence → JSON of DeadLetter: what was given up, and why
+//	format        "1"
+//	salt          16 bytes: of the hashes of URLs
+//	known         id → Unix ms, sequence of the queue before it, each 8 bytes big-endian: notifications ever taken, so that a replay adds nothing
+//	integrations  key of the integration → JSON of identity: those of the configuration, and for eight days those that were
+//	queue         key of the integration, 0, sequence (8 bytes big-endian) → CRC-32C of key and JSON (4 bytes little-endian), JSON of row
+//	missed        key of the integration → JSON of missed: incidents that ended before it could be told of them
+//	dead          sequence → JSON of DeadLetter: what was given up, and why
+//
+// The key of an integration is receiver/kind/name, or a number where the configuration gives no name. It is found again by sameBy. Older programs kept neither salt nor integrations nor missed, counted
+// the integrations in the key, and knew ids by their time alone: an older program that reads this one's outbox takes ids of today for unknown.
 //
 // Methods may be called from any goroutine; Run only once.
 type Outbox struct {
 	opts   Options
 	client *http.Client
 	lanes  []*lane
+	astray []Astray
+	moved  []string
 
 	putting sync.Mutex // one Put at a time; taken before mu
 	mu      sync.Mutex // guards what follows and the lanes' queues
@@ -67,8 +83,8 @@ type Outbox struct {
 	lost    int64
 }
 
-// Open reads the outbox of the database, or makes one. It checks the receivers. Messages for integrations that are no
-// longer configured are given up.
+// Open reads the outbox of the database, or makes one. It checks the receivers. What waits for integrations that are no
+// longer configured is listed as given up (Astray); what waits for one that was moved within the file, or whose receiver has another name, follows it (Moved).
 func Open(o Options) (*Outbox, error) {
 	b, err := newOutbox(o)
 	if err != nil {
@@ -110,22 +126,35 @@ func newOutbox(o Options) (*Outbox, error) {
 	}
 	b := &Outbox{opts: o}
 	b.client = &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	paces := map[string]*pace{}
 	for _, r := range o.Receivers {
 		for i, c := range r.Slack {
-			b.addLane(r.Name, "slack", i, &slack{c}, slackGap)
+			b.addLane(identity{Receiver: r.Name, Kind: "slack", Name: c.Name, File: c.APIURLFile, Channel: c.Channel, Place: i}, &slack{c}, cmp.Or(c.PerMinute, slackMinute), paces)
 		}
 		for i, c := range r.Webhook {
-			b.addLane(r.Name, "webhook", i, &webhook{c, r.Name}, 0)
+			b.addLane(identity{Receiver: r.Name, Kind: "webhook", Name: c.Name, File: c.URLFile, Place: i}, &webhook{c, r.Name}, cmp.Or(c.PerMinute, webhookMinute), paces)
 		}
+	}
+	is := make([]identity, len(b.lanes))
+	for i, l := range b.lanes {
+		is[i] = l.identity
+	}
+	nameKeys(nil, is, match(nil, is))
+	for i, l := range b.lanes {
+		l.identity = is[i]
 	}
 	return b, nil
 }
 
-func (b *Outbox) addLane(receiver, kind string, n int, to integration, gap time.Duration) {
-	l := &lane{key: receiver + "/" + kind + "/" + strconv.Itoa(n), receiver: receiver, kind: kind, to: to, gap: gap, wake: make(chan struct{}, 1)}
-	l.stats = Stats{Receiver: receiver, Kind: kind}
+func (b *Outbox) addLane(is identity, to integration, perMinute int, paces map[string]*pace) {
+	l := &lane{identity: is, receiver: is.Receiver, kind: is.Kind, to: to, gap: time.Minute / time.Duration(perMinute), pace: &pace{}, wake: make(chan struct{}, 1)}
+	l.stats = Stats{Receiver: is.Receiver, Kind: is.Kind}
 	if u, err := to.url(); err == nil {
-		l.stats.Host = u.Host
+		l.stats.Host, l.Host = u.Host, u.Host
+		if p := paces[u.String()]; p != nil {
+			l.pace = p // two that lead to the same place wait for one another
+		}
+		paces[u.String()] = l.pace
 	}
 	b.lanes = append(b.lanes, l)
 }

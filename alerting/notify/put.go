@@ -4,7 +4,6 @@ package notify
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
@@ -37,14 +36,26 @@ func (b *Outbox) Accept(n alerting.Notification) {
 	b.mu.Unlock()
 }
 
+// lookBack is how many notifications of an incident before the present one are looked for, to see who has heard of it.
+const lookBack = 20
+
 // Put stores a notification for every integration that wants it, durably before it returns. A notification whose id
 // was stored before changes nothing, so that a replay may put it again. After an error nothing has changed.
 func (b *Outbox) Put(n alerting.Notification) error {
 	b.putting.Lock()
 	defer b.putting.Unlock()
 	var have bool
+	var before []byte // when the incident was spoken of last
 	if err := b.opts.DB.View(func(tx *bolt.Tx) error {
-		have = tx.Bucket(bucketName).Bucket(knownBucket).Get([]byte(n.ID)) != nil
+		known := tx.Bucket(bucketName).Bucket(knownBucket)
+		have = known.Get([]byte(n.ID)) != nil
+		for k := uint32(1); k <= min(n.Seq, lookBack) && before == nil; k++ {
+			reason := alerting.Changed
+			if k == n.Seq {
+				reason = alerting.First
+			}
+			before = slices.Clone(known.Get([]byte(alerting.NotificationID(n.IncidentID, reason, n.Seq-k))))
+		}
 		return nil
 	}); err != nil {
 		return fmt.Errorf("store notification %s: %w", n.ID, err)
@@ -58,17 +69,20 @@ func (b *Outbox) Put(n alerting.Notification) error {
 	type entry struct {
 		l       *lane
 		r       *row
-		refused string // why it is a dead letter from the start
+		refused string // why it is listed as given up from the start
 	}
 	var entries []entry
 	b.mu.Lock()
 	for _, l := range b.lanes {
-		if n.Reason == alerting.Resolved && !l.to.sendResolved() {
+		unheard := n.Reason == alerting.First || tookBefore(before, l.Born)
+		// Who wants no closing word, or was never told, still must not be told afterwards that it goes on.
+		if n.Reason == alerting.Resolved && (unheard || !l.to.sendResolved()) && !slices.ContainsFunc(l.queue, func(r *row) bool { return r.Message.Incident == n.IncidentID }) {
 			continue
 		}
-		e := entry{l: l, r: &row{Created: now.UnixMilli(), Message: message}}
+		e := entry{l: l, r: &row{Created: now.UnixMilli(), Since: now.UnixMilli(), made: now, due: now, Message: message, Heard: !unheard}}
 		if l.disabled != "" {
 			e.refused = "receiver is disabled: " + l.disabled
+			e.r.Given = e.r.Created
 		}
 		entries = append(entries, e)
 	}
@@ -76,22 +90,21 @@ func (b *Outbox) Put(n alerting.Notification) error {
 
 	if err := b.opts.DB.Update(func(tx *bolt.Tx) error {
 		root := tx.Bucket(bucketName)
-		if err := root.Bucket(knownBucket).Put([]byte(n.ID), binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))); err != nil {
+		queue := root.Bucket(queueBucket)
+		if err := root.Bucket(knownBucket).Put([]byte(n.ID), knownValue(now, queue.Sequence())); err != nil {
 			return err
 		}
-		queue := root.Bucket(queueBucket)
 		for _, e := range entries {
 			if e.refused != "" {
 				if err := bury(root, deadLetter(e.l.key, e.r, e.refused, now)); err != nil {
 					return err
 				}
-				continue
 			}
 			seq, err := queue.NextSequence()
 			if err != nil {
 				return err
 			}
-			e.r.key = binary.BigEndian.AppendUint64([]byte(e.l.key+"\x00"), seq)
+			e.r.key = rowKey(e.l.key, seq)
 			if err := queue.Put(e.r.key, encodeRow(e.r.key, e.r)); err != nil {
 				return err
 			}
@@ -106,8 +119,8 @@ func (b *Outbox) Put(n alerting.Notification) error {
 	for _, e := range entries {
 		if e.refused != "" {
 			e.l.stats.Dead++
+			e.l.stats.LastGivenUp, e.l.stats.LastGivenUpAt = e.refused, now
 			count("dead", e.l.key).Inc()
-			continue
 		}
 		e.l.queue = append(e.l.queue, e.r)
 		signalTo(e.l.wake)

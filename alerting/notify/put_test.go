@@ -77,9 +77,11 @@ func TestAReplayedIdAddsNothing(t *testing.T) {
 			t.Errorf("sent again within %v", knownFor)
 		}
 		time.Sleep(24 * time.Hour)
+		r.put(note("i2", alerting.First, 0)) // a clock that is ahead makes nothing forgotten by itself
+		time.Sleep(7 * time.Hour)
 		r.put(n)
-		synctest.Wait()
-		if got := r.far.got(); len(got) != 2 {
+		time.Sleep(time.Second)
+		if got := r.far.got(); len(got) != 3 {
 			t.Errorf("the id was never forgotten: the table would grow for ever")
 		}
 	})
@@ -91,9 +93,9 @@ func TestSendResolvedFalseKeepsTheClosingWordBack(t *testing.T) {
 		r := newRig(t, Options{Receivers: []Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://a.example/", SendResolved: &no}, {URL: "https://b.example/"}}}}}, nil)
 		r.run()
 		r.put(note("i1", alerting.First, 0))
-		synctest.Wait()
+		time.Sleep(time.Second)
 		r.put(note("i1", alerting.Resolved, 1))
-		synctest.Wait()
+		time.Sleep(time.Second)
 		count := map[string]int{}
 		for _, h := range r.far.got() {
 			count[h.url]++

@@ -4,8 +4,12 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,6 +74,10 @@ func (f *farEnd) RoundTrip(r *http.Request) (*http.Response, error) {
 	if say != nil {
 		a = say(n, h)
 	}
+	var op *net.OpError
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && !errors.As(a.err, &op) && !errors.Is(a.err, ErrBlocked) {
+		trace.GotConn(httptrace.GotConnInfo{})
+	}
 	if a.after > 0 {
 		select {
 		case <-r.Context().Done():
@@ -104,6 +112,9 @@ func (f *farEnd) say(fn func(n int, h hit) answer) {
 	defer f.mu.Unlock()
 	f.answer = fn
 }
+
+// noRoute is what a dial says when nobody is there.
+var noRoute = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no route to host")}
 
 func always(a answer) func(int, hit) answer { return func(int, hit) answer { return a } }
 
@@ -204,4 +215,21 @@ func ids(hits []hit) (out []string) {
 		out = append(out, h.id())
 	}
 	return out
+}
+
+// copy returns a rig over a copy of the file as it is now, as a process that starts after a kill finds it, with a far end that is well.
+func (r *rig) copy() *rig {
+	r.t.Helper()
+	b, err := os.ReadFile(r.path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	c := &rig{t: r.t, path: r.path + ".copy", far: &farEnd{}, opts: r.opts}
+	c.opts.Transport = c.far
+	if err := os.WriteFile(c.path, b, 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	c.open()
+	r.t.Cleanup(c.close)
+	return c
 }

@@ -1,4 +1,4 @@
-// The outbox on disk: rows of the queue, ids that are known, dead letters.
+// The outbox on disk: rows of the queue, the table of integrations, ids that are known, what was missed, dead letters.
 
 package notify
 
@@ -8,21 +8,24 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/codec"
 )
 
 var (
-	bucketName  = []byte("outbox")
-	formatKey   = []byte("format")
-	formatNow   = []byte("1")
-	knownBucket = []byte("known")
-	queueBucket = []byte("queue")
-	deadBucket  = []byte("dead")
+	bucketName   = []byte("outbox")
+	formatKey    = []byte("format")
+	formatNow    = []byte("1")
+	saltKey      = []byte("salt")
+	knownBucket  = []byte("known")
+	queueBucket  = []byte("queue")
+	deadBucket   = []byte("dead")
+	tableBucket  = []byte("integrations")
+	missedBucket = []byte("missed")
 )
 
 // ErrFormat is returned by Open for an outbox that a newer version has written.
@@ -32,15 +35,34 @@ var ErrFormat = errors.New("outbox has an unknown format")
 type row struct {
 	Created int64    `json:"created"` // Unix ms
 	Message *Message `json:"message"`
+	Since   int64    `json:"since,omitempty"`  // Unix ms when the receiver should have heard this; never 0 but in rows of older programs
+	Heard   bool     `json:"heard,omitempty"`  // the receiver has, or may have, heard of the incident
+	Given   int64    `json:"given,omitempty"`  // Unix ms when it was listed as given up; it is offered all the same while it matters
+	Astray  bool     `json:"astray,omitempty"` // it once lost its integration: that its incident goes on must be known from elsewhere
+
+	// Over says that the incident has ended and was counted as missed; the row stays, unsent, for the closing word that may still come and must not be said either.
+	Over bool `json:"over,omitempty"`
 
 	key      []byte
-	attempts int
-	next     time.Time
-	maybe    bool // an attempt ended without a no: it may have arrived
-	unheard  bool // the receiver has surely heard nothing of the incident before it
+	made     time.Time // Created …
+	due      time.Time // … and Since, where this process made them by a clock that nobody sets
+	attempts int       // that ended in a way that may be the message's own fault
+	next     time.Time // not tried alone before
+	tried    time.Time // last
+	no       time.Time // when the receiver first said no to this message; zero when it did not, or has said something else since
+	summary  bool      // not in the queue: says what was missed
 }
 
-// DeadLetter is a message that was given up.
+// complete gives a row that an older program wrote what it lacks.
+func (r *row) complete() {
+	if r.Since == 0 {
+		r.Since = r.Created
+		r.Heard = r.Message.Reason != alerting.First
+	}
+	r.made, r.due = time.UnixMilli(r.Created), time.UnixMilli(r.Since)
+}
+
+// DeadLetter is a message that was given up: the receiver has not taken it in time, or said no. While its incident matters it is offered all the same, now and then.
 type DeadLetter struct {
 	At       int64  `json:"at"` // Unix ms
 	Receiver string `json:"receiver"`
@@ -50,64 +72,21 @@ type DeadLetter struct {
 	Why      string `json:"why"`
 }
 
-// orphan is a message in the queue that nobody is left to send.
-type orphan struct {
-	key []byte
-	r   *row
-	why string
+// stored is an outbox as it is on disk.
+type stored struct {
+	whole   bool // it has been made before
+	salt    []byte
+	table   []identity // by key; what only the queue's keys say when an older program has written
+	counted bool       // … which is so
+	rows    map[string][]*row
+	damaged [][]byte // keys of rows that cannot be read
+	missed  map[string]*missed
 }
 
-// load reads what waits, and gives up what nobody is left to send. When that cannot be written, as on a full disk, it stays for the next start: what waits goes out all the same.
-func (b *Outbox) load(now time.Time) error {
-	orphans, whole, err := b.read()
-	if err != nil {
-		return err
-	}
-	err = b.opts.DB.Update(func(tx *bolt.Tx) error {
-		root, err := prepare(tx)
-		if err != nil {
-			return err
-		}
-		if err := forget(root, now); err != nil {
-			return err
-		}
-		for _, o := range orphans {
-			if err := root.Bucket(queueBucket).Delete(o.key); err != nil {
-				return err
-			}
-			if err := bury(root, deadLetter(o.lane(), o.r, o.why, now)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil && whole {
-		b.opts.Log.Warn("the outbox cannot be written; what waits is sent", "err", err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, o := range orphans {
-		count("dead", o.lane()).Inc()
-		b.opts.Log.Warn("message given up", "receiver", o.lane(), "incident", o.r.Message.Incident, "err", o.why)
-	}
-	return nil
-}
-
-// lane returns the key of the lane that the message was for.
-func (o orphan) lane() string {
-	name, _, _ := strings.Cut(string(o.key), "\x00")
-	return name
-}
-
-// read puts what waits into the lanes' queues, and returns what has no lane. whole says that the outbox has been made before.
-func (b *Outbox) read() (orphans []orphan, whole bool, err error) {
-	byKey := map[string]*lane{}
-	for _, l := range b.lanes {
-		byKey[l.key] = l
-	}
-	err = b.opts.DB.View(func(tx *bolt.Tx) error {
+// read reads everything but ids and dead letters.
+func (b *Outbox) read() (*stored, error) {
+	s := &stored{rows: map[string][]*row{}, missed: map[string]*missed{}}
+	err := b.opts.DB.View(func(tx *bolt.Tx) error {
 		root := tx.Bucket(bucketName)
 		if root == nil {
 			return nil
@@ -118,30 +97,60 @@ func (b *Outbox) read() (orphans []orphan, whole bool, err error) {
 		if root.Bucket(knownBucket) == nil || root.Bucket(queueBucket) == nil || root.Bucket(deadBucket) == nil {
 			return nil
 		}
-		whole = true
+		s.whole = true
+		s.salt = slices.Clone(root.Get(saltKey))
+		have := map[string]bool{}
+		if t := root.Bucket(tableBucket); t != nil {
+			t.ForEach(func(k, v []byte) error {
+				id := identity{key: string(k)}
+				if json.Unmarshal(v, &id) != nil { // the key says most of it
+					id = identityOf(string(k))
+				}
+				have[id.key] = true
+				s.table = append(s.table, id)
+				return nil
+			})
+		} else {
+			s.counted = true
+		}
+		if m := root.Bucket(missedBucket); m != nil {
+			m.ForEach(func(k, v []byte) error {
+				var x missed
+				if json.Unmarshal(v, &x) == nil && x.Count > 0 {
+					s.missed[string(k)] = &x
+				}
+				return nil
+			})
+		}
 		return root.Bucket(queueBucket).ForEach(func(k, v []byte) error {
 			key := slices.Clone(k)
-			o := orphan{key: key}
-			l := byKey[o.lane()]
+			of := laneOf(key)
 			r, err := decodeRow(key, v)
-			switch {
-			case err != nil:
-				o.r, o.why = &row{Message: &Message{}}, "the record was damaged"
-			case l == nil:
-				o.r, o.why = r, "receiver is no longer configured"
-			default:
-				l.queue = append(l.queue, r)
+			if err != nil {
+				s.damaged = append(s.damaged, key)
 				return nil
 			}
-			orphans = append(orphans, o)
+			s.rows[of] = append(s.rows[of], r)
+			if !have[of] {
+				have[of] = true
+				s.table = append(s.table, identityOf(of))
+			}
 			return nil
 		})
 	})
-	return orphans, whole, err
+	return s, err
 }
 
+// rowKey is where a row of an integration is: after those before it.
+func rowKey(lane string, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(lane+"\x00"), seq)
+}
+
+// laneOf returns the integration that a row's key names.
+func laneOf(key []byte) string { return string(key[:max(0, len(key)-9)]) }
+
 // prepare makes the outbox's buckets where they are missing, and returns the outermost.
-func prepare(tx *bolt.Tx) (*bolt.Bucket, error) {
+func prepare(tx *bolt.Tx, salt []byte) (*bolt.Bucket, error) {
 	root, err := tx.CreateBucketIfNotExists(bucketName)
 	if err != nil {
 		return nil, err
@@ -149,7 +158,10 @@ func prepare(tx *bolt.Tx) (*bolt.Bucket, error) {
 	if err := root.Put(formatKey, formatNow); err != nil {
 		return nil, err
 	}
-	for _, n := range [][]byte{knownBucket, queueBucket, deadBucket} {
+	if err := root.Put(saltKey, salt); err != nil {
+		return nil, err
+	}
+	for _, n := range [][]byte{knownBucket, queueBucket, deadBucket, tableBucket, missedBucket} {
 		if _, err := root.CreateBucketIfNotExists(n); err != nil {
 			return nil, err
 		}
@@ -165,23 +177,45 @@ func encodeRow(key []byte, r *row) []byte {
 var errDamaged = errors.New("record is damaged")
 
 func decodeRow(key, v []byte) (*row, error) {
-	if len(v) < 4 || binary.LittleEndian.Uint32(v) != codec.Checksum(key, v[4:]) {
+	if len(key) < 9 || len(v) < 4 || binary.LittleEndian.Uint32(v) != codec.Checksum(key, v[4:]) {
 		return nil, errDamaged
 	}
 	r := &row{key: key}
 	if err := json.Unmarshal(v[4:], r); err != nil || r.Message == nil {
 		return nil, errDamaged
 	}
+	r.complete()
 	return r, nil
 }
 
-// forget drops ids that no replay can bring back.
+// knownValue is what is remembered of an id: when it was taken, and the queue's sequence before it.
+func knownValue(now time.Time, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli())), seq)
+}
+
+// tookBefore reports whether a notification was taken before an integration was born. An id that nobody remembers (nil) is taken for a later one: a closing word too many is better than one too few.
+func tookBefore(known []byte, born uint64) bool {
+	if born == 0 {
+		return false
+	}
+	return len(known) == 8 || len(known) == 16 && binary.BigEndian.Uint64(known[8:]) < born // 8 bytes: by a program before the table
+}
+
+// forget drops ids that no replay can bring back: by the newest id or the clock, whichever is earlier, since a clock may be ahead for a while.
 func forget(root *bolt.Bucket, now time.Time) error {
 	known := root.Bucket(knownBucket)
-	limit := uint64(max(0, now.Add(-knownFor).UnixMilli()))
+	newest := uint64(0)
+	known.ForEach(func(_, v []byte) error {
+		if len(v) == 8 || len(v) == 16 {
+			newest = max(newest, binary.BigEndian.Uint64(v))
+		}
+		return nil
+	})
+	limit := min(newest, uint64(max(0, now.UnixMilli())))
+	limit -= min(limit, uint64(knownFor.Milliseconds()))
 	var old [][]byte
 	err := known.ForEach(func(k, v []byte) error {
-		if len(v) != 8 || binary.BigEndian.Uint64(v) < limit {
+		if len(v) != 8 && len(v) != 16 || binary.BigEndian.Uint64(v) < limit {
 			old = append(old, slices.Clone(k))
 		}
 		return nil
@@ -192,6 +226,36 @@ func forget(root *bolt.Bucket, now time.Time) error {
 		}
 	}
 	return err
+}
+
+// outlive makes sure that the numbers to come are beyond those in use: a file that was mended has its records, and its counters begin anew.
+func outlive(root *bolt.Bucket, table []identity) error {
+	queue, dead := root.Bucket(queueBucket), root.Bucket(deadBucket)
+	last := uint64(0)
+	for i := range table {
+		last = max(last, table[i].Born)
+	}
+	queue.ForEach(func(k, _ []byte) error {
+		if len(k) >= 9 {
+			last = max(last, binary.BigEndian.Uint64(k[len(k)-8:]))
+		}
+		return nil
+	})
+	root.Bucket(knownBucket).ForEach(func(_, v []byte) error {
+		if len(v) == 16 {
+			last = max(last, binary.BigEndian.Uint64(v[8:]))
+		}
+		return nil
+	})
+	if queue.Sequence() < last {
+		if err := queue.SetSequence(last); err != nil {
+			return err
+		}
+	}
+	if k, _ := dead.Cursor().Last(); len(k) == 8 && dead.Sequence() < binary.BigEndian.Uint64(k) {
+		return dead.SetSequence(binary.BigEndian.Uint64(k))
+	}
+	return nil
 }
 
 func bury(root *bolt.Bucket, d DeadLetter) error {
@@ -213,12 +277,76 @@ func deadLetter(lane string, r *row, why string, now time.Time) DeadLetter {
 	return DeadLetter{At: now.UnixMilli(), Receiver: lane, ID: r.Message.ID, Incident: r.Message.Incident, Title: r.Message.Title, Why: why}
 }
 
-// remove deletes r on disk. When that fails, the message may be sent again after a restart, never lost.
-func (b *Outbox) remove(r *row) {
-	err := b.opts.DB.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketName).Bucket(queueBucket).Delete(r.key) })
-	if err != nil {
-		b.opts.Log.Error("delivered message not removed, a restart may repeat it", "incident", r.Message.Incident, "err", err)
+// ledger is what one step changes on disk, all of it or nothing.
+type ledger struct {
+	drop    []*row // leave the queue
+	save    []*row // are written anew
+	letters []DeadLetter
+	missed  bool // the lane's record of what was missed is another
+	joined  int  // how many of drop a newer message made superfluous
+}
+
+func (g *ledger) empty() bool {
+	return len(g.drop) == 0 && len(g.save) == 0 && len(g.letters) == 0 && !g.missed
+}
+
+// book writes a ledger and counts what it says. When the disk refuses, a restart may do what it says once more; nothing is lost.
+func (b *Outbox) book(l *lane, g *ledger) {
+	if g.empty() {
+		return
 	}
+	b.mu.Lock()
+	missed := l.missed
+	b.mu.Unlock()
+	err := b.opts.DB.Update(func(tx *bolt.Tx) error {
+		root := tx.Bucket(bucketName)
+		queue := root.Bucket(queueBucket)
+		for _, r := range g.drop {
+			if err := queue.Delete(r.key); err != nil {
+				return err
+			}
+		}
+		for _, r := range g.save {
+			if err := queue.Put(r.key, encodeRow(r.key, r)); err != nil {
+				return err
+			}
+		}
+		for _, d := range g.letters {
+			if err := bury(root, d); err != nil {
+				return err
+			}
+		}
+		if g.missed {
+			return putMissed(root, l.key, missed)
+		}
+		return nil
+	})
+	if err != nil {
+		b.opts.Log.Error("the outbox cannot be written; a restart may repeat messages", "receiver", l.key, "err", err)
+	}
+	b.mu.Lock()
+	l.stats.Coalesced += int64(g.joined)
+	l.stats.Dead += int64(len(g.letters))
+	for _, d := range g.letters {
+		l.stats.LastGivenUp, l.stats.LastGivenUpAt = d.Why, time.UnixMilli(d.At)
+	}
+	b.mu.Unlock()
+	count("coalesced", l.key).Add(g.joined)
+	count("dead", l.key).Add(len(g.letters))
+	for _, d := range g.letters {
+		b.opts.Log.Error("message given up", "receiver", l.key, "incident", d.Incident, "why", d.Why)
+	}
+}
+
+func putMissed(root *bolt.Bucket, lane string, m *missed) error {
+	bucket, err := root.CreateBucketIfNotExists(missedBucket) // the disk may have been full at the start
+	if err != nil {
+		return err
+	}
+	if m == nil {
+		return bucket.Delete([]byte(lane))
+	}
+	return bucket.Put([]byte(lane), plainJSON(m))
 }
 
 // DeadLetters returns what was given up, newest first, at most 200.

@@ -32,7 +32,7 @@ func TestARestartKeepsTheQueueInOrder(t *testing.T) {
 			t.Errorf("after the restart: %+v", s)
 		}
 		r.run()
-		synctest.Wait()
+		time.Sleep(time.Second)
 		if got := ids(r.far.got()[before:]); !slices.Equal(got, want) {
 			t.Errorf("sent %v, want %v", got, want)
 		}
@@ -89,9 +89,67 @@ func TestDeadLettersAreBounded(t *testing.T) {
 		for i := range deadMax + 20 {
 			r.put(note(fmt.Sprint("i", i), alerting.First, 0))
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(80 * time.Hour)
 		if d := r.dead(); len(d) != deadMax || d[0].Incident != fmt.Sprint("i", deadMax+19) {
 			t.Errorf("%d dead letters, newest %s", len(d), d[0].Incident)
+		}
+	})
+}
+
+// A file that was mended has its records, and its counters begin anew: what waits is not overwritten by what comes, nor what was given up.
+func TestCountersThatBeganAnewOverwriteNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{Receivers: []Receiver{oneWebhook[0], oneSlack[0]}}, nil)
+		r.run()
+		r.put(note("told", alerting.First, 0))
+		time.Sleep(time.Minute)
+		r.stop()
+		r.stop = nil
+		r.put(note("i1", alerting.First, 0), note("i2", alerting.First, 0))
+		r.close()
+		r.opts.Receivers = append(r.opts.Receivers, Receiver{Name: "new", Webhook: []WebhookConfig{{URL: "https://new.example/"}}})
+		r.open()
+		r.close()
+		var err error
+		if r.db, err = openDB(r.path); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.db.Update(func(tx *bolt.Tx) error {
+			root := tx.Bucket(bucketName)
+			if err := bury(root, DeadLetter{ID: "kept"}); err != nil {
+				return err
+			}
+			if err := root.Bucket(deadBucket).SetSequence(0); err != nil {
+				return err
+			}
+			return root.Bucket(queueBucket).SetSequence(0)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		r.close()
+		r.open()
+		if err := r.db.Update(func(tx *bolt.Tx) error { return bury(tx.Bucket(bucketName), DeadLetter{ID: "next"}) }); err != nil {
+			t.Fatal(err)
+		}
+		if d := r.dead(); len(d) != 2 {
+			t.Errorf("given up %+v", d)
+		}
+		r.put(note("i3", alerting.First, 0), note("i4", alerting.First, 0))
+		r.close()
+		r.open()
+		before := len(r.far.got())
+		r.run()
+		time.Sleep(time.Minute)
+		r.put(note("told", alerting.Resolved, 1), note("i3", alerting.Resolved, 1))
+		time.Sleep(time.Minute)
+		got := map[string][]string{}
+		for _, h := range r.far.got()[before:] {
+			got[h.url] = append(got[h.url], subject(h))
+		}
+		for u, want := range map[string][]string{string(oneWebhook[0].Webhook[0].URL): {"i1", "i2", "i3", "i4", "told", "i3"}, string(oneSlack[0].Slack[0].APIURL): {"i1", "i2", "i3", "i4", "told", "i3"}, "https://new.example/": {"i3", "i4", "i3"}} {
+			if !slices.Equal(got[u], want) {
+				t.Errorf("%s was told of %v, want %v", u, got[u], want)
+			}
 		}
 	})
 }

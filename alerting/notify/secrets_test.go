@@ -32,7 +32,7 @@ func TestSecretsShowNowhere(t *testing.T) {
 		var log bytes.Buffer
 		echo := func(n int, h hit) answer {
 			// Each side knows its own secrets only; it repeats them plainly, encoded, and at the place where answers are cut.
-			all := h.url + " " + fmt.Sprint(h.header) + " " + slackPath
+			all := "<p>" + h.url + " " + fmt.Sprint(h.header) + " " + slackPath
 			if strings.Contains(h.url, "hook.example") {
 				basic := base64.StdEncoding.EncodeToString([]byte(user + ":" + pass))
 				all = h.url + " " + fmt.Sprint(h.header) + " " + path + " " + query + " " + user + " " + pass + " " + basic + strings.Repeat(" "+bearer, 50)
@@ -55,6 +55,8 @@ func TestSecretsShowNowhere(t *testing.T) {
 			time.Sleep(time.Minute)
 			json.NewEncoder(&shown).Encode(r.box.Stats())
 		}
+		time.Sleep(80 * time.Hour)
+		json.NewEncoder(&shown).Encode(r.box.Stats())
 		for range 4 {
 			got, err := r.box.SendTest(t.Context(), "")
 			fmt.Fprintln(&shown, got, err)

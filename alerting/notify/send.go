@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -26,27 +26,30 @@ type verdict int
 
 const (
 	delivered verdict = iota
-	again             // may succeed later
-	refused           // will never succeed
+	again             // nobody took it
+	refused           // the answer says that this very message will not do
 	gone              // 410: nobody is there any more
 )
 
 type outcome struct {
 	verdict verdict
 	maybe   bool          // it may have arrived all the same: nobody said no
+	suspect bool          // of again: it may be for this very message; else it is about the way, a limit, a door that is being moved
 	after   time.Duration // what the receiver asked to wait; 0 when it did not
 	why     string        // redacted; empty when delivered
 }
 
-// attempt sends m once. Whatever can pass is tried again: no connection, an address that the guard blocks (names change their
-// addresses, and nothing has been sent), a timeout, 408, 429, 5xx, a file that cannot be read just now; and what a proxy or a deploy says in the receiver's place or while its door is being
-// moved: 401, 403, 404, 407 and other answers about the way, not the message, and redirects, which are not followed (that would lead around the guard and the signature). What says that this message will never do
-// (400, 413, 422 …) is final. A 2xx is a yes, whatever its body is or whether it ends, unless the answer is plainly not the receiver's.
+// attempt sends m once. Nothing that an answer says is final, since a proxy, a login or a deploy may have said it in the receiver's place; verdicts differ in whether other messages should wait and in what is
+// said of it. About the way, not the message: no connection, an address that the guard blocks (names change their addresses), a file that cannot be read just now, 401, 403, 404, 407, 429, a gateway's 502 to 504, and redirects,
+// which are not followed (that would lead around the guard and the signature). Perhaps about the message: a connection that ends or stays silent, 500, a 2xx that is plainly somebody else's. About it: 400, 413, 422 ….
+// A 2xx is a yes, whatever its body is or whether it ends, unless the answer is plainly not the receiver's.
 func (b *Outbox) attempt(ctx context.Context, s sender, m *Message) outcome {
 	u, err := s.url()
 	if err != nil {
 		return outcome{verdict: again, why: redact(err, nil)}
 	}
+	reached := false // somebody was there to whom it may have been said
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { reached = true }})
 	r, err := s.request(ctx, u, m, time.Now())
 	if err != nil {
 		return outcome{verdict: again, why: redact(err, u)}
@@ -54,10 +57,11 @@ func (b *Outbox) attempt(ctx context.Context, s sender, m *Message) outcome {
 	r.Header.Set("User-Agent", b.opts.UserAgent)
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ") // an answer or an error may quote it
 	resp, err := b.client.Do(r)
-	if err != nil {
-		var op *net.OpError
-		dial := errors.As(err, &op) && op.Op == "dial"
-		return outcome{verdict: again, maybe: !dial && !errors.Is(err, ErrBlocked), why: redact(err, u, token)}
+	switch {
+	case err != nil && reached:
+		return outcome{verdict: again, suspect: true, maybe: true, why: redact(err, u, token)}
+	case err != nil:
+		return outcome{verdict: again, why: redact(err, u, token)}
 	}
 	defer resp.Body.Close()
 	body := answerOf(ctx, resp)
@@ -65,22 +69,28 @@ func (b *Outbox) attempt(ctx context.Context, s sender, m *Message) outcome {
 	switch {
 	case code >= 200 && code < 300:
 		if err := s.accepted(resp.Header, body); err != nil {
-			return outcome{verdict: again, why: redact(fmt.Errorf("%w: %q", err, body), u, token)}
+			return outcome{verdict: again, suspect: true, why: redact(fmt.Errorf("%w: %q", err, body), u, token)}
 		}
 		return outcome{}
 	case code == http.StatusGone:
 		return outcome{verdict: gone, why: answered(code, body, u, token)}
-	case code >= 500, code < 400, aboutTheWay[code]:
-		return outcome{verdict: again, after: retryAfter(resp.Header.Get("Retry-After"), time.Now(), b.opts.MaxAge), why: answered(code, body, u, token)}
 	}
-	return outcome{verdict: refused, why: answered(code, body, u, token)}
+	o := outcome{verdict: refused, after: retryAfter(resp.Header.Get("Retry-After"), time.Now()), why: answered(code, body, u, token)}
+	switch {
+	case code < 400, aboutTheWay[code], o.after > 0: // who says when to come back does not mean the message
+		o.verdict = again
+	case code >= 500:
+		o.verdict, o.suspect = again, true
+	}
+	return o
 }
 
-// aboutTheWay are the answers of 4xx that say nothing of the message.
+// aboutTheWay are the answers from 400 that say nothing of the message.
 var aboutTheWay = map[int]bool{
 	http.StatusUnauthorized: true, http.StatusForbidden: true, http.StatusNotFound: true, http.StatusMethodNotAllowed: true, http.StatusProxyAuthRequired: true,
 	http.StatusRequestTimeout: true, http.StatusConflict: true, http.StatusMisdirectedRequest: true, http.StatusLocked: true, http.StatusTooEarly: true,
 	http.StatusTooManyRequests: true, http.StatusUnavailableForLegalReasons: true,
+	http.StatusBadGateway: true, http.StatusServiceUnavailable: true, http.StatusGatewayTimeout: true,
 }
 
 // answerWait is for how long the body of an answer is read: its status has said what counts.
@@ -109,19 +119,17 @@ func answered(code int, body []byte, u *url.URL, token string) string {
 	return redact(errors.New(text), u, token)
 }
 
-// retryAfter reads seconds or a date; 0 means absent, unreadable or past. Beyond most nothing waits longer.
-func retryAfter(h string, now time.Time, most time.Duration) time.Duration {
-	if h == "" {
-		return 0
-	}
-	if n, err := strconv.ParseInt(h, 10, 64); err == nil {
-		if n <= 0 {
-			return 0
-		}
-		return min(time.Duration(min(n, int64(most/time.Second)+1))*time.Second, most)
+// afterMost is the longest that a receiver's word is taken for: who asks for a day, by mistake or by a wrong clock, is asked once an hour.
+const afterMost = time.Hour
+
+// retryAfter reads seconds or a date; 0 means absent, unreadable or past.
+func retryAfter(h string, now time.Time) time.Duration {
+	h = strings.TrimSpace(h)
+	if n, err := strconv.ParseUint(h, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(n, uint64(afterMost/time.Second))) * time.Second
 	}
 	if t, err := http.ParseTime(h); err == nil && t.After(now) {
-		return min(t.Sub(now), most)
+		return min(t.Sub(now), afterMost)
 	}
 	return 0
 }
@@ -147,8 +155,8 @@ func SendTest(ctx context.Context, o Options, receiver string) ([]Delivery, erro
 	return b.SendTest(ctx, receiver)
 }
 
-// SendTest is the function of that name with the outbox's own configuration. An integration that takes the message is enabled again; queues and
-// statistics stay as they are.
+// SendTest is the function of that name with the outbox's own configuration. What waits for an integration that takes the message
+// goes out at once; statistics stay as they are.
 func (b *Outbox) SendTest(ctx context.Context, receiver string) ([]Delivery, error) {
 	var out []Delivery
 	m := NewTestMessage(time.Now(), b.opts.ExternalURL)
@@ -164,8 +172,10 @@ func (b *Outbox) SendTest(ctx context.Context, receiver string) ([]Delivery, err
 			d.Err = errors.New(o.why)
 		} else {
 			b.mu.Lock()
-			l.disabled = "" // somebody is there again
+			l.well(true, time.Now()) // what waits need not wait for its next attempt
+			l.pace.free = time.Now().Add(l.gap)
 			b.mu.Unlock()
+			signalTo(l.wake)
 		}
 		out = append(out, d)
 	}

@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/pack"
 )
 
@@ -89,7 +91,7 @@ func slackRender(m *Message, channel string, lines int) []byte {
 	if icon == "" {
 		icon = "🔵"
 	}
-	if !m.Firing() {
+	if !m.Firing() && m.Reason != alerting.Summary {
 		icon = "🟢"
 	}
 	status := m.status()
@@ -107,6 +109,11 @@ func slackRender(m *Message, channel string, lines int) []byte {
 		p.Blocks = append(p.Blocks, slackBlock{Type: "section", Text: &t})
 	}
 	section(icon + " " + status + headline)
+	if m.Reason == alerting.Summary {
+		section(slackEnded(m, lines))
+		p.Blocks = append(p.Blocks, slackBlock{Type: "context", Elements: []slackText{mrkdwn("Wrackline · " + m.since() + " · none of them was announced here, so no closing word follows")}})
+		return plainJSON(p)
+	}
 	fields := []slackText{
 		mrkdwn("*Where*\n" + slackEscape(m.Where, slackFieldMax)),
 		mrkdwn("*Since*\n" + m.since()),
@@ -167,6 +174,22 @@ func slackRender(m *Message, channel string, lines int) []byte {
 	}
 	p.Blocks = append(p.Blocks, slackBlock{Type: "context", Elements: []slackText{mrkdwn(foot)}})
 	return plainJSON(p)
+}
+
+// slackEnded lists what a summary speaks of.
+func slackEnded(m *Message, lines int) string {
+	var b strings.Builder
+	shown := m.Ended[:min(lines, len(m.Ended))]
+	for _, s := range shown {
+		b.WriteString("• " + slackEscape(s, changeMax) + "\n")
+	}
+	if more := m.More + len(m.Ended) - len(shown); more > 0 {
+		b.WriteString("… and " + strconv.Itoa(more) + " more\n")
+	}
+	if m.Link != "" {
+		b.WriteString("<" + slackURL(m.Link) + "|All of them>")
+	}
+	return b.String()
 }
 
 // stamp is a time of day, with its date when that is not the message's.

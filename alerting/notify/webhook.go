@@ -103,6 +103,12 @@ func newAlert(l *Line, m *Message) webhookAlert {
 			a.Annotations["causes"] = strings.Join(m.Causes, "\n")
 		}
 	}
+	if m.Told != "" {
+		a.Annotations["told"] = m.Told
+	}
+	if len(m.Ended) > 0 {
+		a.Annotations["ended"] = strings.Join(m.Ended, "\n")
+	}
 	a.Fingerprint = fingerprint(a.Labels)
 	return a
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/pack"
@@ -28,11 +29,34 @@ func (a *app) setReceivers(cfg *config) error {
 		}
 	}
 	b, err := notify.Open(notify.Options{DB: a.store.DB(), Receivers: cfg.Receivers, ExternalURL: cfg.Alerting.ExternalURL,
-		ProxyFromEnvironment: cfg.Alerting.Outlet.ProxyFromEnvironment, UserAgent: "Wrackline/" + buildVersion(), Guard: cfg.guard(), Log: a.log})
+		ProxyFromEnvironment: cfg.Alerting.Outlet.ProxyFromEnvironment, UserAgent: "Wrackline/" + buildVersion(), Guard: cfg.guard(), Log: a.log,
+		Current: func(id string) (*alerting.Incident, bool) {
+			if a.manager == nil { // nothing is sent before the fold is there
+				return nil, false
+			}
+			return a.manager.Incident(id)
+		}})
 	if err == nil {
 		a.outbox.Store(b)
 	}
 	return err
+}
+
+// waitingText says where messages that waited go under the receivers of now.
+func waitingText(b *notify.Outbox) (text string) {
+	for _, m := range b.Moved() {
+		text += m + "\n"
+	}
+	for _, x := range b.Astray() {
+		text += astrayText(x) + "\n"
+	}
+	return text
+}
+
+// astrayText says what waits for an integration that the configuration no longer has, and how it finds one.
+func astrayText(x notify.Astray) string {
+	return fmt.Sprintf("%d messages waited for %s, which is no longer configured: they are listed as given up. A receiver of that name, or with that URL, gets those that still matter when it is configured before %s.",
+		x.Waiting, x.Integration, alerting.Clock(x.Until.UnixMilli()))
 }
 
 // setDoor makes the remote-write door anew, with the tokens and limits of cfg.
@@ -186,6 +210,7 @@ func (a *app) reload() (note string, err error) {
 	if err := a.setDoor(&merged); err != nil {
 		return "", err
 	}
+	note += waitingText(a.outbox.Load())
 	if len(fixed) > 0 {
 		note += "Changes to " + strings.Join(fixed, ", ") + " take effect at the next start.\n"
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"runtime"
@@ -162,7 +163,7 @@ func (s source) Status() ui.Status {
 	for _, r := range a.outbox.Load().Stats() {
 		out.Receivers = append(out.Receivers, ui.Receiver{Name: r.Receiver, Kind: r.Kind, Host: r.Host, Queued: r.Queued, Oldest: r.Oldest, Sent: r.Sent,
 			Failed: r.Failed, Dead: r.Dead, Coalesced: r.Coalesced, LastSuccess: r.LastSuccess, LastError: r.LastError, LastErrorAt: r.LastErrorAt,
-			NextAttempt: r.NextAttempt, Disabled: r.Disabled, Test: "wrackline receivers test --config.file FILE " + r.Receiver})
+			NextAttempt: r.NextAttempt, Disabled: r.Disabled, Owed: r.Owed, GivenUp: r.LastGivenUp, GivenUpAt: r.LastGivenUpAt, Test: "wrackline receivers test --config.file FILE " + r.Receiver})
 	}
 	if dead, err := a.outbox.Load().DeadLetters(); err == nil {
 		for _, d := range dead {
@@ -237,9 +238,18 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 	for _, r := range st.Receivers {
 		switch {
 		case r.Disabled != "":
-			bad(fmt.Sprintf("Receiver %s (%s) is told nothing any more: %s.", r.Name, r.Kind, r.Disabled), "Give it a new URL.")
+			bad(fmt.Sprintf("Receiver %s (%s) is told nothing any more: %s.", r.Name, r.Kind, r.Disabled), "Give it a new URL, or send it a test message when somebody is there again. It is asked now and then, too.")
+		case r.Owed > 0:
+			bad(fmt.Sprintf("%d messages for receiver %s (%s) were given up and still matter: %s.", r.Owed, r.Name, r.Kind, cmp.Or(r.GivenUp, r.LastError, "see the receivers page")), "They go out when it takes messages again; a test message shows whether it does: "+r.Test)
 		case r.Queued > 0 && r.LastError != "":
 			warn(fmt.Sprintf("%d messages wait for receiver %s: %s.", r.Queued, r.Name, r.LastError), "They are tried again by themselves.")
+		case r.GivenUp != "" && now-r.GivenUpAt.UnixMilli() < 24*3600_000:
+			warn(fmt.Sprintf("A message for receiver %s (%s) was given up %s ago: %s.", r.Name, r.Kind, alerting.Span(now-r.GivenUpAt.UnixMilli()), r.GivenUp), "The receivers page lists it.")
+		}
+	}
+	for _, x := range a.outbox.Load().Astray() {
+		if time.Now().Before(x.Until) {
+			warn(astrayText(x), "Put the receiver's old name back, or leave it out if nobody needs them.")
 		}
 	}
 	return append(errs, warns...)
