@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/route"
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -66,6 +67,7 @@ func (e *Engine) passTime() {
 			t = max(t, c.stream.EventMs())
 		}
 	}
+	t = min(t, e.nowMs+series.FutureMs) // what lies further ahead was taken while the receive clock was wrong, and must make nobody forget
 	for _, c := range e.clusters {
 		if c == nil {
 			continue

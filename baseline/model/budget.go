@@ -62,6 +62,9 @@ func (b *Budget) See(h *Stretch, j *Judgement) {
 // Pass lets time pass to t, Unix ms, and adjusts the strictness.
 func (b *Budget) Pass(t int64) {
 	d := t - b.LastMs
+	if d < -budgetGapMs { // the clock was wrong and has been put right
+		b.LastMs = t
+	}
 	if d <= 0 {
 		return
 	}

@@ -308,7 +308,7 @@ func (s *Stream) Homes() (list []Home) {
 
 // Tick lets the receive clock pass without a request of this stream: windows that have waited for long enough are closed.
 func (s *Stream) Tick(receivedMs int64) {
-	s.nowMs = max(s.nowMs, receivedMs)
+	s.clock(receivedMs)
 	for _, c := range s.clusters {
 		s.closeDue(c)
 	}
@@ -319,9 +319,9 @@ func (s *Stream) Tick(receivedMs int64) {
 // Apply folds one request and closes the windows that are complete with it. Every sample counts once in the result.
 func (s *Stream) Apply(b *series.Batch) series.Result {
 	var res series.Result
+	s.clock(b.ReceivedMs)
 	from, fromNo := s.sender(b)
 	from.seen(b.ReceivedMs)
-	s.nowMs = max(s.nowMs, b.ReceivedMs)
 	limit := b.ReceivedMs + series.FutureMs
 	if s.eventMs == 0 && len(b.Samples) > 0 {
 		s.eventMs = max(0, min(b.Samples[0].T, limit))
