@@ -37,7 +37,8 @@ type app struct {
 	salt    series.Salt   // of the installation's keys of series, for its life
 	keyer   *series.Keyer // made with it
 	started time.Time
-	now     func() time.Time // the receive clock; the demo's runs at its own speed
+	now     func() time.Time // the machine's clock; the demo's runs at its own speed
+	clock   *ingest.Clock    // the receive clock, made of it
 
 	// fold is held by everything that changes engine and manager. Neither door nor pages that show what is published wait for it.
 	fold  sync.Mutex
@@ -71,6 +72,7 @@ type app struct {
 // openApp opens the data directory and restores the last checkpoint. Nothing runs yet, and nothing of the journal has been folded.
 func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
+	a.clock = ingest.NewClock(func() time.Time { return a.now() }, log)
 	a.watch = &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())

@@ -113,7 +113,7 @@ func (s source) Status() ui.Status {
 	st := a.engine.Stats()
 	j := a.journal.Stats()
 	db := a.store.Stats()
-	now := a.now().UnixMilli()
+	now := a.clock.Now().UnixMilli()
 	out := ui.Status{
 		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.started.UnixMilli(),
 		NowMs: now, ReceiveMs: a.engine.AtMs(),
@@ -188,6 +188,13 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 	var errs, warns []ui.Problem
 	bad := func(text, fix string) { errs = append(errs, ui.Problem{Severity: "error", Text: text, Fix: fix}) }
 	warn := func(text, fix string) { warns = append(warns, ui.Problem{Severity: "warn", Text: text, Fix: fix}) }
+	for _, p := range clockProblems(a.clock.State()) {
+		if p.Severity == "error" {
+			bad(p.Text, p.Fix)
+		} else {
+			warn(p.Text, p.Fix)
+		}
+	}
 	if e := a.reloadErr.Load(); e != nil {
 		bad("The configuration could not be reloaded; the one before is in force: "+*e, "wrackline check-config FILE says what is wrong.")
 	}
