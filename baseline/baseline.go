@@ -100,7 +100,6 @@ func (b *baseline) keep(v Verdict) {
 			b.since = v.Onset
 		}
 	}
-	b.since = min(b.since, v.T)         // the clock may have been turned back
 	b.top = append(b.top[:0], v.Top...) // views outlive the window, and v.Top does not
 	b.v, b.v.Top = v, nil
 }

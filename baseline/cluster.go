@@ -119,8 +119,8 @@ func (c *cluster) closed(w *signal.Window) {
 	if c.first == 0 {
 		c.first = w.End
 	}
-	if w.End < c.first { // the clock was turned back; the cluster is as old as it was
-		c.first = w.End - c.windows*60_000
+	if w.End < c.pace.endMs {
+		c.turnBack(w.End)
 	}
 	history := c.pace.history(w.ClosedMs, w.End)
 	c.passed(w.End)

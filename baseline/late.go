@@ -17,6 +17,23 @@ type pace struct {
 	closedMs, endMs int64 // of the newest window
 }
 
+// turnBack takes back what lies after the end of a window that closes behind later ones: the clock was ahead and has been put right (signal.Stream). What was learned stays, and the cluster is
+// as old as it was.
+func (c *cluster) turnBack(end int64) {
+	if end < c.first {
+		c.first = end - c.windows*windowMs
+	}
+	for k := range c.budgets {
+		c.budgets[k].LastMs = min(c.budgets[k].LastMs, end)
+	}
+	for b := range c.judged {
+		b.model.TurnBack(end - 2*windowMs) // a gap
+		b.since = min(b.since, end)
+	}
+}
+
+const windowMs = 60_000
+
 // numbers lists what a state keeps.
 func (p *pace) numbers() []*int64 {
 	return []*int64{&p.sinceMs, &p.atMs, &p.lagMs, &p.steady, &p.closedMs, &p.endMs}

@@ -38,7 +38,7 @@ const (
 // What a Clock has decided is in the stamps, and these are in the journal: a replay needs no Clock. Safe for concurrent use.
 type Clock struct {
 	mu   sync.Mutex
-	read func() reading
+	read func() Reading
 	log  *slog.Logger
 
 	// The machine's clock and the one that is kept are constants beside its monotonic time while nothing jumps.
@@ -55,6 +55,7 @@ type Clock struct {
 	guessed bool  // the kept clock was taken from senders
 	off     bool  // the machine's clock is not followed
 	offAt   int64 // since when, mono
+	setAt   int64 // mono of the newest correction
 	asked   bool  // senders have been asked
 	looked  int64 // mono of the newest decision
 	first   int64 // mono at which the first sender was heard
@@ -67,10 +68,15 @@ func NewClock(now func() time.Time, log *slog.Logger) *Clock {
 	if now == nil {
 		now = time.Now
 	}
+	return NewClockOn(machine(now), log)
+}
+
+// NewClockOn returns a clock on readings of a machine, one call at a time. A nil log tells nobody.
+func NewClockOn(read func() Reading, log *slog.Logger) *Clock {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Clock{read: machine(now), log: log, senders: map[string]*witness{}}
+	return &Clock{read: read, log: log, senders: map[string]*witness{}}
 }
 
 // Begin tells the clock of the past, before the first stamp: the time of the newest sample that had been taken, Unix milliseconds; 0 = there is none. A machine's clock that is
@@ -116,23 +122,23 @@ func (c *Clock) Stamp(sender string, b *series.Batch) int64 {
 	return c.kept + c.mono
 }
 
-// reading is what a machine's clocks say.
-type reading struct {
-	wall  int64 // Unix ms
-	mono  int64 // ms since some moment, counted by time that does not jump …
-	jumps bool  // … or, when false, by the wall clock for want of it: then a jump shows by the senders alone
+// Reading is what a machine's clocks say.
+type Reading struct {
+	WallMs int64 // Unix ms
+	MonoMs int64 // ms since some moment, counted by time that does not jump …
+	Jumps  bool  // … or, when false, by the wall clock for want of it: then a jump shows by the senders alone
 }
 
 // machine returns readings of now, as ms since the first.
-func machine(now func() time.Time) func() reading {
+func machine(now func() time.Time) func() Reading {
 	monotonic := func(t time.Time) bool { return t != t.Round(0) }
 	var base time.Time
-	return func() reading {
+	return func() Reading {
 		t := now()
 		if base.IsZero() {
 			base = t
 		}
-		return reading{t.UnixMilli(), t.Sub(base).Milliseconds(), monotonic(t) && monotonic(base)}
+		return Reading{t.UnixMilli(), t.Sub(base).Milliseconds(), monotonic(t) && monotonic(base)}
 	}
 }
 
@@ -140,10 +146,10 @@ func machine(now func() time.Time) func() reading {
 func (c *Clock) look() {
 	r, was := c.read(), c.mono
 	if !c.begun {
-		c.begun, was = true, r.mono
-		c.kept, c.beganAt = r.wall-r.mono, r.mono
+		c.begun, was = true, r.MonoMs
+		c.kept, c.beganAt = r.WallMs-r.MonoMs, r.MonoMs
 	}
-	c.mono, c.wall, c.jumps = r.mono, r.wall-r.mono, r.jumps
+	c.mono, c.wall, c.jumps = r.MonoMs, r.WallMs-r.MonoMs, r.Jumps
 	if c.mono < was-nearMs { // a clock without monotonic time was set back: nothing was heard in a time that has not been
 		clear(c.senders)
 	}
@@ -178,7 +184,7 @@ func (c *Clock) follow(passed int64) {
 // set makes another clock the kept one.
 func (c *Clock) set(kept int64, guessed bool, why string) {
 	c.log.Warn("the receive clock is corrected: "+why, "by", time.Duration(kept-c.kept)*time.Millisecond, "machine_off_by", time.Duration(c.wall-kept)*time.Millisecond)
-	c.kept, c.guessed = kept, guessed
+	c.kept, c.guessed, c.setAt = kept, guessed, c.mono
 	clockCorrections.Inc()
 	c.follow(0)
 }
@@ -287,6 +293,14 @@ func lowerMedian(heard []*witness) int64 {
 	}
 	slices.Sort(list)
 	return list[(len(list)-1)/2]
+}
+
+// CorrectedMs returns when the clock was corrected last, Unix milliseconds by itself; before the first stamp where it never was.
+func (c *Clock) CorrectedMs() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.look()
+	return c.kept + max(c.setAt, c.beganAt)
 }
 
 // unsure reports whether it is still open which clock is right: whoever sends samples that seem to be ahead shall come again, since a sender that is told that they are wrong gives them up.

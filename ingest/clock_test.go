@@ -39,14 +39,13 @@ func newLab(t *testing.T, off int64) *lab {
 
 // start lets the program begin, also once more.
 func (l *lab) start() {
-	l.clock = NewClock(nil, nil)
 	begun := l.at - l.slept
-	l.clock.read = func() reading {
+	l.clock = NewClockOn(func() Reading {
 		if !l.jumps {
-			return reading{l.at + l.off, l.at + l.off - now, false}
+			return Reading{l.at + l.off, l.at + l.off - now, false}
 		}
-		return reading{l.at + l.off, l.at - l.slept - begun, true}
-	}
+		return Reading{l.at + l.off, l.at - l.slept - begun, true}
+	}, nil)
 }
 
 // someone sends every few seconds what it has scraped, by a clock that is ahead by off.

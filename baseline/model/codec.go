@@ -23,8 +23,7 @@ func (m *Model) AppendBinary(dst []byte) []byte {
 	return c.b
 }
 
-// UnmarshalBinary replaces m by the model in data, which then continues bit for bit as the one that was written.
-// m is unchanged when an error is returned. data is not retained.
+// UnmarshalBinary replaces m by the model in data, which then continues bit for bit as the one that was written. m is unchanged when an error is returned. data is not retained.
 func (m *Model) UnmarshalBinary(data []byte) error {
 	if len(data) == 0 || data[0] != version && data[0] != 3 {
 		return fmt.Errorf("%w: unknown version", ErrEncoding)

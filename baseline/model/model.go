@@ -195,7 +195,7 @@ func clamp32(v, lo, hi float32) float32 { return min(max(v, lo), hi) }
 func finite(v float64) bool { return v-v == 0 }
 
 // Observe judges the value v of the window that ended at the given moment, then learns it. Windows must come in order of time: one that is not newer than the
-// newest is skipped, as is a value that is NaN or ±Inf. One that is an hour older or more says that the clock was wrong and has been put right; it is judged as if nothing had come for a while. p is not retained, and may differ from window to window.
+// newest is skipped, as is a value that is NaN or ±Inf. p is not retained, and may differ from window to window.
 func (m *Model) Observe(p *Params, at Moment, v float64) Judgement {
 	return m.Explain(p, at, v, nil)
 }
@@ -208,9 +208,6 @@ func (m *Model) Explain(p *Params, at Moment, v float64, why *Why) (j Judgement)
 	}
 	if why != nil {
 		*why = Why{}
-	}
-	if m.last-at.T >= turnedMs {
-		m.turnBack(p, at)
 	}
 	if !finite(v) || (m.first != 0 && at.T <= m.last) {
 		return m.skip(p, at, why)
@@ -238,17 +235,10 @@ func (m *Model) Explain(p *Params, at Moment, v float64, why *Why) (j Judgement)
 	return j
 }
 
-// turnedMs is how much older than the newest a window must be before the clock, and not the order of windows, is taken to be wrong.
-const turnedMs = hourMs
-
-// turnBack puts the times that m keeps back to where a clock that was ahead has been put. What was learned stays.
-func (m *Model) turnBack(p *Params, at Moment) {
-	m.last = at.T - 2*p.StepMs // a gap
-	now := max(seconds(m.last), 1)
-	m.first, m.since = min(m.first, now), min(m.since, now)
-	for i := range m.tails {
-		m.tails[i].on = min(m.tails[i].on, now)
-	}
+// TurnBack takes back what lies after t, Unix ms, when the clock was ahead and has been put right, so that windows after t are judged again. What was learned stays.
+func (m *Model) TurnBack(t int64) {
+	now := max(seconds(t), 1)
+	m.last, m.first, m.since = min(m.last, t), min(m.first, now), min(m.since, now)
 }
 
 // skip says of a value that cannot be judged where the signal stands.

@@ -37,8 +37,7 @@ func (m *Model) Mature(t int64) bool {
 // Asks reports whether m has still to find out what is normal, and might begin with what siblings know: call Borrow then.
 func (m *Model) Asks() bool { return m.flags&flagWarm == 0 && (m.seen == 0 || m.seen >= priorSettle) }
 
-// Lends reports whether signals with such parameters may learn from each other. Those that are usually zero have a law of their own, for which
-// there is no prior.
+// Lends reports whether signals with such parameters may learn from each other. Those that are usually zero have a law of their own, for which there is no prior.
 func (p *Params) Lends() bool { return p.sane() && p.Mode != Event }
 
 // Borrowed returns how many siblings m leans on; 0 = none, or no longer, since what it has seen itself outweighs them.

@@ -228,6 +228,9 @@ func (a *app) runWatch(ctx context.Context) {
 	up := a.clock.Now().UnixMilli()
 	every(ctx, watchEvery, func() {
 		a.fresh()
-		a.watch.look(a.engine.Stats().Senders, a.clock.Now().UnixMilli(), up)
+		senders, now := a.engine.Stats().Senders, a.clock.Now().UnixMilli()
+		// While the machine slept, or by a clock that was wrong, nobody was silent.
+		a.watch.look(senders, now, max(up, a.clock.CorrectedMs()))
+		a.lag.look(senders, now)
 	})
 }
