@@ -32,8 +32,11 @@ func aheadBy(ms int64) string {
 func clockProblems(c ingest.ClockState) (list []ui.Problem) {
 	const mend = "Set this machine's clock (timedatectl, chronyc tracking). It is followed again by itself as soon as it is right."
 	all := fmt.Sprintf("all %d senders", c.Senders)
-	if c.Senders == 1 {
+	switch c.Senders {
+	case 1:
 		all = "the only sender"
+	case 2:
+		all = "both senders"
 	}
 	switch {
 	case c.OffMs != 0 && c.Agree > 0 && c.Agree == c.Senders:

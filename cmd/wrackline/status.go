@@ -226,7 +226,7 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 		} else if s.LastT == 0 && s.Samples > 0 && silent < 60_000 {
 			warn(fmt.Sprintf("Nothing that sender %s sends is needed by a signal.", s.Name), "Its keep-list or its jobs leave out what packs ask for: wrackline packs remote-write-config prints the block, wrackline packs explain what is missing.")
 		} else if lag := now - s.LastT; s.LastT != 0 && lag > 5*60_000 && silent < 60_000 {
-			warn(fmt.Sprintf("Sender %s is %s behind: its newest sample is that old.", s.Name, alerting.Span(lag)), "It is catching up after an outage, or cannot keep up.")
+			warn(fmt.Sprintf("Sender %s is %s behind: its newest sample is that old.", s.Name, alerting.Span(lag)), "It is catching up after an outage, cannot keep up, or one of the two clocks is wrong.")
 		}
 	}
 	for _, l := range st.Limits {
