@@ -10,6 +10,10 @@ const LateFromMs = 5 * minuteMs
 // hear takes note of when a window that ended at t was judged, by the receive clock; 0 = not known.
 func (m *Manager) hear(cluster string, t, closedMs int64) {
 	m.lateMs = 0
+	m.nowMs = closedMs
+	if closedMs == 0 {
+		m.nowMs = t
+	}
 	if closedMs > 0 {
 		if late := closedMs - t; late >= LateFromMs {
 			m.lateMs = late
@@ -22,6 +26,9 @@ func (m *Manager) hear(cluster string, t, closedMs int64) {
 	for _, inc := range m.open {
 		if inc.Cluster == cluster && inc.seen > t {
 			inc.turnBack(t)
+		}
+		if inc.heard = min(inc.heard, m.nowMs); inc.Cluster == cluster || inc.heard == 0 {
+			inc.heard = m.nowMs
 		}
 	}
 	for _, s := range m.loose {

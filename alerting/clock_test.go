@@ -45,6 +45,9 @@ func TestStateOfAnOlderProgramIsRead(t *testing.T) {
 	b := newBench(Options{})
 	b.alarm(sig(servfail), model.High, 0.31, 1)
 	b.minutes(3)
+	for _, inc := range b.m.open {
+		inc.heard = 0 // it did not know
+	}
 	now := b.m.AppendState(nil)
 	c := &stateCoder{Coder: codec.Writing([]byte(stateOlder)), rule: ruleByName, older: true}
 	c.manager(b.m)

@@ -84,6 +84,7 @@ type Manager struct {
 	refused int64
 	snap    atomic.Pointer[Snapshot]
 	seen    bool  // the snapshot is up to date
+	nowMs   int64 // when the window was judged that is looked at, receive clock
 	lateMs  int64 // how late the window is judged that is looked at, as LateFromMs says
 	byOnset []fresh
 }

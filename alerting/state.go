@@ -5,7 +5,7 @@
 //	list     = count, records
 //	integers = zig-zag varint · floats = 8 bytes little-endian · strings = length, bytes
 //
-// "WLA1" did not say of incidents how late they were judged.
+// "WLA1" did not say of incidents how late they were judged, nor when.
 //
 // The store guards the bytes with a checksum; RestoreState still refuses what it cannot have written.
 
@@ -170,6 +170,9 @@ func (c *stateCoder) incident(m *Manager, p **incident) {
 	c.I64(&i.maxOnset)
 	c.I64(&i.active)
 	c.I64(&i.seen)
+	if !c.older {
+		c.I64(&i.heard)
+	}
 	c.I64(&i.lastTold)
 	c.Num(&i.toldSize)
 	c.Num(&i.toldRank)

@@ -299,6 +299,27 @@ func TestLateIsNotMute(t *testing.T) {
 	}
 }
 
+// TestLateBesideOneInTime has one of two senders stay behind, with a fault that lasts: it is told once however far behind, and nothing that was learned of its cluster is forgotten.
+func TestLateBesideOneInTime(t *testing.T) {
+	for _, lag := range []time.Duration{12 * time.Minute, 3 * time.Hour, 30 * time.Hour, 365 * 24 * time.Hour} {
+		w := newClockWorld(t)
+		s := w.senders[1]
+		s.lag = lag.Milliseconds()
+		w.run(4*60*minuteMs, minuteMs)
+		signals := len(w.engine.View().Signals)
+		s.faultAt = w.at - s.lag
+		w.run(45*minuteMs, 15_000)
+		n, after := w.first(s)
+		if n == nil || after-s.lag > 5*minuteMs || len(w.told) != 1 {
+			t.Fatalf("%s behind: told (%v) %d s after it could be known; %d messages", lag, n != nil, (after-s.lag)/1000, len(w.told))
+		}
+		st := w.engine.Stats()
+		if got := len(w.engine.View().Signals); got != signals || st.Evicted != 0 || st.Retired != 0 {
+			t.Errorf("%s behind: %d signals of %d, %d series evicted, %d signals retired", lag, got, signals, st.Evicted, st.Retired)
+		}
+	}
+}
+
 // TestBacklogTellsOnlyWhatStands drains a backlog of hours within minutes: a fault that was over within it is not told, one that stands is, once.
 func TestBacklogTellsOnlyWhatStands(t *testing.T) {
 	for _, stands := range []bool{false, true} {
