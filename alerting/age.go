@@ -15,7 +15,7 @@ func (m *Manager) age(cluster string, t int64) {
 	}
 	keep := m.open[:0]
 	for _, inc := range m.open {
-		dead := inc.Cluster != cluster && t-inc.seen >= deadCluster
+		dead := inc.Cluster != cluster && m.nowMs-inc.heard >= deadCluster
 		if inc.Cluster != cluster && !dead {
 			keep = append(keep, inc)
 			continue

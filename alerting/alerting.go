@@ -55,6 +55,7 @@ type Incident struct {
 	Earlier    int           // incidents of the 24 h before with the same headline signal
 	Told       int           // notifications emitted
 	Withheld   int           // notifications kept back by the daily cap
+	LateMs     int64         // how long after its end the newest window was judged of which something was told, ms; 0 = in time, or not known
 	Timeline   []Event       // oldest first, bounded
 	Changes    []Cause       // what changed just before and bears on it: closest first, bounded
 }

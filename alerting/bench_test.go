@@ -57,6 +57,7 @@ type bench struct {
 	told []Notification
 	on   map[*signal.Signal]baseline.Verdict
 	old  bool
+	late int64 // how long after its end a window is judged, ms
 }
 
 func newBench(o Options) *bench {
@@ -82,7 +83,7 @@ func (b *bench) calm(s *signal.Signal, how model.Transition) {
 func (b *bench) minutes(n int) {
 	for range n {
 		b.t += minuteMs
-		batch := baseline.Batch{Cluster: "prod", T: b.t, Old: b.old}
+		batch := baseline.Batch{Cluster: "prod", T: b.t, ClosedMs: b.t + b.late, Old: b.old}
 		for _, v := range b.on {
 			v.T = b.t
 			batch.Verdicts = append(batch.Verdicts, v)

@@ -23,7 +23,8 @@ type incident struct {
 	minOnset int64
 	maxOnset int64
 	active   int64 // last window with an alarm
-	seen     int64 // last window of the cluster
+	seen     int64 // last window of the cluster …
+	heard    int64 // … and when it was judged, receive clock
 	lastTold int64 // event time of the last notification, sent or withheld
 	toldSize int   // members then
 	toldRank int   // severity then

@@ -83,7 +83,9 @@ type Manager struct {
 	days    []DayTally // oldest first
 	refused int64
 	snap    atomic.Pointer[Snapshot]
-	seen    bool // the snapshot is up to date
+	seen    bool  // the snapshot is up to date
+	nowMs   int64 // when the window was judged that is looked at, receive clock
+	lateMs  int64 // how late the window is judged that is looked at, as LateFromMs says
 	byOnset []fresh
 }
 
@@ -151,6 +153,7 @@ func (m *Manager) SetRules(rule func(name string) *pack.Rule) {
 // Observe folds the verdicts of one window of one cluster.
 func (m *Manager) Observe(b baseline.Batch) {
 	cluster := Cut(b.Cluster, textMax)
+	m.hear(cluster, b.T, b.ClosedMs)
 	for _, inc := range m.open {
 		if inc.Cluster == cluster {
 			inc.crowd = 0

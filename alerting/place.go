@@ -74,7 +74,7 @@ func (m *Manager) openIncident(s *slot, t int64) bool {
 	for n := int64(1); m.exists(id); n++ { // the same onset twice, after an incident that ended early
 		id = digest("incident", s.key.cluster, s.key.id, number64(s.m.Onset), number64(n))[:10]
 	}
-	inc := &incident{Incident: Incident{ID: id, Cluster: s.key.cluster, Opened: t, Severity: s.m.Severity}, active: t, seen: t}
+	inc := &incident{Incident: Incident{ID: id, Cluster: s.key.cluster, Opened: t, Severity: s.m.Severity}, active: t, seen: t, heard: m.nowMs}
 	for _, c := range m.closed {
 		if h := c.pub.Headline(); h.SignalID == s.key.id && c.Cluster == inc.Cluster && t-c.pub.Resolved <= dayMs {
 			inc.Earlier++

@@ -1,9 +1,11 @@
 // A Manager's state as bytes, for the checkpoint. One function describes each record for both directions, so that
 // writing and reading cannot disagree.
 //
-//	state    = "WLA1" refused days loose open closed
+//	state    = "WLA2" refused days loose open closed
 //	list     = count, records
 //	integers = zig-zag varint · floats = 8 bytes little-endian · strings = length, bytes
+//
+// "WLA1" did not say of incidents how late they were judged, nor when.
 //
 // The store guards the bytes with a checksum; RestoreState still refuses what it cannot have written.
 
@@ -23,7 +25,8 @@ import (
 )
 
 const (
-	stateMagic = "WLA1"
+	stateMagic = "WLA2"
+	stateOlder = "WLA1"
 	listMax    = math.MaxInt // entries of a list, which the bytes that are left bound
 )
 
@@ -40,11 +43,15 @@ func (m *Manager) AppendState(dst []byte) []byte {
 // RestoreState replaces the state by one that AppendState wrote. On error (ErrState) the Manager is unchanged.
 func (m *Manager) RestoreState(b []byte) error {
 	rest, ok := bytes.CutPrefix(b, []byte(stateMagic))
+	older := false
 	if !ok {
+		rest, older = bytes.CutPrefix(b, []byte(stateOlder))
+	}
+	if !ok && !older {
 		return fmt.Errorf("%w: unknown format", ErrState)
 	}
 	n := NewManager(m.opts)
-	c := &stateCoder{Coder: codec.Reading(rest, ErrState), rule: m.opts.Rule}
+	c := &stateCoder{Coder: codec.Reading(rest, ErrState), rule: m.opts.Rule, older: older}
 	c.manager(n)
 	if c.Err() == nil && c.Left() > 0 {
 		c.Fail()
@@ -62,6 +69,7 @@ func (m *Manager) RestoreState(b []byte) error {
 type stateCoder struct {
 	*codec.Coder
 	rule   func(string) *pack.Rule
+	older  bool  // WLA1
 	newest int64 // Unix ms; the newest time of any incident
 }
 
@@ -146,6 +154,9 @@ func (c *stateCoder) incident(m *Manager, p **incident) {
 	c.Num(&i.Earlier)
 	c.Num(&i.Told)
 	c.Num(&i.Withheld)
+	if !c.older {
+		c.I64(&i.LateMs)
+	}
 	codec.List(c.Coder, &i.Timeline, listMax, func(e *Event) {
 		c.I64(&e.T)
 		c.Str(&e.Kind)
@@ -159,6 +170,9 @@ func (c *stateCoder) incident(m *Manager, p **incident) {
 	c.I64(&i.maxOnset)
 	c.I64(&i.active)
 	c.I64(&i.seen)
+	if !c.older {
+		c.I64(&i.heard)
+	}
 	c.I64(&i.lastTold)
 	c.Num(&i.toldSize)
 	c.Num(&i.toldRank)

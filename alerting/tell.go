@@ -127,6 +127,7 @@ func (m *Manager) emit(inc *incident, reason Reason, t int64) {
 	inc.seq++
 	inc.Told++
 	inc.state |= announced
+	inc.LateMs = m.lateMs
 	inc.build()
 	inc.told(t)
 	inc.note(t, "notified", string(reason))

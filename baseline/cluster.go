@@ -20,6 +20,7 @@ type cluster struct {
 	pending   map[string][]byte   // restored models whose signal has not been seen yet, by id
 	first     int64               // end of the first window, Unix ms; 0 = none yet
 	windows   int64               // windows that had values
+	pace      pace                // how late its windows close
 	members   []*baseline         // in order of appearance, for silence
 	kin       map[*pack.Rule]*kin // who may learn from whom
 	newcomers []*baseline         // not known to the kin of all clusters yet
@@ -44,6 +45,7 @@ type output struct {
 	job      int // the request that closed it
 	old      bool
 	end      int64
+	closedMs int64 // receive clock
 	verdicts []Verdict
 	charts   []charted       // what charts show of it
 	tops     []signal.Member // of the verdicts, owned
@@ -120,14 +122,17 @@ func (c *cluster) closed(w *signal.Window) {
 	if c.first == 0 {
 		c.first = w.End
 	}
-	late := w.ClosedMs-w.End > oldAfterMs
+	if w.End < c.pace.endMs {
+		c.turnBack(w.End)
+	}
+	history := c.pace.history(w.ClosedMs, w.End)
 	c.passed(w.End)
 	if len(w.Observations) > 0 {
 		c.windows++
 	}
 	c.remember(w.Changes)
 	o := c.output()
-	o.old, o.end = late || w.End-c.first < youngMs, w.End
+	o.old, o.end, o.closedMs = history || w.End-c.first < youngMs, w.End, w.ClosedMs
 	cl := closing{at: c.e.moment(w.End), window: c.windows, changes: c.changes, budgets: &c.budgets, wants: c.wants}
 	for i := range w.Observations {
 		x := &w.Observations[i]
@@ -148,7 +153,7 @@ func (c *cluster) closed(w *signal.Window) {
 	verdictsMade.Add(len(o.verdicts))
 	// History closes hundreds of windows a second; nobody looks at each.
 	c.sinceView++
-	c.stale = c.stale || !late || c.sinceView >= 240
+	c.stale = c.stale || !history || c.sinceView >= 240
 }
 
 // output returns a place for a window that closes, the newest of c.out.
@@ -172,7 +177,7 @@ func (c *cluster) deliver(o *output) {
 		c.e.opts.Recorder.Add(x.b.number-1, x.id, x.p)
 	}
 	if c.e.opts.Sink != nil {
-		c.e.opts.Sink.Observe(Batch{Cluster: c.name, T: o.end, Old: o.old, Verdicts: o.verdicts, Changes: o.changes, ChangeSeq: o.seq})
+		c.e.opts.Sink.Observe(Batch{Cluster: c.name, T: o.end, ClosedMs: o.closedMs, Old: o.old, Verdicts: o.verdicts, Changes: o.changes, ChangeSeq: o.seq})
 	}
 }
 

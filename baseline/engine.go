@@ -17,8 +17,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/store"
 )
 
-// oldAfterMs is how long after its end a window may close and still be news. Later ones are a sender's backlog or
-// history: learned and shown, never announced.
+// oldAfterMs is how long after its end a window may close and be in time. See late.go for those that close later.
 const oldAfterMs = 10 * 60_000
 
 // youngMs is for how long a cluster that is seen for the first time is only learned: what it brings along (a loop of denied
@@ -147,9 +146,9 @@ func (e *Engine) ApplyAll(jobs []Job, do func(n int, each func(i int))) []series
 	e.results = slices.Grow(e.results[:0], len(jobs))[:len(jobs)]
 	clear(e.results)
 	for i := range jobs {
-		if b := jobs[i].Batch; b.ReceivedMs/exchangeMs > e.nowMs/exchangeMs {
+		if now := series.Later(e.nowMs, jobs[i].Batch.ReceivedMs); now/exchangeMs != e.nowMs/exchangeMs {
 			e.round(do)
-			e.nowMs = b.ReceivedMs
+			e.nowMs = now
 			e.exchange()
 			if e.opts.AtExchange != nil {
 				e.opts.AtExchange()
@@ -166,8 +165,9 @@ func (e *Engine) ApplyAll(jobs []Job, do func(n int, each func(i int))) []series
 func (e *Engine) assign(i int, j *Job) {
 	b := j.Batch
 	e.pos = max(e.pos, j.Pos)
-	ticked := b.ReceivedMs/tickMs > e.nowMs/tickMs || i == 0 && b.ReceivedMs == e.nowMs && e.pos == 0
-	e.nowMs = max(e.nowMs, b.ReceivedMs)
+	now := series.Later(e.nowMs, b.ReceivedMs)
+	ticked := now/tickMs != e.nowMs/tickMs || i == 0 && b.ReceivedMs == e.nowMs && e.pos == 0
+	e.nowMs = now
 	parts, refused := e.router.Route(b)
 	e.results[i] = refused
 	for _, p := range parts {

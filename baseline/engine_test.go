@@ -264,6 +264,9 @@ func TestDamagedViewIsRefused(t *testing.T) {
 			t.Errorf("%d bytes were taken for a view", len(bad))
 		}
 	}
+	if err := engine(t, s).RestoreView(e.AppendViewBeforePace()); err != nil {
+		t.Errorf("a view that does not say how late windows close: %v", err)
+	}
 	// A view without reasons, as the version before wrote it.
 	if err := engine(t, s).RestoreView(e.AppendViewBefore()); err != nil {
 		t.Errorf("a view of the version before: %v", err)

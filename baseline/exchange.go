@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/route"
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -58,7 +59,7 @@ func (e *Engine) exchange() {
 	}
 }
 
-// passTime tells all clusters the newest event time, and forgets those of which nothing is left.
+// passTime tells all clusters the newest event time, and forgets those of which nothing is left. For one whose senders stay behind it is not as late as elsewhere.
 func (e *Engine) passTime() {
 	t := int64(0)
 	for _, c := range e.clusters {
@@ -66,11 +67,12 @@ func (e *Engine) passTime() {
 			t = max(t, c.stream.EventMs())
 		}
 	}
+	t = min(t, e.nowMs+series.FutureMs) // what lies further ahead was taken while the receive clock was wrong, and must make nobody forget
 	for _, c := range e.clusters {
 		if c == nil {
 			continue
 		}
-		c.stream.Passed(t)
+		c.stream.Passed(min(t, c.stream.Present(e.nowMs)))
 		if c.stream.Empty() && c.windows > 0 && len(c.out) == 0 {
 			e.drop(c)
 		}

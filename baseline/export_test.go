@@ -74,6 +74,22 @@ func (e *Engine) AppendViewBefore() []byte {
 	return x.Bytes()
 }
 
+// AppendViewBeforePace writes the view of the only cluster as the version did that did not know how late windows close.
+func (e *Engine) AppendViewBeforePace() []byte {
+	c := e.named()[0]
+	was := c.pace
+	c.pace = pace{}
+	b := c.appendView(nil)
+	c.pace = was
+	x := viewCoder{codec.Reading(b[len(viewMagic):], ErrView), false}
+	for range 3 {
+		var n int64
+		x.I64(&n)
+	}
+	at := len(b) - x.Left()
+	return append(append([]byte(viewMagic4), b[len(viewMagic):at]...), b[at+len(c.pace.numbers()):]...) // each is a zero of one byte
+}
+
 // Strict is how strictly the shadow judges.
 func (s *Shadow) Strict() float64 { return s.params.Strict }
 

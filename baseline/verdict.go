@@ -24,7 +24,9 @@ type Verdict struct {
 type Batch struct {
 	Cluster string
 	T       int64 // end of the window, Unix milliseconds
-	// Old is set for windows that closed more than ten minutes after their end (a sender's backlog, history) and for the first
+	// ClosedMs is when the window was judged, by the receive clock in the log, Unix milliseconds; 0 = not known. A sender that is behind makes it later than T by that much.
+	ClosedMs int64
+	// Old is set for windows that closed more than ten minutes after their end while newer ones follow faster than time passes (a sender's backlog, history), and for the first
 	// hour of a cluster: they are learned and shown, and no notification may come of them.
 	Old      bool
 	Verdicts []Verdict // borrowed: valid only during the call

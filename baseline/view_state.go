@@ -13,19 +13,21 @@ import (
 
 // What is known of a cluster's signals besides their models, as bytes, so that a restarted process shows at once what it knew:
 //
-//	"WLV4" | nowMs | first window | windows | count | records | changes told | count | changes | (near, height, hours, alarms, extra, last) ×2
+//	"WLV5" | nowMs | first window | windows | pace ×6 | count | records | changes told | count | changes | (near, height, hours, alarms, extra, last) ×2
 //	record: id | T | since | value | band ×3 | state, transition, test, seasonal | score | evidence | onset | maturity |
 //	        slope | eta | seen | members | expected | count, (name, value)… | why | near miss | born, seen, gap
+//
+// (pace: see late.go, numbers)
 //
 //	why:    scores ×7 | p | strict | excuse | hour | visits | clear ×2 | clear after
 //
 //	change: T | kind | cluster | object | from | to | count, (name, value)… | count, workload…
 //
-// The strings of changes are numbers: of one that was written before, or of the next, which follows. "WLV3" was of all clusters, with
+// The strings of changes are numbers: of one that was written before, or of the next, which follows. "WLV4" had no pace; "WLV3" was of all clusters, with
 // count, (cluster, first window, windows)… in their place; "WLV2" had no why, near misses and budgets.
 //
 // integers are zig-zag varints, floats 8 bytes little-endian, strings a length and bytes.
-const viewMagic, viewMagic3, viewMagic2 = "WLV4", "WLV3", "WLV2"
+const viewMagic, viewMagic4, viewMagic3, viewMagic2 = "WLV5", "WLV4", "WLV3", "WLV2"
 
 // topMax bounds the members that a verdict lists.
 const topMax = 16
@@ -39,6 +41,9 @@ func (c *cluster) appendView(dst []byte) []byte {
 	x.I64(&c.e.nowMs)
 	x.I64(&c.first)
 	x.I64(&c.windows)
+	for _, p := range c.pace.numbers() {
+		x.I64(p)
+	}
 	n := int64(0)
 	for b := range c.judged {
 		if b.v.Signal != nil {
@@ -62,7 +67,7 @@ func (c *cluster) appendView(dst []byte) []byte {
 // restoreView puts back what appendView gave, and returns the receive clock of then. Verdicts of signals that the cluster does not know are left out. The views of older programs
 // are of all clusters.
 func (c *cluster) restoreView(b []byte) (now int64, err error) {
-	if len(b) < len(viewMagic) || !slices.Contains([]string{viewMagic, viewMagic3, viewMagic2}, string(b[:len(viewMagic)])) {
+	if len(b) < len(viewMagic) || !slices.Contains([]string{viewMagic, viewMagic4, viewMagic3, viewMagic2}, string(b[:len(viewMagic)])) {
 		return 0, ErrView
 	}
 	magic := string(b[:len(viewMagic)])
@@ -73,11 +78,18 @@ func (c *cluster) restoreView(b []byte) (now int64, err error) {
 	}
 	x.I64(&now)
 	var first, windows, n, seq int64
-	if magic == viewMagic {
+	of := magic == viewMagic || magic == viewMagic4 // of this cluster alone
+	if of {
 		x.I64(&first)
 		x.I64(&windows)
 	} else {
 		first, windows = x.oldClusters(c.name)
+	}
+	var late pace
+	if magic == viewMagic {
+		for _, p := range late.numbers() {
+			x.I64(p)
+		}
 	}
 	x.I64(&n)
 	for ; n > 0 && x.Err() == nil; n-- {
@@ -100,10 +112,10 @@ func (c *cluster) restoreView(b []byte) (now int64, err error) {
 	if x.Err() != nil || x.Left() > 0 || now < 0 || first < 0 || windows < 0 {
 		return 0, ErrView
 	}
-	if magic != viewMagic {
+	if !of {
 		told = slices.DeleteFunc(told, func(t change.Change) bool { return t.Cluster != c.name })
 	}
-	c.changes, c.changeSeq, c.budgets, c.first, c.windows = told, seq, budgets, first, windows
+	c.changes, c.changeSeq, c.budgets, c.first, c.windows, c.pace = told, seq, budgets, first, windows, late
 	c.share()
 	return now, nil
 }

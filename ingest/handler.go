@@ -35,13 +35,13 @@ type Token struct {
 type Options struct {
 	Appender    Appender
 	Limits      Limits
-	Keyer       *series.Keyer    // makes the keys of series; nil = one of the process
-	Tokens      []Token          // none = everybody may write
-	Concurrency int              // requests decoded at a time; 0 = 2 × GOMAXPROCS
-	QueueWait   time.Duration    // the longest wait for one's turn; 0 = 2 s
-	Logger      *slog.Logger     // nil = discard
-	Now         func() time.Time // receive stamps; nil = time.Now
-	Ready       func() bool      // false = 503; nil = always ready
+	Keyer       *series.Keyer // makes the keys of series; nil = one of the process
+	Tokens      []Token       // none = everybody may write
+	Concurrency int           // requests decoded at a time; 0 = 2 × GOMAXPROCS
+	QueueWait   time.Duration // the longest wait for one's turn; 0 = 2 s
+	Logger      *slog.Logger  // nil = discard
+	Clock       *Clock        // makes receive stamps; nil = one of its own
+	Ready       func() bool   // false = 503; nil = always ready
 }
 
 // Handler answers POST requests of remote write 1.0 and 2.0. Safe for concurrent use.
@@ -58,7 +58,7 @@ type Handler struct {
 	gate      chan struct{}
 	queueWait time.Duration
 	logger    *slog.Logger
-	now       func() time.Time
+	clock     *Clock
 	ready     func() bool
 	bodies    bodies
 	decoders  idle
@@ -87,7 +87,7 @@ func (h *Handler) Denied() Denied {
 func (h *Handler) deny(from string) {
 	for {
 		old := h.denied.Load()
-		next := &Denied{Requests: 1, LastMs: h.now().UnixMilli(), From: from}
+		next := &Denied{Requests: 1, LastMs: h.clock.Now().UnixMilli(), From: from}
 		if old != nil {
 			next.Requests += old.Requests
 		}
@@ -141,7 +141,7 @@ func NewHandler(o Options) *Handler {
 		limits:    o.Limits.withDefaults(),
 		queueWait: o.QueueWait,
 		logger:    o.Logger,
-		now:       o.Now,
+		clock:     o.Clock,
 		ready:     o.Ready,
 	}
 	if o.Concurrency <= 0 {
@@ -153,8 +153,8 @@ func NewHandler(o Options) *Handler {
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
-	if h.now == nil {
-		h.now = time.Now
+	if h.clock == nil {
+		h.clock = NewClock(nil, o.Logger)
 	}
 	if h.ready == nil {
 		h.ready = func() bool { return true }
@@ -225,7 +225,6 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) answer {
 		return a.busy("queue", "too many requests at once")
 	}
 	defer func() { <-h.gate }()
-	raw.ReceivedMs = h.now().UnixMilli()
 	return h.take(r.Context(), &raw, a)
 }
 
@@ -267,10 +266,10 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (raw Raw, a answ
 	return raw, a
 }
 
-// take decodes raw and gives it to the Appender. It completes a, and raw by how its body is really compressed.
+// take decodes raw and gives it to the Appender. It completes a, and raw by its receive stamp and by how its body is really compressed.
 func (h *Handler) take(ctx context.Context, raw *Raw, a answer) answer {
 	d := h.decoder()
-	batch := series.Batch{Sender: raw.Sender, Cluster: raw.Cluster, ReceivedMs: raw.ReceivedMs}
+	batch := series.Batch{Sender: raw.Sender, Cluster: raw.Cluster}
 	info, err := d.Decode(raw.Proto, raw.Encoding, raw.Body, &batch)
 	raw.Encoding, raw.Decoded = info.Encoding, info.Decoded
 	decodedBytesTotal.Add(info.Decoded)
@@ -286,8 +285,14 @@ func (h *Handler) take(ctx context.Context, raw *Raw, a answer) answer {
 	if info.Symbols0 {
 		symbols0Nonempty.Inc()
 	}
+	raw.ReceivedMs = h.clock.Stamp(raw.Sender, &batch)
+	batch.ReceivedMs = raw.ReceivedMs
 	res, unlabelled, labels := h.known.check(&batch, d.labels)
 	d.labels = labels
+	if res.Samples+res.Histograms == 0 && res.Barred > unlabelled && h.clock.unsure() {
+		h.release(d)
+		return a.busy("clock", "which clock is right is being found out: "+res.Reason)
+	}
 	if unlabelled == info.Samples+info.Histograms { // what is refused for its time the fold counts for the sender
 		h.release(d)
 	} else if err = h.appender.Append(ctx, raw, &batch, func() { h.release(d) }); err != nil {

@@ -247,3 +247,39 @@ func TestLogsAreBounded(t *testing.T) {
 		t.Errorf("%d lines were logged:\n%.500s", n, &out)
 	}
 }
+
+// TestAheadWhileUnsure holds what a request is told whose samples all seem to be ahead: to come again while it is open which clock is right, that it is refused when it is known or there is nothing to go by.
+func TestAheadWhileUnsure(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		past   int64 // newest sample before the start, ms after now; 0 = none
+		settle int64 // ms for which another sender has been in time
+		want   int
+	}{
+		{"the first start", 0, 0, http.StatusBadRequest},
+		{"a machine that was down for three hours", -3 * hour, 0, http.StatusServiceUnavailable},
+		{"the same, and somebody is in time", -3 * hour, 2 * minute, http.StatusBadRequest},
+		{"a restart", -minute, 0, http.StatusBadRequest},
+		{"a machine whose clock is behind its past", hour, 0, http.StatusServiceUnavailable},
+	} {
+		at := now
+		clock := NewClockOn(func() Reading { return Reading{at, at - now, true} }, nil)
+		if c.past != 0 {
+			clock.Begin(now + c.past)
+		}
+		m := &memory{}
+		h := handler(m, Options{Clock: clock})
+		for end := at + c.settle; at < end; at += 5 * second {
+			post(h, snap(marshal(t, reqV1(one(up, at, 1)))), "Content-Encoding", "snappy", "Content-Type", typeV1)
+		}
+		n := m.calls.Load()
+		w := post(h, snap(marshal(t, reqV1(one(up, at+2*hour, 1)))), "Content-Encoding", "snappy", "Content-Type", typeV1)
+		if w.Code != c.want || w.Code == http.StatusServiceUnavailable && (w.Header().Get("Retry-After") == "" || m.calls.Load() != n) {
+			t.Errorf("%s: %d %s, Retry-After %q, %d requests kept", c.name, w.Code, w.Body, w.Header().Get("Retry-After"), m.calls.Load()-n)
+		}
+		at += 3 * minute // it does not last
+		if w := post(h, snap(marshal(t, reqV1(one(up, at+2*day, 1)))), "Content-Encoding", "snappy", "Content-Type", typeV1); w.Code == http.StatusServiceUnavailable {
+			t.Errorf("%s: still %d after three minutes: %s", c.name, w.Code, w.Body)
+		}
+	}
+}

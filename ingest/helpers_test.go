@@ -239,8 +239,8 @@ const (
 
 func handler(m *memory, o Options) *Handler {
 	o.Appender = m
-	if o.Now == nil {
-		o.Now = func() time.Time { return time.UnixMilli(now) }
+	if o.Clock == nil {
+		o.Clock = NewClock(func() time.Time { return time.UnixMilli(now) }, nil)
 	}
 	return NewHandler(o)
 }

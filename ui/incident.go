@@ -62,6 +62,9 @@ func incidentSpan(inc *alerting.Incident, now int64) span {
 func notes(inc *alerting.Incident) []string {
 	var out []string
 	h := inc.Headline()
+	if inc.LateMs > 0 {
+		out = append(out, "Judged "+alerting.Span(inc.LateMs)+" late: what it is judged by arrives that far behind.")
+	}
 	if h.State == model.Drifting && h.LimitEta > 0 && inc.Open() {
 		out = append(out, "Reaches its limit in "+alerting.Span(h.LimitEta)+" at this pace.")
 	}

@@ -52,7 +52,8 @@ type memberFigure struct {
 // What is told of senders is no incident of the fold: messages about it lead to the status page, which says how senders are.
 const (
 	gapPrefix = "gap-"         // of such an incident's id
-	gapSignal = "recv.silent~" // of its signal's
+	gapSignal = "recv.silent~" // of its signal's …
+	lagSignal = "recv.behind~" // … and of one that stays behind
 )
 
 func (s *server) incident(c *gin.Context) {

@@ -105,7 +105,7 @@ func TestNothingArrives(t *testing.T) {
 		}
 	}
 	h := New(newFake(), Options{ExternalURL: "https://x.example/w"})
-	for _, path := range []string{"/incidents/gap-abc", "/signals/recv.silent~cluster=prod~sender=a"} {
+	for _, path := range []string{"/incidents/gap-abc", "/signals/recv.silent~cluster=prod~sender=a", "/signals/recv.behind~cluster=prod~sender=a"} {
 		if w := get(t, h, path); w.Code != http.StatusFound || w.Header().Get("Location") != "/w/status" {
 			t.Errorf("%s: %d to %q", path, w.Code, w.Header().Get("Location"))
 		}

@@ -57,7 +57,7 @@ func (s *server) signal(c *gin.Context) {
 	id := c.Param("id")
 	v := s.view()
 	sv, ok := lookup(v, id)
-	if !ok && strings.HasPrefix(id, gapSignal) {
+	if !ok && (strings.HasPrefix(id, gapSignal) || strings.HasPrefix(id, lagSignal)) {
 		c.Redirect(http.StatusFound, s.base+"/status")
 		return
 	}

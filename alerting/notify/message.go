@@ -31,6 +31,7 @@ type Message struct {
 	Meaning  string          `json:"meaning,omitempty"`
 	Causes   []string        `json:"causes,omitempty"` // likely ones, likeliest first
 	Next     []string        `json:"next,omitempty"`
+	Late     string          `json:"late,omitempty"` // how late it was judged; "" = in time
 	Notes    []string        `json:"notes,omitempty"`
 	Changes  []string        `json:"changes,omitempty"` // what changed just before, closest first
 	Lines    []Line          `json:"lines"`             // one for each member, by onset
@@ -125,6 +126,10 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 			break
 		}
 		m.Changes = append(m.Changes, oneLine(stamp(c.T, n.T)+", "+alerting.When(c.T, inc.Onset)+": "+c.Text(), changeMax))
+	}
+	if inc.LateMs > 0 {
+		m.Late = "judged " + alerting.Span(inc.LateMs) + " late"
+		m.Notes = append(m.Notes, m.Late+": what it is judged by arrives that far behind")
 	}
 	if len(head.Top) > 0 {
 		m.Notes = append(m.Notes, "weighs most: "+oneLine(head.Top[0].Name, 200))

@@ -92,7 +92,7 @@ func newAlert(l *Line, m *Message) webhookAlert {
 		"incident": m.Incident, "incident_title": m.Title, "moved_first": m.First,
 	}
 	for k, v := range map[string]string{"description": l.Meaning, "question": l.Question, "worst": l.Worst, "top": l.Top, "incident_url": m.Link,
-		"changes": strings.Join(m.Changes, "\n")} {
+		"late": m.Late, "changes": strings.Join(m.Changes, "\n")} {
 		if v != "" {
 			a.Annotations[k] = v
 		}

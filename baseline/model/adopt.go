@@ -9,8 +9,7 @@ const (
 	acceptedH  = 1e6 // … that a person accepted: more than any alarm lasts
 )
 
-// Accept takes the level at which an alarm stands for the new normal, as a person says it is: the next window adopts it. It reports
-// false when no alarm stands that is about a level.
+// Accept takes the level at which an alarm stands for the new normal, as a person says it is: the next window adopts it. It reports false when no alarm stands that is about a level.
 func (m *Model) Accept() bool {
 	if !m.state.Alarm() || !m.adoptable() || m.flags&flagWarm == 0 {
 		return false

@@ -60,7 +60,7 @@ type Params struct {
 	Limit     float64   // where the signal hurts (1 for a fill ratio), for the time-to-limit of a drift; NaN = none
 	EtaMs     int64     // a drift is news only when it reaches Limit within this many milliseconds; 0 = no such condition
 	Persist   int       // consecutive windows that must deviate before a point alarm; 0 = 1
-	Extremes  bool      // nothing is known of the signal: what goes clearly beyond all that it did is news at once, without Persist; see extreme.go
+	Extremes  bool      // nothing is known of the signal: what goes clearly beyond all that it did is news at once, without Persist; see package extreme
 	Strict    float64   // × the evidence that an alarm needs: what a Budget asks; 0 = 1. A ceiling and an event count windows and do not heed it
 	Grave     bool      // somebody is hurt when the signal is on its bad side: what comes back every day is not excused as lightly; see excuse_habit.go
 	Explained bool      // a change to the signal's own workload came with the alarm that stands: the new level may be adopted, be it to the bad side

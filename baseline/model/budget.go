@@ -84,8 +84,7 @@ func (b *Budget) Pass(t int64) {
 // Strict is how many times the stock evidence an alarm needs: 1 and more.
 func (b *Budget) Strict() float64 { return 1 + b.Extra }
 
-// scale returns the mean by which heights exceed budgetFrom, were they not cut where an alarm begins: the exponential law whose part below the cut
-// has the mean that was seen.
+// scale returns the mean by which heights exceed budgetFrom, were they not cut where an alarm begins: the exponential law whose part below the cut has the mean that was seen.
 func (b *Budget) scale() float64 {
 	cut := b.Strict() - budgetFrom
 	mean := b.Height / b.Near

@@ -23,8 +23,7 @@ func (m *Model) AppendBinary(dst []byte) []byte {
 	return c.b
 }
 
-// UnmarshalBinary replaces m by the model in data, which then continues bit for bit as the one that was written.
-// m is unchanged when an error is returned. data is not retained.
+// UnmarshalBinary replaces m by the model in data, which then continues bit for bit as the one that was written. m is unchanged when an error is returned. data is not retained.
 func (m *Model) UnmarshalBinary(data []byte) error {
 	if len(data) == 0 || data[0] != version && data[0] != 3 {
 		return fmt.Errorf("%w: unknown version", ErrEncoding)
@@ -42,7 +41,7 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 		return fmt.Errorf("%w: a value is out of range", ErrEncoding)
 	}
 	for i := range n.ext {
-		if x := &n.ext[i]; x.top < 0 || x.wide < 0 {
+		if x := &n.ext[i]; x.Top < 0 || x.Wide < 0 {
 			return fmt.Errorf("%w: an extreme is negative", ErrEncoding)
 		}
 	}
@@ -144,7 +143,7 @@ func (c *codec) model(m *Model) {
 	}
 	for i := range m.ext {
 		x := &m.ext[i]
-		c.f32(&x.mid, &x.wide, &x.top)
+		c.f32(&x.Mid, &x.Wide, &x.Top)
 	}
 	list(c, m.extN[:])
 	c.f32(&m.wander)

@@ -82,8 +82,7 @@ func (m *Model) regime(p *Params, q *prediction, l *lesson) {
 	}
 }
 
-// carry moves the past in the rings along with the level, which moved by d to now some ms ago, so that the step is no trend. What was near the new level
-// already stays.
+// carry moves the past in the rings along with the level, which moved by d to now some ms ago, so that the step is no trend. What was near the new level already stays.
 func (m *Model) carry(p *Params, d float32, now float64, agoMs int64) {
 	near := math.Abs(float64(d)) / 2
 	if !p.Extremes {

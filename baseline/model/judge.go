@@ -67,8 +67,7 @@ func (w *voice) say(t Test, s State, score float64, onset int64) {
 	}
 }
 
-// judge weighs one window and moves the alarm. It learns nothing but the evidence.
-// It fills j, which must be zero but for what is not its own to say.
+// judge weighs one window and moves the alarm. It learns nothing but the evidence. It fills j, which must be zero but for what is not its own to say.
 func (m *Model) judge(p *Params, q *prediction, l *lesson, j *Judgement) {
 	m.measure(p, q, l)
 

@@ -2,7 +2,11 @@ package model
 
 // What one signal's memory is made of and how a window passes through it: predict, judge, then learn.
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/extreme"
+)
 
 // Model is what has been learned of one signal. It is a value of fixed size without pointers: it may be copied, kept in arrays and written out; the garbage
 // collector never looks into it. The zero value must be given to Init before use. A Model is not safe for concurrent use.
@@ -17,10 +21,10 @@ type Model struct {
 	prevX uint32  // hash of the value before, for the flatline test
 	lived uint32  // seconds of windows learned; not seen × step, since the step may change
 
-	ext    [6]extreme // residual up, down; far and sudden up, down; deviation in the unit; wandering level
-	wander float32    // score of the wandering level at its newest test
-	extN   [6]uint8   // blocks of each
-	extL   uint16     // windows of the block under way
+	ext    [6]extreme.Law // residual up, down; far and sudden up, down; deviation in the unit; wandering level
+	wander float32        // score of the wandering level at its newest test
+	extN   [6]uint8       // blocks of each
+	extL   uint16         // windows of the block under way
 
 	tails [4]tail // fast up, fast down, block up, block down
 
@@ -233,6 +237,12 @@ func (m *Model) Explain(p *Params, at Moment, v float64, why *Why) (j Judgement)
 	m.last = at.T
 	j.Seen, j.Borrowed = int64(m.seen), m.Borrowed()
 	return j
+}
+
+// TurnBack takes back what lies after t, Unix ms, when the clock was ahead and has been put right, so that windows after t are judged again. What was learned stays.
+func (m *Model) TurnBack(t int64) {
+	now := max(seconds(t), 1)
+	m.last, m.first, m.since = min(m.last, t), min(m.first, now), min(m.since, now)
 }
 
 // skip says of a value that cannot be judged where the signal stands.

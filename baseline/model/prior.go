@@ -8,6 +8,7 @@ package model
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/model/extreme"
 	"github.com/wrackline/wrackline/baseline/model/trend"
 )
 
@@ -37,8 +38,7 @@ func (m *Model) Mature(t int64) bool {
 // Asks reports whether m has still to find out what is normal, and might begin with what siblings know: call Borrow then.
 func (m *Model) Asks() bool { return m.flags&flagWarm == 0 && (m.seen == 0 || m.seen >= priorSettle) }
 
-// Lends reports whether signals with such parameters may learn from each other. Those that are usually zero have a law of their own, for which
-// there is no prior.
+// Lends reports whether signals with such parameters may learn from each other. Those that are usually zero have a law of their own, for which there is no prior.
 func (p *Params) Lends() bool { return p.sane() && p.Mode != Event }
 
 // Borrowed returns how many siblings m leans on; 0 = none, or no longer, since what it has seen itself outweighs them.
@@ -160,15 +160,15 @@ func (pr *Prior) blend(list []*Model) {
 func (pr *Prior) extremes(list []*Model) {
 	for i := range pr.like.ext[:5] {
 		mid, dev := middle(list, func(m *Model) float64 {
-			x := float64(m.ext[i].mid)
+			x := float64(m.ext[i].Mid)
 			if i == 4 {
 				_, level := m.share()
 				x -= math.Log(max(math.Abs(level), 1e-300))
 			}
 			return x
 		})
-		wide, _ := middle(list, func(m *Model) float64 { return float64(m.ext[i].wide) })
-		pr.like.ext[i] = extreme{mid: float32(mid), wide: float32(wide + .7*dev)}
+		wide, _ := middle(list, func(m *Model) float64 { return float64(m.ext[i].Wide) })
+		pr.like.ext[i] = extreme.Law{Mid: float32(mid), Wide: float32(wide + .7*dev)}
 		pr.like.extN[i] = priorExtN
 	}
 }
@@ -369,7 +369,7 @@ func (m *Model) begin(p *Params, pr *Prior, s, level, sigma float64) {
 	m.tails, m.v, m.cov, m.gvar, m.vb = l.tails, l.v, l.cov, l.gvar, l.vb
 	m.p0, m.p00, m.same, m.runMax, m.stay = l.p0, l.p00, l.same, l.runMax, l.stay
 	m.ext, m.extN = l.ext, l.extN
-	m.ext[4].mid += float32(math.Log(max(math.Abs(level), 1e-300)))
+	m.ext[4].Mid += float32(math.Log(max(math.Abs(level), 1e-300)))
 	for i := range m.rings {
 		m.rings[i] = hole
 	}

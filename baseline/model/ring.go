@@ -110,8 +110,7 @@ func (m *Model) rollHour(p *Params, l *lesson) (ended bool) {
 	return m.toCell(m.rings[:], civilHour(p, l.at, 0), civilHour(p, l.at, p.StepMs), l.y)
 }
 
-// toCell adds y to cell c of a ring, and writes that when the next window belongs to another one. What was gathered for another cell is written
-// first, and those between are holes.
+// toCell adds y to cell c of a ring, and writes that when the next window belongs to another one. What was gathered for another cell is written first, and those between are holes.
 func (m *Model) toCell(ring []int16, c, next int32, y float64) (ended bool) {
 	n := int32(len(ring))
 	if c != m.q {

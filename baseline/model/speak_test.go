@@ -3,6 +3,8 @@ package model
 import (
 	"math"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/model/extreme"
 )
 
 // When each test speaks. A row names what its two scenes differ in.
@@ -120,7 +122,7 @@ func TestWanderingSpeaks(t *testing.T) {
 	hear(t, func(s *scene) {
 		s.p.Extremes, s.ends.mid = true, true
 		s.m.q = 24*9000 + 12
-		s.m.ext[5], s.m.extN[5] = extreme{mid: float32(math.Log(3)), wide: .3}, wanderLaw
+		s.m.ext[5], s.m.extN[5] = extreme.Law{Mid: float32(math.Log(3)), Wide: .3}, wanderLaw
 		stand(s, 140)
 	}, func(s *scene) bool {
 		q, l := s.window()
@@ -129,7 +131,7 @@ func TestWanderingSpeaks(t *testing.T) {
 		return w.score >= 1 && w.test == DriftTest && w.state == Drifting
 	}, []twin{
 		{"where it is", nil, func(s *scene) { stand(s, 104) }},
-		{"what past days did", nil, func(s *scene) { s.m.ext[5].mid = float32(math.Log(30)) }},
+		{"what past days did", nil, func(s *scene) { s.m.ext[5].Mid = float32(math.Log(30)) }},
 		{"days of the law", nil, func(s *scene) { s.m.extN[5] = wanderLaw - 1 }},
 		{"the bad side", func(s *scene) { s.p.Bad = Up }, func(s *scene) { s.p.Bad = Down }},
 		{"the effect of a trend", nil, func(s *scene) { s.p.EffectRel = 1 }},
@@ -143,9 +145,9 @@ func TestExtremesSpeak(t *testing.T) {
 	hear(t, func(s *scene) {
 		s.p.Extremes, s.v = true, 200
 		for i := range 5 {
-			s.m.ext[i], s.m.extN[i] = extreme{mid: float32(math.Log(4)), wide: .2}, 28
+			s.m.ext[i], s.m.extN[i] = extreme.Law{Mid: float32(math.Log(4)), Wide: .2}, 28
 		}
-		s.m.ext[4].mid = float32(math.Log(20))
+		s.m.ext[4].Mid = float32(math.Log(20))
 	}, func(s *scene) bool {
 		q, l := s.window()
 		var w voice
@@ -155,12 +157,12 @@ func TestExtremesSpeak(t *testing.T) {
 		{"the value", nil, func(s *scene) { s.v = 115 }},
 		{"what past blocks did", nil, func(s *scene) {
 			for i := range 5 {
-				s.m.ext[i].mid = float32(math.Log(100))
+				s.m.ext[i].Mid = float32(math.Log(100))
 			}
 		}},
 		{"how much past blocks differ", nil, func(s *scene) {
 			for i := range 5 {
-				s.m.ext[i].wide = 3
+				s.m.ext[i].Wide = 3
 			}
 		}},
 		{"the bad side", func(s *scene) { s.p.Bad = Up }, func(s *scene) { s.p.Bad = Down }},

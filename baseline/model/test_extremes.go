@@ -6,7 +6,7 @@ import "math"
 // deviations of past blocks of six hours say how far it goes when nothing is wrong.
 //
 //	score = (r(z) + r(√(z w)) + 2 r(d)) / 4 / (3 + ln(6 h / block)) / Strict
-//	r(x)  = ln 2 + (ln x - mid) / scale, which is -ln of the probability of such a maximum; see extreme.go
+//	r(x)  = ln 2 + (ln x - mid) / scale, which is -ln of the probability of such a maximum; see package extreme
 //
 // where z is the residual in units of its scatter, w the whitened one, and d the deviation in the signal's own unit, with one law for both sides,
 // since a fall of a signal near zero is small. √(z w) is large for what is both far and sudden. So half of the say is logarithmic, half
@@ -47,7 +47,7 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 		block = clamp(m.ageH()*hourMs/extStart, most, block)
 	}
 	if l.bad[s] && d > 0 {
-		r := (m.ext[s].rare(z, m.extN[s]) + m.ext[2+s].rare(sharp, m.extN[2+s]) + 2*m.ext[4].rare(d, m.extN[4])) / 4
+		r := (m.ext[s].Rare(z, m.extN[s]) + m.ext[2+s].Rare(sharp, m.extN[2+s]) + 2*m.ext[4].Rare(d, m.extN[4])) / 4
 		score := r / ((extNews + math.Log(extBlockMs/block)) * p.strict()) // of short blocks there are more
 		l.rare = score * p.Nats(PointTest)
 		if d < q.effect {
@@ -60,9 +60,9 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 		w.say(PointTest, sideState[s], score, l.at.T)
 	}
 	if z >= extMoves && d > 0 {
-		m.ext[s].see(z)
-		m.ext[2+s].see(sharp)
-		m.ext[4].see(d)
+		m.ext[s].See(z)
+		m.ext[2+s].See(sharp)
+		m.ext[4].See(d)
 	}
 	m.extL = min(m.extL+1, 60000)
 	if float64(m.extL)*float64(p.StepMs) < block {
@@ -74,6 +74,6 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 		rate = .1
 	}
 	for i := range 5 {
-		m.extN[i] = m.ext[i].close(m.extN[i], rate)
+		m.extN[i] = m.ext[i].Close(m.extN[i], rate)
 	}
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/model/extreme"
 	"github.com/wrackline/wrackline/baseline/model/trend"
 )
 
@@ -10,7 +11,7 @@ import (
 // days before. It is the drift test of such signals.
 //
 //	d     = median over the hours of (value - median of that hour on the days before)
-//	score = r(|d|) / 3 / Strict, r by the largest distances of past days, see extreme.go
+//	score = r(|d|) / 3 / Strict, r by the largest distances of past days, see package extreme
 //
 // Once the week's shape is much better than the day's, d is the distance from that, and the law begins anew.
 //
@@ -48,14 +49,14 @@ func (m *Model) wanderLaw() (weekly bool) {
 	weekly = m.extN[5]&wanderWeekly != 0
 	if m.mode == 2 && !weekly && m.err[2] < .5*m.err[1] || weekly && (m.mode != 2 || m.err[2] > .8*m.err[1]) {
 		weekly = !weekly
-		*x, m.extN[5] = extreme{}, m.extN[5]&wanderWeekly^wanderWeekly
+		*x, m.extN[5] = extreme.Law{}, m.extN[5]&wanderWeekly^wanderWeekly
 	}
 	if m.q%24 == 0 {
 		rate := 1.
 		if m.state.Alarm() {
 			rate = .1
 		}
-		m.extN[5] = min(x.close(m.extN[5]&^wanderWeekly, rate), wanderWeekly-1) | m.extN[5]&wanderWeekly
+		m.extN[5] = min(x.Close(m.extN[5]&^wanderWeekly, rate), wanderWeekly-1) | m.extN[5]&wanderWeekly
 	}
 	return weekly
 }
@@ -67,8 +68,8 @@ func (m *Model) strays(p *Params, q *prediction, l *lesson, weekly bool) float32
 		return 0
 	}
 	x, n := &m.ext[5], m.extN[5]&^wanderWeekly
-	r := x.rare(math.Abs(d), n)
-	x.see(math.Abs(far))
+	r := x.Rare(math.Abs(d), n)
+	x.See(math.Abs(far))
 	s := sideOf(d)
 	if n < wanderLaw || !l.bad[s] || !(r > 0) || m.p0 >= wanderZero || m.came(l.at, wanderHours) {
 		return 0

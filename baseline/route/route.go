@@ -157,7 +157,14 @@ func (r *Router) Len() int { return len(r.names) }
 
 // Route divides a request among clusters, in order of their numbers; the slice is borrowed until the next call, the batches until Release. refused is what belongs to none because there are too many.
 func (r *Router) Route(b *series.Batch) (parts []Part, refused series.Result) {
-	r.nowMs = max(r.nowMs, b.ReceivedMs)
+	was := r.nowMs
+	if r.nowMs = series.Later(was, b.ReceivedMs); r.nowMs < was {
+		for _, n := range r.senders {
+			if n != nil {
+				n.lastMs = min(n.lastMs, r.nowMs)
+			}
+		}
+	}
 	if e := uint8(r.nowMs / epochMs); e != r.epoch {
 		r.epoch = e
 		r.sweep()

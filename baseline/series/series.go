@@ -248,6 +248,18 @@ type Batch struct {
 // FutureMs is how far ahead of the receive stamp a sample may be. What is further is refused: one wrong clock would move the time of a whole cluster.
 const FutureMs = 10 * 60_000
 
+// TurnMs is how far behind the newest receive stamp another one may lie because requests were handled side by side. One that lies further behind says that the clock was wrong
+// before and has been put right.
+const TurnMs = 60_000
+
+// Later returns the receive clock of a fold that stood at nowMs when a request with this stamp comes: the newer of both, but the stamp when the clock has been turned back. Unix milliseconds.
+func Later(nowMs, stampMs int64) int64 {
+	if stampMs < nowMs-TurnMs {
+		return stampMs
+	}
+	return max(nowMs, stampMs)
+}
+
 // Ahead says in words that a sample of time t was refused in a request that was received then.
 func Ahead(t, receivedMs int64) string {
 	return fmt.Sprintf("sample is %d s ahead of the receiver's clock; at most %d s are accepted: check both clocks", (t-receivedMs)/1000, FutureMs/1000)

@@ -42,6 +42,7 @@ type cluster struct {
 	arrived    []int64 // by metric: newest sample of a tracked series, when the last window closed
 	asked      []int64 // by leaf: end of the window that was open when a change of rules brought it; 0 = it was always there
 	mixed      bool    // lists are not in order
+	undo       bool    // while the clock is turned back: its series are to be forgotten
 	windows    int64
 	early      int64
 	grace      int64

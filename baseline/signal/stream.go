@@ -250,6 +250,18 @@ func (s *Stream) Passed(t int64) {
 	}
 }
 
+// Present returns how late it is in the stream's event time when nothing has come up to now, receive clock: its newest sample and what has passed since its newest request. Unix milliseconds; now while nothing is known.
+func (s *Stream) Present(nowMs int64) int64 {
+	heard := int64(0)
+	for _, n := range s.senders {
+		heard = max(heard, n.lastMs)
+	}
+	if t := s.LastT(); t != 0 && heard != 0 {
+		return t + max(nowMs-heard, 0)
+	}
+	return nowMs
+}
+
 // Silent reports whether no series is left: nothing has come for an hour.
 func (s *Stream) Silent() bool { return len(s.hot) == 0 }
 
@@ -308,7 +320,7 @@ func (s *Stream) Homes() (list []Home) {
 
 // Tick lets the receive clock pass without a request of this stream: windows that have waited for long enough are closed.
 func (s *Stream) Tick(receivedMs int64) {
-	s.nowMs = max(s.nowMs, receivedMs)
+	s.clock(receivedMs)
 	for _, c := range s.clusters {
 		s.closeDue(c)
 	}
@@ -319,9 +331,9 @@ func (s *Stream) Tick(receivedMs int64) {
 // Apply folds one request and closes the windows that are complete with it. Every sample counts once in the result.
 func (s *Stream) Apply(b *series.Batch) series.Result {
 	var res series.Result
+	s.clock(b.ReceivedMs)
 	from, fromNo := s.sender(b)
 	from.seen(b.ReceivedMs)
-	s.nowMs = max(s.nowMs, b.ReceivedMs)
 	limit := b.ReceivedMs + series.FutureMs
 	if s.eventMs == 0 && len(b.Samples) > 0 {
 		s.eventMs = max(0, min(b.Samples[0].T, limit))

@@ -26,7 +26,7 @@ func (s *Stream) sweep() {
 	for id := range s.hot {
 		h, d := &s.hot[id], &s.cold[id]
 		c := s.clusters[h.cluster]
-		dead := h.lastT <= due[h.cluster] && due[h.cluster] != 0 ||
+		dead := c.undo || h.lastT <= due[h.cluster] && due[h.cluster] != 0 ||
 			d.nbinds == 0 && !s.metrics[d.metric].speaks() || // nobody needs it any more
 			s.opts.Cluster != "" && c.name != s.opts.Cluster // of a state that was of several clusters
 		if owns := s.drops[d.sender]; owns != nil {

@@ -38,12 +38,14 @@ type app struct {
 	salt    series.Salt   // of the installation's keys of series, for its life
 	keyer   *series.Keyer // made with it
 	started time.Time
-	now     func() time.Time // the receive clock; the demo's runs at its own speed
+	now     func() time.Time // the machine's clock; the demo's runs at its own speed
+	clock   *ingest.Clock    // the receive clock, made of it
 
 	// fold is held by everything that changes engine and manager. Neither door nor pages that show what is published wait for it.
 	fold  sync.Mutex
-	line  *line    // requests that are in the journal and not in the fold yet
-	watch *watcher // of senders that fall silent
+	line  *line     // requests that are in the journal and not in the fold yet
+	watch *watcher  // of senders that fall silent
+	lag   *laggards // senders that stay behind
 
 	// What a reload replaces. The outbox is replaced under fold, so that no notification falls between two.
 	file       string // of the configuration; "" = none
@@ -73,7 +75,9 @@ type app struct {
 // openApp opens the data directory and restores the last checkpoint. Nothing runs yet, and nothing of the journal has been folded.
 func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
+	a.clock = ingest.NewClock(func() time.Time { return a.now() }, log)
 	a.watch = &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
+	a.lag = &laggards{behind: map[string]lag{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())
 	a.stage("opening the store")
@@ -197,6 +201,7 @@ func (a *app) streamOptions(cfg *config, packs []*pack.Pack) signal.StreamOption
 const (
 	sectionAlerting = "alerting"
 	sectionWatch    = "senders" // those that are silent; older checkpoints have none
+	sectionLag      = "behind"  // senders that stay behind; older checkpoints have none
 	sectionSalt     = "salt"    // version 1, 32 bytes; older checkpoints have none
 )
 
@@ -236,6 +241,9 @@ func (a *app) restore(c store.Loaded) error {
 		}
 	}
 	if err := a.watch.restoreState(c.Sections[sectionWatch]); err != nil {
+		return err
+	}
+	if err := a.lag.restoreState(c.Sections[sectionLag]); err != nil {
 		return err
 	}
 	a.lastCheckpoint.Store(c.AtMs)
@@ -349,7 +357,8 @@ func (a *app) freeze() store.Checkpoint {
 	for name, write := range a.engine.Sections {
 		list = append(list, section{name: name, write: write})
 	}
-	list = append(list, section{name: sectionAlerting, write: a.manager.AppendState}, section{name: sectionWatch, write: a.watch.appendState})
+	list = append(list, section{name: sectionAlerting, write: a.manager.AppendState}, section{name: sectionWatch, write: a.watch.appendState},
+		section{name: sectionLag, write: a.lag.appendState})
 	sideBySide(len(list), func(i int) {
 		x := &list[i]
 		// As large as the last one and a little: growing from nothing copied every byte five times.

@@ -66,7 +66,7 @@ func (a *app) setDoor(cfg *config) error {
 		return err
 	}
 	a.door.Store(ingest.NewHandler(ingest.Options{Appender: a, Limits: cfg.limits(), Keyer: a.keyer, Tokens: tokens, Logger: a.log,
-		Now: func() time.Time { return a.now() }, Ready: a.ready.Load}))
+		Clock: a.clock, Ready: a.ready.Load}))
 	return nil
 }
 

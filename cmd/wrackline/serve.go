@@ -149,6 +149,7 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 		a.stopOutbox = a.startRun(a.outbox.Load().Run)
 		a.reloadMu.Unlock()
 		a.line.begin(a.engine.Pos())
+		a.clock.Begin(newestSample(a.engine.Stats()))
 		collectEarlier()
 		wg.Go(a.follow)
 		wg.Go(func() { a.runCheckpoints(run) })
@@ -258,6 +259,7 @@ func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 		gauge("wrackline_cluster_newest_sample_timestamp_seconds"+label, float64(c.LastT)/1000)
 		gauge("wrackline_cluster_closed_window_timestamp_seconds"+label, float64(c.ClosedEnd)/1000)
 	}
+	a.writeClock(w)
 	gauge("wrackline_journal_bytes", float64(j.Bytes))
 	gauge("wrackline_journal_segments", float64(j.Segments))
 	gauge("wrackline_journal_segments_compressed", float64(j.Compressed))

@@ -114,7 +114,7 @@ func (s source) Status() ui.Status {
 	st := a.engine.Stats()
 	j := a.journal.Stats()
 	db := a.store.Stats()
-	now := a.now().UnixMilli()
+	now := a.clock.Now().UnixMilli()
 	out := ui.Status{
 		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.started.UnixMilli(),
 		NowMs: now, ReceiveMs: a.engine.AtMs(),
@@ -190,6 +190,13 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 	var errs, warns []ui.Problem
 	bad := func(text, fix string) { errs = append(errs, ui.Problem{Severity: "error", Text: text, Fix: fix}) }
 	warn := func(text, fix string) { warns = append(warns, ui.Problem{Severity: "warn", Text: text, Fix: fix}) }
+	for _, p := range clockProblems(a.clock.State()) {
+		if p.Severity == "error" {
+			bad(p.Text, p.Fix)
+		} else {
+			warn(p.Text, p.Fix)
+		}
+	}
 	if e := a.reloadErr.Load(); e != nil {
 		bad("The configuration could not be reloaded; the one before is in force: "+*e, "wrackline check-config FILE says what is wrong.")
 	}
@@ -227,7 +234,7 @@ func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 		} else if s.LastT == 0 && s.Samples > 0 && silent < 60_000 {
 			warn(fmt.Sprintf("Nothing that sender %s sends is needed by a signal.", s.Name), "Its keep-list or its jobs leave out what packs ask for: wrackline packs remote-write-config prints the block, wrackline packs explain what is missing.")
 		} else if lag := now - s.LastT; s.LastT != 0 && lag > 5*60_000 && silent < 60_000 {
-			warn(fmt.Sprintf("Sender %s is %s behind: its newest sample is that old.", s.Name, alerting.Span(lag)), "It is catching up after an outage, or cannot keep up.")
+			warn(fmt.Sprintf("Sender %s is %s behind: its newest sample is that old.", s.Name, alerting.Span(lag)), "It is catching up after an outage, cannot keep up, or one of the two clocks is wrong.")
 		}
 	}
 	for _, l := range st.Limits {

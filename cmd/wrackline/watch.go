@@ -225,9 +225,12 @@ func (w *watcher) restoreState(b []byte) error {
 
 // runWatch looks after the senders until ctx ends.
 func (a *app) runWatch(ctx context.Context) {
-	up := a.now().UnixMilli()
+	up := a.clock.Now().UnixMilli()
 	every(ctx, watchEvery, func() {
 		a.fresh()
-		a.watch.look(a.engine.Stats().Senders, a.now().UnixMilli(), up)
+		senders, now := a.engine.Stats().Senders, a.clock.Now().UnixMilli()
+		// While the machine slept, or by a clock that was wrong, nobody was silent.
+		a.watch.look(senders, now, max(up, a.clock.CorrectedMs()))
+		a.lag.look(senders, now)
 	})
 }
