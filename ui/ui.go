@@ -135,6 +135,11 @@ func (s *server) guard(next http.Handler) http.Handler {
 				http.Error(w, "Wrackline failed to make this page. Its log says why.", http.StatusInternalServerError)
 			}
 		}()
+		// The router puts this before where it redirects to; from the network nobody has a say in that.
+		req.Header.Del("X-Forwarded-Prefix")
+		if s.base != "" {
+			req.Header.Set("X-Forwarded-Prefix", s.base)
+		}
 		// A proxy may or may not take the prefix off.
 		if s.base != "" && (req.URL.Path == s.base || strings.HasPrefix(req.URL.Path, s.base+"/")) {
 			req = req.Clone(req.Context())
