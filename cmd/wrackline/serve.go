@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
+	"github.com/wrackline/wrackline/baseline/series"
 )
 
 const serveHelp = `Receives Prometheus remote write, learns what is normal, judges every minute, tells receivers and shows it all.
@@ -58,7 +58,25 @@ func (f *serveFlags) load(w io.Writer) (config, *slog.Logger, error) {
 	if err != nil {
 		return config{}, nil, err
 	}
-	return cfg, slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
+	return cfg, newLog(w, l), nil
+}
+
+// logMax is how many bytes of one value a line of the log shows.
+const logMax = 2000
+
+// newLog returns a log of lines. Values that others wrote may stand in any of them: the handler quotes what is not printable, and none is longer than logMax, but for the stack of a failure.
+func newLog(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		switch v := a.Value.Any().(type) {
+		case string:
+			if len(v) > logMax && a.Key != "stack" {
+				a.Value = slog.StringValue(series.Cut(v, logMax))
+			}
+		case error:
+			a.Value = slog.StringValue(series.Cut(v.Error(), logMax))
+		}
+		return a
+	}}))
 }
 
 func runServe(ctx context.Context, e env, args []string) error {
@@ -255,52 +273,8 @@ func every(ctx context.Context, interval time.Duration, do func()) {
 	}
 }
 
-// serveMetrics writes Wrackline's own metrics: counters of its packages, the process, and the gauges below.
-func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	metrics.WritePrometheus(w, true)
-	a.fresh()
-	st := a.engine.Stats()
-	j := a.journal.Stats()
-	gauge := func(name string, v float64) { metrics.WriteGaugeFloat64(w, name, v) }
-	count := func(name string, v int64) { metrics.WriteCounterUint64(w, name, uint64(max(v, 0))) }
-	gauge("wrackline_series", float64(st.Series))
-	gauge("wrackline_series_tracked", float64(st.Tracked))
-	gauge("wrackline_series_max", float64(st.SeriesMax))
-	gauge("wrackline_signals", float64(st.Signals))
-	gauge("wrackline_signals_max", float64(st.SignalsMax))
-	for i := range st.Clusters {
-		c := &st.Clusters[i]
-		label := `{cluster="` + labelText.Replace(c.Name) + `"}`
-		gauge("wrackline_cluster_newest_sample_timestamp_seconds"+label, float64(c.LastT)/1000)
-		gauge("wrackline_cluster_closed_window_timestamp_seconds"+label, float64(c.ClosedEnd)/1000)
-	}
-	gauge("wrackline_journal_bytes", float64(j.Bytes))
-	gauge("wrackline_journal_segments", float64(j.Segments))
-	gauge("wrackline_journal_segments_compressed", float64(j.Compressed))
-	count("wrackline_journal_position", int64(j.LastPos))
-	count("wrackline_journal_synced_position", int64(j.SyncedPos))
-	count("wrackline_fold_position", int64(a.line.folded.Load()))
-	count("wrackline_shown_position", int64(a.line.shown.Load()))
-	gauge("wrackline_line_requests", float64(len(a.line.items)))
-	gauge("wrackline_checkpoint_timestamp_seconds", float64(a.lastCheckpoint.Load())/1000)
-	gauge("wrackline_config_last_reload_successful", boolean(a.reloadErr.Load() == nil))
-	gauge("wrackline_config_last_reload_success_timestamp_seconds", float64(a.reloadedMs.Load())/1000)
-	gauge("wrackline_ready", boolean(a.ready.Load()))
-}
-
 // gcPercent is by how much the heap may grow between two collections.
 const gcPercent = 40
-
-// labelText writes a label's value as the text format of metrics wants it: nothing else is escaped there.
-var labelText = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
-
-func boolean(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
-}
 
 // collectEarlier tells the runtime to collect earlier than it does by itself, unless GOGC says otherwise: nearly all that is alive holds no pointers, so that a collection costs little, and what a
 // checkpoint leaves behind is large. While a start makes all of it anew that would cost more.

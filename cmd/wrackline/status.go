@@ -11,6 +11,7 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ui"
 )
@@ -183,11 +184,18 @@ func text(err error) string {
 	return err.Error()
 }
 
+// problemMax is how many bytes of a problem are shown.
+const problemMax = 1500
+
 // problems says what is wrong with Wrackline itself, most severe first.
 func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 	var errs, warns []ui.Problem
-	bad := func(text, fix string) { errs = append(errs, ui.Problem{Severity: "error", Text: text, Fix: fix}) }
-	warn := func(text, fix string) { warns = append(warns, ui.Problem{Severity: "warn", Text: text, Fix: fix}) }
+	// Names of senders, paths and answers of receivers stand in them, so each is made fit to be shown, here and nowhere else.
+	problem := func(severity, text, fix string) ui.Problem {
+		return ui.Problem{Severity: severity, Text: series.Clean(text, problemMax), Fix: series.Clean(fix, problemMax)}
+	}
+	bad := func(text, fix string) { errs = append(errs, problem("error", text, fix)) }
+	warn := func(text, fix string) { warns = append(warns, problem("warn", text, fix)) }
 	if e := a.reloadErr.Load(); e != nil {
 		bad("The configuration could not be reloaded; the one before is in force: "+*e, "wrackline check-config FILE says what is wrong.")
 	}

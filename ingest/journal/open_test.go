@@ -2,15 +2,12 @@ package journal
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/wrackline/wrackline/baseline/codec"
 )
 
 func TestSecondProcessIsRefused(t *testing.T) {
