@@ -46,7 +46,8 @@ func (a *app) makeDoor(cfg *config) (*ingest.Handler, error) {
 }
 
 // reloadEvery is how often the files are looked at. One that differs is taken when it is the same at the next look: nobody's editor or kubelet is between two halves of it then.
-const reloadEvery = 2 * time.Second
+// A variable for tests.
+var reloadEvery = 2 * time.Second
 
 // runReloads reloads the configuration at every signal, and when one of its files has changed, until ctx ends.
 func (a *app) runReloads(ctx context.Context, hup <-chan os.Signal) {
