@@ -63,11 +63,13 @@ func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result
 				l, err := b.Labels.AppendLabels(scratch[:0], i)
 				scratch = l[:0]
 				if err == nil {
-					_, err = series.Canonical(l)
+					_, err = series.Canonical(l) // in place
 				}
 				if err != nil {
 					unlabelled += int(e.SampleHi-e.SampleLo) + int(e.HistHi-e.HistLo)
-					res.Reason = cmp.Or(res.Reason, err.Error())
+					if res.Reason == "" {
+						res.Reason = nameOf(l) + err.Error()
+					}
 					right = false
 					continue
 				}
@@ -82,6 +84,14 @@ func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result
 	}
 	res.Barred += unlabelled
 	return res, unlabelled, scratch
+}
+
+// nameOf returns which metric a reason is about, as far as its labels could be read; "" when that is not known.
+func nameOf(l series.Labels) string {
+	if name := l.Get(series.NameLabel); name != "" {
+		return "metric " + series.Clean(name, 100) + ": "
+	}
+	return ""
 }
 
 // inTime counts the samples of an entry that are not too far ahead, and those that are.
