@@ -133,6 +133,7 @@ type trackConfig struct {
 type alertingConfig struct {
 	ExternalURL         string `yaml:"external_url"`
 	NotificationsPerDay int    `yaml:"notifications_per_day"` // of severity warn; pages and closing words are apart
+	PagesPerDay         int    `yaml:"pages_per_day"`         // of severity page, apart: a guard against a runaway
 	// FalseAlarmsPerWeek is how many alarms chance may raise in a week, of all signals together; 0 = any number.
 	FalseAlarmsPerWeek float64 `yaml:"false_alarms_per_week"`
 	// Outlet says how receivers are reached: which addresses are allowed, and whether through a proxy.
@@ -152,7 +153,7 @@ func defaultConfig() config {
 	return config{
 		Ingest:   ingestConfig{Sync: "1s", JournalMax: 2 << 30, BodyMax: 8 << 20, DecodedMax: 32 << 20},
 		Signals:  signalsConfig{Timezone: "UTC", Grace: duration(90 * time.Second), SeriesMax: 1_000_000, SignalsMax: 200_000, DefaultCluster: "default"},
-		Alerting: alertingConfig{NotificationsPerDay: 3, FalseAlarmsPerWeek: 1},
+		Alerting: alertingConfig{NotificationsPerDay: 3, PagesPerDay: 20, FalseAlarmsPerWeek: 1},
 		Storage:  storageConfig{Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30},
 	}
 }
@@ -292,6 +293,9 @@ func (c *config) validate() error {
 	}
 	if n := c.Alerting.NotificationsPerDay; n < 1 || n > 1000 {
 		return keyError("alerting.notifications_per_day", "it is %d; it must be between 1 and 1000 (configure no receiver to be told nothing)", n)
+	}
+	if n := c.Alerting.PagesPerDay; n < 1 || n > 1000 {
+		return keyError("alerting.pages_per_day", "it is %d; it must be between 1 and 1000", n)
 	}
 	if _, err := c.Alerting.Outlet.Guard(); err != nil {
 		return keyError("alerting.outlet", "%w", err)

@@ -89,9 +89,10 @@ wrackline_notify_notifications_repeated_total counter Notifications that a repla
 wrackline_ready gauge 1 when requests are taken.
 wrackline_route_samples_over_clusters_total counter Samples of new clusters beyond the limit of clusters.
 wrackline_route_senders_forgotten_total counter Senders forgotten to make room for others, or after storage.retention.
-wrackline_series gauge Series known.
-wrackline_series_max gauge Most series that may be known (signals.series_max).
+wrackline_series gauge Series known, as senders spell them, needed or not.
+wrackline_series_max gauge Most series that signals may need (signals.series_max).
 wrackline_series_tracked gauge Series that a signal needs.
+wrackline_series_unneeded_max gauge Most series that may be known and that no signal needs.
 wrackline_shown_position counter Position in the journal up to which pages show what was folded.
 wrackline_signal_changes_held_total counter Changes not told: part of a rollout that was, or of an object that changes all the time.
 wrackline_signal_changes_total counter Changes found in series.

@@ -237,6 +237,7 @@ func (a *app) reload() (note string, err error) {
 	var checkpoint store.Checkpoint
 	if err == nil {
 		a.manager.SetNotificationsPerDay(merged.Alerting.NotificationsPerDay)
+		a.manager.SetPagesPerDay(merged.Alerting.PagesPerDay)
 		a.engine.SetBudget(merged.Alerting.FalseAlarmsPerWeek)
 		if asks {
 			res = commit()
