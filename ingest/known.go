@@ -75,7 +75,12 @@ func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result
 				}
 				k.put(e.Key)
 			}
-			inTime(b, e, &res)
+			said := res.Reason != ""
+			if inTime(b, e, &res); !said && res.Reason != "" {
+				if l, err := b.Labels.AppendLabels(scratch[:0], i); err == nil {
+					res.Reason = nameOf(l) + res.Reason
+				}
+			}
 		}
 		if !seen && right && sum != 0 {
 			k.put(sum)

@@ -293,3 +293,24 @@ func TestFilesAreTakenAsTheyChange(t *testing.T) {
 		t.Error("the problem stays")
 	}
 }
+
+// TestConfigTextHidesSecrets: what the status page shows of the configuration holds no token and no URL that is one.
+func TestConfigTextHidesSecrets(t *testing.T) {
+	cfg, err := loadConfig(file(t, "w.yml", `web: {admin_token: canary-one-canary-one}
+ingest: {tokens: [{token: canary-two-canary}]}
+receivers: [{name: a, slack_configs: [{api_url: "https://hooks.example/canary-three"}], webhook_configs: [{url: "http://x/canary-four", bearer_token: canary-five}]}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := configText(&cfg); strings.Contains(text, "canary") || !strings.Contains(text, "admin_token: <secret>") {
+		t.Errorf("%s", text)
+	}
+	// Nor does an error of the decoder, in whichever line beside a secret it stands.
+	for _, bad := range []string{"web:\n  admin_token: canary-one-canary-one\n  hosts: 5\n", "web:\n  admin_token: canary-one-canary-one\n  host: [a]\n", "web:\n  admin_token: [canary-one-canary-one]\n",
+		"web:\n  admin_token: canary-one-canary-one\n hosts: []\n", "web: {admin_token: canary-one-canary-one, admin_token: x}\n", "web:\n  admin_token: canary-one\n"} {
+		if _, err := loadConfig(file(t, "w.yml", bad)); err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
