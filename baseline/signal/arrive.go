@@ -60,13 +60,13 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 	}
 	id, err = s.lookup(l, from)
 	if err != nil {
-		s.over.note(l, b.Sender)
+		s.over.Note(l, b.Sender)
 		return none, none, err
 	}
 	replica := s.replica(rep)
 	if id == none {
 		if len(s.keys) >= s.most.Unneeded {
-			s.over.note(l, b.Sender)
+			s.over.Note(l, b.Sender)
 			return none, none, fmt.Errorf("%w: %d series are known here, and no signal needs this one (of such there may be %d times signals.series_max in all)", errOverSeries, len(s.keys), UnneededShare)
 		}
 	} else if len(s.keys) >= s.most.Keys {

@@ -105,10 +105,10 @@ type Stream struct {
 	signalAt map[string]*Signal
 	marks    []mark // by Signal.Index
 
-	nowMs        int64    // newest receive stamp
-	eventMs      int64    // newest sample of any cluster
-	over         overflow // series that found no room
-	overSignal   string   // see Stats
+	nowMs        int64           // newest receive stamp
+	eventMs      int64           // newest sample of any cluster
+	over         series.Overflow // series that found no room
+	overSignal   string          // see Stats
 	overSignalMs int64
 	stats        Stats // counters
 
@@ -370,7 +370,7 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 	s.tidy()
 	s.publish()
 	if res.Reason != "" {
-		res.Reason += s.over.worst()
+		res.Reason += s.over.Worst()
 	}
 	return res
 }

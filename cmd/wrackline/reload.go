@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"reflect"
@@ -59,7 +60,7 @@ func (a *app) runReloads(ctx context.Context, hup <-chan os.Signal) {
 		case <-ctx.Done():
 			return
 		case <-hup:
-			a.reloadLogged("a signal")
+			a.reloadLogged("a signal", slog.LevelWarn)
 		case <-look.C:
 			before = a.lookAtFiles(before)
 		}
@@ -73,13 +74,16 @@ func (a *app) lookAtFiles(before fingerprint) fingerprint {
 	}
 	now := fingerprintOf(a.file, a.cfg.Load())
 	if tried := a.tried.Load(); tried != nil && now != *tried && now == before {
-		a.reloadLogged("a file that has changed")
+		a.reloadLogged("a file that has changed", slog.LevelDebug) // the next look tries again what cannot be done now
 	}
 	return now
 }
 
-func (a *app) reloadLogged(why string) {
-	if note, err := a.reload(); err != nil {
+// reloadLogged reloads and logs what came of it; what is only too early with that level.
+func (a *app) reloadLogged(why string, early slog.Level) {
+	if note, err := a.reload(); errors.Is(err, errNotReady) {
+		a.log.Log(context.Background(), early, "configuration not reloaded yet", "because", why, "err", err)
+	} else if err != nil {
 		a.log.Error("configuration not reloaded; the one before is in force", "because", why, "err", err)
 	} else {
 		a.log.Info("configuration reloaded", "because", why, "note", note)
@@ -192,21 +196,7 @@ func (a *app) reload() (note string, err error) {
 		return "", err
 	}
 	old := a.cfg.Load()
-	var fixed []string
-	for _, part := range []struct {
-		key       string
-		old, next any
-	}{
-		{"signals.default_cluster", old.Signals.DefaultCluster, next.Signals.DefaultCluster}, {"storage", old.Storage, next.Storage},
-		{"ingest.sync", old.Ingest.Sync, next.Ingest.Sync}, {"ingest.journal_max", old.Ingest.JournalMax, next.Ingest.JournalMax},
-	} {
-		if !reflect.DeepEqual(part.old, part.next) {
-			fixed = append(fixed, part.key)
-		}
-	}
-	merged := next
-	merged.Storage, merged.Ingest.Sync, merged.Ingest.JournalMax = old.Storage, old.Ingest.Sync, old.Ingest.JournalMax
-	merged.Signals.DefaultCluster = old.Signals.DefaultCluster
+	merged, fixed := mergeFixed(old, next)
 	loc, err := time.LoadLocation(merged.Signals.Timezone)
 	if err != nil {
 		return "", err
@@ -220,35 +210,9 @@ func (a *app) reload() (note string, err error) {
 	}
 	// A pack's file may have changed although its name in the configuration has not.
 	asks := !reflect.DeepEqual(old.Signals, merged.Signals) || !samePacks(*a.packs.Load(), packs)
-
-	// What the old outbox takes after its end is in the store, where the new one finds it; the fold waits only while they change places.
 	a.checkpointMu.Lock()
 	defer a.checkpointMu.Unlock()
-	a.stopOutbox()
-	a.fold.Lock()
-	var commit func() baseline.ReloadResult
-	if asks {
-		commit, err = a.engine.Reload(a.streamOptions(&merged, packs), loc)
-	}
-	if err == nil {
-		err = a.setReceivers(&merged)
-	}
-	var res baseline.ReloadResult
-	var checkpoint store.Checkpoint
-	if err == nil {
-		a.manager.SetNotificationsPerDay(merged.Alerting.NotificationsPerDay)
-		a.manager.SetPagesPerDay(merged.Alerting.PagesPerDay)
-		a.engine.SetBudget(merged.Alerting.FalseAlarmsPerWeek)
-		if asks {
-			res = commit()
-			a.manager.SetRules(rulesOf(packs))
-			a.packs.Store(&packs)
-			a.engine.Publish()
-			checkpoint = a.freeze()
-		}
-	}
-	a.fold.Unlock()
-	a.stopOutbox = a.startRun(a.outbox.Load().Run)
+	res, checkpoint, err := a.swap(&merged, packs, loc, asks)
 	if err != nil {
 		return "", err
 	}
@@ -268,4 +232,53 @@ func (a *app) reload() (note string, err error) {
 		note += "Changes to " + strings.Join(fixed, ", ") + " take effect at the next start.\n"
 	}
 	return note, nil
+}
+
+// mergeFixed returns the next configuration with what only a start changes as it was, and the keys of that which differ.
+func mergeFixed(old *config, next config) (merged config, fixed []string) {
+	for _, part := range []struct {
+		key       string
+		old, next any
+	}{
+		{"signals.default_cluster", old.Signals.DefaultCluster, next.Signals.DefaultCluster}, {"storage", old.Storage, next.Storage},
+		{"ingest.sync", old.Ingest.Sync, next.Ingest.Sync}, {"ingest.journal_max", old.Ingest.JournalMax, next.Ingest.JournalMax},
+	} {
+		if !reflect.DeepEqual(part.old, part.next) {
+			fixed = append(fixed, part.key)
+		}
+	}
+	merged = next
+	merged.Storage, merged.Ingest.Sync, merged.Ingest.JournalMax = old.Storage, old.Ingest.Sync, old.Ingest.JournalMax
+	merged.Signals.DefaultCluster = old.Signals.DefaultCluster
+	return merged, fixed
+}
+
+// swap puts receivers, the noise contract and, where asks says so, rules in the place of the present ones; it is called under reloadMu and checkpointMu. With other rules it returns the state for a checkpoint.
+//
+// What the old outbox takes after its end is in the store, where the new one finds it; the fold waits only while they change places.
+func (a *app) swap(cfg *config, packs []*pack.Pack, loc *time.Location, asks bool) (res baseline.ReloadResult, checkpoint store.Checkpoint, err error) {
+	a.stopOutbox()
+	defer func() { a.stopOutbox = a.startRun(a.outbox.Load().Run) }()
+	a.fold.Lock()
+	defer a.fold.Unlock()
+	var commit func() baseline.ReloadResult
+	if asks {
+		if commit, err = a.engine.Reload(a.streamOptions(cfg, packs), loc); err != nil {
+			return res, checkpoint, err
+		}
+	}
+	if err = a.setReceivers(cfg); err != nil {
+		return res, checkpoint, err
+	}
+	a.manager.SetNotificationsPerDay(cfg.Alerting.NotificationsPerDay)
+	a.manager.SetPagesPerDay(cfg.Alerting.PagesPerDay)
+	a.engine.SetBudget(cfg.Alerting.FalseAlarmsPerWeek)
+	if asks {
+		res = commit()
+		a.manager.SetRules(rulesOf(packs))
+		a.packs.Store(&packs)
+		a.engine.Publish()
+		checkpoint = a.freeze()
+	}
+	return res, checkpoint, nil
 }

@@ -1,12 +1,10 @@
-package signal
+package series
 
 import (
 	"fmt"
 	"math"
 	"math/bits"
 	"strings"
-
-	"github.com/wrackline/wrackline/baseline/series"
 )
 
 // Bounds of what is remembered of series that found no room.
@@ -17,8 +15,8 @@ const (
 	overTextMax    = 80      // bytes of a name in a reason
 )
 
-// overflow remembers, of series that found no room, which metric most of them are of, from whom, and which label makes them so many. It is no state: a start begins it anew.
-type overflow struct {
+// Overflow remembers, of series that found no room, which metric most of them are of, from whom, and which label makes them so many. It is no state: a start begins it anew. The zero value remembers nothing. It has one user at a time and is bounded.
+type Overflow struct {
 	total   int
 	metrics []overMetric
 }
@@ -35,8 +33,8 @@ type overLabel struct {
 	seen [4]uint64
 }
 
-// note counts one series, whose labels are borrowed.
-func (o *overflow) note(l series.Labels, sender string) {
+// Note counts one series, whose canonical labels are borrowed.
+func (o *Overflow) Note(l Labels, sender string) {
 	if o.total++; o.total >= overFade {
 		o.total = 0
 		for i := range o.metrics {
@@ -46,13 +44,13 @@ func (o *overflow) note(l series.Labels, sender string) {
 			o.total += m.n
 		}
 	}
-	m := o.metric(l.Get(series.NameLabel))
+	m := o.metric(l.Get(NameLabel))
 	m.n++
 	if m.sender != sender {
 		m.sender = strings.Clone(sender)
 	}
 	for _, x := range l {
-		if x.Name == series.NameLabel {
+		if x.Name == NameLabel {
 			continue
 		}
 		at := -1
@@ -68,13 +66,13 @@ func (o *overflow) note(l series.Labels, sender string) {
 			at = len(m.labels)
 			m.labels = append(m.labels, overLabel{name: strings.Clone(x.Name)})
 		}
-		h := series.Hash64([]byte(x.Value))
+		h := Hash64([]byte(x.Value))
 		m.labels[at].seen[h>>6&3] |= 1 << (h & 63)
 	}
 }
 
 // metric returns the entry of a metric, in the place of the rarest one when there are too many: the frequent ones stay.
-func (o *overflow) metric(name string) *overMetric {
+func (o *Overflow) metric(name string) *overMetric {
 	least := 0
 	for i := range o.metrics {
 		if o.metrics[i].name == name {
@@ -106,8 +104,8 @@ func (x *overLabel) values() (n int, many bool) {
 	return int(math.Round(-all * math.Log(1-float64(set)/all))), false
 }
 
-// worst says in words who takes the room, "" when nothing is remembered.
-func (o *overflow) worst() string {
+// Worst says in words who takes the room, to be put behind what was refused; "" when nothing is remembered.
+func (o *Overflow) Worst() string {
 	var m *overMetric
 	for i := range o.metrics {
 		if m == nil || o.metrics[i].n > m.n {
@@ -117,20 +115,20 @@ func (o *overflow) worst() string {
 	if m == nil || o.total == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("; %.0f %% of what is refused is metric %s", 100*min(1, float64(m.n)/float64(o.total)), series.Clean(m.name, overTextMax))
+	text := fmt.Sprintf("; %.0f %% of what is refused is metric %s", 100*min(1, float64(m.n)/float64(o.total)), Clean(m.name, overTextMax))
 	worst, most := "", 0
 	for i := range m.labels {
 		n, many := m.labels[i].values()
 		if n <= most {
 			continue
 		}
-		most, worst = n, fmt.Sprintf(", whose label %s has about %d values", series.Clean(m.labels[i].name, overTextMax), n)
+		most, worst = n, fmt.Sprintf(", whose label %s has about %d values", Clean(m.labels[i].name, overTextMax), n)
 		if many {
-			worst = fmt.Sprintf(", whose label %s has more than 1000 values", series.Clean(m.labels[i].name, overTextMax))
+			worst = fmt.Sprintf(", whose label %s has more than 1000 values", Clean(m.labels[i].name, overTextMax))
 		}
 	}
 	if most > 2 {
 		text += worst
 	}
-	return text + ", from sender " + series.Clean(m.sender, overTextMax)
+	return text + ", from sender " + Clean(m.sender, overTextMax)
 }
