@@ -87,8 +87,8 @@ type FieldError struct {
 	Err  error  // holds no secret
 }
 
-// Error is the text of Err: it names receiver and field.
-func (e *FieldError) Error() string { return e.Err.Error() }
+// Error says path and reason.
+func (e *FieldError) Error() string { return e.Path + ": " + e.Err.Error() }
 
 // Unwrap returns Err.
 func (e *FieldError) Unwrap() error { return e.Err }
