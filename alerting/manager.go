@@ -127,6 +127,12 @@ func (m *Manager) SetNotificationsPerDay(n int) {
 	orInt(&m.opts.NotificationsPerDay, 5)
 }
 
+// SetPagesPerDay changes the cap of Options.PagesPerDay from the next window on. It belongs to the fold.
+func (m *Manager) SetPagesPerDay(n int) {
+	m.opts.PagesPerDay = n
+	orInt(&m.opts.PagesPerDay, 20)
+}
+
 // SetRules changes Options.Rule. Alarms whose rule is gone end as gone, since nobody judges them any more. It belongs to the fold.
 func (m *Manager) SetRules(rule func(name string) *pack.Rule) {
 	m.opts.Rule = rule

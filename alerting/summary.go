@@ -8,8 +8,6 @@ import (
 	"math"
 	"strings"
 	"text/template"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -191,36 +189,8 @@ next:
 	return Clean(b.String(), 4*summaryMax)
 }
 
-// Clean makes one safe line of s: controls, bidirectional overrides and invisible characters become spaces, white
-// space is folded, and what exceeds max bytes is cut at a rune with an ellipsis.
-func Clean(s string, max int) string {
-	var b strings.Builder
-	space := false
-	for _, r := range s {
-		if unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
-			space = b.Len() > 0
-			continue
-		}
-		if space {
-			b.WriteByte(' ')
-			space = false
-		}
-		b.WriteRune(r)
-		if b.Len() > max {
-			break
-		}
-	}
-	return Cut(b.String(), max)
-}
+// Clean is series.Clean.
+func Clean(s string, max int) string { return series.Clean(s, max) }
 
-// Cut shortens s to at most max bytes, at a rune, marked by an ellipsis. max must be at least 3.
-func Cut(s string, max int) string {
-	if len(s) <= max {
-		return s
-	}
-	n := max - len("…")
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + "…"
-}
+// Cut is series.Cut.
+func Cut(s string, max int) string { return series.Cut(s, max) }

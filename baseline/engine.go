@@ -104,8 +104,8 @@ func (e *Engine) newRouter() *route.Router {
 		KeysMax: keysMax(e.opts.Stream), KeepMs: e.opts.Stream.RetireMs})
 }
 
-// keysMax returns how many series the router remembers: as many as the clusters may know.
-func keysMax(o signal.StreamOptions) int { return signal.RoomOf(o).Keys }
+// keysMax returns how many series the router remembers. The clusters may know more; of those it reads the labels again.
+func keysMax(o signal.StreamOptions) int { return 4 * signal.RoomOf(o).Tracked }
 
 // needed returns which metrics packs need.
 func needed(packs []*pack.Pack) func(string) bool {

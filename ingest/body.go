@@ -110,7 +110,7 @@ func (p *bodies) put(x *body) {
 }
 
 func tooLarge(limit int64) error {
-	return &badBody{"limit", fmt.Sprintf("body is larger than the limit of %d bytes", limit)}
+	return &badBody{"limit", fmt.Sprintf("body is larger than the limit of %d bytes (ingest.body_max)", limit)}
 }
 
 func earlier(a, b time.Time) time.Time {

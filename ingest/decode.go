@@ -131,7 +131,7 @@ func (d *Decoder) Decode(p Proto, e Encoding, body []byte, b *series.Batch) (inf
 			return d.info, err
 		}
 		if d.seen > d.limits.SamplesMax {
-			return d.info, &badBody{"limit", fmt.Sprintf("request holds more than %d samples", d.limits.SamplesMax)}
+			return d.info, &badBody{"limit", fmt.Sprintf("request holds more than the limit of %d samples: lower the sender's max_samples_per_send", d.limits.SamplesMax)}
 		}
 	}
 	d.info.Samples, d.info.Histograms = len(d.samples), len(d.hists)
@@ -187,7 +187,7 @@ func (d *Decoder) finish(i int, key uint64, m mark) {
 		d.info.BadExemplars += over
 		m.exemplars -= over
 		if d.fault.samples == "" {
-			d.fault.samples = fmt.Sprintf("more than %d exemplars", d.limits.ExemplarsMax)
+			d.fault.samples = fmt.Sprintf("more than the limit of %d exemplars", d.limits.ExemplarsMax)
 		}
 	}
 	if d.fault.samples != "" {

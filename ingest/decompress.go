@@ -46,7 +46,7 @@ func (d *Decoder) decompress(e Encoding, body []byte) error {
 		return &badBody{"compression", "empty body: a remote-write request is compressed, even when it holds nothing"}
 	}
 	if int64(len(body)) > d.limits.BodyMax {
-		return &badBody{"limit", fmt.Sprintf("body of %d bytes is larger than the limit of %d", len(body), d.limits.BodyMax)}
+		return &badBody{"limit", fmt.Sprintf("body of %d bytes is larger than the limit of %d (ingest.body_max)", len(body), d.limits.BodyMax)}
 	}
 	d.info.Encoding = sniff(body, e)
 	if d.info.Encoding == Zstd {
@@ -114,7 +114,7 @@ func (d *Decoder) decompressZstd(body []byte) error {
 		// A frame that does not say its size is tried again with more room.
 		if !isSizeExceeded(err) || cap(d.raw) >= min(int(d.limits.DecodedMax), most) {
 			if isSizeExceeded(err) {
-				return &badBody{"limit", fmt.Sprintf("zstd body of %d bytes decompresses to more than the limit of %d", len(body), min(int(d.limits.DecodedMax), most))}
+				return &badBody{"limit", fmt.Sprintf("zstd body of %d bytes decompresses to more than the limit of %d (ingest.decoded_max)", len(body), min(int(d.limits.DecodedMax), most))}
 			}
 			return &badBody{"compression", fmt.Sprintf("body is not a zstd-compressed message: %v", err)}
 		}
@@ -124,7 +124,7 @@ func (d *Decoder) decompressZstd(body []byte) error {
 
 func (d *Decoder) checkSize(n int) error {
 	if int64(n) > d.limits.DecodedMax {
-		return &badBody{"limit", fmt.Sprintf("message of %d bytes after decompression is larger than the limit of %d", n, d.limits.DecodedMax)}
+		return &badBody{"limit", fmt.Sprintf("message of %d bytes after decompression is larger than the limit of %d (ingest.decoded_max)", n, d.limits.DecodedMax)}
 	}
 	return nil
 }

@@ -505,19 +505,11 @@ func (h *Handler) warn(msg string, args ...any) {
 	h.logger.Warn(msg, args...)
 }
 
-// oneLine keeps an error a line, and short: senders log it.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
-	if len(s) > 1000 {
-		s = strings.ToValidUTF8(s[:1000], "") + "…"
-	}
-	return s
-}
+// reasonMax is how many bytes of a reason a sender is told: it logs them.
+const reasonMax = 1000
+
+// oneLine makes a reason, which quotes what was sent, fit to be told.
+func oneLine(s string) string { return series.Clean(s, reasonMax) }
 
 // requests returns the counter of answers. The combinations are few: codes this package writes, two protocols and none.
 func requests(code int, p Proto) *metrics.Counter {

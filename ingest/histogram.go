@@ -187,7 +187,7 @@ func (d *Decoder) check(h *histogram) string {
 	n := len(h.pos.deltas) + len(h.neg.deltas) + len(h.pos.counts) + len(h.neg.counts)
 	switch {
 	case h.over || n > limit || len(h.custom) > limit:
-		return fmt.Sprintf("more than %d buckets", limit)
+		return fmt.Sprintf("more than the limit of %d buckets", limit)
 	case !custom && (h.Schema < schemaMin || h.Schema > schemaMax):
 		return fmt.Sprintf("schema %d is not known", h.Schema)
 	case h.isFloat && len(h.pos.deltas)+len(h.neg.deltas) > 0, !h.isFloat && len(h.pos.counts)+len(h.neg.counts) > 0,

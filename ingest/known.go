@@ -40,17 +40,24 @@ func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result
 				l, err := b.Labels.AppendLabels(scratch[:0], i)
 				scratch = l[:0]
 				if err == nil {
-					_, err = series.Canonical(l)
+					_, err = series.Canonical(l) // in place
 				}
 				if err != nil {
 					unlabelled += int(e.SampleHi-e.SampleLo) + int(e.HistHi-e.HistLo)
-					res.Reason = cmp.Or(res.Reason, err.Error())
+					if res.Reason == "" {
+						res.Reason = nameOf(l) + err.Error()
+					}
 					right = false
 					continue
 				}
 				k.put(e.Key)
 			}
-			inTime(b, e, &res)
+			said := res.Reason != ""
+			if inTime(b, e, &res); !said && res.Reason != "" {
+				if l, err := b.Labels.AppendLabels(scratch[:0], i); err == nil {
+					res.Reason = nameOf(l) + res.Reason
+				}
+			}
 		}
 		if !seen && right && sum != 0 {
 			k.put(sum)
@@ -59,6 +66,14 @@ func (k *known) check(b *series.Batch, scratch series.Labels) (res series.Result
 	}
 	res.Barred += unlabelled
 	return res, unlabelled, scratch
+}
+
+// nameOf returns which metric a reason is about, as far as its labels could be read; "" when that is not known.
+func nameOf(l series.Labels) string {
+	if name := l.Get(series.NameLabel); name != "" {
+		return "metric " + series.Clean(name, 100) + ": "
+	}
+	return ""
 }
 
 // inTime counts the samples of an entry that are not too far ahead, and those that are.

@@ -96,8 +96,13 @@ func labelV1(m []byte) (name, value []byte, ok bool) {
 }
 
 func (d *Decoder) appendLabel(dst series.Labels, base int, name, value []byte) (series.Labels, error) {
-	if len(dst)-base >= series.LabelsMax || len(name) > series.LabelNameMax || len(value) > series.LabelValueMax {
-		return dst, series.ErrLabelLimit
+	switch {
+	case len(dst)-base >= series.LabelsMax:
+		return dst, series.TooManyLabels(series.LabelsMax + 1)
+	case len(name) > series.LabelNameMax:
+		return dst, series.NameTooLong(string(name))
+	case len(value) > series.LabelValueMax:
+		return dst, series.ValueTooLong(string(name), len(value))
 	}
 	return append(dst, series.Label{Name: d.string(name), Value: d.string(value)}), nil
 }

@@ -94,7 +94,7 @@ func (d *Decoder) addSymbol(f field) error {
 // addSpan notes where a series lies.
 func (d *Decoder) addSpan(f field) error {
 	if len(d.spans) >= d.limits.SeriesMax {
-		return &badBody{"limit", fmt.Sprintf("request holds more than %d series", d.limits.SeriesMax)}
+		return &badBody{"limit", fmt.Sprintf("request holds more than the limit of %d series: lower the sender's max_samples_per_send", d.limits.SeriesMax)}
 	}
 	if len(d.spans) == cap(d.spans) {
 		d.spans = slices.Grow(d.spans, 1+count(d.raw, f, d.limits.SeriesMax-len(d.spans)))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/series"
 )
 
 // view and snapshot never return nil.
@@ -115,7 +116,15 @@ func (s *server) page(c *gin.Context, code int, name string, f *frame) {
 		return
 	}
 	c.Header("Cache-Control", "no-cache")
-	c.Data(code, "text/html; charset=utf-8", b.Bytes())
+	c.Data(code, "text/html; charset=utf-8", bytes.Map(visible, b.Bytes()))
+}
+
+// visible is around every page, so that no label, path or search brings a hidden character onto one by a way that nobody thought of.
+func visible(r rune) rune {
+	if r >= ' ' && r < 0x7f || r == '\n' || r == '\t' || !series.Hidden(r) {
+		return r
+	}
+	return ' '
 }
 
 // fail answers with a page, or with JSON below /api/.

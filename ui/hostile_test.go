@@ -28,7 +28,7 @@ var payloads = []string{
 	`<link rel=stylesheet href=//evil.example/x.css>`, `<style>*{background:url(//evil.example)}</style>`, `<base href=//evil.example/>`, `<meta http-equiv=refresh content="0;url=//evil.example">`, `<form action=//evil.example><button>`, `<input autofocus onfocus=alert(1)>`,
 	`<details open ontoggle=alert(1)>`, `<video><source onerror=alert(1)>`, `<body onpageshow=alert(1)>`, `<marquee onstart=alert(1)>`, `javascript:alert(1)`, `data:text/html,<script>alert(1)</script>`, ` onmouseover=alert(1) `, `" onmouseover="alert(1)`, `' onmouseover='alert(1)`,
 	"` onmouseover=`alert(1)", `" autofocus onfocus="alert(1)" x="`, `"style="position:fixed;inset:0`, `x" class="hero bad`, `{{.}}`, `{{template "content" .}}`, `${alert(1)}`, `<%= 1 %>`, `&lt;script&gt;alert(1)&lt;/script&gt;`, `&#60;script&#62;`, `%3Cscript%3Ealert(1)%3C/script%3E`,
-	`\u003cscript\u003e`, "\u2028alert(1)\u2029", "a\u202e\u2066b", "\x00<script>", "\xff\xfe<script>", "a\nb\r\nSet-Cookie: x=1", `../../../etc/passwd`, `?q=1#x`, `//evil.example/`, `\\evil.example\`, `<a href="//evil.example">click</a>`, `<noscript><p title="</noscript><img src=x onerror=alert(1)>">`,
+	`\u003cscript\u003e`, "\u2028alert(1)\u2029", "a\u202e\u2066b", "\x1b[31m\u200b\u061c\ufeff\u00ad\U000e0041x", "\x00<script>", "\xff\xfe<script>", "a\nb\r\nSet-Cookie: x=1", `../../../etc/passwd`, `?q=1#x`, `//evil.example/`, `\\evil.example\`, `<a href="//evil.example">click</a>`, `<noscript><p title="</noscript><img src=x onerror=alert(1)>">`,
 	`<x onclick=alert(1)>`, `<p/onclick=alert(1)>`, "<img\tsrc=x\tonerror=alert(1)>", "<img\nsrc=x\nonerror=alert(1)>", `<<script>alert(1)//<</script>`, `<scr<script>ipt>alert(1)</scr</script>ipt>`, strings.Repeat("<b>", 400), strings.Repeat("A", 5000),
 }
 
@@ -240,6 +240,10 @@ func TestHostileLabelsAreShownAsText(t *testing.T) {
 			if strings.ContainsAny(payload, "<>") && strings.Contains(page, payload) {
 				t.Errorf("payload %.60q stands in %s as it is", payload, p)
 			}
+			noHidden(t, payload, p, page)
+		}
+		if p := "/signals?q=" + url.QueryEscape(payload); len(payload) < 400 {
+			noHidden(t, payload, p, body(t, h, p, http.StatusOK))
 		}
 		id := f.view.Signals[5].Signal.ID
 		checkSVG(t, payload, body(t, h, "/chart/"+id+".svg", http.StatusOK))
@@ -259,6 +263,14 @@ func TestHostileLabelsAreShownAsText(t *testing.T) {
 				t.Errorf("payload %.60q came back as %.60q", payload, one.Data.Labels["zz"])
 			}
 		}
+	}
+}
+
+// noHidden checks that nothing that was sent hides, turns or moves what a page says.
+func noHidden(t *testing.T, payload, path, page string) {
+	t.Helper()
+	if i := strings.IndexFunc(page, func(r rune) bool { return r != '\n' && r != '\t' && series.Hidden(r) }); i >= 0 {
+		t.Errorf("payload %.60q: %s has a hidden character in %.80q", payload, path, page[max(0, i-30):])
 	}
 }
 

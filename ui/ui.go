@@ -74,6 +74,7 @@ func New(src Source, o Options) http.Handler {
 		panic("ui: " + err.Error())
 	}
 	r.HandleMethodNotAllowed = true
+	r.RedirectTrailingSlash = false // it believes a header from the network of what to put before the address; see guard
 	s.routes(r)
 	return s.guard(r)
 }
@@ -140,6 +141,11 @@ func (s *server) guard(next http.Handler) http.Handler {
 			req = req.Clone(req.Context())
 			req.URL.Path = "/" + strings.TrimLeft(strings.TrimPrefix(req.URL.Path, s.base), "/")
 			req.URL.RawPath = ""
+		}
+		if p := path.Clean("/" + req.URL.Path); p != "/" && strings.HasSuffix(req.URL.Path, "/") && (req.Method == http.MethodGet || req.Method == http.MethodHead) {
+			to := url.URL{Path: s.base + p, RawQuery: req.URL.RawQuery}
+			http.Redirect(w, req, to.String(), http.StatusMovedPermanently)
+			return
 		}
 		next.ServeHTTP(w, req)
 	})

@@ -299,7 +299,7 @@ func TestConfigurationErrorsNameThePlaceAndHideTheSecret(t *testing.T) {
 		{[]Receiver{{}}, "receivers[0]: name is missing"},
 		{[]Receiver{{Name: "a\nb"}}, "one line"},
 		{[]Receiver{{Name: "a"}, {Name: "a"}}, "used twice"},
-		{[]Receiver{{Name: "a", Slack: []SlackConfig{{}}}}, `receiver "a": slack_configs[0]: api_url or api_url_file is missing`},
+		{[]Receiver{{Name: "a", Slack: []SlackConfig{{}}}}, `receivers[0].slack_configs[0]: receiver "a": api_url or api_url_file is missing`},
 		{[]Receiver{{Name: "a", Slack: []SlackConfig{{APIURL: "https://canary", APIURLFile: file}}}}, "both given"},
 		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "ftp://canary/x"}}}}, "http://"},
 		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://canary\x7f/x"}}}}, "not a URL"},

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -85,45 +86,61 @@ type WebhookConfig struct {
 	BearerFile string `yaml:"bearer_token_file,omitempty"` // read before every send; not together with Bearer
 }
 
-// CheckReceivers reports the first thing that is wrong with the configuration, by receiver and field. Files are read.
+// FieldError is what is wrong with a field of the receivers' configuration.
+type FieldError struct {
+	Path string // of the field or of what it belongs to, as receivers[0].slack_configs[1]
+	Err  error  // holds no secret
+}
+
+// Error says path and reason.
+func (e *FieldError) Error() string { return e.Path + ": " + e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *FieldError) Unwrap() error { return e.Err }
+
+// CheckReceivers reports the first thing that is wrong with the configuration, by receiver and field, as a *FieldError. Files are read.
 // No error contains a secret.
 func CheckReceivers(receivers []Receiver) error {
 	seen := map[string]bool{}
 	for i, r := range receivers {
+		at := fmt.Sprintf("receivers[%d]", i)
 		if r.Name == "" {
-			return fmt.Errorf("receivers[%d]: name is missing", i)
+			return &FieldError{at, errors.New("name is missing")}
 		}
 		if len(r.Name) > 200 || r.Name != oneLine(r.Name, 200) {
-			return fmt.Errorf("receivers[%d]: name must be one line of at most 200 bytes", i)
+			return &FieldError{at + ".name", errors.New("name must be one line of at most 200 bytes")}
 		}
 		if seen[r.Name] {
-			return fmt.Errorf("receiver %q: the name is used twice", r.Name)
+			return &FieldError{at + ".name", fmt.Errorf("receiver %q: the name is used twice", r.Name)}
 		}
 		seen[r.Name] = true
 		names := map[string]bool{}
+		bad := func(kind string, k int, err error) error {
+			return &FieldError{fmt.Sprintf("%s.%s[%d]", at, kind, k), fmt.Errorf("receiver %q: %w", r.Name, err)}
+		}
 		for k, c := range r.Slack {
 			if err := checkIntegration("slack", c.Name, c.PerMinute, names); err != nil {
-				return fmt.Errorf("receiver %q: slack_configs[%d]: %w", r.Name, k, err)
+				return bad("slack_configs", k, err)
 			}
 			if _, err := target("api_url", c.APIURL, c.APIURLFile); err != nil {
-				return fmt.Errorf("receiver %q: slack_configs[%d]: %w", r.Name, k, err)
+				return bad("slack_configs", k, err)
 			}
 		}
 		for k, c := range r.Webhook {
 			if err := checkIntegration("webhook", c.Name, c.PerMinute, names); err != nil {
-				return fmt.Errorf("receiver %q: webhook_configs[%d]: %w", r.Name, k, err)
+				return bad("webhook_configs", k, err)
 			}
 			if _, err := target("url", c.URL, c.URLFile); err != nil {
-				return fmt.Errorf("receiver %q: webhook_configs[%d]: %w", r.Name, k, err)
+				return bad("webhook_configs", k, err)
 			}
 			if _, err := signingKeys(c); err != nil {
-				return fmt.Errorf("receiver %q: webhook_configs[%d]: %w", r.Name, k, err)
+				return bad("webhook_configs", k, err)
 			}
 			if _, err := either("bearer_token", c.Bearer, c.BearerFile); err != nil {
-				return fmt.Errorf("receiver %q: webhook_configs[%d]: %w", r.Name, k, err)
+				return bad("webhook_configs", k, err)
 			}
 			if c.MaxAlerts < 0 {
-				return fmt.Errorf("receiver %q: webhook_configs[%d]: max_alerts is negative", r.Name, k)
+				return bad("webhook_configs", k, errors.New("max_alerts is negative"))
 			}
 		}
 	}
@@ -144,6 +161,19 @@ func checkIntegration(kind, name string, perMinute int, names map[string]bool) e
 		return fmt.Errorf("messages_per_minute is %d; it must be between 0 (the default) and %d", perMinute, perMinuteMost)
 	}
 	return nil
+}
+
+// Files returns the files that the receivers' secrets are in.
+func Files(receivers []Receiver) (out []string) {
+	for _, r := range receivers {
+		for _, c := range r.Slack {
+			out = append(out, c.APIURLFile)
+		}
+		for _, c := range r.Webhook {
+			out = append(out, c.URLFile, c.SecretFile, c.BearerFile)
+		}
+	}
+	return slices.DeleteFunc(out, func(f string) bool { return f == "" })
 }
 
 // either returns the value or the trimmed content of the file, whichever is given; "" when neither is.

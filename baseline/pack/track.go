@@ -3,7 +3,9 @@ package pack
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/identity"
@@ -36,6 +38,9 @@ func Track(track []TrackRule) (*Pack, error) {
 }
 
 const trackPack = "track"
+
+// plainLabel are label names that PromQL takes without quotes.
+var plainLabel = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Rule returns the rule that t stands for. An error says which field is wrong.
 func (t TrackRule) Rule() (*Rule, error) {
@@ -80,15 +85,19 @@ func (t TrackRule) Rule() (*Rule, error) {
 	if by == nil {
 		by = []string{identity.LabelCluster, identity.LabelNamespace, identity.LabelWorkload}
 	}
-	for _, l := range by {
+	names := make([]string, len(by))
+	for i, l := range by {
 		if l == "" || strings.ContainsAny(l, "(),\"'` \n") {
 			return nil, fmt.Errorf("track %s: by: %q is no label name", match, l)
+		}
+		if names[i] = l; !plainLabel.MatchString(l) { // as OpenTelemetry has them: k8s.namespace.name
+			names[i] = strconv.Quote(l)
 		}
 	}
 	r := &Rule{
 		Pack: trackPack, Name: name, Unit: t.Unit, Severity: Warn, Params: model.Defaults(),
 		Question: fmt.Sprintf("Is %s as usual?", metric),
-		Exprs:    []string{fmt.Sprintf("%s by (%s) (%s)", agg, strings.Join(by, ", "), inner)},
+		Exprs:    []string{fmt.Sprintf("%s by (%s) (%s)", agg, strings.Join(names, ", "), inner)},
 	}
 	r.Params.Extremes = true
 	switch t.Bad {

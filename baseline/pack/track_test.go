@@ -12,6 +12,9 @@ func TestTrackRule(t *testing.T) {
 	if r.Name != "track.x_total" || r.Exprs[0] != `sum by (cluster, job) (rate(x_total{job="a"}[1m]))` || r.Params.Bad.String() != "up" {
 		t.Errorf("%+v", r)
 	}
+	if r, err = (TrackRule{Match: `{"http.requests"}`, Name: "http.requests", By: []string{"cluster", "k8s.pod.name", "größe"}}).Rule(); err != nil || r.Exprs[0] != `sum by (cluster, "k8s.pod.name", "größe") ({"http.requests"})` {
+		t.Errorf("labels as OpenTelemetry names them: %v, %v", r, err)
+	}
 	for _, bad := range []TrackRule{{}, {Match: "x_total", Func: "deriv"}, {Match: "x_total", Agg: "topk"}, {Match: "x_total", Bad: "left"}, {Match: "x_total{"},
 		{Match: "x_total", By: []string{"a) (y"}}, {Match: "x_total", Name: "No Name"}, {Match: "x_total", By: []string{"pod"}}} {
 		if _, err := bad.Rule(); err == nil {

@@ -80,7 +80,7 @@ func (r *Router) refuse(b *series.Batch, mine []uint16) (res series.Result) {
 		}
 	}
 	if res.Rejected > 0 {
-		res.Reason = fmt.Sprintf("there are %d clusters already: a further one is not learned", ClustersMax)
+		res.Reason = fmt.Sprintf("there are %d clusters already, which is the limit: cluster %s of sender %s is not learned", ClustersMax, series.Clean(r.over, 80), series.Clean(b.Sender, 80))
 		overClusters.Add(res.Rejected)
 	}
 	return res

@@ -16,7 +16,7 @@ import (
 // Bounds of a router.
 const (
 	ClustersMax = 1000 // clusters at a time; series of further ones are refused
-	sendersMax  = 1000 // senders told apart; further ones of one fixed cluster are one
+	SendersMax  = 1000 // senders told apart; further ones of one fixed cluster are one
 	decidedAt   = 20   // series after which a sender's cluster is decided
 	votesMax    = 64   // different cluster labels of a sender that are counted
 	epochMs     = 10 * 60_000
@@ -52,6 +52,7 @@ type Router struct {
 	of      []*part  // by cluster, of the request that is divided
 	batches []*part  // reused
 	lent    int      // of batches
+	over    string   // the cluster that found no room last
 	reading sync.Mutex
 }
 
@@ -135,6 +136,9 @@ func (r *Router) Cluster(name string) (i uint16, ok bool) {
 		return i, true
 	}
 	if len(r.at) >= ClustersMax {
+		if r.over != name {
+			r.over = strings.Clone(name)
+		}
 		return nobody, false
 	}
 	name = strings.Clone(name)
@@ -505,7 +509,7 @@ func (r *Router) sender(b *series.Batch) (*sender, uint16) {
 	if i, ok := r.senderAt[k]; ok {
 		return r.senders[i], i
 	}
-	if len(r.senderAt) >= sendersMax {
+	if len(r.senderAt) >= SendersMax {
 		// One record for the rest of each fixed cluster would still be without bound; the cluster is what must stay right.
 		k.name = "other"
 		if i, ok := r.senderAt[k]; ok {

@@ -259,7 +259,7 @@ func TestSendersAreForgotten(t *testing.T) {
 	}
 	clusters(t, r, q)
 	at := int64(t0)
-	for i := range 3 * sendersMax {
+	for i := range 3 * SendersMax {
 		at += 20 * 60_000
 		clusters(t, r, send(fmt.Sprint("job-", i), at).add("x", "", i))
 		if i%50 == 0 {

@@ -63,20 +63,39 @@ const (
 	LabelValueMax = 4096 // bytes
 )
 
+// nameShown is how many bytes of a name an error shows.
+const nameShown = 80
+
+// NameTooLong, ValueTooLong and TooManyLabels return ErrLabelLimit with the label and the limit in words.
+func NameTooLong(name string) error {
+	return fmt.Errorf("%w: label name %q has %d bytes, at most %d are taken", ErrLabelLimit, Clean(name, nameShown), len(name), LabelNameMax)
+}
+
+// ValueTooLong: see NameTooLong.
+func ValueTooLong(name string, n int) error {
+	return fmt.Errorf("%w: the value of label %q has %d bytes, at most %d are taken", ErrLabelLimit, Clean(name, nameShown), n, LabelValueMax)
+}
+
+// TooManyLabels: see NameTooLong.
+func TooManyLabels(n int) error {
+	return fmt.Errorf("%w: %d labels, at most %d are taken", ErrLabelLimit, n, LabelsMax)
+}
+
 // Canonical sorts l in place, drops labels with an empty value and checks the rest.
-// The result shares l's array. It returns one of the package's errors for a set no sender may send.
+// The result shares l's array. It returns one of the package's errors, with the label and the limit in words, for a set no sender may send.
 func Canonical(l Labels) (Labels, error) {
 	sorted := true
 	out := l[:0]
 	for i := range l {
-		if l[i].Name == "" {
-			return nil, ErrEmptyLabelName
-		}
-		if len(l[i].Name) > LabelNameMax || len(l[i].Value) > LabelValueMax {
-			return nil, ErrLabelLimit
-		}
-		if !utf8.ValidString(l[i].Name) || !utf8.ValidString(l[i].Value) {
-			return nil, ErrInvalidUTF8
+		switch x := &l[i]; {
+		case x.Name == "":
+			return nil, fmt.Errorf("%w: its value is %q", ErrEmptyLabelName, Clean(x.Value, nameShown))
+		case len(x.Name) > LabelNameMax:
+			return nil, NameTooLong(x.Name)
+		case len(x.Value) > LabelValueMax:
+			return nil, ValueTooLong(x.Name, len(x.Value))
+		case !utf8.ValidString(x.Name) || !utf8.ValidString(x.Value):
+			return nil, fmt.Errorf("%w: %q", ErrInvalidUTF8, Clean(x.Name, nameShown))
 		}
 		if n := len(out); n > 0 && out[n-1].Name >= l[i].Name {
 			sorted = false
@@ -84,13 +103,13 @@ func Canonical(l Labels) (Labels, error) {
 		out = append(out, l[i])
 	}
 	if len(out) > LabelsMax {
-		return nil, ErrLabelLimit
+		return nil, TooManyLabels(len(out))
 	}
 	if !sorted {
 		sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 		for i := 1; i < len(out); i++ {
 			if out[i].Name == out[i-1].Name {
-				return nil, ErrDuplicateLabel
+				return nil, fmt.Errorf("%w: %q", ErrDuplicateLabel, Clean(out[i].Name, nameShown))
 			}
 		}
 	}

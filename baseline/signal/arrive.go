@@ -60,12 +60,14 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 	}
 	id, err = s.lookup(l, from)
 	if err != nil {
+		s.over.Note(l, b.Sender)
 		return none, none, err
 	}
 	replica := s.replica(rep)
 	if id == none {
 		if len(s.keys) >= s.most.Unneeded {
-			return none, none, fmt.Errorf("%w: %d series are known and no rule needs this one (max_series)", errOverSeries, s.opts.MaxSeries)
+			s.over.Note(l, b.Sender)
+			return none, none, fmt.Errorf("%w: %d series are known here, and no signal needs this one (of such there may be %d times signals.series_max in all)", errOverSeries, len(s.keys), UnneededShare)
 		}
 	} else if len(s.keys) >= s.most.Keys {
 		s.unkeyed = replica
@@ -145,7 +147,7 @@ func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint1
 	}
 	if len(s.hot) >= s.most.Tracked {
 		s.binds = s.binds[:first]
-		return none, fmt.Errorf("%w: %d series are tracked (max_series)", errOverSeries, s.opts.MaxSeries)
+		return none, fmt.Errorf("%w: signals need %d series here, and there is no room for more under signals.series_max, which is %d", errOverSeries, len(s.hot), s.opts.MaxSeries)
 	}
 	ci, err := s.cluster(view.Cluster)
 	if err != nil {

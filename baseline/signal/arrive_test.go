@@ -44,10 +44,10 @@ func TestSeriesLimitRefusesNewOnesOnly(t *testing.T) {
 	}
 	res := s.Apply(&b.Batch)
 	st := s.Stats()
-	if st.Tracked != 10 || st.Series > 20 || res.Rejected == 0 || res.Samples+res.Rejected != 60 || int(st.OverSeries) != res.Rejected {
+	if st.Tracked != 10 || st.Series > 40 || res.Rejected == 0 || res.Samples+res.Rejected != 60 || int(st.OverSeries) != res.Rejected {
 		t.Errorf("%+v; %d tracked of %d", res, st.Tracked, st.Series)
 	}
-	if !strings.Contains(res.Reason, "max_series") || !strings.Contains(res.Reason, "10 series") {
+	if !strings.Contains(res.Reason, "signals.series_max, which is 10") || !strings.Contains(res.Reason, "100 % of what is refused is metric x_total, whose label instance has about") {
 		t.Errorf("reason %q", res.Reason)
 	}
 	feedSeries(s, t0+30_000, t0+300_000, 30_000, names, ramp)

@@ -140,6 +140,7 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 		if !ok {
 			if idx, ok = s.newSignal(c, rule, e.Set); !ok {
 				s.stats.OverSignals++
+				s.overSignal, s.overSignalMs = r.Name, c.open
 				continue
 			}
 		}

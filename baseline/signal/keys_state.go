@@ -58,7 +58,7 @@ func (s *Stream) restoreKeys(r *stateReader, to []uint32, was *ruleBook) {
 	r.Section(keysVersion)
 	same := r.Print() == s.keysName()
 	n := r.Count(10)
-	same = same && n <= 2*s.opts.MaxSeries
+	same = same && n <= RoomOf(s.opts).Keys
 	if same {
 		s.keys = make([]key, 0, n)
 		s.keyTab.Reset(n)

@@ -211,7 +211,15 @@ func TestHostileKeysAreRefused(t *testing.T) {
 	}
 	// More than there may be are learned anew.
 	opts.MaxSeries = 1
-	if n, _ := restored(t, opts, append(bytes.Clone(head), good...)); len(n.keys) != 0 {
+	most := RoomOf(opts).Keys
+	var many [][]byte
+	for i := range most + 1 {
+		many = append(many, key(uint64(i+1), codeIgnored, 0))
+	}
+	if n, _ := restored(t, opts, append(bytes.Clone(head), list(byte(most), many[:most]...)...)); len(n.keys) != most {
+		t.Errorf("%d keys, want the %d that there may be", len(n.keys), most)
+	}
+	if n, _ := restored(t, opts, append(bytes.Clone(head), list(byte(most+1), many...)...)); len(n.keys) != 0 {
 		t.Errorf("%d keys", len(n.keys))
 	}
 }

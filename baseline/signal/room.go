@@ -5,16 +5,23 @@ import "github.com/wrackline/wrackline/baseline/change"
 // Room counts what a stream holds of what is limited, or how much more of it there may be.
 type Room struct {
 	Keys     int // series as senders spell them: those of an HA pair count twice
-	Unneeded int // the same, for series that no rule needs, which get less
+	Unneeded int // the same, for series that no rule needs, which leave room for the others
 	Tracked  int // series that rules need
 	Signals  int
 	Objects  int // that are watched for changes
 }
 
+// UnneededShare is how many series that no signal needs there may be for each that one may need: they cost a key, some 32 bytes, and those cost rings and models.
+const UnneededShare = 10
+
+// keysOf returns how many keys there may be where n series may be tracked: in all, and of these for series that no rule needs. A tracked series of an HA pair has two.
+func keysOf(n int) (keys, unneeded int) { return (UnneededShare + 2) * n, UnneededShare * n }
+
 // RoomOf returns what options allow in all.
 func RoomOf(o StreamOptions) Room {
 	st := StatsOf(o)
-	return Room{Keys: 2 * st.SeriesMax, Unneeded: st.SeriesMax, Tracked: st.SeriesMax, Signals: st.SignalsMax, Objects: change.ObjectsMax}
+	keys, unneeded := keysOf(st.SeriesMax)
+	return Room{Keys: keys, Unneeded: unneeded, Tracked: st.SeriesMax, Signals: st.SignalsMax, Objects: change.ObjectsMax}
 }
 
 // Less returns what is left of r when o is held.
@@ -60,7 +67,8 @@ func (r Room) Beneath(o Room, i int) bool { return *r.fields()[i] < *o.fields()[
 func (s *Stream) Allow(more Room) {
 	s.most = s.Holds().Plus(more)
 	if n := s.opts.ClusterSeries; n > 0 {
-		s.most.Keys, s.most.Unneeded, s.most.Tracked = min(s.most.Keys, 2*n), min(s.most.Unneeded, n), min(s.most.Tracked, n)
+		keys, unneeded := keysOf(n)
+		s.most.Keys, s.most.Unneeded, s.most.Tracked = min(s.most.Keys, keys), min(s.most.Unneeded, unneeded), min(s.most.Tracked, n)
 	}
 	if n := s.opts.ClusterSignals; n > 0 {
 		s.most.Signals = min(s.most.Signals, n)

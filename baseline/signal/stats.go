@@ -21,6 +21,11 @@ type Stats struct {
 	Tracked    int // series that rules or identity need
 	Signals    int
 	SignalsMax int
+	Objects    int // watched for changes
+
+	// OverSignal is the rule whose new signals found no room last, OverSignalMs when, by the clock of samples, Unix milliseconds; "" and 0 = there was none.
+	OverSignal   string
+	OverSignalMs int64
 
 	Samples          int64 // that came
 	Needed           int64 // of tracked series
@@ -105,7 +110,8 @@ const perSeries = int(unsafe.Sizeof(tracked{})+unsafe.Sizeof(cold{})+unsafe.Size
 func (s *Stream) Stats() Stats {
 	st := s.stats
 	st.Series, st.SeriesMax = len(s.keys), s.opts.MaxSeries
-	st.Tracked = len(s.hot)
+	st.Tracked, st.Objects = len(s.hot), s.changeCounts.Objects
+	st.OverSignal, st.OverSignalMs = s.overSignal, s.overSignalMs
 	st.Evicted += s.unspelt
 	st.Changes, st.ChangesHeld, st.OverObjects = s.changeCounts.Told, s.changeCounts.Held, s.changeCounts.Over
 	st.Signals, st.SignalsMax = len(s.signalAt), s.opts.MaxSignals
@@ -149,7 +155,10 @@ func (s *Stream) Stats() Stats {
 // Add adds what another stream says: counts are summed, surveys put together. Call Sort when all are added.
 func (s *Stats) Add(o *Stats) {
 	s.Clusters, s.Senders, s.Rules = append(s.Clusters, o.Clusters...), append(s.Senders, o.Senders...), append(s.Rules, o.Rules...)
-	s.Series, s.Tracked, s.Signals = s.Series+o.Series, s.Tracked+o.Tracked, s.Signals+o.Signals
+	s.Series, s.Tracked, s.Signals, s.Objects = s.Series+o.Series, s.Tracked+o.Tracked, s.Signals+o.Signals, s.Objects+o.Objects
+	if o.OverSignalMs > s.OverSignalMs {
+		s.OverSignal, s.OverSignalMs = o.OverSignal, o.OverSignalMs
+	}
 	s.SeriesMax, s.SignalsMax, s.PerSeriesBytes = max(s.SeriesMax, o.SeriesMax), max(s.SignalsMax, o.SignalsMax), max(s.PerSeriesBytes, o.PerSeriesBytes)
 	mine, others := s.sums(), o.sums()
 	for i := range mine {

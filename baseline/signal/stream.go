@@ -30,7 +30,7 @@ const (
 // StreamOptions configure a Stream. The zero value derives nothing, since it has no packs.
 type StreamOptions struct {
 	Packs []*pack.Pack
-	// MaxSeries bounds the series that are known, as senders see them: those of an HA pair count twice. 0 = SeriesDefault.
+	// MaxSeries bounds the series that rules need: those of an HA pair are one. UnneededShare times as many may be known that none needs. 0 = SeriesDefault.
 	// Series that a rule needs are also bounded by it on their own, so that others take no room from them. Beyond it new series are
 	// refused with a count and known ones go on.
 	MaxSeries int
@@ -105,9 +105,12 @@ type Stream struct {
 	signalAt map[string]*Signal
 	marks    []mark // by Signal.Index
 
-	nowMs   int64 // newest receive stamp
-	eventMs int64 // newest sample of any cluster
-	stats   Stats // counters
+	nowMs        int64           // newest receive stamp
+	eventMs      int64           // newest sample of any cluster
+	over         series.Overflow // series that found no room
+	overSignal   string          // see Stats
+	overSignalMs int64
+	stats        Stats // counters
 
 	counters  []*int64 // those of stats that are published as metrics
 	published []int64
@@ -378,6 +381,9 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 	}
 	s.tidy()
 	s.publish()
+	if res.Reason != "" {
+		res.Reason += s.over.Worst()
+	}
 	return res
 }
 

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/wrackline/wrackline/baseline"
 )
@@ -25,32 +28,56 @@ of an event has no level to get used to: change the rule (packs.overrides). The 
 
 func runAccept(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "accept")
-	server := fs.String("server", "http://localhost:9099", "`URL` of a running Wrackline")
+	t := addTeller(fs)
 	if err := parse(e, fs, args); err != nil {
 		return err
 	}
 	if fs.NArg() == 0 {
 		return usagef("want the id of a signal, as its page shows it")
 	}
-	return tellServer(ctx, e, *server, "/-/accept?signal=", fs.Args())
+	return t.tell(ctx, e, "/-/accept?signal=", fs.Args())
 }
 
-// tellServer asks a running Wrackline to do something for each name, and says what it answers. It ends at the first refusal.
-func tellServer(ctx context.Context, e env, server, path string, names []string) error {
-	base, err := serverURL(server)
+// teller are the flags of commands that change something in a running Wrackline.
+type teller struct{ server, tokenFile string }
+
+func addTeller(fs *flag.FlagSet) *teller {
+	t := &teller{}
+	fs.StringVar(&t.server, "server", "http://localhost:9099", "`URL` of a running Wrackline; that of --web.admin-address where it has one")
+	fs.StringVar(&t.tokenFile, "token-file", "", "`file` with the administrator's token (web.admin_token), which a Wrackline on another machine wants")
+	return t
+}
+
+// tell asks a running Wrackline to do something for each name, and says what it answers. It ends at the first refusal.
+func (t *teller) tell(ctx context.Context, e env, path string, names []string) error {
+	base, err := serverURL(t.server)
 	if err != nil {
 		return err
+	}
+	var token string
+	if t.tokenFile != "" {
+		b, err := os.ReadFile(t.tokenFile)
+		if err != nil {
+			return err
+		}
+		if token = strings.TrimSpace(string(b)); token == "" || strings.ContainsFunc(token, unicode.IsControl) {
+			return fmt.Errorf("%s does not hold a token", t.tokenFile)
+		}
 	}
 	for _, name := range names {
 		if strings.HasPrefix(name, "-") { // what cannot be undone is not sent to another server than was meant
 			return usagef("%s stands behind a name: flags come first", name)
 		}
 	}
-	client := &http.Client{Timeout: time.Minute} // a checkpoint is written before the answer
+	client := &http.Client{Timeout: time.Minute, // a checkpoint is written before the answer
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // it would become a GET
 	for _, name := range names {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+path+url.QueryEscape(name), nil)
 		if err != nil {
 			return err
+		}
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
 		}
 		res, err := client.Do(req)
 		if err != nil {
@@ -59,17 +86,17 @@ func tellServer(ctx context.Context, e env, server, path string, names []string)
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
 		res.Body.Close()
 		if res.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s: %s: %s", name, res.Status, strings.TrimSpace(string(text)))
+			return fmt.Errorf("%s: %s: %s", name, res.Status, plain(strings.TrimSpace(string(text))))
 		}
-		fmt.Fprintf(e.stdout, "%s: %s\n", name, strings.TrimSpace(string(text)))
+		fmt.Fprintf(e.stdout, "%s: %s\n", name, plain(strings.TrimSpace(string(text))))
 	}
 	return nil
 }
 
 // accept makes a signal's level in alarm its new normal, and returns once that is on disk.
 func (a *app) accept(id string) error {
-	if a.stopOutbox == nil {
-		return errStarting
+	if err := a.working(); err != nil {
+		return err
 	}
 	a.checkpointMu.Lock()
 	defer a.checkpointMu.Unlock()
@@ -96,18 +123,9 @@ func (a *app) serveAccept(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 	case errors.Is(err, baseline.ErrNoLevel):
 		http.Error(w, err.Error(), http.StatusConflict)
-	case errors.Is(err, errStarting):
-		w.Header().Set("Retry-After", "2")
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	case errors.Is(err, errNotReady):
+		unavailable(w, err)
 	default:
 		http.Error(w, "accepted, but not on disk yet: "+err.Error(), http.StatusInternalServerError)
 	}
-}
-
-var errStarting = errors.New("still starting")
-
-// sameSite refuses what a page of another site makes a browser send.
-func sameSite(next http.HandlerFunc) http.HandlerFunc {
-	guard := http.NewCrossOriginProtection()
-	return guard.Handler(next).ServeHTTP
 }

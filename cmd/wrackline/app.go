@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,9 +56,14 @@ type app struct {
 	door       atomic.Pointer[ingest.Handler]
 	outbox     atomic.Pointer[notify.Outbox]
 	stopOutbox func()                                 // ends the outbox's Run and waits for it; guarded by reloadMu
-	startRun   func(run func(context.Context)) func() // starts a goroutine of serve; returns what stopOutbox is
+	startRun   func(run func(context.Context)) func() // starts a goroutine of serve; returns what stopOutbox is; nil before serve has folded the journal, and once it stops; guarded by reloadMu
 	reloadErr  atomic.Pointer[string]
+	tried      atomic.Pointer[fingerprint] // files of the configuration that was read last, whether it did or not
 	reloadedMs atomic.Int64
+
+	listening   [2]string                    // addresses of --web.listen-address and --web.admin-address
+	apart       bool                         // administration has an address of its own
+	main, admin atomic.Pointer[http.Handler] // what is served at each; see setWeb
 
 	ready    atomic.Bool
 	progress atomic.Pointer[string] // what start-up is doing, for /-/ready
@@ -177,14 +183,16 @@ func (a *app) resumeFrom(c store.Loaded) error {
 func (a *app) begin(salt series.Salt) error {
 	cfg, packs := a.cfg.Load(), *a.packs.Load()
 	a.salt, a.keyer = salt, series.NewKeyer(salt)
-	if err := a.setDoor(cfg); err != nil {
+	door, err := a.makeDoor(cfg)
+	if err != nil {
 		return err
 	}
+	a.door.Store(door)
 	loc, err := time.LoadLocation(cfg.Signals.Timezone)
 	if err != nil {
 		return err
 	}
-	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
+	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: cfg.Alerting.PagesPerDay,
 		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Rule: rulesOf(packs)})
 	a.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: a.streamOptions(cfg, packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager, AtExchange: a.exchanged})
 	return err

@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline/pack"
@@ -36,7 +34,9 @@ type config struct {
 	Alerting  alertingConfig    `yaml:"alerting"`
 	Receivers []notify.Receiver `yaml:"receivers"`
 	Storage   storageConfig     `yaml:"storage"`
+	Web       webConfig         `yaml:"web"`
 
+	seen  fingerprint              // of everything that it was read from, from just before it was read
 	place func(path string) string // where a YAML path stands in the file, as file:line:column; nil = there is none
 	// acceptLoss is the flag --accept-loss: a start goes on although requests between checkpoint and journal are lost.
 	acceptLoss bool
@@ -48,6 +48,14 @@ type ingestConfig struct {
 	BodyMax    size          `yaml:"body_max"`    // of a compressed request
 	DecodedMax size          `yaml:"decoded_max"` // of a request after decompression
 	Tokens     []tokenConfig `yaml:"tokens"`      // when given, senders must show one of them
+}
+
+// webConfig says who is let in where people and administrators knock; see package web.
+type webConfig struct {
+	Hosts          []string      `yaml:"hosts"`            // names that pages and API answer to, beside those that are ours anyway
+	TrustedProxies []string      `yaml:"trusted_proxies"`  // addresses and CIDRs whose X-Forwarded-For and X-Forwarded-Host are believed; none by default
+	AdminToken     notify.Secret `yaml:"admin_token"`      // of who may reload, accept, forget and profile from another machine; "" = nobody
+	AdminTokenFile string        `yaml:"admin_token_file"` // the same, read again when it changes; not together with admin_token
 }
 
 type tokenConfig struct {
@@ -95,7 +103,7 @@ func (c *config) overrides() ([]pack.Override, error) {
 	for i, o := range c.Packs.Overrides {
 		d := time.Duration(o.For)
 		if d%time.Minute != 0 || d > 2*time.Hour {
-			return nil, c.overrideError(&pack.OverrideError{Index: i, Field: "for", Msg: "want whole minutes up to 2h"})
+			return nil, overrideError(&pack.OverrideError{Index: i, Field: "for", Msg: "want whole minutes up to 2h"})
 		}
 		out[i] = pack.Override{Match: o.Match, Where: o.Where, Severity: pack.Severity(o.Severity), Enabled: o.Enabled,
 			EffectAbs: o.Effect.Abs, EffectRel: o.Effect.Rel, EffectEvents: o.Effect.Events, Persist: int(d / time.Minute)}
@@ -104,15 +112,12 @@ func (c *config) overrides() ([]pack.Override, error) {
 }
 
 // overrideError says where in the file the override stands.
-func (c *config) overrideError(err *pack.OverrideError) error {
+func overrideError(err *pack.OverrideError) error {
 	at := fmt.Sprintf("packs.overrides[%d]", err.Index)
 	if err.Field != "" {
 		at += "." + err.Field
 	}
-	if c.place != nil {
-		return fmt.Errorf("%s: %s: %s", c.place("$."+at), at, err.Msg)
-	}
-	return fmt.Errorf("%s: %s", at, err.Msg)
+	return keyError(at, "%s", err.Msg)
 }
 
 type trackConfig struct {
@@ -128,6 +133,7 @@ type trackConfig struct {
 type alertingConfig struct {
 	ExternalURL         string `yaml:"external_url"`
 	NotificationsPerDay int    `yaml:"notifications_per_day"` // of severity warn; pages and closing words are apart
+	PagesPerDay         int    `yaml:"pages_per_day"`         // of severity page, apart: a guard against a runaway
 	// FalseAlarmsPerWeek is how many alarms chance may raise in a week, of all signals together; 0 = any number.
 	FalseAlarmsPerWeek float64 `yaml:"false_alarms_per_week"`
 	// Outlet says how receivers are reached: which addresses are allowed, and whether through a proxy.
@@ -147,13 +153,24 @@ func defaultConfig() config {
 	return config{
 		Ingest:   ingestConfig{Sync: "1s", JournalMax: 2 << 30, BodyMax: 8 << 20, DecodedMax: 32 << 20},
 		Signals:  signalsConfig{Timezone: "UTC", Grace: duration(90 * time.Second), SeriesMax: 1_000_000, SignalsMax: 200_000, DefaultCluster: "default"},
-		Alerting: alertingConfig{NotificationsPerDay: 3, FalseAlarmsPerWeek: 1},
+		Alerting: alertingConfig{NotificationsPerDay: 3, PagesPerDay: 20, FalseAlarmsPerWeek: 1},
 		Storage:  storageConfig{Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30},
 	}
 }
 
 // loadConfig reads and checks a configuration file. An empty path gives the defaults.
 func loadConfig(file string) (config, error) {
+	c, err := readConfig(file)
+	if err != nil || file == "" {
+		return c, err
+	}
+	seen := fingerprintOf(file, &c) // what it names is known only now, so it is read once more
+	c, err = readConfig(file)
+	c.seen = seen
+	return c, err
+}
+
+func readConfig(file string) (config, error) {
 	c := defaultConfig()
 	if file == "" {
 		return c, nil
@@ -171,17 +188,17 @@ func loadConfig(file string) (config, error) {
 		return c, fmt.Errorf("%s is larger than %s", file, size(configMaxBytes))
 	}
 	if data, err = expandEnv(data); err != nil {
-		return c, fmt.Errorf("%s: %w", file, err)
+		return c, fmt.Errorf("%s:%w", file, err)
 	}
 	// A file of comments, or a section without a key, means the defaults; to the decoder it is null, which would empty them.
 	var sections map[string]any
 	if err := yaml.Unmarshal(data, &sections); err != nil {
-		return c, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
+		return c, yamlError(file, data, err)
 	}
 	if len(sections) > 0 {
 		dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict(), yaml.DisallowUnknownField())
 		if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-			return c, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
+			return c, yamlError(file, data, err)
 		}
 		d := defaultConfig()
 		for name, v := range sections {
@@ -197,6 +214,8 @@ func loadConfig(file string) (config, error) {
 				c.Alerting = d.Alerting
 			case "storage":
 				c.Storage = d.Storage
+			case "web":
+				c.Web = d.Web
 			}
 		}
 	}
@@ -207,132 +226,114 @@ func loadConfig(file string) (config, error) {
 			c.Packs.Files[i] = filepath.Join(dir, p)
 		}
 	}
-	if err := c.validate(); err != nil {
-		return c, fmt.Errorf("%s: %w", file, err)
-	}
-	return c, nil
-}
-
-// placeInFile returns file:line:column of a YAML path, or of its nearest parent.
-func placeInFile(file string, data []byte, path string) string {
-	f, err := parser.ParseBytes(data, 0)
-	for p := path; err == nil && p != ""; p = p[:max(strings.LastIndexAny(p, ".["), 0)] {
-		at, err := yaml.PathString(p)
-		if err != nil {
-			continue
-		}
-		n, err := at.FilterFile(f)
-		if err != nil || n == nil {
-			continue
-		}
-		switch m := n.(type) { // the parser gives a mapping's colon
-		case *ast.MappingNode:
-			if !m.IsFlowStyle && len(m.Values) > 0 {
-				n = m.Values[0].Key
-			}
-		case *ast.MappingValueNode:
-			n = m.Key
-		}
-		if t := n.GetToken(); t != nil && t.Position != nil {
-			return fmt.Sprintf("%s:%d:%d", file, t.Position.Line, t.Position.Column)
-		}
-	}
-	return file
+	return c, c.placed(c.validate())
 }
 
 var envRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // expandEnv replaces ${NAME} by the environment's value. A name that is not set, or a value that would change the
-// structure of the file, is an error rather than a surprise.
+// structure of the file, is an error rather than a surprise; it begins with line and column.
 func expandEnv(data []byte) ([]byte, error) {
-	var bad error
-	out := envRef.ReplaceAllFunc(data, func(ref []byte) []byte {
-		name := string(ref[2 : len(ref)-1])
+	var out []byte
+	done := 0
+	for _, at := range envRef.FindAllSubmatchIndex(data, -1) {
+		name := string(data[at[2]:at[3]])
 		v, ok := os.LookupEnv(name)
+		line, column := 1+bytes.Count(data[:at[0]], []byte("\n")), at[0]-bytes.LastIndexByte(data[:at[0]], '\n')
 		switch {
-		case bad != nil:
 		case !ok:
-			bad = fmt.Errorf("environment variable %s is not set", name)
+			return nil, fmt.Errorf("%d:%d: environment variable %s is not set", line, column, name)
 		case strings.ContainsAny(v, "\n\r"):
-			bad = fmt.Errorf("environment variable %s holds a line break; put the value in a file and use the *_file key", name)
+			return nil, fmt.Errorf("%d:%d: environment variable %s holds a line break; put the value in a file and use the *_file key", line, column, name)
 		}
-		return []byte(v)
-	})
-	return out, bad
+		out = append(append(out, data[done:at[0]]...), v...)
+		done = at[1]
+	}
+	return append(out, data[done:]...), nil
 }
 
+// validate returns the first value that does not do, as a configError.
 func (c *config) validate() error {
 	switch c.Ingest.Sync {
 	case "1s", "always", "off":
 	default:
-		return fmt.Errorf("ingest.sync is %q; it must be 1s, always or off", c.Ingest.Sync)
+		return keyError("ingest.sync", "%q is not 1s, always or off", c.Ingest.Sync)
 	}
 	if _, err := time.LoadLocation(c.Signals.Timezone); err != nil {
-		return fmt.Errorf("signals.timezone: %w", err)
+		return keyError("signals.timezone", "%w", err)
 	}
-	if c.Signals.SeriesMax < 1 || c.Signals.SignalsMax < 1 {
-		return errors.New("signals.series_max and signals.signals_max must be at least 1")
-	}
-	if c.Signals.ClusterSeriesMax < 0 || c.Signals.ClusterSignalsMax < 0 {
-		return errors.New("signals.cluster_series_max and signals.cluster_signals_max must be at least 1, or 0 for none")
+	for _, x := range []struct {
+		key        string
+		value, min int
+	}{
+		{"signals.series_max", c.Signals.SeriesMax, 1}, {"signals.signals_max", c.Signals.SignalsMax, 1},
+		{"signals.cluster_series_max", c.Signals.ClusterSeriesMax, 0}, {"signals.cluster_signals_max", c.Signals.ClusterSignalsMax, 0},
+	} {
+		if x.value < x.min {
+			return keyError(x.key, "it is %d; it must be at least 1%s", x.value, map[int]string{0: ", or 0 for none"}[x.min])
+		}
 	}
 	if g := time.Duration(c.Signals.Grace); g < 5*time.Second || g > 5*time.Minute {
-		return fmt.Errorf("signals.grace is %s; it must be between 5s and 5m", g)
+		return keyError("signals.grace", "it is %s; it must be between 5s and 5m", g)
 	}
 	if i := c.Storage.CheckpointInterval; i != 0 && i < duration(time.Second) {
-		return errors.New("storage.checkpoint_interval must be at least 1s, or 0: whenever a start would have 15 s to fold again, and each 5 minutes")
+		return keyError("storage.checkpoint_interval", "it must be at least 1s, or 0: whenever a start would have 15 s to fold again, and each 5 minutes")
 	}
 	if c.Storage.MaxSize < 64<<20 {
-		return errors.New("storage.max_size must be at least 64MiB: charts of the past give way beyond it")
+		return keyError("storage.max_size", "it is %s; it must be at least 64MiB: charts of the past give way beyond it", c.Storage.MaxSize)
 	}
 	if c.Ingest.JournalMax < 16<<20 {
-		return errors.New("ingest.journal_max must be at least 16MiB: requests are answered 503 beyond it")
+		return keyError("ingest.journal_max", "it is %s; it must be at least 16MiB: requests are answered 503 beyond it", c.Ingest.JournalMax)
 	}
 	if c.Storage.Retention < duration(48*time.Hour) {
-		return errors.New("storage.retention must be at least 2d")
+		return keyError("storage.retention", "it must be at least 2d")
 	}
 	if x := c.Alerting.FalseAlarmsPerWeek; !(x >= 0 && x <= budgetMost) {
-		return fmt.Errorf("alerting.false_alarms_per_week is %g; it must be between 0 (any number) and %d", x, budgetMost)
+		return keyError("alerting.false_alarms_per_week", "it is %g; it must be between 0 (any number) and %d", x, budgetMost)
 	}
 	if n := c.Alerting.NotificationsPerDay; n < 1 || n > 1000 {
-		return fmt.Errorf("alerting.notifications_per_day is %d; it must be between 1 and 1000 (configure no receiver to be told nothing)", n)
+		return keyError("alerting.notifications_per_day", "it is %d; it must be between 1 and 1000 (configure no receiver to be told nothing)", n)
+	}
+	if n := c.Alerting.PagesPerDay; n < 1 || n > 1000 {
+		return keyError("alerting.pages_per_day", "it is %d; it must be between 1 and 1000", n)
 	}
 	if _, err := c.Alerting.Outlet.Guard(); err != nil {
-		return fmt.Errorf("alerting.outlet.%w", err)
+		return keyError("alerting.outlet", "%w", err)
 	}
 	if err := notify.CheckReceivers(c.Receivers); err != nil {
-		return err
+		if fe, ok := errors.AsType[*notify.FieldError](err); ok {
+			return keyError(fe.Path, "%w", fe.Err)
+		}
+		return keyError("receivers", "%w", err)
 	}
 	if c.Signals.DefaultCluster == "" {
-		return errors.New("signals.default_cluster must not be empty")
+		return keyError("signals.default_cluster", "it must not be empty")
 	}
 	if u := c.Alerting.ExternalURL; u != "" {
 		if p, err := url.Parse(u); err != nil || p.Host == "" || (p.Scheme != "http" && p.Scheme != "https") {
-			return fmt.Errorf("alerting.external_url is %q; it must be an http or https URL", u)
-		}
-	}
-	for i, t := range c.Ingest.Tokens {
-		if (t.Token == "") == (t.TokenFile == "") {
-			return fmt.Errorf("ingest.tokens[%d] must have exactly one of token and token_file", i)
+			return keyError("alerting.external_url", "%q is not an http or https URL", u)
 		}
 	}
 	if _, err := c.tokens(); err != nil {
 		return err
 	}
-	for _, g := range c.Packs.Disable {
+	if _, err := c.gate([2]string{}); err != nil {
+		return err
+	}
+	for i, g := range c.Packs.Disable {
 		if _, err := path.Match(g, "x"); err != nil {
-			return fmt.Errorf("packs.disable: %q is not a glob: %w", g, err)
+			return keyError(fmt.Sprintf("packs.disable[%d]", i), "%q is not a glob: %w", g, err)
 		}
 	}
 	names := map[string]bool{}
 	for i := range c.Track {
 		t := &c.Track[i]
 		if names[t.Name] {
-			return fmt.Errorf("track[%d]: the name %q is used twice", i, t.Name)
+			return keyError(fmt.Sprintf("track[%d].name", i), "the name %q is used twice", t.Name)
 		}
 		names[t.Name] = true
 		if _, err := t.rule().Rule(); err != nil {
-			return fmt.Errorf("track[%d]: %w", i, err)
+			return keyError(fmt.Sprintf("track[%d]", i), "%w", err)
 		}
 	}
 	return nil
@@ -386,16 +387,20 @@ func (c *config) guard() notify.Guard {
 func (c *config) tokens() ([]ingest.Token, error) {
 	var out []ingest.Token
 	for i, t := range c.Ingest.Tokens {
+		key := fmt.Sprintf("ingest.tokens[%d]", i)
+		if (t.Token == "") == (t.TokenFile == "") {
+			return nil, keyError(key, "want exactly one of token and token_file")
+		}
 		text := t.Token
 		if t.TokenFile != "" {
 			b, err := os.ReadFile(t.TokenFile)
 			if err != nil {
-				return nil, fmt.Errorf("ingest.tokens[%d]: %w", i, err)
+				return nil, keyError(key+".token_file", "%w", err)
 			}
 			text = strings.TrimSpace(string(b))
 		}
 		if len(text) < 8 {
-			return nil, fmt.Errorf("ingest.tokens[%d] is shorter than 8 characters", i)
+			return nil, keyError(key, "the token is shorter than 8 characters")
 		}
 		out = append(out, ingest.Token{Token: text, Sender: t.Sender, Cluster: t.Cluster})
 	}
@@ -408,10 +413,10 @@ func (c *config) allPacks() ([]*pack.Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, file := range c.Packs.Files {
+	for i, file := range c.Packs.Files {
 		data, err := os.ReadFile(file)
 		if err != nil {
-			return nil, err
+			return nil, keyError(fmt.Sprintf("packs.files[%d]", i), "%w", err)
 		}
 		p, err := pack.Load(data, file)
 		if err != nil {
@@ -427,6 +432,11 @@ func (c *config) allPacks() ([]*pack.Pack, error) {
 
 // packs returns all packs and the track rules as one more, without the disabled rules, and with what the configuration overrides.
 func (c *config) packs() ([]*pack.Pack, error) {
+	packs, err := c.makePacks()
+	return packs, c.placed(err)
+}
+
+func (c *config) makePacks() ([]*pack.Pack, error) {
 	packs, err := c.allPacks()
 	if err != nil {
 		return nil, err
@@ -443,7 +453,7 @@ func (c *config) packs() ([]*pack.Pack, error) {
 	for _, p := range packs {
 		for _, r := range p.Rules {
 			if other, twice := in[r.Name]; twice {
-				return nil, fmt.Errorf("packs.files: signal %s is in pack %s and again in pack %s; a signal has one rule (packs.overrides changes it)", r.Name, other, p.Name)
+				return nil, keyError("packs.files", "signal %s is in pack %s and again in pack %s; a signal has one rule (packs.overrides changes it)", r.Name, other, p.Name)
 			}
 			in[r.Name] = p.Name
 		}
@@ -466,7 +476,7 @@ func (c *config) packs() ([]*pack.Pack, error) {
 	}
 	for i, ok := range matched {
 		if !ok {
-			return nil, fmt.Errorf("packs.disable: no signal matches %q; wrackline packs list names them", c.Packs.Disable[i])
+			return nil, keyError(fmt.Sprintf("packs.disable[%d]", i), "no signal matches %q; wrackline packs list names them", c.Packs.Disable[i])
 		}
 	}
 	overrides, err := c.overrides()
@@ -475,7 +485,7 @@ func (c *config) packs() ([]*pack.Pack, error) {
 	}
 	if err := pack.ApplyOverrides(packs, overrides); err != nil {
 		if oe, ok := errors.AsType[*pack.OverrideError](err); ok {
-			return nil, c.overrideError(oe)
+			return nil, overrideError(oe)
 		}
 		return nil, err
 	}
@@ -500,19 +510,23 @@ func (d duration) MarshalYAML() (any, error) {
 }
 
 // UnmarshalYAML reads 90s, 5m, 36h or 15d.
-func (d *duration) UnmarshalYAML(data []byte) error {
-	s := strings.Trim(strings.TrimSpace(string(data)), `"'`)
-	if days, ok := strings.CutSuffix(s, "d"); ok {
+func (d *duration) UnmarshalYAML(unmarshal func(any) error) error {
+	const want = "%q is not a duration such as 90s, 5m, 36h or 15d"
+	s, err := readScalar(unmarshal)
+	if err != nil {
+		return err
+	}
+	if days, ok := strings.CutSuffix(s.text, "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
-		if err != nil || n < 0 || n > 10_000 {
-			return fmt.Errorf("%q is not a duration such as 90s, 5m, 36h or 15d", s)
+		if err != nil || !(n >= 0 && n <= 10_000) {
+			return s.bad(want)
 		}
 		*d = duration(n * 24 * float64(time.Hour))
 		return nil
 	}
-	v, err := time.ParseDuration(s)
+	v, err := time.ParseDuration(s.text)
 	if err != nil || v < 0 {
-		return fmt.Errorf("%q is not a duration such as 90s, 5m, 36h or 15d", s)
+		return s.bad(want)
 	}
 	*d = duration(v)
 	return nil
@@ -525,21 +539,24 @@ type size int64
 func (z size) MarshalYAML() (any, error) { return z.String(), nil }
 
 // UnmarshalYAML reads a number of bytes with an optional unit.
-func (z *size) UnmarshalYAML(data []byte) error {
-	s := strings.Trim(strings.TrimSpace(string(data)), `"'`)
-	num, unit := s, int64(1)
+func (z *size) UnmarshalYAML(unmarshal func(any) error) error {
+	s, err := readScalar(unmarshal)
+	if err != nil {
+		return err
+	}
+	num, unit := s.text, int64(1)
 	for _, u := range []struct {
 		suffix string
 		bytes  int64
 	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"B", 1}} {
-		if n, ok := strings.CutSuffix(s, u.suffix); ok {
+		if n, ok := strings.CutSuffix(s.text, u.suffix); ok {
 			num, unit = strings.TrimSpace(n), u.bytes
 			break
 		}
 	}
 	n, err := strconv.ParseInt(num, 10, 64)
 	if err != nil || n <= 0 || n > (1<<50)/unit {
-		return fmt.Errorf("%q is not a size such as 512KiB, 8MiB or 2GiB", s)
+		return s.bad("%q is not a size such as 512KiB, 8MiB or 2GiB")
 	}
 	*z = size(n * unit)
 	return nil

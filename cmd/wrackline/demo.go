@@ -104,7 +104,7 @@ func runDemo(ctx context.Context, e env, args []string) error {
 	defer hookServer.Close()
 	cfg.Receivers = append(cfg.Receivers, notify.Receiver{Name: "demo", Webhook: []notify.WebhookConfig{{URL: notify.Secret("http://" + hook.Addr().String() + "/webhook")}}})
 
-	l, err := net.Listen("tcp", f.listen)
+	l, admin, err := f.listeners()
 	if err != nil {
 		return err
 	}
@@ -113,14 +113,15 @@ func runDemo(ctx context.Context, e env, args []string) error {
 	}
 	a, err := openApp(cfg, f.dir, log)
 	if err != nil {
-		return errors.Join(err, l.Close())
+		return errors.Join(err, closeAll(l, admin))
 	}
+	a.listening = f.addresses()
 	d.app = a
 	a.extra = d.status
 	a.now = d.now
 	var sender sync.WaitGroup
 	defer sender.Wait()
-	return a.serve(ctx, l, func(ctx context.Context) error {
+	return a.serve(ctx, l, admin, func(ctx context.Context) error {
 		if err := d.learn(ctx, e.stdout, *history); err != nil {
 			return err
 		}

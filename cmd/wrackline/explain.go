@@ -11,9 +11,9 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/wrackline/wrackline/baseline/pack"
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -144,10 +144,10 @@ func (m *matcher) explain(ctx context.Context, w io.Writer, name string, rule *p
 	return nil
 }
 
-// plain makes text of a server or a sender safe for a terminal: controls become spaces.
+// plain makes text of a server or a sender safe for a terminal, and leaves its columns.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if series.Hidden(r) {
 			return ' '
 		}
 		return r

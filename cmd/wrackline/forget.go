@@ -19,20 +19,20 @@ their time. A cluster whose sender still sends begins anew with its next request
 
 func runForget(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "forget")
-	server := fs.String("server", "http://localhost:9099", "`URL` of a running Wrackline")
+	t := addTeller(fs)
 	if err := parse(e, fs, args); err != nil {
 		return err
 	}
 	if fs.NArg() < 2 || fs.Arg(0) != "cluster" {
 		return usagef("want: cluster, and its name as the status page shows it")
 	}
-	return tellServer(ctx, e, *server, "/-/forget?cluster=", fs.Args()[1:])
+	return t.tell(ctx, e, "/-/forget?cluster=", fs.Args()[1:])
 }
 
 // forget drops a cluster, and returns once that is on disk.
 func (a *app) forget(cluster string) error {
-	if a.stopOutbox == nil {
-		return errStarting
+	if err := a.working(); err != nil {
+		return err
 	}
 	a.checkpointMu.Lock()
 	defer a.checkpointMu.Unlock()
@@ -61,9 +61,8 @@ func (a *app) serveForget(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "Forgotten. It begins anew if anybody still sends it.\n")
 	case errors.Is(err, errNoCluster):
 		http.Error(w, err.Error(), http.StatusNotFound)
-	case errors.Is(err, errStarting):
-		w.Header().Set("Retry-After", "2")
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	case errors.Is(err, errNotReady):
+		unavailable(w, err)
 	default:
 		http.Error(w, "forgotten, but not on disk yet: "+err.Error(), http.StatusInternalServerError)
 	}

@@ -78,7 +78,7 @@ func runInspect(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	if verb == "compact" && fs.NArg() == 0 {
-		before, after, err := store.CompactInPlace(file, slog.New(slog.NewTextHandler(e.stderr, nil)))
+		before, after, err := store.CompactInPlace(file, newLog(e.stderr, slog.LevelInfo))
 		if err == nil {
 			fmt.Fprintf(e.stdout, "%s: %s, was %s\n", file, size(after), size(before))
 		}
@@ -87,7 +87,7 @@ func runInspect(ctx context.Context, e env, args []string) error {
 	if verb == "compact" {
 		return store.Compact(file, fs.Arg(0))
 	}
-	s, err := store.Open(file, store.Options{ReadOnly: true, Logger: slog.New(slog.NewTextHandler(e.stderr, nil))})
+	s, err := store.Open(file, store.Options{ReadOnly: true, Logger: newLog(e.stderr, slog.LevelInfo)})
 	if err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ func recordJournal(ctx context.Context, e env, dir, out string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return err // Open would make it
 	}
-	j, err := journal.Open(dir, journal.Options{Logger: slog.New(slog.NewTextHandler(e.stderr, nil))})
+	j, err := journal.Open(dir, journal.Options{Logger: newLog(e.stderr, slog.LevelInfo)})
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,17 @@ func TestConfigErrorsNameTheirPlace(t *testing.T) {
 		{"bad duration", "storage: {retention: soon}\n", "soon"},
 		{"short retention", "storage: {retention: 1h}\n", "retention"},
 		{"budget", "alerting: {notifications_per_day: 0}\n", "notifications_per_day"},
+		{"place of a check", "signals:\n  grace: 1h\n", "w.yml:2:10: signals.grace: "},
+		{"place of a kind", "alerting:\n  pages_per_day: many\n", "w.yml:2:18: alerting.pages_per_day: want a whole number, not text"},
+		{"place of a size", "ingest:\n  body_max: huge\n", `w.yml:2:13: ingest.body_max: "huge" is not a size`},
+		{"place of a duration", "storage:\n  retention: soon\n", `w.yml:2:14: storage.retention: "soon" is not a duration`},
+		{"place of an unknown key", "receivers:\n- name: a\n  slack_configs:\n  - {api_url: 'http://x/y', chanel: b}\n", "w.yml:4:29: receivers[0].slack_configs[0].chanel: "},
+		{"place of a receiver", "receivers:\n- name: a\n- name: b\n  webhook_configs: [{}]\n", "w.yml:4:21: receivers[1].webhook_configs[0]: "},
+		{"place of a variable", "alerting:\n  external_url: 'http://${WRACKLINE_NO_SUCH}'\n", "w.yml:2:25: environment variable"},
+		{"place of a host", "web:\n  hosts: [a, 'b:80']\n", "w.yml:2:14: web.hosts[1]: "},
+		{"place of a proxy", "web:\n  trusted_proxies:\n  - proxy.local\n", "w.yml:3:5: web.trusted_proxies[0]: "},
+		{"place of a file", "packs: {files: [none.yaml]}\n", "w.yml:1:17: packs.files[0]: "},
+		{"short admin token", "web: {admin_token: abc}\n", "web.admin_token: it is shorter"},
 	} {
 		f := file(t, "w.yml", c.text)
 		code, _, errs := run(t, "check-config", f)

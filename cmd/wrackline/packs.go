@@ -301,6 +301,7 @@ func remoteWriteConfig(e env, cfg *config, packs []*pack.Pack, target string) er
 	if len(cfg.Ingest.Tokens) > 0 {
 		fmt.Fprintf(w, "    authorization:\n      credentials_file: /etc/prometheus/wrackline-token   # one of ingest.tokens\n")
 	}
+	fmt.Fprintf(w, "    send_native_histograms: true   # off by default, and then signals whose metrics are native histograms stay empty; Prometheus before 2.40 knows no such line\n")
 	fmt.Fprintf(w, "    write_relabel_configs:   # only the %d metrics that the enabled packs need\n", len(keep))
 	fmt.Fprintf(w, "      - source_labels: [__name__]\n        action: keep\n        regex: %s\n", strings.Join(keep, "|"))
 	return nil

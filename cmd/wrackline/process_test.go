@@ -25,8 +25,15 @@ import (
 // asProgram makes the test binary be wrackline itself, so that tests run the real program in processes of its own.
 const asProgram = "WRACKLINE_TEST_AS_PROGRAM"
 
+// lookEvery is how often such a program looks at the files of its configuration.
+const lookEvery = "WRACKLINE_TEST_LOOK_EVERY"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
+		reloadEvery = time.Hour // a test that changes files says when they are read, unless it wants this
+		if d, err := time.ParseDuration(os.Getenv(lookEvery)); err == nil {
+			reloadEvery = d
+		}
 		main() // exits
 	}
 	os.Exit(m.Run())

@@ -2,14 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
-	ossignal "os/signal"
 	"reflect"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
@@ -25,7 +26,7 @@ import (
 func (a *app) setReceivers(cfg *config) error {
 	if old := a.outbox.Load(); old != nil {
 		if waiting, _ := old.Held(); waiting > 0 {
-			return fmt.Errorf("%d notifications wait in memory for the disk; receivers cannot be replaced now", waiting)
+			return fmt.Errorf("%d notifications wait in memory for the disk; receivers cannot be replaced now: %w", waiting, errNotReady)
 		}
 	}
 	b, err := notify.Open(notify.Options{DB: a.store.DB(), Receivers: cfg.Receivers, ExternalURL: cfg.Alerting.ExternalURL,
@@ -59,44 +60,99 @@ func astrayText(x notify.Astray) string {
 		x.Waiting, x.Integration, alerting.Clock(x.Until.UnixMilli()))
 }
 
-// setDoor makes the remote-write door anew, with the tokens and limits of cfg.
-func (a *app) setDoor(cfg *config) error {
+// makeDoor makes the remote-write door with the tokens and limits of cfg.
+func (a *app) makeDoor(cfg *config) (*ingest.Handler, error) {
 	tokens, err := cfg.tokens()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a.door.Store(ingest.NewHandler(ingest.Options{Appender: a, Limits: cfg.limits(), Keyer: a.keyer, Tokens: tokens, Logger: a.log,
-		Clock: a.clock, Ready: a.ready.Load}))
-	return nil
+	return ingest.NewHandler(ingest.Options{Appender: a, Limits: cfg.limits(), Keyer: a.keyer, Tokens: tokens, Logger: a.log,
+		Clock: a.clock, Ready: a.ready.Load}), nil
 }
 
-// runReloads reloads the configuration at every SIGHUP until ctx ends.
-func (a *app) runReloads(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	ossignal.Notify(hup, syscall.SIGHUP)
-	defer ossignal.Stop(hup)
+// reloadEvery is how often the files are looked at. One that differs is taken when it is the same at the next look: nobody's editor or kubelet is between two halves of it then.
+// A variable for tests.
+var reloadEvery = 2 * time.Second
+
+// runReloads reloads the configuration at every signal, and when one of its files has changed, until ctx ends.
+func (a *app) runReloads(ctx context.Context, hup <-chan os.Signal) {
+	look := time.NewTicker(reloadEvery)
+	defer look.Stop()
+	var before fingerprint
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hup:
-			if note, err := a.reload(); err != nil {
-				a.log.Error("configuration not reloaded; the one before is in force", "err", err)
-			} else {
-				a.log.Info("configuration reloaded", "note", note)
-			}
+			a.reloadLogged("a signal", slog.LevelWarn)
+		case <-look.C:
+			before = a.lookAtFiles(before)
 		}
 	}
+}
+
+// lookAtFiles reloads when the files of the configuration are not those that were tried last, and are as they were at the look before. It returns how they are.
+func (a *app) lookAtFiles(before fingerprint) fingerprint {
+	if a.file == "" {
+		return before
+	}
+	now := fingerprintOf(a.file, a.cfg.Load())
+	if tried := a.tried.Load(); tried != nil && now != *tried && now == before {
+		a.reloadLogged("a file that has changed", slog.LevelDebug) // the next look tries again what cannot be done now
+	}
+	return now
+}
+
+// reloadLogged reloads and logs what came of it; what is only too early with that level.
+func (a *app) reloadLogged(why string, early slog.Level) {
+	if note, err := a.reload(); errors.Is(err, errNotReady) {
+		a.log.Log(context.Background(), early, "configuration not reloaded yet", "because", why, "err", err)
+	} else if err != nil {
+		a.log.Error("configuration not reloaded; the one before is in force", "because", why, "err", err)
+	} else {
+		a.log.Info("configuration reloaded", "because", why, "note", note)
+	}
+}
+
+// fingerprint is a hash of everything that a configuration is read from.
+type fingerprint [sha256.Size]byte
+
+// fingerprintOf reads the file of a configuration and those that it names: packs, tokens and receivers' secrets. One that cannot be read is a part of the picture too. Content counts and not
+// its time, as Kubernetes exchanges files by exchanging a link.
+func fingerprintOf(file string, cfg *config) (out fingerprint) {
+	files := append([]string{file, cfg.Web.AdminTokenFile}, cfg.Packs.Files...)
+	for _, t := range cfg.Ingest.Tokens {
+		files = append(files, t.TokenFile)
+	}
+	h := sha256.New()
+	for _, name := range append(files, notify.Files(cfg.Receivers)...) {
+		if name == "" {
+			continue
+		}
+		f, err := os.Open(name)
+		fmt.Fprintf(h, "%q %t\n", name, err == nil)
+		if err != nil {
+			continue
+		}
+		n, err := io.Copy(h, io.LimitReader(f, configMaxBytes+1))
+		fmt.Fprintf(h, "\n%d %t\n", n, err == nil)
+		f.Close()
+	}
+	h.Sum(out[:0])
+	return out
 }
 
 // serveReload answers POST /-/reload.
 func (a *app) serveReload(w http.ResponseWriter, _ *http.Request) {
 	note, err := a.reload()
-	if err != nil {
+	switch {
+	case err == nil:
+		io.WriteString(w, "Configuration reloaded.\n"+note)
+	case errors.Is(err, errNotReady):
+		unavailable(w, err)
+	default:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
 	}
-	io.WriteString(w, "Configuration reloaded.\n"+note)
 }
 
 // samePacks reports whether two sets of packs ask the same in the same words.
@@ -123,7 +179,16 @@ func samePacks(a, b []*pack.Pack) bool {
 func (a *app) reload() (note string, err error) {
 	a.reloadMu.Lock()
 	defer a.reloadMu.Unlock()
+	if a.startRun == nil {
+		if err := a.working(); err != nil {
+			return "", err
+		}
+		return "", errNotReady
+	}
 	defer func() {
+		if errors.Is(err, errNotReady) {
+			return // to be tried again, and no fault of the file's
+		}
 		if err != nil {
 			text := err.Error()
 			a.reloadErr.Store(&text)
@@ -132,70 +197,46 @@ func (a *app) reload() (note string, err error) {
 		a.reloadErr.Store(nil)
 		a.reloadedMs.Store(time.Now().UnixMilli())
 	}()
-	if a.stopOutbox == nil {
-		return "", errStarting
-	}
 	if a.file == "" {
 		return "", fmt.Errorf("no configuration file to reload: start with --config.file")
 	}
+	tried := fingerprintOf(a.file, a.cfg.Load()) // before it is read: what changes meanwhile is seen at the next look
+	defer func() {
+		if !errors.Is(err, errNotReady) {
+			a.tried.Store(&tried)
+		}
+	}()
 	next, err := loadConfig(a.file)
 	if err != nil {
 		return "", err
 	}
+	defer func() {
+		if err == nil {
+			tried = next.seen // it may name other files
+		}
+	}()
 	packs, err := next.packs()
 	if err != nil {
 		return "", err
 	}
 	old := a.cfg.Load()
-	var fixed []string
-	for _, part := range []struct {
-		key       string
-		old, next any
-	}{
-		{"signals.default_cluster", old.Signals.DefaultCluster, next.Signals.DefaultCluster}, {"storage", old.Storage, next.Storage},
-		{"ingest.sync", old.Ingest.Sync, next.Ingest.Sync}, {"ingest.journal_max", old.Ingest.JournalMax, next.Ingest.JournalMax},
-	} {
-		if !reflect.DeepEqual(part.old, part.next) {
-			fixed = append(fixed, part.key)
-		}
-	}
-	merged := next
-	merged.Storage, merged.Ingest.Sync, merged.Ingest.JournalMax = old.Storage, old.Ingest.Sync, old.Ingest.JournalMax
-	merged.Signals.DefaultCluster = old.Signals.DefaultCluster
+	merged, fixed := mergeFixed(old, next)
 	loc, err := time.LoadLocation(merged.Signals.Timezone)
 	if err != nil {
 		return "", err
 	}
+	door, err := a.makeDoor(&merged)
+	if err != nil {
+		return "", err
+	}
+	if _, err := merged.gate(a.listening); err != nil {
+		return "", err
+	}
 	// A pack's file may have changed although its name in the configuration has not.
 	asks := !reflect.DeepEqual(old.Signals, merged.Signals) || !samePacks(*a.packs.Load(), packs)
-
-	// What the old outbox takes after its end is in the store, where the new one finds it; the fold waits only while they change places.
 	a.checkpointMu.Lock()
 	defer a.checkpointMu.Unlock()
-	a.stopOutbox()
-	a.fold.Lock()
-	var commit func() baseline.ReloadResult
-	if asks {
-		commit, err = a.engine.Reload(a.streamOptions(&merged, packs), loc)
-	}
-	if err == nil {
-		err = a.setReceivers(&merged)
-	}
-	var res baseline.ReloadResult
-	var checkpoint store.Checkpoint
-	if err == nil {
-		a.manager.SetNotificationsPerDay(merged.Alerting.NotificationsPerDay)
-		a.engine.SetBudget(merged.Alerting.FalseAlarmsPerWeek)
-		if asks {
-			res = commit()
-			a.manager.SetRules(rulesOf(packs))
-			a.packs.Store(&packs)
-			a.engine.Publish()
-			checkpoint = a.freeze()
-		}
-	}
-	a.fold.Unlock()
-	a.stopOutbox = a.startRun(a.outbox.Load().Run)
+	res, checkpoint, err := a.swap(&merged, packs, loc, asks)
 	if err != nil {
 		return "", err
 	}
@@ -207,7 +248,8 @@ func (a *app) reload() (note string, err error) {
 		}
 	}
 	a.cfg.Store(&merged)
-	if err := a.setDoor(&merged); err != nil {
+	a.door.Store(door)
+	if err := a.setWeb(&merged); err != nil {
 		return "", err
 	}
 	note += waitingText(a.outbox.Load())
@@ -215,4 +257,53 @@ func (a *app) reload() (note string, err error) {
 		note += "Changes to " + strings.Join(fixed, ", ") + " take effect at the next start.\n"
 	}
 	return note, nil
+}
+
+// mergeFixed returns the next configuration with what only a start changes as it was, and the keys of that which differ.
+func mergeFixed(old *config, next config) (merged config, fixed []string) {
+	for _, part := range []struct {
+		key       string
+		old, next any
+	}{
+		{"signals.default_cluster", old.Signals.DefaultCluster, next.Signals.DefaultCluster}, {"storage", old.Storage, next.Storage},
+		{"ingest.sync", old.Ingest.Sync, next.Ingest.Sync}, {"ingest.journal_max", old.Ingest.JournalMax, next.Ingest.JournalMax},
+	} {
+		if !reflect.DeepEqual(part.old, part.next) {
+			fixed = append(fixed, part.key)
+		}
+	}
+	merged = next
+	merged.Storage, merged.Ingest.Sync, merged.Ingest.JournalMax = old.Storage, old.Ingest.Sync, old.Ingest.JournalMax
+	merged.Signals.DefaultCluster = old.Signals.DefaultCluster
+	return merged, fixed
+}
+
+// swap puts receivers, the noise contract and, where asks says so, rules in the place of the present ones; it is called under reloadMu and checkpointMu. With other rules it returns the state for a checkpoint.
+//
+// What the old outbox takes after its end is in the store, where the new one finds it; the fold waits only while they change places.
+func (a *app) swap(cfg *config, packs []*pack.Pack, loc *time.Location, asks bool) (res baseline.ReloadResult, checkpoint store.Checkpoint, err error) {
+	a.stopOutbox()
+	defer func() { a.stopOutbox = a.startRun(a.outbox.Load().Run) }()
+	a.fold.Lock()
+	defer a.fold.Unlock()
+	var commit func() baseline.ReloadResult
+	if asks {
+		if commit, err = a.engine.Reload(a.streamOptions(cfg, packs), loc); err != nil {
+			return res, checkpoint, err
+		}
+	}
+	if err = a.setReceivers(cfg); err != nil {
+		return res, checkpoint, err
+	}
+	a.manager.SetNotificationsPerDay(cfg.Alerting.NotificationsPerDay)
+	a.manager.SetPagesPerDay(cfg.Alerting.PagesPerDay)
+	a.engine.SetBudget(cfg.Alerting.FalseAlarmsPerWeek)
+	if asks {
+		res = commit()
+		a.manager.SetRules(rulesOf(packs))
+		a.packs.Store(&packs)
+		a.engine.Publish()
+		checkpoint = a.freeze()
+	}
+	return res, checkpoint, nil
 }

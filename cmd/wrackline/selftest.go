@@ -100,7 +100,7 @@ func writeBlind(w io.Writer, n int, at func(i int) (signal string, faults []stri
 	}
 	for i := range n {
 		id, faults := at(i)
-		if _, err := fmt.Fprintf(w, "  %s: %s\n", id, strings.Join(faults, ", ")); err != nil {
+		if _, err := fmt.Fprintf(w, "  %s: %s\n", plain(id), plain(strings.Join(faults, ", "))); err != nil {
 			return err
 		}
 	}

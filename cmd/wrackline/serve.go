@@ -9,19 +9,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
-	"net/url"
 	"os"
-	"path"
+	ossignal "os/signal"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
-
-	"github.com/wrackline/wrackline/ui"
+	"github.com/wrackline/wrackline/baseline/series"
 )
 
 const serveHelp = `Receives Prometheus remote write, learns what is normal, judges every minute, tells receivers and shows it all.
@@ -36,14 +34,15 @@ acknowledged is lost: the journal is folded into the last checkpoint at the next
 
 // serveFlags are the flags that serve and demo share.
 type serveFlags struct {
-	configFile, listen, dir, level string
-	acceptLoss                     bool
+	configFile, listen, admin, dir, level string
+	acceptLoss                            bool
 }
 
 func addServeFlags(fs *flag.FlagSet, dir string) *serveFlags {
 	f := &serveFlags{}
 	fs.StringVar(&f.configFile, "config.file", "", "configuration `file`; without one the defaults hold")
 	fs.StringVar(&f.listen, "web.listen-address", ":9099", "`address` of UI, API and receiver")
+	fs.StringVar(&f.admin, "web.admin-address", "", "`address` of profiles and of what changes something, alone; :PORT is of this machine only. Without it they are at --web.listen-address, for this machine or with web.admin_token")
 	fs.StringVar(&f.dir, "storage.path", dir, "`directory` of journal and store")
 	fs.StringVar(&f.level, "log.level", "info", "least severe `level` to log: debug, info, warn or error")
 	return f
@@ -59,7 +58,25 @@ func (f *serveFlags) load(w io.Writer) (config, *slog.Logger, error) {
 	if err != nil {
 		return config{}, nil, err
 	}
-	return cfg, slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
+	return cfg, newLog(w, l), nil
+}
+
+// logMax is how many bytes of one value a line of the log shows.
+const logMax = 2000
+
+// newLog returns a log of lines. Values that others wrote may stand in any of them: the handler quotes what is not printable, and none is longer than logMax, but for the stack of a failure.
+func newLog(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		switch v := a.Value.Any().(type) {
+		case string:
+			if len(v) > logMax && a.Key != "stack" {
+				a.Value = slog.StringValue(series.Cut(v, logMax))
+			}
+		case error:
+			a.Value = slog.StringValue(series.Cut(v.Error(), logMax))
+		}
+		return a
+	}}))
 }
 
 func runServe(ctx context.Context, e env, args []string) error {
@@ -73,21 +90,54 @@ func runServe(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", f.listen) // first, so that a wrong address leaves no directory behind
+	l, admin, err := f.listeners() // first, so that a wrong address leaves no directory behind
 	if err != nil {
 		return err
 	}
 	cfg.acceptLoss = f.acceptLoss
 	a, err := openApp(cfg, f.dir, log)
 	if err != nil {
-		return errors.Join(err, l.Close())
+		return errors.Join(err, closeAll(l, admin))
 	}
-	a.file = f.configFile
+	a.file, a.listening = f.configFile, f.addresses()
 	log.Info("listening", "url", pageURL(l.Addr()), "write", pageURL(l.Addr())+"/api/v1/write", "version", buildVersion())
 	if len(cfg.Receivers) == 0 {
 		log.Info("no receiver is configured: incidents show in the UI only; add receivers to the file that --config.file names (see README)")
 	}
-	return a.serve(ctx, l, nil)
+	return a.serve(ctx, l, admin, nil)
+}
+
+// addresses returns what is listened on: the second is that of administration, "" when it has none of its own. One without a host is of this machine.
+func (f *serveFlags) addresses() [2]string {
+	admin := f.admin
+	if admin != "" && !strings.Contains(admin, ":") {
+		admin = ":" + admin
+	}
+	if strings.HasPrefix(admin, ":") {
+		admin = "127.0.0.1" + admin
+	}
+	return [2]string{f.listen, admin}
+}
+
+// listeners listens on the flags' addresses; admin is nil when administration has none of its own.
+func (f *serveFlags) listeners() (l, admin net.Listener, err error) {
+	addresses := f.addresses()
+	if l, err = net.Listen("tcp", addresses[0]); err != nil || addresses[1] == "" {
+		return l, nil, err
+	}
+	if admin, err = net.Listen("tcp", addresses[1]); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("web.admin-address: %w", err), l.Close())
+	}
+	return l, admin, nil
+}
+
+func closeAll(list ...net.Listener) (err error) {
+	for _, l := range list {
+		if l != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}
+	return err
 }
 
 // pageURL returns where a person on this machine reaches what listens on addr.
@@ -102,12 +152,10 @@ func pageURL(addr net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// serve runs everything until ctx ends or a part fails, then stops in the reverse order. before, when not nil, runs after
-// the journal has been folded and before requests are taken.
-func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Context) error) error {
-	limitMemory(a.log)
-	srv := &http.Server{
-		Handler:           a.routes(),
+// newServer returns a server with timeouts that answers by what handler holds at the time.
+func (a *app) newServer(handler *atomic.Pointer[http.Handler]) *http.Server {
+	return &http.Server{
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*handler.Load()).ServeHTTP(w, r) }),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		WriteTimeout:      120 * time.Second, // profiles take up to a minute
@@ -115,15 +163,37 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
+}
+
+// serve runs everything until ctx ends or a part fails, then stops in the reverse order. admin is where administration listens, nil when that is l. before, when not nil, runs after
+// the journal has been folded and before requests are taken.
+func (a *app) serve(ctx context.Context, l, admin net.Listener, before func(context.Context) error) error {
+	limitMemory(a.log)
+	a.apart = admin != nil
+	if err := a.setWeb(a.cfg.Load()); err != nil {
+		return errors.Join(err, closeAll(l, admin), a.close(false))
+	}
+	a.tried.Store(&a.cfg.Load().seen)
+	hup := make(chan os.Signal, 1) // from the first moment: by itself the signal ends a process
+	ossignal.Notify(hup, syscall.SIGHUP)
+	defer ossignal.Stop(hup)
 	run, stop := context.WithCancel(context.Background())
 	defer stop()
 	var wg sync.WaitGroup
 	failed := make(chan error, 3)
-	wg.Go(func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			failed <- fmt.Errorf("http: %w", err)
-		}
-	})
+	servers := []*http.Server{a.newServer(&a.main)}
+	listen := func(srv *http.Server, l net.Listener) {
+		wg.Go(func() {
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("http: %w", err)
+			}
+		})
+	}
+	listen(servers[0], l)
+	if admin != nil {
+		servers = append(servers, a.newServer(&a.admin))
+		listen(servers[1], admin)
+	}
 	wg.Go(func() {
 		if err := a.journal.Run(run); err != nil && run.Err() == nil {
 			failed <- fmt.Errorf("journal: %w", err)
@@ -136,27 +206,7 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 	}
 	folded := err == nil
 	if folded {
-		a.startRun = func(f func(context.Context)) func() {
-			ctx, stop := context.WithCancel(run)
-			done := make(chan struct{})
-			wg.Go(func() {
-				defer close(done)
-				f(ctx)
-			})
-			return func() { stop(); <-done }
-		}
-		a.reloadMu.Lock()
-		a.stopOutbox = a.startRun(a.outbox.Load().Run)
-		a.reloadMu.Unlock()
-		a.line.begin(a.engine.Pos())
-		a.clock.Begin(newestSample(a.engine.Stats()))
-		collectEarlier()
-		wg.Go(a.follow)
-		wg.Go(func() { a.runCheckpoints(run) })
-		wg.Go(func() { a.runReloads(run) })
-		wg.Go(func() { a.runWatch(run) })
-		a.ready.Store(true)
-		a.log.Info("ready", "took", time.Since(a.started).Round(time.Millisecond))
+		a.begun(run, &wg, hup)
 		select {
 		case <-ctx.Done():
 		case err = <-failed:
@@ -166,10 +216,15 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 	a.stage("stopping")
 	a.log.Info("stopping")
 	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	if e := srv.Shutdown(drain); e != nil {
-		err = errors.Join(err, srv.Close())
+	for _, srv := range servers {
+		if e := srv.Shutdown(drain); e != nil {
+			err = errors.Join(err, srv.Close())
+		}
 	}
 	cancel()
+	a.reloadMu.Lock() // a reload that is under way ends first, and no other begins: it would start what nobody waits for
+	a.startRun = nil
+	a.reloadMu.Unlock()
 	a.line.close()
 	stop()
 	wg.Wait()
@@ -177,6 +232,32 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 		err = nil
 	}
 	return errors.Join(err, a.close(folded))
+}
+
+// begun starts what works once the journal has been folded; all of it ends with run.
+func (a *app) begun(run context.Context, wg *sync.WaitGroup, hup <-chan os.Signal) {
+	start := func(f func(context.Context)) func() {
+		ctx, stop := context.WithCancel(run)
+		done := make(chan struct{})
+		wg.Go(func() {
+			defer close(done)
+			f(ctx)
+		})
+		return func() { stop(); <-done }
+	}
+	a.reloadMu.Lock()
+	a.startRun = start
+	a.stopOutbox = start(a.outbox.Load().Run)
+	a.reloadMu.Unlock()
+	a.line.begin(a.engine.Pos())
+	a.clock.Begin(newestSample(a.engine.Stats()))
+	collectEarlier()
+	wg.Go(a.follow)
+	wg.Go(func() { a.runCheckpoints(run) })
+	wg.Go(func() { a.runReloads(run, hup) })
+	wg.Go(func() { a.runWatch(run) })
+	a.ready.Store(true)
+	a.log.Info("ready", "took", time.Since(a.started).Round(time.Millisecond))
 }
 
 // every calls do once an interval until ctx ends.
@@ -193,99 +274,8 @@ func every(ctx context.Context, interval time.Duration, do func()) {
 	}
 }
 
-// routes returns everything that is served. The door is a plain handler; pages come from ui.
-func (a *app) routes() http.Handler {
-	pages := ui.New(source{a}, ui.Options{Version: buildVersion(), ExternalURL: a.cfg.Load().Alerting.ExternalURL, Demo: a.extra != nil, Logger: a.log})
-	mux := http.NewServeMux()
-	mux.HandleFunc("/api/v1/write", func(w http.ResponseWriter, r *http.Request) { a.door.Load().ServeHTTP(w, r) })
-	mux.HandleFunc("POST /-/reload", sameSite(a.serveReload))
-	mux.HandleFunc("POST /-/accept", sameSite(a.serveAccept))
-	mux.HandleFunc("POST /-/forget", sameSite(a.serveForget))
-	mux.HandleFunc("GET /metrics", a.serveMetrics)
-	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Wrackline is healthy.\n") })
-	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
-		ok, text := a.state()
-		if !ok {
-			w.Header().Set("Retry-After", "2")
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		io.WriteString(w, "Wrackline is "+text+".\n")
-	})
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	mux.Handle("/", pages)
-	return a.underPrefix(mux)
-}
-
-// underPrefix lets everything be reached below the path of external_url too: a proxy may or may not take that off.
-func (a *app) underPrefix(next http.Handler) http.Handler {
-	u, err := url.Parse(a.cfg.Load().Alerting.ExternalURL)
-	if err != nil {
-		return next
-	}
-	prefix := strings.TrimRight(path.Clean("/"+u.Path), "/")
-	if prefix == "" {
-		return next
-	}
-	below := http.StripPrefix(prefix, next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, prefix+"/") {
-			below.ServeHTTP(w, r)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// serveMetrics writes Wrackline's own metrics: counters of its packages, the process, and the gauges below.
-func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	metrics.WritePrometheus(w, true)
-	a.fresh()
-	st := a.engine.Stats()
-	j := a.journal.Stats()
-	gauge := func(name string, v float64) { metrics.WriteGaugeFloat64(w, name, v) }
-	count := func(name string, v int64) { metrics.WriteCounterUint64(w, name, uint64(max(v, 0))) }
-	gauge("wrackline_series", float64(st.Series))
-	gauge("wrackline_series_tracked", float64(st.Tracked))
-	gauge("wrackline_series_max", float64(st.SeriesMax))
-	gauge("wrackline_signals", float64(st.Signals))
-	gauge("wrackline_signals_max", float64(st.SignalsMax))
-	for i := range st.Clusters {
-		c := &st.Clusters[i]
-		label := `{cluster="` + labelText.Replace(c.Name) + `"}`
-		gauge("wrackline_cluster_newest_sample_timestamp_seconds"+label, float64(c.LastT)/1000)
-		gauge("wrackline_cluster_closed_window_timestamp_seconds"+label, float64(c.ClosedEnd)/1000)
-	}
-	a.writeClock(w)
-	gauge("wrackline_journal_bytes", float64(j.Bytes))
-	gauge("wrackline_journal_segments", float64(j.Segments))
-	gauge("wrackline_journal_segments_compressed", float64(j.Compressed))
-	count("wrackline_journal_position", int64(j.LastPos))
-	count("wrackline_journal_synced_position", int64(j.SyncedPos))
-	count("wrackline_fold_position", int64(a.line.folded.Load()))
-	count("wrackline_shown_position", int64(a.line.shown.Load()))
-	gauge("wrackline_line_requests", float64(len(a.line.items)))
-	gauge("wrackline_checkpoint_timestamp_seconds", float64(a.lastCheckpoint.Load())/1000)
-	gauge("wrackline_config_last_reload_successful", boolean(a.reloadErr.Load() == nil))
-	gauge("wrackline_config_last_reload_success_timestamp_seconds", float64(a.reloadedMs.Load())/1000)
-	gauge("wrackline_ready", boolean(a.ready.Load()))
-}
-
 // gcPercent is by how much the heap may grow between two collections.
 const gcPercent = 40
-
-// labelText writes a label's value as the text format of metrics wants it: nothing else is escaped there.
-var labelText = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
-
-func boolean(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
-}
 
 // collectEarlier tells the runtime to collect earlier than it does by itself, unless GOGC says otherwise: nearly all that is alive holds no pointers, so that a collection costs little, and what a
 // checkpoint leaves behind is large. While a start makes all of it anew that would cost more.

@@ -12,6 +12,7 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ui"
 )
@@ -118,16 +119,11 @@ func (s source) Status() ui.Status {
 	out := ui.Status{
 		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.started.UnixMilli(),
 		NowMs: now, ReceiveMs: a.engine.AtMs(),
-		NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: 20, Days: a.manager.Snapshot().Days,
+		NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: cfg.Alerting.PagesPerDay, Days: a.manager.Snapshot().Days,
 		Journal: ui.Journal{FirstPos: j.FirstPos, LastPos: j.LastPos, SyncedPos: j.SyncedPos, Bytes: j.Bytes, MaxBytes: int64(cfg.Ingest.JournalMax),
 			Segments: j.Segments, Sync: cfg.Ingest.Sync, LastSyncMs: j.SyncedMs, Err: text(j.SyncErr)},
-		Store: ui.Store{Path: a.dir, Bytes: db.FileBytes, CheckpointMs: a.lastCheckpoint.Load(), TookMs: db.LastTook.Milliseconds(), Models: db.Models},
-		Limits: []ui.Limit{
-			{Name: "signals.series_max", Used: float64(st.Series), Max: float64(st.SeriesMax), Unit: "count", Meaning: "new series beyond it are refused; known ones keep working"},
-			{Name: "signals.signals_max", Used: float64(st.Signals), Max: float64(st.SignalsMax), Unit: "count", Meaning: "new signals beyond it are not learned; known ones keep working"},
-			{Name: "ingest.journal_max", Used: float64(j.Bytes), Max: float64(cfg.Ingest.JournalMax), Unit: "B", Meaning: "beyond it requests are answered 503 until a checkpoint frees room"},
-			{Name: "storage.max_size", Used: float64(db.FileBytes), Max: 2 * float64(cfg.Storage.MaxSize), Unit: "B", Meaning: "of two files; beyond it charts of the past give way"},
-		},
+		Store:  ui.Store{Path: a.dir, Bytes: db.FileBytes, CheckpointMs: a.lastCheckpoint.Load(), TookMs: db.LastTook.Milliseconds(), Models: db.Models},
+		Limits: a.limits(&st, &j, db.FileBytes),
 		Config: configText(cfg),
 	}
 	if db.HistoryFromMs > 0 && db.HistoryToMs > db.HistoryFromMs {
@@ -170,7 +166,7 @@ func (s source) Status() ui.Status {
 			out.DeadLetters = append(out.DeadLetters, ui.DeadLetter{AtMs: d.At, Receiver: d.Receiver, ID: d.ID, Incident: d.Incident, Title: d.Title, Why: d.Why})
 		}
 	}
-	out.Problems = a.problems(&out, now)
+	out.Problems = append(a.problems(&out, now), a.limitProblems(&st, now)...)
 	if a.extra != nil {
 		a.extra(&out)
 	}
@@ -185,11 +181,18 @@ func text(err error) string {
 	return err.Error()
 }
 
+// problemMax is how many bytes of a problem are shown.
+const problemMax = 1500
+
 // problems says what is wrong with Wrackline itself, most severe first.
 func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
 	var errs, warns []ui.Problem
-	bad := func(text, fix string) { errs = append(errs, ui.Problem{Severity: "error", Text: text, Fix: fix}) }
-	warn := func(text, fix string) { warns = append(warns, ui.Problem{Severity: "warn", Text: text, Fix: fix}) }
+	// Names of senders, paths and answers of receivers stand in them, so each is made fit to be shown, here and nowhere else.
+	problem := func(severity, text, fix string) ui.Problem {
+		return ui.Problem{Severity: severity, Text: series.Clean(text, problemMax), Fix: series.Clean(fix, problemMax)}
+	}
+	bad := func(text, fix string) { errs = append(errs, problem("error", text, fix)) }
+	warn := func(text, fix string) { warns = append(warns, problem("warn", text, fix)) }
 	for _, p := range clockProblems(a.clock.State()) {
 		if p.Severity == "error" {
 			bad(p.Text, p.Fix)

@@ -70,8 +70,11 @@ func checkVersion(name string) (frames bool, err error) {
 		return false, nil // too short to be a segment: damage, which the reader reports
 	}
 	v, ok := headerVersion(h[:])
-	if ok && v != version && v != compressed {
-		return false, fmt.Errorf("%w: %s has version %d, this build reads versions %d and %d", ErrDamaged, name, v, version, compressed)
+	switch {
+	case ok && v > compressed:
+		return false, fmt.Errorf("%w: %s has version %d, this build reads versions %d and %d. Nothing was touched: start the newer wrackline again, or put back a backup", ErrVersion, name, v, version, compressed)
+	case ok && v < version:
+		return false, fmt.Errorf("%w: %s has version %d, which there never was", ErrDamaged, name, v)
 	}
 	return v == compressed, nil
 }

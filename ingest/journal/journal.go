@@ -44,6 +44,8 @@ var (
 	ErrFull = errors.New("journal is full")
 	// ErrDamaged is returned by Open when the directory holds what no reader of this version can make sense of.
 	ErrDamaged = errors.New("journal is damaged")
+	// ErrVersion is returned by Open when a segment was written by a newer version. Nothing has been changed then.
+	ErrVersion = errors.New("journal was written by a newer version of wrackline")
 	// ErrLocked is returned by Open when another process has the journal open.
 	ErrLocked = errors.New("journal is in use by another process")
 	// ErrClosed is returned by methods that are called after Close.

@@ -2,15 +2,12 @@ package journal
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/wrackline/wrackline/baseline/codec"
 )
 
 func TestSecondProcessIsRefused(t *testing.T) {
@@ -21,21 +18,6 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	}
 	_ = j.Close()
 	open(t, dir, Options{})
-}
-
-func TestOtherVersionIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	h := appendHeader(nil, version, 1, 7)
-	binary.LittleEndian.PutUint32(h[8:], 3)
-	binary.LittleEndian.PutUint32(h[32:], codec.Checksum(h[:32]))
-	name := filepath.Join(dir, "00000000000000000001.seg")
-	write(t, name, h)
-	if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "version 3") {
-		t.Errorf("Open = %v", err)
-	}
-	if b, _ := os.ReadFile(name); !bytes.Equal(b, h) {
-		t.Error("the other version's segment was touched")
-	}
 }
 
 // TestUnreadableSegmentIsNeverOverwritten: a disk that cannot be read when the journal is opened may be readable later.

@@ -1,0 +1,63 @@
+package web
+
+import (
+	"encoding/json"
+	"html"
+	"io"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// refusal is why a request may not enter, and what to do about it.
+type refusal struct {
+	reason string // label of the counter
+	code   int
+	text   string
+	help   string // "" = nothing
+}
+
+// write answers a request that may not enter: JSON where a program asks, a page where a person does, else text.
+func (x *refusal) write(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	if x.code == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="Wrackline administration"`)
+	}
+	text := strings.TrimSpace(x.text + " " + x.help)
+	switch {
+	case strings.Contains(r.URL.Path, "/api/"):
+		b, err := json.Marshal(map[string]string{"status": "error", "errorType": "forbidden", "error": text})
+		if err != nil {
+			b = []byte(`{"status":"error"}`)
+		}
+		h.Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(x.code)
+		_, _ = w.Write(append(b, '\n'))
+	case strings.Contains(r.Header.Get("Accept"), "text/html"):
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(x.code)
+		_, _ = io.WriteString(w, "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Wrackline: not here</title>\n<h1>"+
+			html.EscapeString(x.text)+"</h1>\n<p>"+html.EscapeString(x.help)+"</p>\n")
+	default:
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(x.code)
+		_, _ = io.WriteString(w, text+"\n")
+	}
+}
+
+// shown makes a Host that a stranger sent safe to be shown: what no name of a host has is a question mark, and it is short.
+func shown(host string) string {
+	if len(host) > 100 {
+		host = host[:100] + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r == '…' || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(".-_:", r)) {
+			return r
+		}
+		return '?'
+	}, host)
+}
