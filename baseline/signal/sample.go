@@ -51,6 +51,7 @@ func (s *Stream) admit(from *sender, c *cluster, h *tracked, replica uint16, t i
 	if !s.accept(h, replica, t) {
 		s.stats.Replica++
 		from.duplicate++
+		from.used = true // it stands by: should the other one fall silent, this is judged
 		return false
 	}
 	if t <= h.lastT {
@@ -76,6 +77,7 @@ func (s *Stream) follows(from *sender, c *cluster, id uint32, h *tracked, t int6
 		from.late++
 	} else {
 		from.accepted++
+		from.used = true
 	}
 	if h.lastT == 0 {
 		return s.first(c, id, h, t)

@@ -321,6 +321,7 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 	var res series.Result
 	from, fromNo := s.sender(b)
 	from.seen(b.ReceivedMs)
+	from.used = false
 	s.nowMs = max(s.nowMs, b.ReceivedMs)
 	limit := b.ReceivedMs + series.FutureMs
 	if s.eventMs == 0 && len(b.Samples) > 0 {
@@ -360,6 +361,9 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 		k.seen = s.epoch
 		expect = k.next
 		s.apply(&res, from, b, e, k.series, k.replica, limit)
+	}
+	if from.used {
+		from.usedMs = max(from.usedMs, b.ReceivedMs)
 	}
 	for _, c := range s.clusters {
 		s.closeDue(c)

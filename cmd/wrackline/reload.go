@@ -9,6 +9,7 @@ import (
 	ossignal "os/signal"
 	"reflect"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,13 +36,52 @@ func (a *app) setReceivers(cfg *config) error {
 	return err
 }
 
+// setHerald opens the lane beside the outbox and the heartbeat for cfg, in the place of the present ones, which must not run.
+func (a *app) setHerald(cfg *config) error {
+	o := notify.Options{Receivers: cfg.Receivers, ExternalURL: cfg.Alerting.ExternalURL, ProxyFromEnvironment: cfg.Alerting.Outlet.ProxyFromEnvironment,
+		UserAgent: "Wrackline/" + buildVersion(), Guard: cfg.guard(), Log: a.log}
+	h, err := notify.NewHerald(o)
+	if err != nil {
+		return err
+	}
+	heart, err := notify.NewHeart(notify.HeartOptions{HeartConfig: cfg.Alerting.Heartbeat.config(), Interval: time.Duration(cfg.Alerting.Heartbeat.Interval), Alive: a.self.alive, Outlet: o})
+	if err != nil {
+		return fmt.Errorf("alerting.heartbeat: %w", err)
+	}
+	h.OnTold = a.self.remember
+	if old := a.herald.Load(); old != nil {
+		h.Inherit(old)
+	}
+	a.herald.Store(h)
+	a.heart.Store(heart)
+	return nil
+}
+
+// replaceHerald is setHerald while they run.
+func (a *app) replaceHerald(cfg *config) error {
+	a.stopHerald()
+	err := a.setHerald(cfg)
+	a.stopHerald = a.startRun(a.runHerald)
+	return err
+}
+
+// runHerald tells what there is to tell of Wrackline itself, and lets its heart beat, until ctx ends.
+func (a *app) runHerald(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { a.herald.Load().Run(ctx) })
+	if h := a.heart.Load(); h != nil {
+		wg.Go(func() { h.Run(ctx) })
+	}
+	wg.Wait()
+}
+
 // setDoor makes the remote-write door anew, with the tokens and limits of cfg.
 func (a *app) setDoor(cfg *config) error {
 	tokens, err := cfg.tokens()
 	if err != nil {
 		return err
 	}
-	a.door.Store(ingest.NewHandler(ingest.Options{Appender: a, Limits: cfg.limits(), Keyer: a.keyer, Tokens: tokens, Logger: a.log,
+	a.door.Store(ingest.NewHandler(ingest.Options{Appender: a, Limits: cfg.limits(), Keyer: a.keyer, Tokens: tokens, Logger: a.log, Heard: a.heard,
 		Now: func() time.Time { return a.now() }, Ready: a.ready.Load}))
 	return nil
 }
@@ -183,6 +223,9 @@ func (a *app) reload() (note string, err error) {
 		}
 	}
 	a.cfg.Store(&merged)
+	if err := a.replaceHerald(&merged); err != nil {
+		return "", err
+	}
 	if err := a.setDoor(&merged); err != nil {
 		return "", err
 	}

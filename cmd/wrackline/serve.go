@@ -130,21 +130,27 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 		}
 	})
 
+	a.startRun = func(f func(context.Context)) func() {
+		ctx, stop := context.WithCancel(run)
+		done := make(chan struct{})
+		wg.Go(func() {
+			defer close(done)
+			f(ctx)
+		})
+		return func() { stop(); <-done }
+	}
+	a.reloadMu.Lock()
+	a.stopHerald = a.startRun(a.runHerald)
+	a.reloadMu.Unlock()
+	a.self.begin()
+	wg.Go(func() { a.self.run(run) })
+
 	err := a.replayJournal(ctx)
 	if err == nil && before != nil {
 		err = before(ctx)
 	}
 	folded := err == nil
 	if folded {
-		a.startRun = func(f func(context.Context)) func() {
-			ctx, stop := context.WithCancel(run)
-			done := make(chan struct{})
-			wg.Go(func() {
-				defer close(done)
-				f(ctx)
-			})
-			return func() { stop(); <-done }
-		}
 		a.reloadMu.Lock()
 		a.stopOutbox = a.startRun(a.outbox.Load().Run)
 		a.reloadMu.Unlock()
@@ -153,7 +159,7 @@ func (a *app) serve(ctx context.Context, l net.Listener, before func(context.Con
 		wg.Go(a.follow)
 		wg.Go(func() { a.runCheckpoints(run) })
 		wg.Go(func() { a.runReloads(run) })
-		wg.Go(func() { a.runWatch(run) })
+		a.up.Store(a.now().UnixMilli())
 		a.ready.Store(true)
 		a.log.Info("ready", "took", time.Since(a.started).Round(time.Millisecond))
 		select {
@@ -270,6 +276,7 @@ func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	gauge("wrackline_config_last_reload_successful", boolean(a.reloadErr.Load() == nil))
 	gauge("wrackline_config_last_reload_success_timestamp_seconds", float64(a.reloadedMs.Load())/1000)
 	gauge("wrackline_ready", boolean(a.ready.Load()))
+	a.self.metrics(gauge)
 }
 
 // gcPercent is by how much the heap may grow between two collections.

@@ -120,13 +120,8 @@ func (s source) Status() ui.Status {
 		NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: 20, Days: a.manager.Snapshot().Days,
 		Journal: ui.Journal{FirstPos: j.FirstPos, LastPos: j.LastPos, SyncedPos: j.SyncedPos, Bytes: j.Bytes, MaxBytes: int64(cfg.Ingest.JournalMax),
 			Segments: j.Segments, Sync: cfg.Ingest.Sync, LastSyncMs: j.SyncedMs, Err: text(j.SyncErr)},
-		Store: ui.Store{Path: a.dir, Bytes: db.FileBytes, CheckpointMs: a.lastCheckpoint.Load(), TookMs: db.LastTook.Milliseconds(), Models: db.Models},
-		Limits: []ui.Limit{
-			{Name: "signals.series_max", Used: float64(st.Series), Max: float64(st.SeriesMax), Unit: "count", Meaning: "new series beyond it are refused; known ones keep working"},
-			{Name: "signals.signals_max", Used: float64(st.Signals), Max: float64(st.SignalsMax), Unit: "count", Meaning: "new signals beyond it are not learned; known ones keep working"},
-			{Name: "ingest.journal_max", Used: float64(j.Bytes), Max: float64(cfg.Ingest.JournalMax), Unit: "B", Meaning: "beyond it requests are answered 503 until a checkpoint frees room"},
-			{Name: "storage.max_size", Used: float64(db.FileBytes), Max: 2 * float64(cfg.Storage.MaxSize), Unit: "B", Meaning: "of two files; beyond it charts of the past give way"},
-		},
+		Store:  ui.Store{Path: a.dir, Bytes: db.FileBytes, CheckpointMs: a.lastCheckpoint.Load(), TookMs: db.LastTook.Milliseconds(), Models: db.Models},
+		Limits: limitsOf(cfg, &facts{stream: st, journal: j, store: db}),
 		Config: configText(cfg),
 	}
 	if db.HistoryFromMs > 0 && db.HistoryToMs > db.HistoryFromMs {
@@ -168,7 +163,7 @@ func (s source) Status() ui.Status {
 			out.DeadLetters = append(out.DeadLetters, ui.DeadLetter{AtMs: d.At, Receiver: d.Receiver, ID: d.ID, Incident: d.Incident, Title: d.Title, Why: d.Why})
 		}
 	}
-	out.Problems = a.problems(&out, now)
+	out.Problems = a.problems()
 	if a.extra != nil {
 		a.extra(&out)
 	}
@@ -181,61 +176,6 @@ func text(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// problems says what is wrong with Wrackline itself, most severe first.
-func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
-	var errs, warns []ui.Problem
-	bad := func(text, fix string) { errs = append(errs, ui.Problem{Severity: "error", Text: text, Fix: fix}) }
-	warn := func(text, fix string) { warns = append(warns, ui.Problem{Severity: "warn", Text: text, Fix: fix}) }
-	if e := a.reloadErr.Load(); e != nil {
-		bad("The configuration could not be reloaded; the one before is in force: "+*e, "wrackline check-config FILE says what is wrong.")
-	}
-	if st.Journal.Err != "" {
-		bad("The journal cannot be written: "+st.Journal.Err, "Free disk space or replace the disk, then restart.")
-	}
-	if st.Store.Err != "" {
-		bad("The last checkpoint failed: "+st.Store.Err, "Nothing is lost while the journal has room. Free disk space or raise storage.max_size.")
-	}
-	if st.Store.Quarantined != "" {
-		bad("The store was damaged and has been set aside as "+st.Store.Quarantined+". What could be proven was carried over; models come from the other generation and the journal where that was not all.", "Look at the disk. The file that was set aside is yours to keep or delete.")
-	}
-	if d := a.door.Load().Denied(); d.Requests > 0 && now-d.LastMs < 15*60_000 {
-		bad(fmt.Sprintf("%d requests without a valid token were refused, the last %s ago from %s. Prometheus gives such samples up.", d.Requests, alerting.Span(now-d.LastMs), d.From),
-			"Give the sender one of ingest.tokens (authorization: credentials_file in its remote_write block).")
-	}
-	if r := a.door.Load().Refused(); r.Samples > 0 && now-r.LastMs < refusedMs {
-		warn(fmt.Sprintf("%d samples were refused, the last ones %s ago from %s: %s. The sender gives them up.", r.Samples, alerting.Span(now-r.LastMs), r.From, r.Reason), "Mend what the reason names: the sender's relabelling, or a clock.")
-	}
-	if r := a.line.refused.Load(); r != nil && now-r.lastMs < refusedMs {
-		warn(fmt.Sprintf("%d samples found no room, the last ones %s ago from %s: %s.", r.samples, alerting.Span(now-r.lastMs), r.sender, r.reason), "Send less (the keep-list), or raise the limit under signals.")
-	}
-	if waiting, lost := a.outbox.Load().Held(); waiting > 0 || lost > 0 {
-		bad(fmt.Sprintf("%d notifications wait in memory because the disk refuses them; %d were lost.", waiting, lost), "Free disk space.")
-	}
-	for _, s := range st.Senders {
-		if silent := now - s.LastMs; silent > 5*60_000 && silent < 24*3600_000 {
-			warn(fmt.Sprintf("Sender %s has been silent for %s.", s.Name, alerting.Span(silent)), "Look at prometheus_remote_storage_* of that Prometheus.")
-		} else if s.LastT == 0 && s.Samples > 0 && silent < 60_000 {
-			warn(fmt.Sprintf("Nothing that sender %s sends is needed by a signal.", s.Name), "Its keep-list or its jobs leave out what packs ask for: wrackline packs remote-write-config prints the block, wrackline packs explain what is missing.")
-		} else if lag := now - s.LastT; s.LastT != 0 && lag > 5*60_000 && silent < 60_000 {
-			warn(fmt.Sprintf("Sender %s is %s behind: its newest sample is that old.", s.Name, alerting.Span(lag)), "It is catching up after an outage, or cannot keep up.")
-		}
-	}
-	for _, l := range st.Limits {
-		if l.Max > 0 && l.Used >= 0.9*l.Max {
-			warn(fmt.Sprintf("%s is nearly reached: %s of %s.", l.Name, alerting.Quantity(l.Used, l.Unit), alerting.Quantity(l.Max, l.Unit)), "Beyond it "+l.Meaning+".")
-		}
-	}
-	for _, r := range st.Receivers {
-		switch {
-		case r.Disabled != "":
-			bad(fmt.Sprintf("Receiver %s (%s) is told nothing any more: %s.", r.Name, r.Kind, r.Disabled), "Give it a new URL.")
-		case r.Queued > 0 && r.LastError != "":
-			warn(fmt.Sprintf("%d messages wait for receiver %s: %s.", r.Queued, r.Name, r.LastError), "They are tried again by themselves.")
-		}
-	}
-	return append(errs, warns...)
 }
 
 // configText returns the effective configuration as YAML. Secrets print as <secret>.
