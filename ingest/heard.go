@@ -21,7 +21,7 @@ type Talk struct {
 	// Code and Reason are those of the newest request that was not taken, one line. 0 and "" when there was none.
 	Code      int
 	Reason    string
-	RefusedMs int64 // when the newest request was denied or refused, Unix milliseconds by the handler's clock
+	UntakenMs int64 // when that was, Unix milliseconds by the handler's clock
 
 	order int64 // of its newest request
 }
@@ -80,14 +80,12 @@ func (h *Heard) note(host string, a *answer, nowMs int64) {
 		return
 	case a.kind == "credentials":
 		t.Denied++
-		t.RefusedMs = nowMs
 	case a.code >= 500:
 		t.Busy++
 	default:
 		t.Refused++
-		t.RefusedMs = nowMs
 	}
-	t.Code, t.Reason = a.code, oneLine(a.reason)
+	t.Code, t.Reason, t.UntakenMs = a.code, oneLine(a.reason), nowMs
 }
 
 // forget drops whoever was heard from longest ago.

@@ -303,3 +303,17 @@ func newSelfMessage(n *Notice, reason alerting.Reason, now int64, externalURL st
 	}
 	return m
 }
+
+// Owes returns how many messages are still to be said, without those to some receivers.
+func (h *Herald) Owes(but ...string) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, x := range h.list {
+		for _, l := range h.box.lanes {
+			if !slices.Contains(but, l.receiver) && x.owes(l) != "" {
+				n++
+			}
+		}
+	}
+	return n
+}

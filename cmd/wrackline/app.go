@@ -40,12 +40,13 @@ type app struct {
 	now     func() time.Time // the receive clock; the demo's runs at its own speed
 
 	// fold is held by everything that changes engine and manager. Neither door nor pages that show what is published wait for it.
-	fold   sync.Mutex
-	line   *line         // requests that are in the journal and not in the fold yet
-	intake intake        // what became of requests behind the door
-	heard  *ingest.Heard // who was heard from at it
-	self   *self         // the watch over Wrackline itself
-	watch  *watcher      // of senders that fall silent
+	fold      sync.Mutex
+	line      *line         // requests that are in the journal and not in the fold yet
+	intake    intake        // what became of requests behind the door
+	undecoded atomic.Int64  // requests of the journal that the start skipped
+	heard     *ingest.Heard // who was heard from at it
+	self      *self         // the watch over Wrackline itself
+	watch     *watcher      // of senders that fall silent
 
 	// What a reload replaces. The outbox is replaced under fold, so that no notification falls between two.
 	file       string // of the configuration; "" = none
@@ -71,7 +72,7 @@ type app struct {
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
 	checkpointFail atomic.Pointer[failure] // the same as an error
-	saveSince      atomic.Int64            // since when a checkpoint is being written, nanoseconds after started; 0 = none is
+	saveSince      atomic.Int64            // since when a checkpoint is being written, nanoseconds of self.mono; 0 = none is
 	startLoss      atomic.Pointer[string]  // what the start could not use; nil = nothing
 	up             atomic.Int64            // since when requests are taken, Unix milliseconds; 0 = not yet
 
@@ -118,7 +119,7 @@ func (a *app) open() error {
 		return err
 	}
 	var err error
-	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log})
+	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log, Disk: cfg.disk})
 	if err != nil {
 		return err
 	}
@@ -273,6 +274,7 @@ func (a *app) replayJournal(ctx context.Context) error {
 			if x.err != nil {
 				// It was accepted once, so an earlier version had other bounds; skip it rather than never start again.
 				journalUndecodable.Inc()
+				a.undecoded.Add(1)
 				a.log.Error("journal record cannot be decoded; skipped", "pos", x.pos, "err", x.err)
 				continue
 			}
@@ -378,7 +380,7 @@ func (a *app) save(c store.Checkpoint) error { return a.saveBy(a.store.Save, c) 
 // saveBy is save with one of the store's ways.
 func (a *app) saveBy(write func(store.Checkpoint) error, c store.Checkpoint) error {
 	begun := time.Now()
-	a.saveSince.Store(max(1, int64(time.Since(a.started))))
+	a.saveSince.Store(max(1, int64(a.self.mono())))
 	err := write(c)
 	a.saveSince.Store(0)
 	checkpointSeconds.Update(time.Since(begun).Seconds())

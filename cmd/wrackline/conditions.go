@@ -296,8 +296,8 @@ func (s *self) ofPacks(f *facts) (list []condition) {
 	newest := map[string]int64{}
 	for i := range f.stream.Clusters {
 		c := &f.stream.Clusters[i]
-		if c.ClosedEnd > f.ms-packFresh {
-			newest[c.Name] = c.ClosedEnd
+		if c.WindowsClosed > 0 && c.LastT > f.ms-packFresh {
+			newest[c.Name] = c.LastT
 		}
 	}
 	type count struct {
@@ -368,7 +368,7 @@ func (s *self) ofLimits(f *facts) (list []condition) {
 	cfg := s.a.cfg.Load()
 	for _, l := range limitsOf(cfg, f) {
 		if l.Max > 0 && l.Used >= limitNear*l.Max {
-			list = append(list, condition{kind: "limit.near", subject: l.Name, text: fmt.Sprintf("%s is nearly reached: %s of %s.", l.Name, alerting.Quantity(l.Used, l.Unit), alerting.Quantity(l.Max, l.Unit)), fix: "Beyond it " + l.Meaning + "."})
+			list = append(list, condition{kind: "limit.near", subject: l.Name, text: fmt.Sprintf("%s is nearly reached: %s of %s.", l.Name, alerting.Quantity(l.Used, l.Unit), alerting.Quantity(l.Max, l.Unit)), fix: upper(l.Meaning) + "."})
 		}
 	}
 	if f.memory >= memoryNear {

@@ -22,6 +22,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ingest/journal"
 )
 
 // configMaxBytes bounds a configuration file before it is read.
@@ -40,6 +41,7 @@ type config struct {
 	place func(path string) string // where a YAML path stands in the file, as file:line:column; nil = there is none
 	// acceptLoss is the flag --accept-loss: a start goes on although requests between checkpoint and journal are lost.
 	acceptLoss bool
+	disk       journal.Disk // of the journal; tests have one that fails
 }
 
 type ingestConfig struct {

@@ -98,6 +98,7 @@ type self struct {
 	a    *app
 	mono func() time.Duration // since the start; tests have another
 
+	amend   func(*facts) // tests give facts that cannot be made in them; nil = nobody does
 	journal eye[journal.Stats]
 	store   eye[store.Stats]
 	stream  eye[signal.Stats]
@@ -147,7 +148,7 @@ type facts struct {
 	last      uint64 // positions of the newest request that is in the journal, and in the fold
 	folded    uint64
 	limited   *refused
-	undecoded uint64
+	undecoded int64
 }
 
 func newSelf(a *app) *self {
@@ -166,7 +167,7 @@ func (s *self) gather() *facts {
 		f.saveErr = x.err
 	}
 	if since := a.saveSince.Load(); since != 0 {
-		f.saving = time.Since(a.started) - time.Duration(since)
+		f.saving = f.now - time.Duration(since)
 	}
 	f.folded, f.last = a.line.folded.Load(), a.line.last.Load() // in this order: what comes between is no arrear
 	hung := func(what string, d time.Duration) {
@@ -193,9 +194,12 @@ func (s *self) gather() *facts {
 	hung("the fold", d)
 	f.disk, d = s.disk.see(f.now, s.saveSometimes)
 	hung("the disk", d)
-	f.talks, f.limited, f.undecoded = a.heard.Talks(), a.line.refused.Load(), journalUndecodable.Get()
+	f.talks, f.limited, f.undecoded = a.heard.Talks(), a.line.refused.Load(), a.undecoded.Load()
 	f.heart = a.heart.Load().Stats()
 	f.memory = memoryShare()
+	if s.amend != nil {
+		s.amend(f)
+	}
 	return f
 }
 
@@ -231,15 +235,17 @@ func (s *self) look() *facts {
 	return f
 }
 
-// run looks until ctx ends, and lets the watcher of senders look too.
-func (s *self) run(ctx context.Context) {
-	step := func() {
-		f := s.look()
-		if up := s.a.up.Load(); up != 0 && f.hung["the fold"] == 0 {
-			s.a.watch.look(f.stream.Senders, f.talks, f.ms, up)
-		}
+// step looks, and lets the watcher of senders look too.
+func (s *self) step() {
+	f := s.look()
+	if up := s.a.up.Load(); up != 0 && f.hung["the fold"] == 0 {
+		s.a.watch.look(f.stream.Senders, f.talks, f.ms, up)
 	}
-	step()
+}
+
+// run looks until ctx ends.
+func (s *self) run(ctx context.Context) {
+	s.step()
 	tick := time.NewTicker(selfEvery)
 	defer tick.Stop()
 	for {
@@ -247,7 +253,7 @@ func (s *self) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			step()
+			s.step()
 		case <-s.poke: // somebody has been told, which is worth remembering at once
 			s.disk.see(s.mono(), s.save)
 		}

@@ -106,7 +106,7 @@ type memory struct {
 }
 
 func newMemory() memory {
-	return memory{up: -1, saveFails: -1, heartFails: -1, limited: map[string]*meter{}, talks: map[string]*talkMemory{}, clusters: map[string]*clusterMemory{}, lags: map[string]*lagMemory{}, receivers: map[string]*receiverMemory{}}
+	return memory{undecoded: meter{known: true}, up: -1, saveFails: -1, heartFails: -1, limited: map[string]*meter{}, talks: map[string]*talkMemory{}, clusters: map[string]*clusterMemory{}, lags: map[string]*lagMemory{}, receivers: map[string]*receiverMemory{}}
 }
 
 // since keeps when something began.
@@ -132,7 +132,7 @@ func (m *memory) learn(f *facts) {
 	}
 	since(&m.saveFails, f.saveErr != nil, f.now)
 	since(&m.heartFails, f.heart.Fails > 0, f.now)
-	m.undecoded.see(int64(f.undecoded), f.now)
+	m.undecoded.see(f.undecoded, f.now)
 	m.signals.see(f.stream.OverSignals, f.now)
 	if r := f.limited; r != nil {
 		x := m.limited[limitOf(r.reason)]

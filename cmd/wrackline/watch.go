@@ -159,7 +159,7 @@ func (w *watcher) step(g gap, open bool, senders []signal.SenderStats, talks []i
 	return g, true
 }
 
-// refusedNow reports whether a sender is heard from and refused: that is no silence, and told for what it is (see conditions.go).
+// refusedNow reports whether a sender is heard from and nothing of that is taken, for its fault or for ours: that is no silence, and told for what it is (see conditions.go).
 func refusedNow(s *signal.SenderStats, talks []ingest.Talk, now int64) bool {
 	host := s.Name
 	for i := range talks {
@@ -169,7 +169,7 @@ func refusedNow(s *signal.SenderStats, talks []ingest.Talk, now int64) bool {
 	}
 	return slices.ContainsFunc(talks, func(t ingest.Talk) bool {
 		// Without its token it has only the name of its host.
-		return now-t.RefusedMs <= silentAfter.Milliseconds() && (t.Sender == s.Name || t.Host == host && t.Denied > 0)
+		return now-t.UntakenMs <= silentAfter.Milliseconds() && (t.Sender == s.Name || t.Host == host && t.Denied > 0)
 	})
 }
 
