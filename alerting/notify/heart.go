@@ -95,33 +95,46 @@ func (h *Heart) Stats() HeartStats {
 // heartTries is how often a call is tried within an interval: one that fails is no silence yet.
 const heartTries = 3
 
-// Run calls once an interval, at once at first, until ctx ends.
+// heartSoon is how soon it is asked again whether judging goes on, while it does not.
+const heartSoon = 5 * time.Second
+
+// Run calls once an interval, at once at first, until ctx ends. While judging does not go on nobody is called, and the first call comes soon after it does again.
 func (h *Heart) Run(ctx context.Context) {
-	t := time.NewTicker(h.o.Interval)
-	defer t.Stop()
+	var held time.Time // since when nobody is called; zero = calls are made, or it was said
 	for {
-		h.beat(ctx)
+		begun := time.Now()
+		ok, why := h.o.Alive()
+		h.mu.Lock()
+		was := h.stats.Held
+		h.stats.Held = why
+		h.mu.Unlock()
+		next := begun.Add(h.o.Interval)
+		switch {
+		case ok:
+			held = time.Time{}
+			h.beat(ctx)
+		case was == "":
+			held = begun
+		case !held.IsZero() && begun.Sub(held) >= h.o.Interval:
+			held = time.Time{}
+			h.box.opts.Log.Error("no heartbeat: judging does not go on", "why", why)
+		}
+		if !ok {
+			heartHeld.Inc()
+			next = begun.Add(min(heartSoon, h.o.Interval))
+		}
+		wait := time.NewTimer(time.Until(next))
 		select {
 		case <-ctx.Done():
+			wait.Stop()
 			return
-		case <-t.C:
+		case <-wait.C:
 		}
 	}
 }
 
+// beat calls, a few times if need be.
 func (h *Heart) beat(ctx context.Context) {
-	ok, why := h.o.Alive()
-	h.mu.Lock()
-	was := h.stats.Held
-	h.stats.Held = why
-	h.mu.Unlock()
-	if !ok {
-		heartHeld.Inc()
-		if was == "" {
-			h.box.opts.Log.Error("no heartbeat: judging does not go on", "why", why)
-		}
-		return
-	}
 	for n := range heartTries {
 		o := h.call(ctx)
 		h.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,11 +27,30 @@ func (r *blindRig) as(host, token string, send func(r *blindRig)) {
 
 // TestWhatIsNoBlindness: what looks like a way of going blind and is none is not told. Hiccups of half a minute are part of TestGoingBlindIsTold.
 func TestWhatIsNoBlindness(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		rig    rigOptions
-		during func(r *blindRig)
-	}{
+	for _, c := range slices.Concat(quietOnes(), quietSenders()) {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newBlindRig(t, c.rig)
+			if !c.rig.silent {
+				r.steps(4*time.Minute, nil)
+			}
+			c.during(r)
+			if got := r.got("/a"); len(got) != 0 {
+				t.Errorf("told: %+v", got)
+			}
+		})
+	}
+}
+
+// quietCase is something that is no news.
+type quietCase struct {
+	name   string
+	rig    rigOptions
+	during func(r *blindRig)
+}
+
+func quietOnes() []quietCase {
+	return []quietCase{
 		{"a planned restart", rigOptions{}, func(r *blindRig) {
 			for range 5 {
 				r.die()
@@ -76,6 +96,11 @@ func TestWhatIsNoBlindness(t *testing.T) {
 			}
 			r.steps(15*time.Minute, nil)
 		}},
+	}
+}
+
+func quietSenders() []quietCase {
+	return []quietCase{
 		{"another sender has only what nobody needs", rigOptions{}, func(r *blindRig) {
 			r.send = func(r *blindRig) {
 				r.write()
@@ -128,18 +153,6 @@ func TestWhatIsNoBlindness(t *testing.T) {
 			r.awaitOutbox("the delivery", func(queued int, _ int64, _ string) bool { return queued == 0 })
 			r.steps(10*time.Minute, nil)
 		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			r := newBlindRig(t, c.rig)
-			if !c.rig.silent {
-				r.steps(4*time.Minute, nil)
-			}
-			c.during(r)
-			if got := r.got("/a"); len(got) != 0 {
-				t.Errorf("told: %+v", got)
-			}
-		})
 	}
 }
 
@@ -301,6 +314,44 @@ func TestJudgingStops(t *testing.T) {
 	}
 }
 
+// TestHeartbeatIsCalled: the configuration's heartbeat beats, its URL is in no page and no log, a reload replaces it, and bad values are refused by name.
+func TestHeartbeatIsCalled(t *testing.T) {
+	t.Parallel()
+	r := newBlindRig(t, rigOptions{config: "alerting: {heartbeat: {url: 'FAR/beat?key=topsecret', interval: 10s}}\n"})
+	beats := func() int {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.beats
+	}
+	await(t, "a heartbeat", func() bool { return beats() > 0 })
+	await(t, "its statistics", func() bool { return r.a.heart.Load().Stats().Calls > 0 })
+	page := configText(r.a.cfg.Load())
+	if strings.Contains(page, "topsecret") || !strings.Contains(page, "interval: 10s") {
+		t.Errorf("the configuration as shown: %s", page)
+	}
+	var text strings.Builder
+	r.a.self.metrics(func(name string, v float64) { fmt.Fprintln(&text, name, v) })
+	if !strings.Contains(text.String(), "wrackline_judging 1") || !strings.Contains(text.String(), "wrackline_heartbeat_last_success_timestamp_seconds 1") {
+		t.Errorf("metrics: %s", text.String())
+	}
+	b := string(read(t, r.conf))
+	replace(t, r.conf, strings.Replace(b, "interval: 10s", "interval: 20s, method: GET", 1))
+	n := beats()
+	if _, err := r.a.reload(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "a heartbeat after the reload", func() bool { return beats() > n })
+	for bad, says := range map[string]string{
+		"{url: 'ftp://x/topsecret'}": "heartbeat.url", "{url: 'http://x/topsecret', method: PUT}": "heartbeat.method", "{url: 'http://x/topsecret', interval: 1s}": "heartbeat.interval",
+		"{url: 'http://x/topsecret', url_file: /x}": "heartbeat.url", "{url_file: /does/not/exist}": "heartbeat.url_file",
+	} {
+		_, err := loadConfig(file(t, "w.yml", "alerting: {heartbeat: "+bad+"}\n"))
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "topsecret") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
 // TestRefusedIsHeardFrom: a sender that is refused, by its fault or ours, is not called silent; one that is only known by its host without its token neither.
 func TestRefusedIsHeardFrom(t *testing.T) {
 	t.Parallel()
@@ -344,5 +395,32 @@ func TestHeardIsBounded(t *testing.T) {
 	var none *ingest.Heard = &ingest.Heard{}
 	if len(none.Talks()) != 0 {
 		t.Error("nobody was heard from")
+	}
+}
+
+// TestWaysAreDocumented: the table of docs/reliability.md has each way that is tested, and no other.
+func TestWaysAreDocumented(t *testing.T) {
+	text := string(read(t, filepath.Join("..", "..", "docs", "reliability.md")))
+	_, table, _ := strings.Cut(text, "| way | condition | told after | stops the heartbeat |\n|---|---|---|---|\n")
+	rows := map[string]bool{}
+	for line := range strings.Lines(table) {
+		if name, _, ok := strings.Cut(strings.TrimPrefix(line, "| "), " | "); ok {
+			rows[name] = true
+		}
+		if strings.TrimSpace(line) == "" {
+			break
+		}
+	}
+	for _, c := range ways() {
+		if !rows[c.name] {
+			t.Errorf("docs/reliability.md has no row %q", c.name)
+		}
+		if kind := strings.TrimPrefix(c.told, "wrackline."); !strings.Contains(text, "`"+kind+"`") {
+			t.Errorf("docs/reliability.md does not name %s", kind)
+		}
+		delete(rows, c.name)
+	}
+	for name := range rows {
+		t.Errorf("docs/reliability.md has a row without a test: %q", name)
 	}
 }

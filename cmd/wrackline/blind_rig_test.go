@@ -84,7 +84,7 @@ func newBlindRig(t *testing.T, o rigOptions) *blindRig {
 	}
 	r.far = httptest.NewServer(http.HandlerFunc(r.receive))
 	t.Cleanup(r.far.Close)
-	r.conf = file(t, "w.yml", fmt.Sprintf("receivers:\n- {name: a, webhook_configs: [{url: '%[1]s/a'}]}\n- {name: b, webhook_configs: [{url: '%[1]s/b'}]}\n%[2]s", r.far.URL, o.config))
+	r.conf = file(t, "w.yml", fmt.Sprintf("receivers:\n- {name: a, webhook_configs: [{url: '%[1]s/a'}]}\n- {name: b, webhook_configs: [{url: '%[1]s/b'}]}\n%[2]s", r.far.URL, strings.ReplaceAll(o.config, "FAR", r.far.URL)))
 	if o.before != nil {
 		o.before(r.dir)
 	}

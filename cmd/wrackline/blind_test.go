@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,13 +106,18 @@ func (c *blindCase) run(t *testing.T) {
 
 // TestGoingBlindIsTold: each way in which nothing, or less, is judged or told is said once, by a path that does not need what is broken, and closed.
 func TestGoingBlindIsTold(t *testing.T) {
-	cases := append(append(append(diskWays(), doorWays()...), peopleWays()...), innerWays()...)
+	cases := ways()
 	if len(cases) < 25 {
 		t.Fatalf("%d ways", len(cases))
 	}
 	for i := range cases {
 		t.Run(cases[i].name, cases[i].run)
 	}
+}
+
+// ways are all of them.
+func ways() []blindCase {
+	return slices.Concat(diskWays(), storeWays(), doorWays(), peopleWays(), innerWays())
 }
 
 // faultDisk is a disk for a rig, kept where blind and well find it.
@@ -123,7 +129,6 @@ func diskWays() []blindCase {
 	var fsync, rofs, eio, hang failing
 	var fill, free func()
 	var hung chan struct{}
-	var tx interface{ Rollback() error }
 	return []blindCase{
 		{name: "the journal's disk is full", told: "wrackline.journal.refuses", culprit: "the disk is full", hiccup: true,
 			rig: func(t *testing.T) rigOptions {
@@ -170,6 +175,13 @@ func diskWays() []blindCase {
 					}
 				}
 			}},
+	}
+}
+
+func storeWays() []blindCase {
+	var fill, free func()
+	var tx interface{ Rollback() error }
+	return []blindCase{
 		{name: "checkpoints fail", told: "wrackline.checkpoint.fails", culprit: "the disk fails", hiccup: true,
 			blind: func(r *blindRig) {
 				if err := r.a.saveBy(func(store.Checkpoint) error { return fmt.Errorf("write: %w", syscall.EIO) }, store.Checkpoint{}); err == nil {

@@ -416,7 +416,7 @@ func (s *self) ofReceivers(f *facts) (list []condition) {
 			}
 			list = append(list, c)
 		}
-		if x != nil && x.dead.within(f.now, deadFor) {
+		if x != nil && x.dead.within(f.now, deadFor) && r.Disabled == "" {
 			list = append(list, condition{kind: "receiver.lost", subject: key, blind: true, after: atOnce, text: fmt.Sprintf("Messages for receiver %s were given up, %d since the start: %s.", key, r.Dead, cmp.Or(r.LastError, "the receiver refused them")),
 				fix: "The receivers page lists them.", meaning: "Whoever reads there has not heard of these incidents."})
 		}
