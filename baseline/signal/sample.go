@@ -58,6 +58,7 @@ func (s *Stream) admit(from *sender, c *cluster, h *tracked, replica uint16, t i
 		if t == h.lastT && math.Float64bits(v) == math.Float64bits(h.lastV) {
 			s.stats.Duplicate++
 			from.duplicate++
+			from.used = from.used || t > c.open-windowMs // somebody else sent it first: this one stands by, too
 		} else {
 			s.stats.OutOfOrder++
 			from.late++
