@@ -358,3 +358,9 @@ func smallDisk(t *testing.T) (dir string, fill, free func()) {
 			}
 		}
 }
+
+// conditionsOf returns what is seen now.
+func conditionsOf(r *blindRig) []condition {
+	_, list := r.a.self.seen()
+	return list
+}

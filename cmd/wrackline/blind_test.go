@@ -71,7 +71,7 @@ func (c *blindCase) run(t *testing.T) {
 	}
 	took, ok := r.steps(c.takes+tellWithin, said("firing"))
 	if !ok {
-		t.Fatalf("not told within %s: conditions %+v, words %+v", c.takes+tellWithin, r.a.self.seen(), r.got("/a"))
+		t.Fatalf("not told within %s: conditions %+v, words %+v", c.takes+tellWithin, conditionsOf(r), r.got("/a"))
 	}
 	first := r.got("/a")[0]
 	if !strings.Contains(first.title, c.culprit) {
@@ -91,7 +91,7 @@ func (c *blindCase) run(t *testing.T) {
 	}
 	over, ok := r.steps(closes, said("resolved"))
 	if !ok {
-		t.Fatalf("no closing word within %s: conditions %+v, words %+v", closes, r.a.self.seen(), r.got("/a"))
+		t.Fatalf("no closing word within %s: conditions %+v, words %+v", closes, conditionsOf(r), r.got("/a"))
 	}
 	r.steps(3*time.Minute, nil)
 	want := c.words

@@ -285,7 +285,6 @@ func (s *self) ofSenders(f *facts) (list []condition) {
 const (
 	packRules = 3                             // rules of a pack that must have lost their metrics for the pack to be gone …
 	packShare = 2                             // … and at least one in so many of those that had them within packDay
-	packGone  = int64(3*60_000 + 30_000)      // without a metric, milliseconds of event time
 	packDay   = int64(24 * time.Hour / 1e6)   // after which what is gone is gone for good
 	packAfter = time.Minute                   // see condition.after
 	packFresh = int64(10 * time.Minute / 1e6) // a cluster of which nothing newer is known has other troubles
@@ -311,14 +310,14 @@ func (s *self) ofPacks(f *facts) (list []condition) {
 		if end == 0 || r.LastT == 0 || end-r.LastT > packDay {
 			continue
 		}
-		key := r.Rule.Pack + " in " + r.Cluster
+		key := packKey(r)
 		n := counts[key]
 		if n == nil {
 			n = &count{}
 			counts[key] = n
 		}
 		n.had++
-		if end-r.LastT > packGone {
+		if x := s.memory.packs[key]; x != nil && end-r.LastT > x.gone() {
 			n.gone = append(n.gone, r.Rule.Name)
 		}
 	}
@@ -436,10 +435,9 @@ func (s *self) ofReceivers(f *facts) (list []condition) {
 	return few(list)
 }
 
-// problems says what is wrong with Wrackline itself, most severe first.
-func (a *app) problems() []ui.Problem {
-	var out []ui.Problem
-	for _, c := range a.self.seen() {
+// problems words conditions for pages.
+func problems(list []condition) (out []ui.Problem) {
+	for _, c := range list {
 		p := ui.Problem{Severity: "warn", Text: c.text, Fix: c.fix}
 		if c.bad {
 			p.Severity = "error"

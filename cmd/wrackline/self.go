@@ -36,23 +36,27 @@ const (
 type eye[T any] struct {
 	mu    sync.Mutex
 	value T
-	under bool
+	under chan struct{} // closed when the look under way has ended; nil = none is
 	begun time.Duration
+	slow  bool // somebody has waited for it in vain
 }
 
 // see starts a look unless one is under way, waits a moment for it, and returns the newest answer and for how long one has been waited for.
 func (e *eye[T]) see(now time.Duration, look func() T) (v T, hung time.Duration) {
 	e.mu.Lock()
-	if !e.under {
-		e.under, e.begun = true, now
+	defer e.mu.Unlock()
+	if e.under == nil {
 		done := make(chan struct{})
+		e.under, e.begun, e.slow = done, now, false
 		go func() {
 			v := look()
 			e.mu.Lock()
-			e.value, e.under = v, false
+			e.value, e.under = v, nil
 			e.mu.Unlock()
 			close(done)
 		}()
+	}
+	if done := e.under; !e.slow {
 		e.mu.Unlock()
 		wait := time.NewTimer(eyeWait)
 		select {
@@ -61,10 +65,10 @@ func (e *eye[T]) see(now time.Duration, look func() T) (v T, hung time.Duration)
 		}
 		wait.Stop()
 		e.mu.Lock()
+		e.slow = e.under == done
 	}
-	defer e.mu.Unlock()
-	if e.under {
-		hung = now - e.begun
+	if e.under != nil {
+		hung = max(0, now-e.begun)
 	}
 	return e.value, hung
 }
@@ -155,7 +159,7 @@ func newSelf(a *app) *self {
 	return &self{a: a, mono: func() time.Duration { return time.Since(a.started) }, lasting: map[string]*lasting{}, groups: map[string]*group{}, memory: newMemory(), poke: make(chan struct{}, 1)}
 }
 
-// gather looks at everything. It waits for nothing that may hang.
+// gather looks at everything. It waits for nothing that may hang. Safe for concurrent use.
 func (s *self) gather() *facts {
 	a := s.a
 	f := &facts{now: s.mono(), ms: a.now().UnixMilli(), ready: a.ready.Load(), stage: *a.progress.Load(), hung: map[string]time.Duration{}}
@@ -260,15 +264,15 @@ func (s *self) run(ctx context.Context) {
 	}
 }
 
-// seen returns the conditions as they are now, with what the last looks have learned.
-func (s *self) seen() []condition {
+// seen returns the facts and the conditions as they are now, with what the last looks have learned.
+func (s *self) seen() (*facts, []condition) {
 	s.looking.Lock()
 	defer s.looking.Unlock()
 	f := s.gather()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.memory.learn(f)
-	return s.judge(f)
+	return f, s.judge(f)
 }
 
 // begin takes up what a life before has left.

@@ -71,6 +71,57 @@ type clusterMemory struct {
 	seen           bool
 }
 
+// packMemory is what is known of how often the metrics of a pack come in a cluster.
+type packMemory struct {
+	last  int64 // newest time of any rule of it, event time
+	step  int64 // about how far apart they come, milliseconds
+	steps int   // that were seen
+	seen  bool
+}
+
+const (
+	packSteps = 2                        // so many must have been seen to know how often metrics come
+	packBlank = int64(10 * 60_000)       // without that knowledge they are gone after so long, milliseconds of event time …
+	packGone  = int64(3*60_000 + 30_000) // … and with it after so long, or twice the step when that is longer
+)
+
+// gone returns how old the newest time of a rule must be for its metrics to be gone.
+func (x *packMemory) gone() int64 {
+	if x.steps < packSteps {
+		return packBlank
+	}
+	return max(packGone, 2*x.step)
+}
+
+// learnPacks notes how often metrics of packs come.
+func (m *memory) learnPacks(rules []signal.RuleStats) {
+	newest := map[string]int64{}
+	for i := range rules {
+		if r := &rules[i]; r.LastT != 0 {
+			newest[packKey(r)] = max(newest[packKey(r)], r.LastT)
+		}
+	}
+	for key, t := range newest {
+		x := m.packs[key]
+		if x == nil {
+			x = &packMemory{last: t}
+			m.packs[key] = x
+		}
+		x.seen = true
+		if d := min(t-x.last, packBlank); d > 0 {
+			if x.steps++; x.steps == 1 {
+				x.step = d
+			}
+			x.step += (d - x.step) / 4
+			x.last = t
+		}
+	}
+	sweep(m.packs, func(x *packMemory) *bool { return &x.seen })
+}
+
+// packKey names a pack in a cluster, for people.
+func packKey(r *signal.RuleStats) string { return r.Rule.Pack + " in " + r.Cluster }
+
 // lagMemory is what is known of a sender that lags behind.
 type lagMemory struct {
 	lag   int64 // milliseconds, at
@@ -101,12 +152,13 @@ type memory struct {
 	taken      meter // requests of anybody
 	anyTaken   bool
 	clusters   map[string]*clusterMemory
+	packs      map[string]*packMemory // by packKey
 	lags       map[string]*lagMemory
 	receivers  map[string]*receiverMemory
 }
 
 func newMemory() memory {
-	return memory{undecoded: meter{known: true}, up: -1, saveFails: -1, heartFails: -1, limited: map[string]*meter{}, talks: map[string]*talkMemory{}, clusters: map[string]*clusterMemory{}, lags: map[string]*lagMemory{}, receivers: map[string]*receiverMemory{}}
+	return memory{undecoded: meter{known: true}, up: -1, saveFails: -1, heartFails: -1, limited: map[string]*meter{}, talks: map[string]*talkMemory{}, clusters: map[string]*clusterMemory{}, packs: map[string]*packMemory{}, lags: map[string]*lagMemory{}, receivers: map[string]*receiverMemory{}}
 }
 
 // since keeps when something began.
@@ -144,6 +196,7 @@ func (m *memory) learn(f *facts) {
 	}
 	m.learnTalks(f.talks, f.now)
 	m.learnClusters(&f.stream, f.now)
+	m.learnPacks(f.stream.Rules)
 	m.learnLags(f)
 	m.learnReceivers(f.outbox.receivers, f.now)
 }

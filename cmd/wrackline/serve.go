@@ -215,6 +215,9 @@ func (a *app) routes() http.Handler {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 		io.WriteString(w, "Wrackline is "+text+".\n")
+		if alive, why := a.self.alive(); ok && !alive {
+			io.WriteString(w, "But judging does not go on: "+why+"\n")
+		}
 	})
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -248,9 +251,8 @@ func (a *app) underPrefix(next http.Handler) http.Handler {
 func (a *app) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	metrics.WritePrometheus(w, true)
-	a.fresh()
-	st := a.engine.Stats()
-	j := a.journal.Stats()
+	f := a.self.gather() // what hangs is as it was
+	st, j := f.stream, f.journal
 	gauge := func(name string, v float64) { metrics.WriteGaugeFloat64(w, name, v) }
 	count := func(name string, v int64) { metrics.WriteCounterUint64(w, name, uint64(max(v, 0))) }
 	gauge("wrackline_series", float64(st.Series))

@@ -109,11 +109,8 @@ func skips(st *signal.Stats) []skip {
 func (s source) Status() ui.Status {
 	a := s.a
 	cfg := a.cfg.Load()
-	a.fresh()
-	st := a.engine.Stats()
-	j := a.journal.Stats()
-	db := a.store.Stats()
-	now := a.now().UnixMilli()
+	f, conditions := a.self.seen() // nothing is asked directly that may hang
+	st, j, db, now := f.stream, f.journal, f.store, f.ms
 	out := ui.Status{
 		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.started.UnixMilli(),
 		NowMs: now, ReceiveMs: a.engine.AtMs(),
@@ -121,7 +118,7 @@ func (s source) Status() ui.Status {
 		Journal: ui.Journal{FirstPos: j.FirstPos, LastPos: j.LastPos, SyncedPos: j.SyncedPos, Bytes: j.Bytes, MaxBytes: int64(cfg.Ingest.JournalMax),
 			Segments: j.Segments, Sync: cfg.Ingest.Sync, LastSyncMs: j.SyncedMs, Err: text(j.SyncErr)},
 		Store:  ui.Store{Path: a.dir, Bytes: db.FileBytes, CheckpointMs: a.lastCheckpoint.Load(), TookMs: db.LastTook.Milliseconds(), Models: db.Models},
-		Limits: limitsOf(cfg, &facts{stream: st, journal: j, store: db}),
+		Limits: limitsOf(cfg, f),
 		Config: configText(cfg),
 	}
 	if db.HistoryFromMs > 0 && db.HistoryToMs > db.HistoryFromMs {
@@ -153,7 +150,7 @@ func (s source) Status() ui.Status {
 	for _, k := range skips(&st) {
 		out.Counters = append(out.Counters, ui.Counter{Name: k.Name, Value: k.Value, Unit: k.Unit, Meaning: k.Meaning, Loss: k.Loss})
 	}
-	for _, r := range a.outbox.Load().Stats() {
+	for _, r := range f.outbox.receivers {
 		out.Receivers = append(out.Receivers, ui.Receiver{Name: r.Receiver, Kind: r.Kind, Host: r.Host, Queued: r.Queued, Oldest: r.Oldest, Sent: r.Sent,
 			Failed: r.Failed, Dead: r.Dead, Coalesced: r.Coalesced, LastSuccess: r.LastSuccess, LastError: r.LastError, LastErrorAt: r.LastErrorAt,
 			NextAttempt: r.NextAttempt, Disabled: r.Disabled, Test: "wrackline receivers test --config.file FILE " + r.Receiver})
@@ -163,7 +160,7 @@ func (s source) Status() ui.Status {
 			out.DeadLetters = append(out.DeadLetters, ui.DeadLetter{AtMs: d.At, Receiver: d.Receiver, ID: d.ID, Incident: d.Incident, Title: d.Title, Why: d.Why})
 		}
 	}
-	out.Problems = a.problems()
+	out.Problems = problems(conditions)
 	if a.extra != nil {
 		a.extra(&out)
 	}
