@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +40,13 @@ func runHerald(t *testing.T, h *Herald) (stop func()) {
 	stop = func() { cancel(); <-done }
 	t.Cleanup(stop)
 	return stop
+}
+
+// kept returns how many notices a herald holds.
+func kept(h *Herald) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.list)
 }
 
 // status returns what a webhook's body says of itself.
@@ -85,8 +93,8 @@ func TestHeraldTellsOnceAndCloses(t *testing.T) {
 				t.Errorf("the closing word: %s", x.body)
 			}
 		}
-		if len(h.list) != 0 {
-			t.Errorf("%d notices are kept", len(h.list))
+		if n := kept(h); n != 0 {
+			t.Errorf("%d notices are kept", n)
 		}
 	})
 }
@@ -94,9 +102,11 @@ func TestHeraldTellsOnceAndCloses(t *testing.T) {
 // A receiver that is down hears of what lasts when it is up again, and of nothing that is over; the others do not wait for it.
 func TestHeraldDoesNotWaitForWhoIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		far, down := &farEnd{}, true
+		far := &farEnd{}
+		var down atomic.Bool
+		down.Store(true)
 		far.answer = func(_ int, h hit) answer {
-			if down && strings.Contains(h.url, "/down") {
+			if down.Load() && strings.Contains(h.url, "/down") {
 				return answer{err: errors.New("connection refused"), after: 14 * time.Second}
 			}
 			return answer{}
@@ -125,7 +135,7 @@ func TestHeraldDoesNotWaitForWhoIsDown(t *testing.T) {
 		if tries < 20 || tries > 120 {
 			t.Errorf("%d attempts within seven hours", tries)
 		}
-		down = false
+		down.Store(false)
 		time.Sleep(10 * time.Minute)
 		got := of("/down")[tries:]
 		if len(got) != 1 || !strings.Contains(string(got[0].body), "self-def") {
@@ -204,19 +214,26 @@ func TestHeraldIsReplacedAndBounded(t *testing.T) {
 			n.Key = fmt.Sprint(i)
 			h.Tell(n)
 		}
-		if _, lost := h.Integrations(); len(h.list) != noticesMax || lost != 200-noticesMax+1 {
-			t.Errorf("%d notices, %d lost", len(h.list), lost)
+		if _, lost := h.Integrations(); kept(h) != noticesMax || lost != 200-noticesMax+1 {
+			t.Errorf("%d notices, %d lost", kept(h), lost)
 		}
 	})
 }
 
 func TestHeartBeatsWhileJudgingGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		far, alive, why := &farEnd{}, true, ""
+		far := &farEnd{}
+		var why atomic.Pointer[string] // nil = judging goes on
+		held := "the disk is full"
 		const secret = "https://user:pass@beat.example/ping/0123456789abcdef?key=topsecret"
 		var logs strings.Builder
 		o := Options{Transport: far, Log: slog.New(slog.NewTextHandler(&logs, nil))}
-		h, err := NewHeart(HeartOptions{HeartConfig: HeartConfig{URL: secret}, Interval: time.Minute, Alive: func() (bool, string) { return alive, why }, Outlet: o})
+		h, err := NewHeart(HeartOptions{HeartConfig: HeartConfig{URL: secret}, Interval: time.Minute, Alive: func() (bool, string) {
+			if w := why.Load(); w != nil {
+				return false, *w
+			}
+			return true, ""
+		}, Outlet: o})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,15 +245,16 @@ func TestHeartBeatsWhileJudgingGoesOn(t *testing.T) {
 		if n := len(far.got()); n != 10 {
 			t.Errorf("%d calls in ten minutes", n)
 		}
-		alive, why = false, "the disk is full"
+		why.Store(&held)
 		time.Sleep(10 * time.Minute)
-		if n := len(far.got()); n != 10 || h.Stats().Held != why {
+		if n := len(far.got()); n != 10 || h.Stats().Held != held {
 			t.Errorf("%d calls while nothing is judged; held for %q", n-10, h.Stats().Held)
 		}
-		alive, why = true, ""
-		fails := true
+		why.Store(nil)
+		var fails atomic.Bool
+		fails.Store(true)
 		far.say(func(n int, _ hit) answer {
-			if fails {
+			if fails.Load() {
 				return answer{err: fmt.Errorf("cannot reach %s", secret)}
 			}
 			return answer{}
@@ -246,11 +264,13 @@ func TestHeartBeatsWhileJudgingGoesOn(t *testing.T) {
 		if st.Fails < 6 || st.LastErr == "" {
 			t.Errorf("after three minutes of failing: %+v", st)
 		}
-		fails = false
+		fails.Store(false)
 		time.Sleep(time.Minute)
 		if st = h.Stats(); st.Fails != 0 || time.Since(st.Last) > time.Minute {
 			t.Errorf("well again: %+v", st)
 		}
+		cancel()
+		<-done
 		for _, leak := range []string{"topsecret", "0123456789abcdef", "pass"} {
 			if strings.Contains(logs.String(), leak) || strings.Contains(fmt.Sprint(st, h.o.HeartConfig), leak) || strings.Contains(fmt.Sprintf("%+v", h.Stats()), leak) {
 				t.Errorf("%q is shown: %s", leak, logs.String())
