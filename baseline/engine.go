@@ -11,6 +11,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/pack"
+	"github.com/wrackline/wrackline/baseline/room"
 	"github.com/wrackline/wrackline/baseline/route"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -60,8 +61,8 @@ type Engine struct {
 	everyone map[*pack.Rule]*kin // kin of all clusters
 	pos      uint64              // journal position of the last applied request
 	nowMs    int64               // receive stamp of the last applied request
-	spare    signal.Room         // what the next new cluster may take before an exchange
-	later    signal.Room         // what those after it may take
+	spare    room.Room           // what the next new cluster may take before an exchange
+	later    room.Room           // what those after it may take
 	numbered uint32              // baselines that have a number for the recorder
 	rescued  map[string][]byte   // models whose cluster begins anew since its stream was lost, by id
 	lost     signal.Stats        // what clusters had counted that are forgotten

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/wrackline/wrackline/baseline/room"
 	"github.com/wrackline/wrackline/baseline/route"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -140,7 +141,7 @@ func (e *Engine) allow() {
 	for _, c := range e.clusters {
 		if c != nil {
 			holds := c.stream.Holds()
-			c.stream.Allow(signal.Choose(free, rest, func(i int) bool { return holds.Beneath(share, i) }))
+			c.stream.Allow(room.Choose(free, rest, func(i int) bool { return holds.Beneath(share, i) }))
 		}
 	}
 }

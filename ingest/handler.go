@@ -42,6 +42,7 @@ type Options struct {
 	Logger      *slog.Logger  // nil = discard
 	Clock       *Clock        // makes receive stamps; nil = one of its own
 	Ready       func() bool   // false = 503; nil = always ready
+	Heard       *Heard        // remembers who was heard from; nil = one of the handler
 }
 
 // Handler answers POST requests of remote write 1.0 and 2.0. Safe for concurrent use.
@@ -65,6 +66,7 @@ type Handler struct {
 	known     known
 	denied    atomic.Pointer[Denied]
 	refused   atomic.Pointer[Refused]
+	heard     *Heard
 	logged    atomic.Int64 // Unix seconds of the last warning, so that a broken sender cannot fill the log
 }
 
@@ -143,6 +145,10 @@ func NewHandler(o Options) *Handler {
 		logger:    o.Logger,
 		clock:     o.Clock,
 		ready:     o.Ready,
+		heard:     o.Heard,
+	}
+	if h.heard == nil {
+		h.heard = &Heard{}
 	}
 	if o.Concurrency <= 0 {
 		o.Concurrency = 2 * runtime.GOMAXPROCS(0)
@@ -172,6 +178,7 @@ func NewHandler(o Options) *Handler {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	a := h.serve(w, r)
+	h.heard.note(remoteHost(r), &a, h.clock.Now().UnixMilli())
 	h.answer(w, r, a)
 	requestSeconds.UpdateDuration(begin)
 }
@@ -181,6 +188,7 @@ type answer struct {
 	code       int
 	kind       string // label of the metric of refused requests; "" = none
 	errorType  string
+	sender     string // who asked, once that is known
 	reason     string
 	proto      Proto
 	counts     bool // the request is one of 2.0, so the counts of what was written are sent
@@ -247,7 +255,7 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (raw Raw, a answ
 	}
 	p, e, reason := negotiate(r.Header)
 	if reason != "" {
-		return raw, answer{code: http.StatusUnsupportedMediaType, kind: "media", errorType: "bad_data", reason: reason}
+		return raw, answer{code: http.StatusUnsupportedMediaType, kind: "media", errorType: "bad_data", reason: reason, sender: sender}
 	}
 	a = answer{proto: p, counts: p == V2} // a sender of 1.0 expects none, and the compliance suite forbids them
 	raw = Raw{Sender: sender, Cluster: cluster, Proto: p, Encoding: e}
@@ -256,6 +264,9 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (raw Raw, a answ
 	}
 	if raw.Sender == "" {
 		raw.Sender = senderOf(r)
+	}
+	if nameOK(raw.Sender) {
+		a.sender = raw.Sender
 	}
 	if !nameOK(raw.Cluster) || !nameOK(raw.Sender) {
 		return raw, a.bad("name", "cluster and sender must be printable and at most 128 bytes long")

@@ -15,7 +15,9 @@ import (
 // TestReasonsNameMetricLabelAndLimit: whoever reads the sender's log knows from one line which series is meant and what would do; and that line is one line, short, with nothing hidden in it.
 func TestReasonsNameMetricLabelAndLimit(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("x", n) }
-	shop := func(name, value string) prompb.TimeSeries { return one(lset("__name__", "shop_orders", name, value), now, 1) }
+	shop := func(name, value string) prompb.TimeSeries {
+		return one(lset("__name__", "shop_orders", name, value), now, 1)
+	}
 	many := lset("__name__", "shop_orders")
 	for i := range series.LabelsMax {
 		many = append(many, series.Label{Name: fmt.Sprintf("label_%02d", i), Value: "v"})

@@ -48,11 +48,8 @@ func TestRestoredKeysNeedNoLabels(t *testing.T) {
 		t.Errorf("%d keys take %d bytes", keys, len(keysSection(s)))
 	}
 
-	old := bytes.Clone(state[:len(state)-len(keysSection(s))]) // what the program before wrote
-	if old[len(stateMagic)] != stateVersion {
-		t.Fatal("the state does not begin with its version")
-	}
-	old[len(stateMagic)] = 7
+	old := s.appendState(nil, 7) // what the program before wrote
+	old = old[:len(old)-len(keysSection(s))]
 	salted, labelled := opts, opts
 	salted.Salt = series.Salt{2}
 	labelled.ReplicaLabels = []string{"prometheus_replica", "__replica__"}

@@ -1,15 +1,9 @@
 package signal
 
-import "github.com/wrackline/wrackline/baseline/change"
-
-// Room counts what a stream holds of what is limited, or how much more of it there may be.
-type Room struct {
-	Keys     int // series as senders spell them: those of an HA pair count twice
-	Unneeded int // the same, for series that no rule needs, which leave room for the others
-	Tracked  int // series that rules need
-	Signals  int
-	Objects  int // that are watched for changes
-}
+import (
+	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/room"
+)
 
 // UnneededShare is how many series that no signal needs there may be for each that one may need: they cost a key, some 32 bytes, and those cost rings and models.
 const UnneededShare = 10
@@ -18,53 +12,19 @@ const UnneededShare = 10
 func keysOf(n int) (keys, unneeded int) { return (UnneededShare + 2) * n, UnneededShare * n }
 
 // RoomOf returns what options allow in all.
-func RoomOf(o StreamOptions) Room {
+func RoomOf(o StreamOptions) room.Room {
 	st := StatsOf(o)
 	keys, unneeded := keysOf(st.SeriesMax)
-	return Room{Keys: keys, Unneeded: unneeded, Tracked: st.SeriesMax, Signals: st.SignalsMax, Objects: change.ObjectsMax}
-}
-
-// Less returns what is left of r when o is held.
-func (r Room) Less(o Room) Room {
-	return Room{max(0, r.Keys-o.Keys), max(0, r.Unneeded-o.Unneeded), max(0, r.Tracked-o.Tracked), max(0, r.Signals-o.Signals), max(0, r.Objects-o.Objects)}
-}
-
-// Plus returns the sum.
-func (r Room) Plus(o Room) Room {
-	return Room{r.Keys + o.Keys, r.Unneeded + o.Unneeded, r.Tracked + o.Tracked, r.Signals + o.Signals, r.Objects + o.Objects}
-}
-
-// Part returns the n-th part, rounded up.
-func (r Room) Part(n int) Room {
-	return Room{(r.Keys + n - 1) / n, (r.Unneeded + n - 1) / n, (r.Tracked + n - 1) / n, (r.Signals + n - 1) / n, (r.Objects + n - 1) / n}
+	return room.Room{Keys: keys, Unneeded: unneeded, Tracked: st.SeriesMax, Signals: st.SignalsMax, Objects: change.ObjectsMax}
 }
 
 // Holds returns what the stream holds.
-func (s *Stream) Holds() Room {
-	return Room{len(s.keys), len(s.keys), len(s.hot), len(s.signalAt), s.changeCounts.Objects}
+func (s *Stream) Holds() room.Room {
+	return room.Room{Keys: len(s.keys), Unneeded: len(s.keys), Tracked: len(s.hot), Signals: len(s.signalAt), Objects: s.changeCounts.Objects}
 }
-
-// Choose returns, of what is counted in each of two rooms, a where pick says so and b elsewhere.
-func Choose(a, b Room, pick func(field int) bool) (r Room) {
-	from := [2][]*int{a.fields(), b.fields()}
-	for i, f := range r.fields() {
-		*f = *from[1][i]
-		if pick(i) {
-			*f = *from[0][i]
-		}
-	}
-	return r
-}
-
-func (r *Room) fields() []*int {
-	return []*int{&r.Keys, &r.Unneeded, &r.Tracked, &r.Signals, &r.Objects}
-}
-
-// Beneath reports whether field i of r is less than that of o; fields are numbered as Choose does.
-func (r Room) Beneath(o Room, i int) bool { return *r.fields()[i] < *o.fields()[i] }
 
 // Allow lets the stream take so much more than it holds, and no more than its own limits. A stream that was never told may take what its options say.
-func (s *Stream) Allow(more Room) {
+func (s *Stream) Allow(more room.Room) {
 	s.most = s.Holds().Plus(more)
 	if n := s.opts.ClusterSeries; n > 0 {
 		keys, unneeded := keysOf(n)

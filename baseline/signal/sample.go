@@ -51,12 +51,14 @@ func (s *Stream) admit(from *sender, c *cluster, h *tracked, replica uint16, t i
 	if !s.accept(h, replica, t) {
 		s.stats.Replica++
 		from.duplicate++
+		from.used = true // it stands by: should the other one fall silent, this is judged
 		return false
 	}
 	if t <= h.lastT {
 		if t == h.lastT && math.Float64bits(v) == math.Float64bits(h.lastV) {
 			s.stats.Duplicate++
 			from.duplicate++
+			from.used = from.used || t > c.open-windowMs // somebody else sent it first: this one stands by, too
 		} else {
 			s.stats.OutOfOrder++
 			from.late++
@@ -76,6 +78,7 @@ func (s *Stream) follows(from *sender, c *cluster, id uint32, h *tracked, t int6
 		from.late++
 	} else {
 		from.accepted++
+		from.used = true
 	}
 	if h.lastT == 0 {
 		return s.first(c, id, h, t)

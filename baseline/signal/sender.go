@@ -19,6 +19,8 @@ type sender struct {
 	replica                                              string
 	samples, needed, accepted, duplicate, late, rejected int64
 	firstMs, lastMs, lastT                               int64
+	usedMs                                               int64 // receive clock of its newest request of which a sample was used
+	used                                                 bool  // of the request under way
 
 	recent [lateWindows + 1]arrivals // what had arrived when the newest windows of its cluster closed, newest first
 }

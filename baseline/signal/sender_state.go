@@ -6,7 +6,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/codec"
 )
 
-func (n *sender) append(w *codec.Writer) {
+func (n *sender) append(w *codec.Writer, version int) {
 	w.Word(n.name)
 	w.Word(n.fixed)
 	w.Word("") // until format 8 it was decided here where a sender's series belong
@@ -20,6 +20,9 @@ func (n *sender) append(w *codec.Writer) {
 	for _, a := range n.recent {
 		w.Int(a.needed)
 		w.Int(a.late)
+	}
+	if version >= 9 {
+		w.Int(n.usedMs)
 	}
 }
 
@@ -47,9 +50,15 @@ func (s *Stream) restoreSender(r *stateReader) {
 		for i := range n.recent { // as if its next window were its first
 			n.recent[i] = arrivals{n.needed, n.late}
 		}
+		n.usedMs = n.lastMs
 		return
 	}
 	for i := range n.recent {
 		n.recent[i] = arrivals{r.Int(), r.Int()}
 	}
+	if r.version < 9 {
+		n.usedMs = n.lastMs
+		return
+	}
+	n.usedMs = r.Int()
 }

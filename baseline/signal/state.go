@@ -17,7 +17,7 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 8 // 7 had no keys; up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
+	stateVersion = 9 // 8 did not say when samples of a sender were last used, 7 had no keys; up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
 )
 
 // The state is what package codec writes. Label sets are written where they first occur and referred to by number afterwards. In order:
@@ -68,9 +68,12 @@ func (st *Stream) stateCounters() []*int64 {
 
 // AppendState appends the stream's complete state to dst. A stream with the same options that restores it gives the same
 // windows from then on, to the bit.
-func (s *Stream) AppendState(dst []byte) []byte {
+func (s *Stream) AppendState(dst []byte) []byte { return s.appendState(dst, stateVersion) }
+
+// appendState is AppendState with what a sender has in a version; the rest is that of the newest.
+func (s *Stream) appendState(dst []byte, version int) []byte {
 	w := &codec.Writer{B: append(dst, stateMagic...)}
-	w.Num(stateVersion)
+	w.Num(version)
 	sig := s.signature()
 	w.Bytes(sig[:])
 	s.appendRules(w)
@@ -86,7 +89,7 @@ func (s *Stream) AppendState(dst []byte) []byte {
 	}
 	w.Num(len(s.senders))
 	for _, n := range s.senders {
-		n.append(w)
+		n.append(w, version)
 	}
 	w.Num(len(s.clusters))
 	for _, c := range s.clusters {
@@ -154,7 +157,7 @@ func (s *Stream) restore(r *stateReader) {
 		r.Fail()
 		return
 	}
-	was.same = same && r.version == stateVersion
+	was.same = same && r.version >= 8
 	s.nowMs, s.eventMs = r.Time(), r.Time()
 	for i := range r.Count(1) {
 		if v := r.Int(); i < len(s.counters) {

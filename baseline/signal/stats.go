@@ -2,6 +2,7 @@ package signal
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"unsafe"
@@ -88,6 +89,7 @@ type SenderStats struct {
 	Rejected  int64   //
 	FirstMs   int64   // first and last request, receive clock, Unix milliseconds
 	LastMs    int64   //
+	UsedMs    int64   // its last request of which a sample was used, or stood by as that of the other half of a pair; receive clock, Unix milliseconds, 0 = none was
 	LastT     int64   // newest needed sample, Unix milliseconds
 	Leader    float64 // share of its needed samples that was used
 }
@@ -100,6 +102,7 @@ type RuleStats struct {
 	Series  int      // series that the expression selected in the last window
 	Signals int      //
 	Missing []string // metrics that the rule's expressions need and that did not arrive, when dormant
+	LastT   int64    // newest time at which the metrics that one of its expressions needs had all arrived, Unix milliseconds; 0 = never, or it needs none
 }
 
 // perSeries is the memory of a tracked series of one short ring in one leaf, known under one key, without slack of growth.
@@ -137,12 +140,15 @@ func (s *Stream) Stats() Stats {
 			if rs.Form < 0 {
 				rs.Missing = s.missing(c, r)
 			}
+			for k := range r.forms {
+				rs.LastT = max(rs.LastT, s.complete(c, &r.forms[k]))
+			}
 			st.Rules = append(st.Rules, rs)
 		}
 	}
 	for _, n := range s.senders {
 		ss := SenderStats{Name: n.name, Cluster: n.home(s, ""), Replica: n.replica, Samples: n.samples, Accepted: n.accepted,
-			Duplicate: n.duplicate, Late: n.late, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, LastT: n.lastT}
+			Duplicate: n.duplicate, Late: n.late, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, UsedMs: n.usedMs, LastT: n.lastT}
 		if n.needed > 0 {
 			ss.Leader = float64(n.accepted) / float64(n.needed)
 		}
@@ -197,6 +203,20 @@ func StatsOf(o StreamOptions) Stats {
 
 // used reports whether anything ever came of a cluster. One that a sender's first series named by mistake is not.
 func (c *cluster) used() bool { return len(c.series) > 0 || c.windows > 0 }
+
+// complete returns the newest time at which all metrics that a form needs had arrived.
+func (s *Stream) complete(c *cluster, f *form) int64 {
+	t := int64(math.MaxInt64)
+	for i := range f.leaves {
+		if f.plan.Needed[i] && !s.leaves[f.leaves[i]].own {
+			t = min(t, s.arrivedAt(c, f, i))
+		}
+	}
+	if t == math.MaxInt64 {
+		return 0
+	}
+	return t
+}
 
 // missing returns the metrics that a rule needs and that have not arrived in a cluster. A form that lacks the fewest comes first.
 func (s *Stream) missing(c *cluster, r *ruleForms) []string {

@@ -10,6 +10,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/room"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/window"
 )
@@ -131,7 +132,7 @@ type Stream struct {
 	current  evaluation
 	input    promql.Input
 	fed      []int           // by leafPlan.selector: elements given in the window that is evaluated
-	most     Room            // that may be held
+	most     room.Room       // that may be held
 	work     window.HistWork // of the native histogram that is folded
 }
 
@@ -337,6 +338,7 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 	s.clock(b.ReceivedMs)
 	from, fromNo := s.sender(b)
 	from.seen(b.ReceivedMs)
+	from.used = false
 	limit := b.ReceivedMs + series.FutureMs
 	if s.eventMs == 0 && len(b.Samples) > 0 {
 		s.eventMs = max(0, min(b.Samples[0].T, limit))
@@ -375,6 +377,9 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 		k.seen = s.epoch
 		expect = k.next
 		s.apply(&res, from, b, e, k.series, k.replica, limit)
+	}
+	if from.used {
+		from.usedMs = max(from.usedMs, b.ReceivedMs)
 	}
 	for _, c := range s.clusters {
 		s.closeDue(c)

@@ -43,10 +43,14 @@ type app struct {
 	clock   *ingest.Clock    // the receive clock, made of it
 
 	// fold is held by everything that changes engine and manager. Neither door nor pages that show what is published wait for it.
-	fold  sync.Mutex
-	line  *line     // requests that are in the journal and not in the fold yet
-	watch *watcher  // of senders that fall silent
-	lag   *laggards // senders that stay behind
+	fold      sync.Mutex
+	line      *line         // requests that are in the journal and not in the fold yet
+	intake    intake        // what became of requests behind the door
+	undecoded atomic.Int64  // requests of the journal that the start skipped
+	heard     *ingest.Heard // who was heard from at it
+	self      *self         // the watch over Wrackline itself
+	watch     *watcher      // of senders that fall silent
+	lag       *laggards     // senders that stay behind
 
 	// What a reload replaces. The outbox is replaced under fold, so that no notification falls between two.
 	file       string // of the configuration; "" = none
@@ -55,6 +59,9 @@ type app struct {
 	packs      atomic.Pointer[[]*pack.Pack]
 	door       atomic.Pointer[ingest.Handler]
 	outbox     atomic.Pointer[notify.Outbox]
+	herald     atomic.Pointer[notify.Herald]          // the lane beside the outbox
+	heart      atomic.Pointer[notify.Heart]           // nil = nobody waits for a heartbeat
+	stopHerald func()                                 // ends Run of both and waits; guarded by reloadMu, nil before and after
 	stopOutbox func()                                 // ends the outbox's Run and waits for it; guarded by reloadMu
 	startRun   func(run func(context.Context)) func() // starts a goroutine of serve; returns what stopOutbox is; nil before serve has folded the journal, and once it stops; guarded by reloadMu
 	reloadErr  atomic.Pointer[string]
@@ -73,7 +80,11 @@ type app struct {
 	sections       map[string]int                        // sizes of the last checkpoint's; guarded by fold
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
-	lost           atomic.Pointer[string] // what the checkpoint that this process began with lacks; nil = nothing
+	lost           atomic.Pointer[string]  // what the checkpoint that this process began with lacks; nil = nothing
+	checkpointFail atomic.Pointer[failure] // the same as an error
+	saveSince      atomic.Int64            // since when a checkpoint is being written, nanoseconds of self.mono; 0 = none is
+	startLoss      atomic.Pointer[string]  // what the start could not use; nil = nothing
+	up             atomic.Int64            // since when requests are taken, Unix milliseconds; 0 = not yet
 
 	extra func(*ui.Status) // the demo's additions to the status; nil in serve
 }
@@ -84,6 +95,8 @@ func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 	a.clock = ingest.NewClock(func() time.Time { return a.now() }, log)
 	a.watch = &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	a.lag = &laggards{behind: map[string]lag{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
+	a.heard = &ingest.Heard{}
+	a.self = newSelf(a)
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())
 	a.stage("opening the store")
@@ -111,8 +124,11 @@ func (a *app) open() error {
 	if err := a.setReceivers(cfg); err != nil {
 		return err
 	}
+	if err := a.setHerald(cfg); err != nil {
+		return err
+	}
 	var err error
-	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log})
+	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log, Disk: cfg.disk})
 	if err != nil {
 		return err
 	}
@@ -125,6 +141,7 @@ func (a *app) open() error {
 			return errors.Join(fmt.Errorf("%w; put back a backup of wrackline.db and %s, or start with --accept-loss to go on without it", err, store.TwinName), a.journal.Close())
 		}
 		a.log.Error("going on without what is lost, as --accept-loss says", "err", err)
+		a.noteLoss(err.Error())
 	}
 	a.journal.SkipTo(a.engine.Pos())
 	return nil
@@ -146,6 +163,7 @@ func (a *app) resume() error {
 			}
 		}
 		a.log.Error("a checkpoint cannot be used", "pos", c.Pos, "err", err)
+		a.noteLoss(fmt.Sprintf("the checkpoint of request %d: %v", c.Pos, err))
 		refused = errors.Join(refused, err)
 	}
 	if refused != nil && !a.cfg.Load().acceptLoss {
@@ -259,6 +277,14 @@ func (a *app) restore(c store.Loaded) error {
 	return nil
 }
 
+// noteLoss notes what the start could not use.
+func (a *app) noteLoss(text string) {
+	if old := a.startLoss.Load(); old != nil {
+		text = *old + "; " + text
+	}
+	a.startLoss.Store(&text)
+}
+
 // stage says what start-up is doing.
 func (a *app) stage(text string) { a.progress.Store(&text) }
 
@@ -287,6 +313,7 @@ func (a *app) replayJournal(ctx context.Context) error {
 			if x.err != nil {
 				// It was accepted once, so an earlier version had other bounds; skip it rather than never start again.
 				journalUndecodable.Inc()
+				a.undecoded.Add(1)
 				a.log.Error("journal record cannot be decoded; skipped", "pos", x.pos, "err", x.err)
 				continue
 			}
@@ -404,15 +431,19 @@ func (a *app) save(c store.Checkpoint) error { return a.saveBy(a.store.Save, c) 
 // saveBy is save with one of the store's ways.
 func (a *app) saveBy(write func(store.Checkpoint) error, c store.Checkpoint) error {
 	begun := time.Now()
+	a.saveSince.Store(max(1, int64(a.self.mono())))
 	err := write(c)
+	a.saveSince.Store(0)
 	checkpointSeconds.Update(time.Since(begun).Seconds())
 	if err != nil {
 		checkpointsFailed.Inc()
 		text := err.Error()
 		a.checkpointErr.Store(&text)
+		a.checkpointFail.Store(&failure{err})
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	a.checkpointErr.Store(nil)
+	a.checkpointFail.Store(nil)
 	a.lastCheckpoint.Store(c.AtMs)
 	// Not up to this checkpoint: should it turn out to be damaged, the one before must find its journal.
 	if err := a.journal.Drop(a.store.SafePos()); err != nil {
@@ -480,7 +511,11 @@ func (a *app) close(last bool) error {
 		a.fold.Unlock()
 		err = a.saveBy(a.store.SaveFirst, c)
 	}
-	return errors.Join(err, a.journal.Close(), a.store.Close())
+	err = errors.Join(err, a.journal.Close(), a.store.Close())
+	if err == nil {
+		a.self.end()
+	}
+	return err
 }
 
 var (

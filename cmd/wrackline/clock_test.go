@@ -267,7 +267,7 @@ func TestFaultIsToldWhateverClockIsWrong(t *testing.T) {
 
 func problemTexts(st ingest.ClockState) string {
 	var list []string
-	for _, p := range clockProblems(st) {
+	for _, p := range problems(clockFaults(st)) {
 		list = append(list, p.Text)
 	}
 	return strings.Join(list, " | ")

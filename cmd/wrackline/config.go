@@ -20,6 +20,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ingest/journal"
 )
 
 // configMaxBytes bounds a configuration file before it is read.
@@ -40,6 +41,7 @@ type config struct {
 	place func(path string) string // where a YAML path stands in the file, as file:line:column; nil = there is none
 	// acceptLoss is the flag --accept-loss: a start goes on although requests between checkpoint and journal are lost.
 	acceptLoss bool
+	disk       journal.Disk // of the journal; tests have one that fails
 }
 
 type ingestConfig struct {
@@ -136,8 +138,21 @@ type alertingConfig struct {
 	PagesPerDay         int    `yaml:"pages_per_day"`         // of severity page, apart: a guard against a runaway
 	// FalseAlarmsPerWeek is how many alarms chance may raise in a week, of all signals together; 0 = any number.
 	FalseAlarmsPerWeek float64 `yaml:"false_alarms_per_week"`
+	// Heartbeat is called for as long as judging goes on.
+	Heartbeat heartbeatConfig `yaml:"heartbeat"`
 	// Outlet says how receivers are reached: which addresses are allowed, and whether through a proxy.
 	Outlet notify.Outlet `yaml:"outlet"`
+}
+
+type heartbeatConfig struct {
+	URL      notify.Secret `yaml:"url,omitempty"`      // at most one of the two; none = nobody is called
+	URLFile  string        `yaml:"url_file,omitempty"` // read before every call
+	Interval duration      `yaml:"interval"`
+	Method   string        `yaml:"method"` // POST or GET
+}
+
+func (c *heartbeatConfig) config() notify.HeartConfig {
+	return notify.HeartConfig{URL: c.URL, URLFile: c.URLFile, Method: c.Method}
 }
 
 type storageConfig struct {
@@ -153,7 +168,7 @@ func defaultConfig() config {
 	return config{
 		Ingest:   ingestConfig{Sync: "1s", JournalMax: 2 << 30, BodyMax: 8 << 20, DecodedMax: 32 << 20},
 		Signals:  signalsConfig{Timezone: "UTC", Grace: duration(90 * time.Second), SeriesMax: 1_000_000, SignalsMax: 200_000, DefaultCluster: "default"},
-		Alerting: alertingConfig{NotificationsPerDay: 3, PagesPerDay: 20, FalseAlarmsPerWeek: 1},
+		Alerting: alertingConfig{NotificationsPerDay: 3, PagesPerDay: 20, FalseAlarmsPerWeek: 1, Heartbeat: heartbeatConfig{Interval: duration(time.Minute), Method: "POST"}},
 		Storage:  storageConfig{Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30},
 	}
 }
@@ -299,6 +314,12 @@ func (c *config) validate() error {
 	}
 	if _, err := c.Alerting.Outlet.Guard(); err != nil {
 		return keyError("alerting.outlet", "%w", err)
+	}
+	if err := notify.CheckHeart(c.Alerting.Heartbeat.config()); err != nil {
+		return fmt.Errorf("alerting.heartbeat.%w", err)
+	}
+	if d := time.Duration(c.Alerting.Heartbeat.Interval); d < 10*time.Second || d > time.Hour {
+		return fmt.Errorf("alerting.heartbeat.interval is %s; it must be between 10s and 1h", d)
 	}
 	if err := notify.CheckReceivers(c.Receivers); err != nil {
 		if fe, ok := errors.AsType[*notify.FieldError](err); ok {

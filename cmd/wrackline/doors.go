@@ -151,6 +151,9 @@ func (a *app) serveReady(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	io.WriteString(w, "Wrackline is "+text+".\n")
+	if alive, why := a.self.alive(); ok && !alive {
+		io.WriteString(w, "But judging does not go on: "+why+"\n")
+	}
 }
 
 // errNotReady is what changes nothing while a start is under way, or the end.

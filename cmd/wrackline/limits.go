@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/route"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -76,13 +75,4 @@ func holdersOf(st *signal.Stats) (c holders) {
 	}
 	c.senders = len(names)
 	return c
-}
-
-// limitProblems says which limits refused something of late, and whom; refusals that a request hears of itself are among the others.
-func (a *app) limitProblems(st *signal.Stats, now int64) (out []ui.Problem) {
-	if name := st.OverSignal; name != "" && now-st.OverSignalMs < refusedMs {
-		out = append(out, ui.Problem{Severity: "warn", Text: fmt.Sprintf("%d values of new signals were not learned for want of room, the last %s ago of %s%s.", st.OverSignals,
-			alerting.Span(max(0, now-st.OverSignalMs)), series.Clean(name, 80), holdersOf(st).rule), Fix: "Raise signals.signals_max, or switch off what nobody needs (packs.disable)."})
-	}
-	return out
 }

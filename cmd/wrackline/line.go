@@ -73,6 +73,10 @@ func newLine() *line {
 
 // Append implements ingest.Appender: it returns once the request is in the journal, as safe as ingest.sync asks, and in line for the fold.
 func (a *app) Append(ctx context.Context, raw *ingest.Raw, b *series.Batch, done func()) error {
+	return a.intake.note(a.append(ctx, raw, b, done))
+}
+
+func (a *app) append(ctx context.Context, raw *ingest.Raw, b *series.Batch, done func()) error {
 	l := a.line
 	held := int64(raw.Decoded) + entryBytes*int64(len(b.Entries)) + sampleBytes*int64(len(b.Samples)) + histogramBytes*int64(len(b.Histograms))
 	x := waiting{bytes: int64(len(raw.Body)), weight: min(max(held, lineLeast), lineBytes), done: done}

@@ -19,9 +19,8 @@ import (
 func (a *app) serveMetrics(rw http.ResponseWriter, _ *http.Request) {
 	var w bytes.Buffer
 	metrics.WritePrometheus(&w, true)
-	a.fresh()
-	st := a.engine.Stats()
-	j := a.journal.Stats()
+	f := a.self.gather() // what hangs is as it was
+	st, j := f.stream, f.journal
 	gauge := func(name string, v float64) { metrics.WriteGaugeFloat64(&w, name, v) }
 	count := func(name string, v int64) { metrics.WriteCounterUint64(&w, name, uint64(max(v, 0))) }
 	gauge("wrackline_series", float64(st.Series))
@@ -49,6 +48,7 @@ func (a *app) serveMetrics(rw http.ResponseWriter, _ *http.Request) {
 	gauge("wrackline_config_last_reload_successful", boolean(a.reloadErr.Load() == nil))
 	gauge("wrackline_config_last_reload_success_timestamp_seconds", float64(a.reloadedMs.Load())/1000)
 	gauge("wrackline_ready", boolean(a.ready.Load()))
+	a.self.metrics(gauge)
 	rw.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	writeExposition(rw, w.String())
 }

@@ -96,6 +96,7 @@ wrackline_baseline_silent_verdicts_total counter Verdicts of signals that have n
 wrackline_baseline_verdicts_total counter Verdicts: one for each signal and minute.
 wrackline_baseline_windows_closed_total counter Windows (minutes of sample time) closed, of all clusters.
 wrackline_checkpoint_duration_seconds summary How long it took to write a checkpoint.
+wrackline_checkpoint_failing gauge 1 while the last checkpoint failed.
 wrackline_checkpoint_fold_held_seconds summary How long the fold stood still for a checkpoint.
 wrackline_checkpoint_timestamp_seconds gauge When the state of the newest checkpoint was taken, Unix time.
 wrackline_checkpoints_failed_total counter Checkpoints that failed.
@@ -106,9 +107,14 @@ wrackline_clock_senders gauge Senders whose samples say what time it is.
 wrackline_clock_senders_agreeing gauge Those of them that agree with the receive clock.
 wrackline_cluster_closed_window_timestamp_seconds gauge End of the newest window that was judged, by cluster, Unix time.
 wrackline_cluster_newest_sample_timestamp_seconds gauge Newest sample, by cluster, Unix time.
+wrackline_condition_seconds gauge For how long each condition of Wrackline itself has lasted; blind says whether receivers hear of it.
 wrackline_config_last_reload_success_timestamp_seconds gauge When the configuration in force was read, Unix time.
 wrackline_config_last_reload_successful gauge 1 when the configuration in force is the one in the file, as far as it was tried.
 wrackline_fold_position counter Position in the journal of the newest request that was folded.
+wrackline_heartbeat_attempts_failed_total counter Heartbeats that did not arrive.
+wrackline_heartbeat_last_success_timestamp_seconds gauge When a heartbeat arrived last, Unix time; 0 = none has.
+wrackline_heartbeats_held_total counter Heartbeats that were not sent because judging did not go on.
+wrackline_heartbeats_sent_total counter Heartbeats that arrived.
 wrackline_ingest_bodies_aborted_total counter Requests whose sender went away before their body had come.
 wrackline_ingest_bodies_slow_total counter Requests whose body came too slowly and was given up.
 wrackline_ingest_decode_panics_total counter Requests at which the decoder failed; each is a fault of Wrackline's.
@@ -145,14 +151,19 @@ wrackline_journal_sync_seconds histogram How long an fsync of the journal took.
 wrackline_journal_synced_position counter Position of the newest request that is safe from a loss of power.
 wrackline_journal_syncs_failed_total counter Fsyncs of the journal that failed.
 wrackline_journal_torn_bytes_total counter Bytes cut from the journal's end at a start: a request that was not acknowledged.
+wrackline_judging gauge 1 while judging goes on.
 wrackline_line_full_total counter Requests answered 503 because the line before the fold was full.
 wrackline_line_requests gauge Requests that wait for the fold.
 wrackline_notify_messages_coalesced_total counter Messages that a newer one of the same incident took the place of, by integration.
 wrackline_notify_messages_dead_total counter Messages given up, by integration.
 wrackline_notify_messages_failed_attempts_total counter Attempts to send that failed, by integration.
+wrackline_notify_messages_self_failed_attempts_total counter Attempts to tell a receiver of Wrackline itself that failed.
+wrackline_notify_messages_self_refused_total counter Messages about Wrackline itself that a receiver refused for good.
+wrackline_notify_messages_self_sent_total counter Messages about Wrackline itself that receivers have taken.
 wrackline_notify_messages_sent_total counter Messages that arrived, by integration.
 wrackline_notify_notifications_lost_total counter Notifications lost because neither disk nor memory had room.
 wrackline_notify_notifications_repeated_total counter Notifications that a replay made again and that were known.
+wrackline_notify_self_notices_lost_total counter Notices of Wrackline about itself for which there was no room.
 wrackline_ready gauge 1 when requests are taken.
 wrackline_route_samples_over_clusters_total counter Samples of new clusters beyond the limit of clusters.
 wrackline_route_senders_forgotten_total counter Senders forgotten to make room for others, or after storage.retention.

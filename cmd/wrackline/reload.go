@@ -11,6 +11,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
@@ -43,6 +44,48 @@ func (a *app) setReceivers(cfg *config) error {
 	return err
 }
 
+// setHerald opens the lane beside the outbox and the heartbeat for cfg, in the place of the present ones, which must not run.
+func (a *app) setHerald(cfg *config) error {
+	o := notify.Options{Receivers: cfg.Receivers, ExternalURL: cfg.Alerting.ExternalURL, ProxyFromEnvironment: cfg.Alerting.Outlet.ProxyFromEnvironment,
+		UserAgent: "Wrackline/" + buildVersion(), Guard: cfg.guard(), Log: a.log}
+	h, err := notify.NewHerald(o)
+	if err != nil {
+		return err
+	}
+	heart, err := notify.NewHeart(notify.HeartOptions{HeartConfig: cfg.Alerting.Heartbeat.config(), Interval: time.Duration(cfg.Alerting.Heartbeat.Interval), Alive: a.self.alive, Outlet: o})
+	if err != nil {
+		return fmt.Errorf("alerting.heartbeat: %w", err)
+	}
+	h.OnTold = a.self.remember
+	if old := a.herald.Load(); old != nil {
+		h.Inherit(old)
+	}
+	a.herald.Store(h)
+	a.heart.Store(heart)
+	return nil
+}
+
+// replaceHerald is setHerald while they run.
+func (a *app) replaceHerald(cfg *config) error {
+	if a.stopHerald == nil { // only in tests does an app work that does not serve
+		return a.setHerald(cfg)
+	}
+	a.stopHerald()
+	err := a.setHerald(cfg)
+	a.stopHerald = a.startRun(a.runHerald)
+	return err
+}
+
+// runHerald tells what there is to tell of Wrackline itself, and lets its heart beat, until ctx ends.
+func (a *app) runHerald(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { a.herald.Load().Run(ctx) })
+	if h := a.heart.Load(); h != nil {
+		wg.Go(func() { h.Run(ctx) })
+	}
+	wg.Wait()
+}
+
 // waitingText says where messages that waited go under the receivers of now.
 func waitingText(b *notify.Outbox) (text string) {
 	for _, m := range b.Moved() {
@@ -67,7 +110,7 @@ func (a *app) makeDoor(cfg *config) (*ingest.Handler, error) {
 		return nil, err
 	}
 	return ingest.NewHandler(ingest.Options{Appender: a, Limits: cfg.limits(), Keyer: a.keyer, Tokens: tokens, Logger: a.log,
-		Clock: a.clock, Ready: a.ready.Load}), nil
+		Heard: a.heard, Clock: a.clock, Ready: a.ready.Load}), nil
 }
 
 // reloadEvery is how often the files are looked at. One that differs is taken when it is the same at the next look: nobody's editor or kubelet is between two halves of it then.
@@ -249,6 +292,9 @@ func (a *app) reload() (note string, err error) {
 	}
 	a.cfg.Store(&merged)
 	a.door.Store(door)
+	if err := a.replaceHerald(&merged); err != nil {
+		return "", err
+	}
 	if err := a.setWeb(&merged); err != nil {
 		return "", err
 	}

@@ -200,6 +200,21 @@ func (a *app) serve(ctx context.Context, l, admin net.Listener, before func(cont
 		}
 	})
 
+	a.reloadMu.Lock()
+	a.startRun = func(f func(context.Context)) func() {
+		ctx, stop := context.WithCancel(run)
+		done := make(chan struct{})
+		wg.Go(func() {
+			defer close(done)
+			f(ctx)
+		})
+		return func() { stop(); <-done }
+	}
+	a.stopHerald = a.startRun(a.runHerald)
+	a.reloadMu.Unlock()
+	a.self.begin()
+	wg.Go(func() { a.self.run(run) })
+
 	err := a.replayJournal(ctx)
 	if err == nil && before != nil {
 		err = before(ctx)
@@ -236,18 +251,8 @@ func (a *app) serve(ctx context.Context, l, admin net.Listener, before func(cont
 
 // begun starts what works once the journal has been folded; all of it ends with run.
 func (a *app) begun(run context.Context, wg *sync.WaitGroup, hup <-chan os.Signal) {
-	start := func(f func(context.Context)) func() {
-		ctx, stop := context.WithCancel(run)
-		done := make(chan struct{})
-		wg.Go(func() {
-			defer close(done)
-			f(ctx)
-		})
-		return func() { stop(); <-done }
-	}
 	a.reloadMu.Lock()
-	a.startRun = start
-	a.stopOutbox = start(a.outbox.Load().Run)
+	a.stopOutbox = a.startRun(a.outbox.Load().Run)
 	a.reloadMu.Unlock()
 	a.line.begin(a.engine.Pos())
 	a.clock.Begin(newestSample(a.engine.Stats()))
@@ -255,7 +260,7 @@ func (a *app) begun(run context.Context, wg *sync.WaitGroup, hup <-chan os.Signa
 	wg.Go(a.follow)
 	wg.Go(func() { a.runCheckpoints(run) })
 	wg.Go(func() { a.runReloads(run, hup) })
-	wg.Go(func() { a.runWatch(run) })
+	a.up.Store(a.clock.Now().UnixMilli())
 	a.ready.Store(true)
 	a.log.Info("ready", "took", time.Since(a.started).Round(time.Millisecond))
 }

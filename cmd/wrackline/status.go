@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"runtime"
@@ -12,7 +11,6 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/identity"
-	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ui"
 )
@@ -111,11 +109,8 @@ func skips(st *signal.Stats) []skip {
 func (s source) Status() ui.Status {
 	a := s.a
 	cfg := a.cfg.Load()
-	a.fresh()
-	st := a.engine.Stats()
-	j := a.journal.Stats()
-	db := a.store.Stats()
-	now := a.clock.Now().UnixMilli()
+	f, conditions := a.self.seen() // nothing is asked directly that may hang
+	st, j, db, now := f.stream, f.journal, f.store, f.ms
 	out := ui.Status{
 		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.started.UnixMilli(),
 		NowMs: now, ReceiveMs: a.engine.AtMs(),
@@ -156,7 +151,7 @@ func (s source) Status() ui.Status {
 	for _, k := range skips(&st) {
 		out.Counters = append(out.Counters, ui.Counter{Name: k.Name, Value: k.Value, Unit: k.Unit, Meaning: k.Meaning, Loss: k.Loss})
 	}
-	for _, r := range a.outbox.Load().Stats() {
+	for _, r := range f.outbox.receivers {
 		out.Receivers = append(out.Receivers, ui.Receiver{Name: r.Receiver, Kind: r.Kind, Host: r.Host, Queued: r.Queued, Oldest: r.Oldest, Sent: r.Sent,
 			Failed: r.Failed, Dead: r.Dead, Coalesced: r.Coalesced, LastSuccess: r.LastSuccess, LastError: r.LastError, LastErrorAt: r.LastErrorAt,
 			NextAttempt: r.NextAttempt, Disabled: r.Disabled, Owed: r.Owed, GivenUp: r.LastGivenUp, GivenUpAt: r.LastGivenUpAt, Test: "wrackline receivers test --config.file FILE " + r.Receiver})
@@ -166,7 +161,7 @@ func (s source) Status() ui.Status {
 			out.DeadLetters = append(out.DeadLetters, ui.DeadLetter{AtMs: d.At, Receiver: d.Receiver, ID: d.ID, Incident: d.Incident, Title: d.Title, Why: d.Why})
 		}
 	}
-	out.Problems = append(a.problems(&out, now), a.limitProblems(&st, now)...)
+	out.Problems = problems(conditions)
 	if a.extra != nil {
 		a.extra(&out)
 	}
@@ -179,90 +174,6 @@ func text(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// problemMax is how many bytes of a problem are shown.
-const problemMax = 1500
-
-// problems says what is wrong with Wrackline itself, most severe first.
-func (a *app) problems(st *ui.Status, now int64) []ui.Problem {
-	var errs, warns []ui.Problem
-	// Names of senders, paths and answers of receivers stand in them, so each is made fit to be shown, here and nowhere else.
-	problem := func(severity, text, fix string) ui.Problem {
-		return ui.Problem{Severity: severity, Text: series.Clean(text, problemMax), Fix: series.Clean(fix, problemMax)}
-	}
-	bad := func(text, fix string) { errs = append(errs, problem("error", text, fix)) }
-	warn := func(text, fix string) { warns = append(warns, problem("warn", text, fix)) }
-	for _, p := range clockProblems(a.clock.State()) {
-		if p.Severity == "error" {
-			bad(p.Text, p.Fix)
-		} else {
-			warn(p.Text, p.Fix)
-		}
-	}
-	if e := a.reloadErr.Load(); e != nil {
-		bad("The configuration could not be reloaded; the one before is in force: "+*e, "wrackline check-config FILE says what is wrong.")
-	}
-	if st.Journal.Err != "" {
-		bad("The journal cannot be written: "+st.Journal.Err, "Free disk space or replace the disk, then restart.")
-	}
-	if st.Store.Err != "" {
-		bad("The last checkpoint failed: "+st.Store.Err, "Nothing is lost while the journal has room. Free disk space.")
-	}
-	if st.Store.Quarantined != "" {
-		bad("The store was damaged and has been set aside as "+st.Store.Quarantined+". What could be proven was carried over; models come from the other generation and the journal where that was not all.", "Look at the disk. The file that was set aside is yours to keep or delete.")
-	}
-	if lost := a.lost.Load(); lost != nil {
-		bad("Both generations of the checkpoint were damaged when this process started. Lost is what neither has: "+*lost+".", "It is learned anew. Look at the disk; files that were set aside are yours to keep or delete.")
-	}
-	if out := st.Store.LeftOut; len(out) > 0 {
-		bad(fmt.Sprintf("Checkpoints leave out %d records that the store does not take, so that a restart begins them anew. The first is %s.", len(out), out[0]), "Mend the labels that make such a name. All else is saved.")
-	}
-	if d := a.door.Load().Denied(); d.Requests > 0 && now-d.LastMs < 15*60_000 {
-		bad(fmt.Sprintf("%d requests without a valid token were refused, the last %s ago from %s. Prometheus gives such samples up.", d.Requests, alerting.Span(now-d.LastMs), d.From),
-			"Give the sender one of ingest.tokens (authorization: credentials_file in its remote_write block).")
-	}
-	if r := a.door.Load().Refused(); r.Samples > 0 && now-r.LastMs < refusedMs {
-		warn(fmt.Sprintf("%d samples were refused, the last ones %s ago from %s: %s. The sender gives them up.", r.Samples, alerting.Span(now-r.LastMs), r.From, r.Reason), "Mend what the reason names: the sender's relabelling, or a clock.")
-	}
-	if r := a.line.refused.Load(); r != nil && now-r.lastMs < refusedMs {
-		warn(fmt.Sprintf("%d samples found no room, the last ones %s ago from %s: %s.", r.samples, alerting.Span(now-r.lastMs), r.sender, r.reason), "Send less (the keep-list), or raise the limit under signals.")
-	}
-	if waiting, lost := a.outbox.Load().Held(); waiting > 0 || lost > 0 {
-		bad(fmt.Sprintf("%d notifications wait in memory because the disk refuses them; %d were lost.", waiting, lost), "Free disk space.")
-	}
-	for _, s := range st.Senders {
-		if silent := now - s.LastMs; silent > 5*60_000 && silent < 24*3600_000 {
-			warn(fmt.Sprintf("Sender %s has been silent for %s.", s.Name, alerting.Span(silent)), "Look at prometheus_remote_storage_* of that Prometheus.")
-		} else if s.LastT == 0 && s.Samples > 0 && silent < 60_000 {
-			warn(fmt.Sprintf("Nothing that sender %s sends is needed by a signal.", s.Name), "Its keep-list or its jobs leave out what packs ask for: wrackline packs remote-write-config prints the block, wrackline packs explain what is missing.")
-		} else if lag := now - s.LastT; s.LastT != 0 && lag > 5*60_000 && silent < 60_000 {
-			warn(fmt.Sprintf("Sender %s is %s behind: its newest sample is that old.", s.Name, alerting.Span(lag)), "It is catching up after an outage, cannot keep up, or one of the two clocks is wrong.")
-		}
-	}
-	for _, l := range st.Limits {
-		if l.Max > 0 && l.Used >= 0.9*l.Max {
-			warn(fmt.Sprintf("%s is nearly reached: %s of %s.", l.Name, alerting.Quantity(l.Used, l.Unit), alerting.Quantity(l.Max, l.Unit)), "Beyond it "+l.Meaning+".")
-		}
-	}
-	for _, r := range st.Receivers {
-		switch {
-		case r.Disabled != "":
-			bad(fmt.Sprintf("Receiver %s (%s) is told nothing any more: %s.", r.Name, r.Kind, r.Disabled), "Give it a new URL, or send it a test message when somebody is there again. It is asked now and then, too.")
-		case r.Owed > 0:
-			bad(fmt.Sprintf("%d messages for receiver %s (%s) were given up and still matter: %s.", r.Owed, r.Name, r.Kind, cmp.Or(r.GivenUp, r.LastError, "see the receivers page")), "They go out when it takes messages again; a test message shows whether it does: "+r.Test)
-		case r.Queued > 0 && r.LastError != "":
-			warn(fmt.Sprintf("%d messages wait for receiver %s: %s.", r.Queued, r.Name, r.LastError), "They are tried again by themselves.")
-		case r.GivenUp != "" && now-r.GivenUpAt.UnixMilli() < 24*3600_000:
-			warn(fmt.Sprintf("A message for receiver %s (%s) was given up %s ago: %s.", r.Name, r.Kind, alerting.Span(now-r.GivenUpAt.UnixMilli()), r.GivenUp), "The receivers page lists it.")
-		}
-	}
-	for _, x := range a.outbox.Load().Astray() {
-		if time.Now().Before(x.Until) {
-			warn(astrayText(x), "Put the receiver's old name back, or leave it out if nobody needs them.")
-		}
-	}
-	return append(errs, warns...)
 }
 
 // configText returns the effective configuration as YAML. Secrets print as <secret>.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -14,18 +13,18 @@ import (
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/ingest"
 )
 
 // Nothing in the fold can see that nothing arrives: it has no clock but the requests. The wall clock decides absence here.
 const (
-	silentAfter = 5 * time.Minute  // without a request a sender is silent
-	silentUntil = 24 * time.Hour   // … and after this it is gone for good, which is no news
-	knownAfter  = 10 * time.Minute // a sender that was there for less was a test
-	watchEvery  = 15 * time.Second //
-	steadyAfter = 2 * time.Minute  // of delivering a sender is back …
-	flapSteady  = 15 * time.Minute // … or so long, when it was silent before within …
-	flapWithin  = 2 * time.Hour    // … this: one that restarts all the time is one fault
-	recvSilent  = "recv.silent"    // the name under which it is told; recv.gap is the signal of a sender that lags behind others
+	silentAfter = 270 * time.Second // without a sample that was used a sender is silent; a look later it is told, which is within five minutes
+	silentUntil = 24 * time.Hour    // … and after this it is gone for good, which is no news
+	knownAfter  = 10 * time.Minute  // a sender that was there for less was a test
+	steadyAfter = 2 * time.Minute   // of delivering a sender is back …
+	flapSteady  = 15 * time.Minute  // … or so long, when it was silent before within …
+	flapWithin  = 2 * time.Hour     // … this: one that restarts all the time is one fault
+	recvSilent  = "recv.silent"     // the name under which it is told; recv.gap is the signal of a sender that lags behind others
 )
 
 // gapRule is the question behind a silent sender.
@@ -37,21 +36,36 @@ var gapRule = &pack.Rule{
 	Next:    []string{"kubectl get pods -A -l app.kubernetes.io/name=prometheus", "curl -s PROMETHEUS/metrics | grep prometheus_remote_storage_samples_failed_total"},
 }
 
+// unusedRule is the question behind a sender whose requests are taken while nothing in them can be used.
+var unusedRule = &pack.Rule{
+	Pack: "recv", Name: recvSilent, Question: gapRule.Question, Unit: "s", Severity: pack.Page, Lesson: gapRule.Lesson,
+	Summary: "Nothing that {{ $labels.sender }} sends has been used for {{ $value }}: what it watches is not judged any more",
+	Meaning: "It does send. While nothing of it can be used no other alarm can rise.",
+	Causes:  unusedCauses, Next: []string{"curl -s PROMETHEUS/metrics | grep prometheus_remote_storage_samples_failed_total", "wrackline packs remote-write-config"},
+}
+
+var unusedCauses = []string{"its samples are older than those before, or come after their minute has been judged: a clock that was set back, a backlog", "its keep-list or jobs leave out what signals need"}
+
 // gap is a sender of a cluster that is silent, or was until a short while ago.
 type gap struct {
 	sender, cluster string
-	lastMs          int64 // receive clock of its last request before it fell silent, Unix ms
+	lastMs          int64 // receive clock of its last request of which a sample was used before it fell silent, Unix ms
 	backMs          int64 // of the first one since it is back; 0 = it is not
 	seenMs          int64 // of its newest one
 	overMs          int64 // when its end was told; 0 = it was not
 	flaps           int64 // how often it was back for too short a time
+	heard           bool  // it sends, and nothing of that is used. Not kept
 }
 
 // incident pictures a gap as an incident of its own. It is not part of the fold, so it is told and shown among the problems, not listed.
 func (g gap) incident(now int64, over bool) *alerting.Incident {
 	entity := series.Labels{{Name: "cluster", Value: g.cluster}, {Name: "sender", Value: g.sender}}
 	silent := float64(now-g.lastMs) / 1000
-	m := alerting.Member{SignalID: signal.MakeID(recvSilent, entity), Name: recvSilent, Rule: gapRule, Entity: entity, Unit: "s", Severity: gapRule.Severity,
+	rule := gapRule
+	if g.heard {
+		rule = unusedRule
+	}
+	m := alerting.Member{SignalID: signal.MakeID(recvSilent, entity), Name: recvSilent, Rule: rule, Entity: entity, Unit: "s", Severity: gapRule.Severity,
 		Onset: g.lastMs, Opened: g.lastMs + silentAfter.Milliseconds(), Fired: 1, State: model.High, Value: silent, Worst: silent, WorstT: now,
 		Band: model.Band{Upper: silentAfter.Seconds()}, WorstBand: model.Band{Upper: silentAfter.Seconds()}, Score: 1, Peak: 1, Maturity: 1}
 	how := "recovered"
@@ -77,7 +91,7 @@ type watcher struct {
 }
 
 // look compares the senders with what it knew. now is the receive clock, up since when the program receives.
-func (w *watcher) look(senders []signal.SenderStats, now, up int64) {
+func (w *watcher) look(senders []signal.SenderStats, talks []ingest.Talk, now, up int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	seen := map[string]bool{}
@@ -86,7 +100,7 @@ func (w *watcher) look(senders []signal.SenderStats, now, up int64) {
 		key := s.Cluster + "\x00" + s.Name
 		seen[key] = true
 		g, was := w.silent[key]
-		if next, keep := w.step(g, was && g.overMs == 0, senders, s, now, up); keep {
+		if next, keep := w.step(g, was && g.overMs == 0, senders, talks, s, now, up); keep {
 			w.silent[key] = next
 		} else if was && g.overMs != 0 && now-g.overMs > flapWithin.Milliseconds() {
 			delete(w.silent, key)
@@ -105,16 +119,16 @@ func (w *watcher) look(senders []signal.SenderStats, now, up int64) {
 }
 
 // step takes one look at a sender: g is the silence that stands when open, else the one before. It returns what is to be known of it, if anything is new.
-func (w *watcher) step(g gap, open bool, senders []signal.SenderStats, s *signal.SenderStats, now, up int64) (next gap, keep bool) {
-	quiet := now - s.LastMs
+func (w *watcher) step(g gap, open bool, senders []signal.SenderStats, talks []ingest.Talk, s *signal.SenderStats, now, up int64) (next gap, keep bool) {
+	quiet := now - s.UsedMs
 	switch {
 	case !open:
 		// After a start senders need time to come back; what they were told to wait for is not their silence.
-		if quiet <= silentAfter.Milliseconds() || quiet >= silentUntil.Milliseconds() || now-up <= silentAfter.Milliseconds() ||
-			s.LastMs-s.FirstMs <= knownAfter.Milliseconds() || s.LastMs == g.seenMs && g.overMs != 0 || covered(senders, s, now) {
+		if s.UsedMs == 0 || quiet <= silentAfter.Milliseconds() || quiet >= silentUntil.Milliseconds() || now-up <= silentAfter.Milliseconds() ||
+			s.UsedMs-s.FirstMs <= knownAfter.Milliseconds() || s.UsedMs == g.seenMs && g.overMs != 0 || covered(senders, s, now) || refusedNow(s, talks, now) {
 			return g, false
 		}
-		next = gap{sender: s.Name, cluster: s.Cluster, lastMs: s.LastMs, seenMs: s.LastMs}
+		next = gap{sender: s.Name, cluster: s.Cluster, lastMs: s.UsedMs, seenMs: s.UsedMs, heard: now-s.LastMs <= silentAfter.Milliseconds()}
 		if g.overMs != 0 && now-g.overMs <= flapWithin.Milliseconds() {
 			next.flaps = g.flaps + 1
 		}
@@ -124,16 +138,16 @@ func (w *watcher) step(g gap, open bool, senders []signal.SenderStats, s *signal
 		g.backMs, g.overMs = 0, now
 		w.say(g, alerting.Resolved, 1, now, true)
 		return g, true
-	case s.LastMs == g.seenMs && (g.backMs == 0 || quiet <= silentAfter.Milliseconds()):
+	case s.UsedMs == g.seenMs && (g.backMs == 0 || quiet <= silentAfter.Milliseconds()):
 		return g, false // nothing new
 	case quiet > silentAfter.Milliseconds(): // it had only just come back
-		g.backMs, g.seenMs, g.flaps = 0, s.LastMs, g.flaps+1
+		g.backMs, g.seenMs, g.flaps = 0, s.UsedMs, g.flaps+1
 		return g, true
 	}
 	if g.backMs == 0 {
-		g.backMs = s.LastMs
+		g.backMs = s.UsedMs
 	}
-	g.seenMs = s.LastMs
+	g.seenMs = s.UsedMs
 	steady := steadyAfter
 	if g.flaps > 0 {
 		steady = flapSteady
@@ -145,11 +159,25 @@ func (w *watcher) step(g gap, open bool, senders []signal.SenderStats, s *signal
 	return g, true
 }
 
+// refusedNow reports whether a sender is heard from and nothing of that is taken, for its fault or for ours: that is no silence, and told for what it is (see conditions.go).
+func refusedNow(s *signal.SenderStats, talks []ingest.Talk, now int64) bool {
+	host := s.Name
+	for i := range talks {
+		if talks[i].Sender == s.Name {
+			host = talks[i].Host
+		}
+	}
+	return slices.ContainsFunc(talks, func(t ingest.Talk) bool {
+		// Without its token it has only the name of its host.
+		return now-t.UntakenMs <= silentAfter.Milliseconds() && (t.Sender == s.Name || t.Host == host && t.Denied > 0)
+	})
+}
+
 // covered reports whether another sender still delivers the cluster: half of a pair is a problem for the status page, not for the night.
 func covered(senders []signal.SenderStats, s *signal.SenderStats, now int64) bool {
 	for i := range senders {
 		o := &senders[i]
-		if o.Cluster == s.Cluster && o.Name != s.Name && now-o.LastMs < silentAfter.Milliseconds() {
+		if o.Cluster == s.Cluster && o.Name != s.Name && now-o.UsedMs < silentAfter.Milliseconds() {
 			return true
 		}
 	}
@@ -221,16 +249,4 @@ func (w *watcher) restoreState(b []byte) error {
 	defer w.mu.Unlock()
 	w.silent = silent
 	return nil
-}
-
-// runWatch looks after the senders until ctx ends.
-func (a *app) runWatch(ctx context.Context) {
-	up := a.clock.Now().UnixMilli()
-	every(ctx, watchEvery, func() {
-		a.fresh()
-		senders, now := a.engine.Stats().Senders, a.clock.Now().UnixMilli()
-		// While the machine slept, or by a clock that was wrong, nobody was silent.
-		a.watch.look(senders, now, max(up, a.clock.CorrectedMs()))
-		a.lag.look(senders, now)
-	})
 }

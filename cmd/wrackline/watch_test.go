@@ -8,6 +8,14 @@ import (
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
+// use makes every request of senders one of which samples were used.
+func use(senders []signal.SenderStats) []signal.SenderStats {
+	for i := range senders {
+		senders[i].UsedMs = senders[i].LastMs
+	}
+	return senders
+}
+
 // TestSilentSenderIsTold walks a sender through silence and back, with a restart in between.
 func TestSilentSenderIsTold(t *testing.T) {
 	const minute = int64(60_000)
@@ -24,7 +32,7 @@ func TestSilentSenderIsTold(t *testing.T) {
 	}
 	w := fresh()
 	a := signal.SenderStats{Name: "prom-a", Cluster: "prod", FirstMs: t0, LastMs: t0 + 60*minute}
-	see := func(now int64, senders ...signal.SenderStats) { w.look(senders, now, t0-60*minute) }
+	see := func(now int64, senders ...signal.SenderStats) { w.look(use(senders), nil, now, t0-60*minute) }
 
 	see(a.LastMs+4*minute, a)
 	if len(told) != 0 {
@@ -50,7 +58,7 @@ func TestSilentSenderIsTold(t *testing.T) {
 		t.Fatalf("told again after a restart: %+v", told)
 	}
 	w2 := fresh() // it dies before any checkpoint knew of it
-	w2.look([]signal.SenderStats{a}, a.LastMs+21*minute, t0-60*minute)
+	w2.look(use([]signal.SenderStats{a}), nil, a.LastMs+21*minute, t0-60*minute)
 	if len(told) != 1 {
 		t.Fatalf("told again after a restart without a state: %+v", told)
 	}
@@ -104,7 +112,7 @@ func TestFlappingSenders(t *testing.T) {
 					s.LastMs = now
 				}
 				other.LastMs = now
-				w.look([]signal.SenderStats{s, other}, now, t0-60*minute)
+				w.look(use([]signal.SenderStats{s, other}), nil, now, t0-60*minute)
 			}
 		}
 		for range c.cycles {
@@ -132,7 +140,7 @@ func TestFlappingSenders(t *testing.T) {
 			t.Errorf("%s: after a day the last message is %s, %q", c.name, last.Reason, last.Incident.Resolution)
 		}
 		n := len(told)
-		w.look([]signal.SenderStats{other}, now, t0)
+		w.look(use([]signal.SenderStats{other}), nil, now, t0)
 		if len(w.silent) != 0 || len(told) != n {
 			t.Errorf("%s: when its cluster is forgotten %d silences are known, %d messages more", c.name, len(w.silent), len(told)-n)
 		}

@@ -27,6 +27,13 @@ type Options struct {
 	// half of MaxBytes none waits. 0 = 5 minutes, negative = segments are never compressed.
 	CompressAfter time.Duration
 	Logger        *slog.Logger // nil = discard
+	Disk          Disk         // what is asked of the disk; the zero value asks the operating system, tests ask something that fails
+}
+
+// Disk is what a journal asks of the disk. A nil field is the method of os.File of that name.
+type Disk struct {
+	WriteAt func(f *os.File, b []byte, off int64) (int, error)
+	Sync    func(f *os.File) error
 }
 
 // Record is what is needed to fold a request again.

@@ -55,6 +55,12 @@ func Open(dir string, o Options) (*Journal, error) {
 		next: 1, first: 1,
 		syncing: make(chan struct{}, 1),
 	}
+	if o.Disk.WriteAt != nil {
+		j.writeAt = o.Disk.WriteAt
+	}
+	if o.Disk.Sync != nil {
+		j.sync = o.Disk.Sync
+	}
 	j.syncing <- struct{}{}
 	if err := j.load(); err != nil {
 		_ = lock.Close()
