@@ -121,7 +121,7 @@ func carriedPlay(t *testing.T, e *baseline.Engine, from, until int64) {
 	}
 }
 
-// TestOlderCheckpointIsCarriedOn reads the store that the commit before the rooms wrote (stream state 6), and goes on as that program went on.
+// TestOlderCheckpointIsCarriedOn reads the store that the commit before the rooms wrote (stream state 6), and goes on as that program went on: as many verdicts and alarms, and since the judge counts what comes and goes, one other sum.
 func TestOlderCheckpointIsCarriedOn(t *testing.T) {
 	in, err := os.Open(carriedFile)
 	if err != nil {

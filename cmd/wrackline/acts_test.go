@@ -23,6 +23,7 @@ func TestActsAreInBothGenerations(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.stopOutbox = func() {}
+	a.ready.Store(true)
 	w, err := crowd.New(crowd.Config{Clusters: 2, Series: 2_000, Signals: 200})
 	if err != nil {
 		t.Fatal(err)

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
-	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -150,22 +147,13 @@ func (w *laggards) say(g *lag, reason alerting.Reason, seq uint32, now int64, ho
 	w.tell(alerting.Notification{ID: alerting.NotificationID(inc.ID, reason, seq), IncidentID: inc.ID, Reason: reason, Seq: seq, T: now, Incident: inc})
 }
 
-// appendState appends what is known: version 1; count; for each sender its name, its cluster, and the numbers in order.
+func (g *lag) names() (sender, cluster *string) { return &g.sender, &g.cluster }
+
+// appendState appends what is known.
 func (w *laggards) appendState(dst []byte) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	x := codec.Writer{B: dst}
-	x.Num(1)
-	x.Num(len(w.behind))
-	for _, key := range slices.Sorted(maps.Keys(w.behind)) {
-		g := w.behind[key]
-		x.String(g.sender)
-		x.String(g.cluster)
-		for _, n := range g.numbers() {
-			x.Int(*n)
-		}
-	}
-	return x.B
+	return appendSenders(dst, w.behind)
 }
 
 // restoreState puts back what appendState gave; nothing is what older checkpoints have.
@@ -173,29 +161,9 @@ func (w *laggards) restoreState(b []byte) error {
 	if b == nil {
 		return nil
 	}
-	r := codec.NewReader(b, errWatch)
-	r.Section(1)
-	n := r.Count(8)
-	if n > gapsMax {
-		r.Fail()
-	}
-	behind := map[string]lag{}
-	for range n {
-		var g lag
-		g.sender, g.cluster = r.String(), r.String()
-		for _, n := range g.numbers() {
-			*n = r.Int()
-		}
-		if r.Err() != nil {
-			break
-		}
-		behind[g.cluster+"\x00"+g.sender] = g
-	}
-	if r.Err() == nil && r.Left() > 0 {
-		r.Fail()
-	}
-	if r.Err() != nil {
-		return r.Err()
+	behind, err := readSenders[lag](b)
+	if err != nil {
+		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

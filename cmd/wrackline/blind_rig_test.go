@@ -298,6 +298,7 @@ func (r *blindRig) steps(most time.Duration, done func() bool) (time.Duration, b
 type failing struct {
 	write, sync atomic.Pointer[error]
 	hang        atomic.Pointer[chan struct{}]
+	hanging     atomic.Int64 // calls that do
 }
 
 func (d *failing) set(p *atomic.Pointer[error], err error) {
@@ -312,6 +313,7 @@ func (d *failing) disk() journal.Disk {
 	return journal.Disk{
 		WriteAt: func(f *os.File, b []byte, off int64) (int, error) {
 			if c := d.hang.Load(); c != nil {
+				d.hanging.Add(1)
 				<-*c
 			}
 			if err := d.write.Load(); err != nil {

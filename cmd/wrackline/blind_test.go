@@ -155,6 +155,7 @@ func diskWays() []blindCase {
 				hung = make(chan struct{})
 				hang.hang.Store(&hung)
 				go r.post(r.body())
+				await(r.t, "a write that hangs", func() bool { return hang.hanging.Load() > 0 })
 				r.send = nil
 			},
 			well: func(r *blindRig) {

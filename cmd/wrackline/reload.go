@@ -222,7 +222,7 @@ func samePacks(a, b []*pack.Pack) bool {
 func (a *app) reload() (note string, err error) {
 	a.reloadMu.Lock()
 	defer a.reloadMu.Unlock()
-	if a.startRun == nil {
+	if a.startRun == nil || a.stopOutbox == nil { // it starts, or stops
 		if err := a.working(); err != nil {
 			return "", err
 		}

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
-	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -189,31 +186,17 @@ func (w *watcher) say(g gap, reason alerting.Reason, seq uint32, now int64, over
 	w.tell(alerting.Notification{ID: alerting.NotificationID(inc.ID, reason, seq), IncidentID: inc.ID, Reason: reason, Seq: seq, T: now, Incident: inc})
 }
 
-// gapsMax bounds how many silences a state may hold: every sender of every cluster.
-const gapsMax = 1 << 20
+func (g *gap) numbers() []*int64 {
+	return []*int64{&g.lastMs, &g.backMs, &g.seenMs, &g.overMs, &g.flaps}
+}
 
-var errWatch = errors.New("what is known of silent senders is damaged")
+func (g *gap) names() (sender, cluster *string) { return &g.sender, &g.cluster }
 
-// appendState appends what is known: version 1; count; for each gap sender, cluster, and the numbers in order.
+// appendState appends what is known.
 func (w *watcher) appendState(dst []byte) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	x := codec.Writer{B: dst}
-	x.Num(1)
-	x.Num(len(w.silent))
-	for _, key := range slices.Sorted(maps.Keys(w.silent)) {
-		g := w.silent[key]
-		x.String(g.sender)
-		x.String(g.cluster)
-		for _, n := range g.numbers() {
-			x.Int(*n)
-		}
-	}
-	return x.B
-}
-
-func (g *gap) numbers() []*int64 {
-	return []*int64{&g.lastMs, &g.backMs, &g.seenMs, &g.overMs, &g.flaps}
+	return appendSenders(dst, w.silent)
 }
 
 // restoreState puts back what appendState gave; nothing is what older checkpoints have.
@@ -221,29 +204,9 @@ func (w *watcher) restoreState(b []byte) error {
 	if b == nil {
 		return nil
 	}
-	r := codec.NewReader(b, errWatch)
-	r.Section(1)
-	n := r.Count(7)
-	if n > gapsMax {
-		r.Fail()
-	}
-	silent := map[string]gap{}
-	for range n {
-		var g gap
-		g.sender, g.cluster = r.String(), r.String()
-		for _, n := range g.numbers() {
-			*n = r.Int()
-		}
-		if r.Err() != nil {
-			break
-		}
-		silent[g.cluster+"\x00"+g.sender] = g
-	}
-	if r.Err() == nil && r.Left() > 0 {
-		r.Fail()
-	}
-	if r.Err() != nil {
-		return r.Err()
+	silent, err := readSenders[gap](b)
+	if err != nil {
+		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
