@@ -156,6 +156,10 @@ func (a *app) resume() error {
 	}
 	var refused error
 	for c, err := range a.store.Generations(from) {
+		if err == nil && len(c.Holes) > 0 && from == 1 { // a journal that begins with the first request of all has what no generation has
+			a.log.Error("a checkpoint has holes: the journal is folded from its beginning instead", "pos", c.Pos, "lost", c.Holes[0].String())
+			return a.begin(series.NewSalt())
+		}
 		if err == nil {
 			if err = a.resumeFrom(c); err == nil {
 				a.tellHoles(c.Holes)
