@@ -246,11 +246,14 @@ func TestAnotherOneIsNews(t *testing.T) {
 	t.Parallel()
 	r := newBlindRig(t, rigOptions{})
 	two := false
-	ahead := func(r *blindRig) { r.shift = time.Hour; r.write(); r.shift = 0 }
+	wrong := func(r *blindRig) {
+		l := wire.AppendLabel(wire.AppendLabel(nil, "__name__", "x"), "__name__", "y")
+		r.post(wire.AppendBody(nil, wire.AppendSeries(nil, l, oneSample(r))))
+	}
 	r.send = func(r *blindRig) {
-		ahead(r)
+		wrong(r)
 		if two {
-			r.as("10.0.0.9", "", ahead)
+			r.as("10.0.0.9", "", wrong)
 		}
 	}
 	r.steps(6*time.Minute, nil)

@@ -76,7 +76,20 @@ func checkVersion(name string) (frames bool, err error) {
 	case ok && v < version:
 		return false, fmt.Errorf("%w: %s has version %d, which there never was", ErrDamaged, name, v)
 	}
+	if st, err := f.Stat(); err == nil && ok && v == compressed && recordsAsFrames(f, h[:], st.Size()) {
+		return false, fmt.Errorf("%w: %s has version %d and holds something else than this build calls by that. Nothing was touched: start the newer wrackline again, or put back a backup", ErrVersion, name, v)
+	}
 	return v == compressed, nil
+}
+
+// recordsAsFrames reports whether a segment with a whole header that says frames begins with a record: nobody has written such a one, so its version is another's. A first frame that is damaged is no record.
+func recordsAsFrames(f *os.File, h []byte, size int64) bool {
+	r := newReader(f, binary.LittleEndian.Uint64(h[16:]), size)
+	if r.check(headerSize, false) != nil {
+		return false
+	}
+	r.frames = false
+	return r.check(headerSize, false) != nil
 }
 
 // headerVersion returns the version in a header, and whether the header is whole.

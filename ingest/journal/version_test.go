@@ -36,7 +36,7 @@ func TestNewerVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for v, want := range map[uint32]error{0: ErrDamaged, compressed + 1: ErrVersion, 77: ErrVersion} {
+	for v, want := range map[uint32]error{0: ErrDamaged, compressed: ErrVersion, compressed + 1: ErrVersion, 77: ErrVersion} {
 		b := bytes.Clone(good)
 		binary.LittleEndian.PutUint32(b[8:], v)
 		binary.LittleEndian.PutUint32(b[32:], codec.Checksum(b[:32]))
