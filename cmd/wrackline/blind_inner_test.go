@@ -120,12 +120,14 @@ func innerWays() []blindCase {
 			well: func(r *blindRig) { r.a.line.room.Release(lineBytes) }},
 		{name: "the fold stands still", told: "wrackline.fold.stuck", culprit: "Nothing has been folded",
 			blind: func(r *blindRig) {
+				r.frozen = true
 				r.a.fold.Lock()
 				r.write()
 				r.send = nil
 			},
 			well: func(r *blindRig) {
 				r.a.fold.Unlock()
+				r.frozen = false
 				r.send = (*blindRig).write
 			}},
 		{name: "samples are used and no window closes", told: "wrackline.windows.stuck", culprit: "No minute of cluster default", hiccup: true, warm: 5 * time.Minute,

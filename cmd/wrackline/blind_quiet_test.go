@@ -22,7 +22,7 @@ func (r *blindRig) as(host, token string, send func(r *blindRig)) {
 	was, had := r.host, r.token
 	r.host, r.token = host, token
 	send(r)
-	r.host, r.token, r.status = was, had, 204
+	r.host, r.token = was, had
 }
 
 // TestWhatIsNoBlindness: what looks like a way of going blind and is none is not told. Hiccups of half a minute are part of TestGoingBlindIsTold.
