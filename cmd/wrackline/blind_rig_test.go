@@ -53,6 +53,7 @@ type blindRig struct {
 	send   func(r *blindRig) // each step; nil = nobody sends
 	value  float64
 	shift  time.Duration // of its samples against the clock
+	hangs  bool          // see rigOptions
 	frozen bool          // the test holds the fold
 	metric []string
 }
@@ -66,13 +67,14 @@ type rigOptions struct {
 	token  string   // of the sender
 	metric []string // that it sends; nil = dnsMetrics
 	silent bool     // it sends nothing
+	hangs  bool     // something will hang, and looks are not to wait for it
 	setup  func(*config)
 	before func(dir string)
 }
 
 func newBlindRig(t *testing.T, o rigOptions) *blindRig {
 	t.Helper()
-	r := &blindRig{t: t, dir: o.dir, base: time.Now(), fails: map[string]int{}, host: "10.0.0.7", metric: dnsMetrics, send: (*blindRig).write, token: o.token}
+	r := &blindRig{t: t, dir: o.dir, base: time.Now(), fails: map[string]int{}, host: "10.0.0.7", metric: dnsMetrics, send: (*blindRig).write, token: o.token, hangs: o.hangs}
 	if o.metric != nil {
 		r.metric = o.metric
 	}
@@ -110,6 +112,9 @@ func (r *blindRig) start(setup func(*config)) {
 	r.a, a.file = a, r.conf
 	begun := time.Duration(r.clock.Load())
 	a.self.mono = func() time.Duration { return time.Duration(r.clock.Load()) - begun }
+	if !r.hangs {
+		a.self.wait = patience
+	}
 	a.now = func() time.Time { return r.base.Add(time.Duration(r.clock.Load())) }
 	if err := a.replayJournal(r.t.Context()); err != nil {
 		r.t.Fatal(err)

@@ -150,7 +150,10 @@ func diskWays() []blindCase {
 				fsync.set(&fsync.sync, nil)
 				await(r.t, "a sync that heals", func() bool { return r.a.journal.Stats().SyncErr == nil })
 			}},
-		{name: "the disk hangs", told: "wrackline.hangs", culprit: "has not answered", rig: faultDisk(&hang),
+		{name: "the disk hangs", told: "wrackline.hangs", culprit: "has not answered",
+			rig: func(*testing.T) rigOptions {
+				return rigOptions{hangs: true, setup: func(c *config) { c.disk = hang.disk() }}
+			},
 			blind: func(r *blindRig) {
 				hung = make(chan struct{})
 				hang.hang.Store(&hung)

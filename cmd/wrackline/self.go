@@ -41,8 +41,8 @@ type eye[T any] struct {
 	slow  bool // somebody has waited for it in vain
 }
 
-// see starts a look unless one is under way, waits a moment for it, and returns the newest answer and for how long one has been waited for.
-func (e *eye[T]) see(now time.Duration, look func() T) (v T, hung time.Duration) {
+// see starts a look unless one is under way, waits for it for so long at most, and returns the newest answer and for how long one has been waited for.
+func (e *eye[T]) see(now, most time.Duration, look func() T) (v T, hung time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.under == nil {
@@ -58,7 +58,7 @@ func (e *eye[T]) see(now time.Duration, look func() T) (v T, hung time.Duration)
 	}
 	if done := e.under; !e.slow {
 		e.mu.Unlock()
-		wait := time.NewTimer(eyeWait)
+		wait := time.NewTimer(most)
 		select {
 		case <-done:
 		case <-wait.C:
@@ -102,7 +102,8 @@ type self struct {
 	a    *app
 	mono func() time.Duration // since the start; tests have another
 
-	amend   func(*facts) // tests give facts that cannot be made in them; nil = nobody does
+	wait    time.Duration // see eyeWait; tests on a slow machine have more
+	amend   func(*facts)  // tests give facts that cannot be made in them; nil = nobody does
 	journal eye[journal.Stats]
 	store   eye[store.Stats]
 	stream  eye[signal.Stats]
@@ -158,7 +159,7 @@ type facts struct {
 }
 
 func newSelf(a *app) *self {
-	return &self{a: a, mono: func() time.Duration { return time.Since(a.started) }, lasting: map[string]*lasting{}, groups: map[string]*group{}, memory: newMemory(), poke: make(chan struct{}, 1)}
+	return &self{a: a, mono: func() time.Duration { return time.Since(a.started) }, lasting: map[string]*lasting{}, groups: map[string]*group{}, memory: newMemory(), poke: make(chan struct{}, 1), wait: eyeWait}
 }
 
 // gather looks at everything. It waits for nothing that may hang. Safe for concurrent use.
@@ -182,23 +183,23 @@ func (s *self) gather() *facts {
 		}
 	}
 	var d time.Duration
-	f.journal, d = s.journal.see(f.now, a.journal.Stats)
+	f.journal, d = s.journal.see(f.now, s.wait, a.journal.Stats)
 	hung("the journal", d)
-	f.store, d = s.store.see(f.now, a.store.Stats)
+	f.store, d = s.store.see(f.now, s.wait, a.store.Stats)
 	hung("the store", d)
-	f.outbox, d = s.outbox.see(f.now, func() (x outboxFacts) {
+	f.outbox, d = s.outbox.see(f.now, s.wait, func() (x outboxFacts) {
 		b := a.outbox.Load()
 		x.receivers, x.astray = b.Stats(), b.Astray()
 		x.waiting, x.lost = b.Held()
 		return x
 	})
 	hung("the outbox", d)
-	f.stream, d = s.stream.see(f.now, func() signal.Stats {
+	f.stream, d = s.stream.see(f.now, s.wait, func() signal.Stats {
 		a.fresh()
 		return a.engine.Stats()
 	})
 	hung("the fold", d)
-	f.disk, d = s.disk.see(f.now, s.saveSometimes)
+	f.disk, d = s.disk.see(f.now, s.wait, s.saveSometimes)
 	hung("the disk", d)
 	f.talks, f.limited, f.undecoded = a.heard.Talks(), a.line.refused.Load(), a.undecoded.Load()
 	f.heart, f.clock = a.heart.Load().Stats(), a.clock.State()
@@ -263,7 +264,7 @@ func (s *self) run(ctx context.Context) {
 		case <-tick.C:
 			s.step()
 		case <-s.poke: // somebody has been told, which is worth remembering at once
-			s.disk.see(s.mono(), s.save)
+			s.disk.see(s.mono(), s.wait, s.save)
 		}
 	}
 }
@@ -288,7 +289,7 @@ func (s *self) begin() {
 	s.mark = m
 	s.mu.Unlock()
 	s.recall(told)
-	s.disk.see(s.mono(), s.saveSometimes)
+	s.disk.see(s.mono(), s.wait, s.saveSometimes)
 }
 
 // metrics writes whether judging goes on, and which conditions there are.
