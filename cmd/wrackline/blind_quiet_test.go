@@ -241,6 +241,27 @@ func TestFlappingIsFewWords(t *testing.T) {
 	}
 }
 
+// TestOneDiskIsOneMessage: what parts of the program say of one broken disk, some of them in text alone, is one message that begins with what is worst.
+func TestOneDiskIsOneMessage(t *testing.T) {
+	t.Parallel()
+	var d failing
+	r := newBlindRig(t, rigOptions{setup: func(c *config) { c.disk = d.disk() }})
+	r.steps(2*time.Minute, nil)
+	_ = r.a.saveBy(func(store.Checkpoint) error { return fmt.Errorf("file resize error: %s", syscall.EROFS) }, store.Checkpoint{}) // as bbolt words it
+	d.set(&d.write, syscall.EROFS)
+	r.steps(15*time.Minute, nil)
+	got := r.got("/a")
+	if len(got) != 1 || !strings.Contains(got[0].title, "Nothing can be taken in because the disk is read-only") {
+		t.Fatalf("%+v", got)
+	}
+	d.set(&d.write, nil)
+	checkpointOf(r)
+	r.steps(5*time.Minute, nil)
+	if got = r.got("/a"); len(got) != 2 || got[1].status != "resolved" {
+		t.Errorf("afterwards: %+v", got)
+	}
+}
+
 // TestAnotherOneIsNews: a second sender that is refused while the first one is still refused is said, as a change.
 func TestAnotherOneIsNews(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"runtime/metrics"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -330,24 +331,26 @@ func (s *self) alive() (bool, string) {
 	return true, ""
 }
 
-// diskFault returns the culprit when err came from a disk, "" otherwise.
+// diskFaults are what disks answer, and the culprit in words.
+var diskFaults = []struct {
+	no   syscall.Errno
+	says string
+}{
+	{syscall.ENOSPC, "the disk is full"}, {syscall.EDQUOT, "the disk quota is used up"}, {syscall.EROFS, "the disk is read-only"}, {syscall.EIO, "the disk fails"},
+	{syscall.EACCES, "the disk refuses access"}, {syscall.EPERM, "the disk refuses access"},
+}
+
+// diskFault returns the culprit when err came from a disk, "" otherwise. bbolt keeps the text alone of some errors.
 func diskFault(err error) string {
-	switch {
-	case err == nil:
+	if err == nil {
 		return ""
-	case errors.Is(err, syscall.ENOSPC):
-		return "the disk is full"
-	case errors.Is(err, syscall.EDQUOT):
-		return "the disk quota is used up"
-	case errors.Is(err, syscall.EROFS):
-		return "the disk is read-only"
-	case errors.Is(err, syscall.EIO):
-		return "the disk fails"
-	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return "the disk refuses access"
 	}
-	var no syscall.Errno
-	if errors.As(err, &no) {
+	for _, f := range diskFaults {
+		if errors.Is(err, f.no) || strings.HasSuffix(err.Error(), ": "+f.no.Error()) {
+			return f.says
+		}
+	}
+	if no, ok := errors.AsType[syscall.Errno](err); ok {
 		return fmt.Sprintf("the disk answers %q", no.Error())
 	}
 	return ""

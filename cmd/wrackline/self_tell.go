@@ -117,10 +117,10 @@ func (s *self) rise(f *facts, cause string, list []*lasting) {
 			due = append(due, x)
 		}
 	}
-	g := s.groups[cause]
 	if len(due) == 0 {
 		return
 	}
+	g := s.groups[cause]
 	if g == nil {
 		g = &group{cause: cause, told: map[string]bool{}}
 		s.groups[cause] = g
@@ -146,6 +146,12 @@ func (s *self) rise(f *facts, cause string, list []*lasting) {
 	if g.at == f.now {
 		for _, x := range due {
 			g.told[x.key()] = true
+		}
+	}
+	// What else is there of the same culprit is said with it, though it has not lasted for as long.
+	for _, x := range list {
+		if x.seen == f.now && !slices.ContainsFunc(due, func(d *lasting) bool { return d.kind == x.kind }) {
+			due = append(due, x)
 		}
 	}
 	g.word(due)
@@ -198,8 +204,12 @@ func (g *group) word(due []*lasting) {
 	}
 }
 
+// rank orders the symptoms of a cause: what stops judging first, then what is bad.
 func rank(x *lasting) int {
-	if x.bad {
+	switch {
+	case x.stops > 0 && x.stops <= tellAfter:
+		return 2
+	case x.bad:
 		return 1
 	}
 	return 0
