@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"sync"
 	"sync/atomic"
 
@@ -85,7 +84,9 @@ func inTime(b *series.Batch, e *series.Entry, res *series.Result) {
 			return
 		}
 		res.Barred++
-		res.Reason = cmp.Or(res.Reason, series.Ahead(t, b.ReceivedMs))
+		if res.Reason == "" { // wording it for each would cost more than all else
+			res.Reason = series.Ahead(t, b.ReceivedMs)
+		}
 	}
 	for i := e.SampleLo; i < e.SampleHi; i++ {
 		count(b.Samples[i].T, &res.Samples)

@@ -30,8 +30,8 @@ func fakeStatus(f *fake, r *fakeRules) Status {
 	dns, oom := f.snap.Open[1], f.snap.Closed[0]
 	at := func(ago int64) time.Time { return time.UnixMilli(fakeNow - ago*fakeMinute) }
 	return Status{Version: "v0.1.0", Go: "go1.26.8", Platform: "linux/amd64", StartedMs: fakeNow - 16*24*60*fakeMinute, NowMs: fakeNow, ReceiveMs: fakeNow - 9_000,
-		Senders: []Sender{{Name: "monitoring/k8s", Cluster: "prod-eu", Replica: "prometheus-k8s-0", Samples: 81_234_567, Accepted: 12_345_678, Duplicates: 120, FirstMs: fakeNow - 15*24*60*fakeMinute, LastMs: fakeNow - 9_000, LastT: fakeNow - 14_000, Leader: 0.99},
-			{Name: "monitoring/k8s", Cluster: "prod-eu", Replica: "prometheus-k8s-1", Samples: 81_234_001, Accepted: 11_000, Duplicates: 12_330_000, Late: 3, FirstMs: fakeNow - 15*24*60*fakeMinute, LastMs: fakeNow - 11_000, LastT: fakeNow - 19_000, Leader: 0.01}},
+		Senders: []Sender{{Name: "monitoring/k8s", Cluster: "prod-eu", Replica: "prometheus-k8s-0", Samples: 81_234_567, Accepted: 12_345_678, Duplicates: 120, FirstMs: fakeNow - 15*24*60*fakeMinute, LastMs: fakeNow - 9_000, LastT: fakeNow - 14_000, Used: 0.15},
+			{Name: "monitoring/k8s", Cluster: "prod-eu", Replica: "prometheus-k8s-1", Samples: 81_234_001, Accepted: 11_000, Duplicates: 12_330_000, Late: 3, FirstMs: fakeNow - 15*24*60*fakeMinute, LastMs: fakeNow - 11_000, LastT: fakeNow - 19_000, Used: 0.0001}},
 		Clusters: []Cluster{{Name: "prod-eu", Series: 48_213, Tracked: 9_120, Signals: len(f.view.Signals), Workloads: 42, LastT: fakeNow - 14_000, ClosedEnd: fakeNow - fakeMinute, WindowsClosed: 21_600, Owners: true}},
 		Rules:    fakeUses(f, r),
 		Limits: []Limit{{Name: "series known", Used: 48_213, Max: 1_000_000, Unit: "count", Meaning: "new series are refused with a count; known ones keep working"}, {Name: "signals", Used: 172_000, Max: 200_000, Unit: "count", Meaning: "new signals are refused with a count"},

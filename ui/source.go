@@ -86,7 +86,7 @@ type Sender struct {
 	Rejected               int64
 	FirstMs, LastMs        int64   // receive clock, Unix ms
 	LastT                  int64   // newest sample, Unix ms
-	Leader                 float64 // share of its samples used, 0–1; NaN = unknown
+	Used                   float64 // share of its samples that were used, 0–1; NaN = none came
 }
 
 // Cluster is one cluster as the stream sees it.

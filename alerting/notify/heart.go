@@ -4,6 +4,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -21,19 +22,25 @@ type HeartConfig struct {
 	Method  string // POST or GET; "" = POST
 }
 
-// CheckHeart reports what is wrong with the configuration, by field. The file is read. No error contains the URL.
+// CheckHeart reports what is wrong with the configuration as a FieldError. The file is read. No error contains the URL.
 func CheckHeart(c HeartConfig) error {
 	if c.URL == "" && c.URLFile == "" {
+		if c.Method != "" {
+			return &FieldError{"method", errors.New("there is no url: nobody would be called")}
+		}
 		return nil
 	}
 	if _, err := target("url", c.URL, c.URLFile); err != nil {
-		return err
+		if c.URL == "" {
+			return &FieldError{"url_file", err}
+		}
+		return &FieldError{"url", err}
 	}
 	switch c.Method {
 	case "", http.MethodPost, http.MethodGet:
 		return nil
 	}
-	return fmt.Errorf("method is %q; it must be POST or GET", c.Method)
+	return &FieldError{"method", fmt.Errorf("it is %q; it must be POST or GET", c.Method)}
 }
 
 // HeartOptions configure a Heart.

@@ -22,6 +22,7 @@ type Notice struct {
 	Severity pack.Severity
 	SinceMs  int64 // when it began, Unix milliseconds
 	OverMs   int64 // when it was well again; 0 while it lasts
+	Past     bool  // a life of the process before told it, and this one has not seen it: nobody else is told, who was told hears its end
 	Title    string
 	Meaning  string // what does not work meanwhile
 	Lines    []NoticeLine
@@ -50,7 +51,43 @@ type Herald struct {
 	mu   sync.Mutex
 	list []*notice // in the order in which they came
 	lost int64
+	said map[string]Said // by integration
 	wake []chan struct{}
+}
+
+// Said is what became of a herald's messages to one integration since it was made, or since the first of those that it inherits from. The zero value is nothing yet.
+type Said struct {
+	Sent, Failed int64     // messages taken; attempts that failed and will be repeated
+	Waiting      int       // messages that are still to be said
+	LastSuccess  time.Time // zero when never
+	LastError    string
+	LastErrorAt  time.Time
+}
+
+// Said returns what became of the messages, by integration (Stats.Integration).
+func (h *Herald) Said() map[string]Said {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := map[string]Said{}
+	for _, l := range h.box.lanes {
+		s := h.said[l.key]
+		for _, x := range h.list {
+			if x.owes(l) != "" {
+				s.Waiting++
+			}
+		}
+		out[l.key] = s
+	}
+	return out
+}
+
+// note changes what became of the messages to an integration.
+func (h *Herald) note(l *lane, change func(*Said)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.said[l.key]
+	change(&s)
+	h.said[l.key] = s
 }
 
 type notice struct {
@@ -66,7 +103,7 @@ func NewHerald(o Options) (*Herald, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Herald{box: box}
+	h := &Herald{box: box, said: map[string]Said{}}
 	for range box.lanes {
 		h.wake = append(h.wake, make(chan struct{}, 1))
 	}
@@ -76,12 +113,13 @@ func NewHerald(o Options) (*Herald, error) {
 // Inherit takes over what another herald, which does not run any more, had to tell. Integrations of the same names have been told what they have been told.
 func (h *Herald) Inherit(old *Herald) {
 	old.mu.Lock()
-	list, lost := old.list, old.lost
+	list, lost, said := old.list, old.lost, maps.Clone(old.said)
 	old.list = nil
 	old.mu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.list, h.lost = append(list, h.list...), h.lost+lost
+	maps.Copy(h.said, said)
 }
 
 // Tell says that n lasts, or what is known of it now. toldTo are integrations that know of it from a life of the process before.
@@ -160,6 +198,7 @@ func (x *notice) owes(l *lane) alerting.Reason {
 	case x.OverMs != 0 && told > 0 && l.to.sendResolved():
 		return alerting.Resolved
 	case x.OverMs != 0:
+	case x.Past:
 	case told == 0:
 		return alerting.First
 	case told < x.Edition:
@@ -207,6 +246,7 @@ func (h *Herald) work(ctx context.Context, l *lane, wake chan struct{}) {
 			}
 			next = time.Now().Add(pause)
 			count("self_failed_attempts", l.key).Inc()
+			h.note(l, func(s *Said) { s.Failed, s.LastError, s.LastErrorAt = s.Failed+1, o.why, time.Now() })
 			if fails == 1 {
 				h.box.opts.Log.Warn("word about Wrackline itself not delivered, will be tried again", "receiver", l.key, "about", m.First, "err", o.why)
 			}
@@ -217,6 +257,7 @@ func (h *Herald) work(ctx context.Context, l *lane, wake chan struct{}) {
 			count("self_refused", l.key).Inc()
 		} else {
 			count("self_sent", l.key).Inc()
+			h.note(l, func(s *Said) { s.Sent, s.LastSuccess = s.Sent+1, time.Now() })
 		}
 		fails, next = 0, time.Now().Add(l.gap)
 		h.settle(l, x, m.Reason, edition)

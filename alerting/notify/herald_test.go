@@ -128,6 +128,14 @@ func TestHeraldDoesNotWaitForWhoIsDown(t *testing.T) {
 		if n := len(of("/up")); n != 2 {
 			t.Fatalf("%d messages to who is up", n)
 		}
+		time.Sleep(time.Minute)
+		said := h.Said()
+		if x := said["down/webhook/0"]; x.Waiting != 2 || x.Sent != 0 || x.Failed == 0 || !strings.Contains(x.LastError, "refused") || !x.LastErrorAt.After(x.LastSuccess) {
+			t.Errorf("of who is down: %+v", x)
+		}
+		if x := said["up/webhook/0"]; x.Waiting != 0 || x.Sent != 2 || x.Failed != 0 || x.LastSuccess.IsZero() {
+			t.Errorf("of who is up: %+v", x)
+		}
 		time.Sleep(time.Hour)
 		h.Over("disk", time.Now().UnixMilli())
 		time.Sleep(6 * time.Hour)
@@ -184,6 +192,34 @@ func TestHeraldRemembers(t *testing.T) {
 			t.Errorf("a message that was refused was tried %d times", len(got)-2)
 		} else if got[2].id() == got[0].id() || got[2].id() == got[1].id() {
 			t.Error("it has the id of one before")
+		}
+	})
+}
+
+// What a life before has told to one receiver, and this life has not seen, is news to no other; its end is told to the one. Once it is seen again everybody hears of it.
+func TestHeraldDoesNotTellOfThePast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		far := &farEnd{}
+		h := heralds(t, Options{Receivers: append([]Receiver{{Name: "new", Webhook: []WebhookConfig{{URL: "https://hook.example/new"}}}}, oneWebhook...)}, far)
+		over, seen := full(time.Now()), full(time.Now())
+		over.Past, seen.Past, seen.Key, seen.Incident = true, true, "door", "self-def"
+		h.Tell(over, "ops/webhook/0")
+		h.Tell(seen, "ops/webhook/0")
+		time.Sleep(10 * time.Minute)
+		if n := len(far.got()); n != 0 {
+			t.Fatalf("%d messages of what this life has not seen", n)
+		}
+		seen.Past = false
+		h.Tell(seen)
+		h.Over("disk", time.Now().UnixMilli())
+		time.Sleep(10 * time.Minute)
+		got := map[string]string{}
+		for _, x := range far.got() {
+			state, _ := status(t, x)
+			got[x.url[strings.LastIndex(x.url, "/"):]] += state
+		}
+		if got["/new"] != "firing" || len(got) != 2 || len(far.got()) != 2 {
+			t.Errorf("told %v", got)
 		}
 	})
 }
@@ -280,7 +316,7 @@ func TestHeartBeatsWhileJudgingGoesOn(t *testing.T) {
 }
 
 func TestHeartConfigIsChecked(t *testing.T) {
-	for _, c := range []HeartConfig{{URL: "ftp://x/secret"}, {URL: "https://x/secret", Method: "PUT"}, {URL: "https://x/secret", URLFile: "/etc/x"}, {URLFile: "/does/not/exist"}} {
+	for _, c := range []HeartConfig{{URL: "ftp://x/secret"}, {URL: "https://x/secret", Method: "PUT"}, {URL: "https://x/secret", URLFile: "/etc/x"}, {URLFile: "/does/not/exist"}, {Method: "GET"}} {
 		if err := CheckHeart(c); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%+v: %v", c, err)
 		}

@@ -295,10 +295,10 @@ func TestConfigurationErrorsNameThePlaceAndHideTheSecret(t *testing.T) {
 		want string
 	}{
 		{[]Receiver{{Name: "a", Slack: []SlackConfig{{APIURLFile: file}}, Webhook: []WebhookConfig{{URL: "http://10.0.0.1/hook"}}}}, ""},
-		{[]Receiver{{Name: "nobody"}}, ""},
+		{[]Receiver{{Name: "nobody"}}, "nobody would be told"},
 		{[]Receiver{{}}, "receivers[0]: name is missing"},
 		{[]Receiver{{Name: "a\nb"}}, "one line"},
-		{[]Receiver{{Name: "a"}, {Name: "a"}}, "used twice"},
+		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "https://x"}}}, {Name: "a"}}, "used twice"},
 		{[]Receiver{{Name: "a", Slack: []SlackConfig{{}}}}, `receivers[0].slack_configs[0]: receiver "a": api_url or api_url_file is missing`},
 		{[]Receiver{{Name: "a", Slack: []SlackConfig{{APIURL: "https://canary", APIURLFile: file}}}}, "both given"},
 		{[]Receiver{{Name: "a", Webhook: []WebhookConfig{{URL: "ftp://canary/x"}}}}, "http://"},

@@ -114,6 +114,9 @@ func CheckReceivers(receivers []Receiver) error {
 			return &FieldError{at + ".name", fmt.Errorf("receiver %q: the name is used twice", r.Name)}
 		}
 		seen[r.Name] = true
+		if len(r.Slack)+len(r.Webhook) == 0 {
+			return &FieldError{at, fmt.Errorf("receiver %q has no slack_configs and no webhook_configs: nobody would be told", r.Name)}
+		}
 		names := map[string]bool{}
 		bad := func(kind string, k int, err error) error {
 			return &FieldError{fmt.Sprintf("%s.%s[%d]", at, kind, k), fmt.Errorf("receiver %q: %w", r.Name, err)}

@@ -178,7 +178,7 @@ func TestSendTestSaysWhatBecameOfEach(t *testing.T) {
 		}
 		return answer{}
 	}}
-	o := Options{Transport: far, Receivers: []Receiver{oneWebhook[0], oneSlack[0], {Name: "nobody"}}}
+	o := Options{Transport: far, Receivers: []Receiver{oneWebhook[0], oneSlack[0]}}
 	got, err := SendTest(t.Context(), o, "")
 	if err != nil || len(got) != 2 {
 		t.Fatalf("SendTest = %+v, %v", got, err)

@@ -10,13 +10,14 @@ package model
 
 // ceiling counts windows beyond the fixed mark, and speaks when there are enough.
 func (m *Model) ceiling(p *Params, l *lesson, w *voice) {
+	most := uint16(min(p.persist(), 60000))
 	l.over = finite(p.Ceiling) && (p.Bad == Down && l.v < p.Ceiling || p.Bad != Down && l.v > p.Ceiling)
 	if !l.over {
+		m.ceil = min(m.ceil, most) // a rule may ask for less than it did
 		m.ceil -= min(m.ceil, 1)
 		return
 	}
-	m.ceil = uint16(min(int(m.ceil)+1, p.persist(), 60000))
-	if int(m.ceil) >= min(p.persist(), 60000) {
+	if m.ceil = min(m.ceil+1, most); m.ceil == most {
 		w.say(CeilingTest, badState(p), 1.01, l.at.T-int64(m.ceil-1)*p.StepMs)
 	}
 }

@@ -178,7 +178,7 @@ func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {
 	if err := l.params(r, y, at); err != nil {
 		return nil, err
 	}
-	r.Params.Grave = r.Severity == Page && r.Params.Bad != model.Both
+	r.graded(r.Severity)
 	for i := range r.Exprs {
 		if _, err := Compile(r.Exprs[i]); err != nil {
 			where := at + ".expr"

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -251,8 +252,8 @@ func (s *scope) of(entity series.Labels) (Severity, bool) {
 
 // finish decides what holds without an entity, and makes the copies.
 func (s *scope) finish(r *Rule) {
-	var on bool
-	r.Severity, on = s.of(nil)
+	severity, on := s.of(nil)
+	r.graded(severity)
 	s.dead = !on && !slices.ContainsFunc(s.conditions, func(c condition) bool { return len(c.where) > 0 && c.enabled != nil && *c.enabled })
 	if !slices.ContainsFunc(s.conditions, func(c condition) bool { return len(c.where) > 0 }) {
 		s.conditions = nil // decided for all
@@ -262,10 +263,16 @@ func (s *scope) finish(r *Rule) {
 	for _, sev := range []Severity{Page, Warn, Info} {
 		if sev != r.Severity {
 			n := *r
-			n.Severity, n.scope = sev, nil
+			n.graded(sev)
+			n.scope = nil
 			s.copies[sev] = &n
 		}
 	}
+}
+
+// graded gives the rule a severity, and the judge what follows from it: an outage of what pages is no habit.
+func (r *Rule) graded(s Severity) {
+	r.Severity, r.Params.Grave = s, s == Page && r.Params.Bad != model.Both
 }
 
 // Of returns the rule as overrides make it for an entity, nil when they switch it off. Equal entities get the same pointer.

@@ -99,3 +99,31 @@ func TestBadOverrides(t *testing.T) {
 		}
 	}
 }
+
+// Where somebody is paged because they are hurt, and says which side hurts, the judge takes no outage for a habit: also when an override makes it so, and not when one says that it is none.
+func TestJudgeFollowsSeverity(t *testing.T) {
+	p, err := Load([]byte(packStart+`  - signal: a.fails
+    expr: min by (namespace, workload) (ready)
+    baseline: {bad: up, unit: ratio, bounds: [0, 1]}
+    labels: {severity: page}
+  - signal: b.slow
+    expr: min by (namespace, workload) (slow)
+    baseline: {bad: up, unit: s}
+  - signal: c.moves
+    expr: min by (namespace, workload) (moves)
+    labels: {severity: page}
+`), "f.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grave := func(i int, namespace string) bool { return p.Rules[i].Of(entityOf(namespace)).Params.Grave }
+	if !grave(0, "x") || grave(1, "x") || grave(2, "x") {
+		t.Errorf("as written: %v %v %v", grave(0, "x"), grave(1, "x"), grave(2, "x"))
+	}
+	if err := ApplyOverrides([]*Pack{p}, []Override{{Match: "a.fails", Where: map[string]string{"namespace": "staging"}, Severity: Warn}, {Match: "b.slow", Severity: Page}}); err != nil {
+		t.Fatal(err)
+	}
+	if !grave(0, "x") || grave(0, "staging") || !grave(1, "x") {
+		t.Errorf("overridden: %v %v %v", grave(0, "x"), grave(0, "staging"), grave(1, "x"))
+	}
+}

@@ -80,18 +80,17 @@ type ClusterStats struct {
 // SenderStats is a sender's part.
 type SenderStats struct {
 	Name      string
-	Cluster   string  // where its series go, unless they say otherwise
-	Replica   string  // value of its replica label; "" = none
-	Samples   int64   // that came
-	Accepted  int64   // folded into open windows
-	Duplicate int64   // repeated, or of the replica that is not current
-	Late      int64   // folded in late, or older than the newest
-	Rejected  int64   //
-	FirstMs   int64   // first and last request, receive clock, Unix milliseconds
-	LastMs    int64   //
-	UsedMs    int64   // its last request of which a sample was used, or stood by as that of the other half of a pair; receive clock, Unix milliseconds, 0 = none was
-	LastT     int64   // newest needed sample, Unix milliseconds
-	Leader    float64 // share of its needed samples that was used
+	Cluster   string // where its series go, unless they say otherwise
+	Replica   string // value of its replica label; "" = none
+	Samples   int64  // that came
+	Accepted  int64  // folded into open windows
+	Duplicate int64  // repeated, or of the replica that is not current
+	Late      int64  // folded in late, or older than the newest
+	Rejected  int64  //
+	FirstMs   int64  // first and last request, receive clock, Unix milliseconds
+	LastMs    int64  //
+	UsedMs    int64  // its last request of which a sample was used, or stood by as that of the other half of a pair; receive clock, Unix milliseconds, 0 = none was
+	LastT     int64  // newest needed sample, Unix milliseconds
 }
 
 // RuleStats is a rule's part in one cluster.
@@ -147,12 +146,8 @@ func (s *Stream) Stats() Stats {
 		}
 	}
 	for _, n := range s.senders {
-		ss := SenderStats{Name: n.name, Cluster: n.home(s, ""), Replica: n.replica, Samples: n.samples, Accepted: n.accepted,
-			Duplicate: n.duplicate, Late: n.late, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, UsedMs: n.usedMs, LastT: n.lastT}
-		if n.needed > 0 {
-			ss.Leader = float64(n.accepted) / float64(n.needed)
-		}
-		st.Senders = append(st.Senders, ss)
+		st.Senders = append(st.Senders, SenderStats{Name: n.name, Cluster: n.home(s, ""), Replica: n.replica, Samples: n.samples, Accepted: n.accepted,
+			Duplicate: n.duplicate, Late: n.late, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, UsedMs: n.usedMs, LastT: n.lastT})
 	}
 	st.Sort()
 	return st

@@ -64,11 +64,6 @@ func (t *teller) tell(ctx context.Context, e env, path string, names []string) e
 			return fmt.Errorf("%s does not hold a token", t.tokenFile)
 		}
 	}
-	for _, name := range names {
-		if strings.HasPrefix(name, "-") { // what cannot be undone is not sent to another server than was meant
-			return usagef("%s stands behind a name: flags come first", name)
-		}
-	}
 	client := &http.Client{Timeout: time.Minute, // a checkpoint is written before the answer
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // it would become a GET
 	for _, name := range names {

@@ -103,10 +103,10 @@ func decodeAhead(ctx context.Context, j *journal.Journal, after uint64, decoder 
 }
 
 // sideBySide calls each(0) … each(n−1) on as many goroutines as there are processors, this one among them.
-func sideBySide(n int, each func(i int)) { sideBy(runtime.GOMAXPROCS(0), n, each) }
+func sideBySide(n int, each func(i int)) { sideBy(runtime.GOMAXPROCS(0), n, each, nil) }
 
-// sideBy is sideBySide with so many goroutines, at least this one.
-func sideBy(workers, n int, each func(i int)) {
+// sideBy is sideBySide with so many goroutines, at least this one, and one more once late returns true, unless that is nil. late must return soon after done has been closed.
+func sideBy(workers, n int, each func(i int), late func(done <-chan struct{}) bool) {
 	var next atomic.Int64
 	run := func() {
 		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
@@ -117,6 +117,15 @@ func sideBy(workers, n int, each func(i int)) {
 	for range min(n, workers) - 1 {
 		wg.Go(run)
 	}
+	done := make(chan struct{})
+	if late != nil {
+		wg.Go(func() {
+			if late(done) {
+				run()
+			}
+		})
+	}
 	run()
+	close(done)
 	wg.Wait()
 }

@@ -156,7 +156,7 @@ func (a *app) resume() error {
 	}
 	var refused error
 	for c, err := range a.store.Generations(from) {
-		if err == nil && len(c.Holes) > 0 && from == 1 { // a journal that begins with the first request of all has what no generation has
+		if err == nil && wholeJournal(&c, from) {
 			a.log.Error("a checkpoint has holes: the journal is folded from its beginning instead", "pos", c.Pos, "lost", c.Holes[0].String())
 			return a.begin(series.NewSalt())
 		}
@@ -174,6 +174,12 @@ func (a *app) resume() error {
 		return fmt.Errorf("%w; put back a backup of wrackline.db and %s, or start with --accept-loss to begin anew", refused, store.TwinName)
 	}
 	return a.begin(series.NewSalt())
+}
+
+// wholeJournal reports whether a start folds the journal from its beginning since no checkpoint is whole: c is the best there is, nil = none, and the journal begins with request from. One that
+// begins with the first request of all has what no generation has.
+func wholeJournal(c *store.Loaded, from uint64) bool {
+	return from == 1 && (c == nil || len(c.Holes) > 0)
 }
 
 // tellHoles says what damage has cost.
@@ -386,6 +392,10 @@ func (a *app) exchanged() {
 // freeze takes the fold's state for a checkpoint, clusters side by side. It is called under the fold's lock, and save after it, both under checkpointMu.
 func (a *app) freeze() store.Checkpoint {
 	begun := time.Now()
+	side := sideBySide
+	if a.ready.Load() {
+		side = a.line.patient
+	}
 	c := store.Checkpoint{AtMs: begun.UnixMilli(), Pos: a.engine.Pos(), Groups: a.engine.Groups(), Sections: map[string][]byte{}}
 	type section struct {
 		name  string
@@ -398,7 +408,7 @@ func (a *app) freeze() store.Checkpoint {
 	}
 	list = append(list, section{name: sectionAlerting, write: a.manager.AppendState}, section{name: sectionWatch, write: a.watch.appendState},
 		section{name: sectionLag, write: a.lag.appendState})
-	sideBySide(len(list), func(i int) {
+	side(len(list), func(i int) {
 		x := &list[i]
 		// As large as the last one and a little: growing from nothing copied every byte five times.
 		n := a.sections[x.name]
@@ -412,7 +422,7 @@ func (a *app) freeze() store.Checkpoint {
 		a.sections[name] = len(data)
 	}
 	c.Sections[sectionSalt] = appendSalt(a.salt)
-	c.Freeze(sideBySide)
+	c.Freeze(side)
 	a.line.paid()
 	foldHeldSeconds.Update(time.Since(begun).Seconds())
 	return c

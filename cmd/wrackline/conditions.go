@@ -404,7 +404,7 @@ func (s *self) ofReceivers(f *facts) (list []condition) {
 			down++
 			list = append(list, condition{kind: "receiver.disabled", subject: key, blind: true, bad: true, text: fmt.Sprintf("Receiver %s is told nothing any more: %s.", key, r.Disabled), fix: "Give it a new URL, or send it a test message when somebody is there again. It is asked now and then, too.", meaning: "Whoever reads there hears of nothing."})
 		case r.Queued > 0 && r.LastError != "":
-			c := condition{kind: "receiver.waits", subject: key, text: fmt.Sprintf("%d messages wait for receiver %s: %s.", r.Queued, key, r.LastError), fix: "They are tried again by themselves."}
+			c := condition{kind: "receiver.waits", subject: key, text: fmt.Sprintf("%s for receiver %s: %s.", waits(r.Queued), key, r.LastError), fix: "They are tried again by themselves."}
 			if x != nil && x.down >= 0 && f.now-x.down >= downAfter {
 				down++
 				c.kind, c.blind, c.bad, c.after = "receiver.down", true, true, time.Minute
@@ -412,6 +412,9 @@ func (s *self) ofReceivers(f *facts) (list []condition) {
 				c.fix, c.meaning = "wrackline receivers test "+alerting.ShellWord(r.Receiver)+" says what comes back. Messages are given up after 72 h.", "Whoever reads there hears of nothing."
 			}
 			list = append(list, c)
+		}
+		if w := f.outbox.said[r.Integration]; w.Waiting > 0 && w.LastErrorAt.After(w.LastSuccess) {
+			list = append(list, condition{kind: "receiver.unheard", subject: key, text: fmt.Sprintf("%s about Wrackline itself for receiver %s: %s.", waits(w.Waiting), key, w.LastError), fix: "They are tried again by themselves."})
 		}
 		if r.Owed > 0 && r.Disabled == "" {
 			list = append(list, condition{kind: "receiver.owes", subject: key, bad: true, text: fmt.Sprintf("%d messages for receiver %s were given up and still matter: %s.", r.Owed, key, cmp.Or(r.LastGivenUp, r.LastError, "see the receivers page")),
@@ -440,6 +443,14 @@ func (s *self) ofReceivers(f *facts) (list []condition) {
 			meaning: "Whoever waits for it takes Wrackline for dead."})
 	}
 	return few(list)
+}
+
+// waits words messages that wait.
+func waits(n int) string {
+	if n == 1 {
+		return "1 message waits"
+	}
+	return fmt.Sprintf("%d messages wait", n)
 }
 
 // problemMax is how many bytes of a problem are shown.

@@ -144,17 +144,6 @@ type alertingConfig struct {
 	Outlet notify.Outlet `yaml:"outlet"`
 }
 
-type heartbeatConfig struct {
-	URL      notify.Secret `yaml:"url,omitempty"`      // at most one of the two; none = nobody is called
-	URLFile  string        `yaml:"url_file,omitempty"` // read before every call
-	Interval duration      `yaml:"interval"`
-	Method   string        `yaml:"method"` // POST or GET
-}
-
-func (c *heartbeatConfig) config() notify.HeartConfig {
-	return notify.HeartConfig{URL: c.URL, URLFile: c.URLFile, Method: c.Method}
-}
-
 type storageConfig struct {
 	CheckpointInterval duration `yaml:"checkpoint_interval"` // 0 = by what a start would have to fold again, see app.due
 	Retention          duration `yaml:"retention"`
@@ -168,7 +157,7 @@ func defaultConfig() config {
 	return config{
 		Ingest:   ingestConfig{Sync: "1s", JournalMax: 2 << 30, BodyMax: 8 << 20, DecodedMax: 32 << 20},
 		Signals:  signalsConfig{Timezone: "UTC", Grace: duration(90 * time.Second), SeriesMax: 1_000_000, SignalsMax: 200_000, DefaultCluster: "default"},
-		Alerting: alertingConfig{NotificationsPerDay: 3, PagesPerDay: 20, FalseAlarmsPerWeek: 1, Heartbeat: heartbeatConfig{Interval: duration(time.Minute), Method: "POST"}},
+		Alerting: alertingConfig{NotificationsPerDay: 3, PagesPerDay: 20, FalseAlarmsPerWeek: 1},
 		Storage:  storageConfig{Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30},
 	}
 }
@@ -315,11 +304,8 @@ func (c *config) validate() error {
 	if _, err := c.Alerting.Outlet.Guard(); err != nil {
 		return keyError("alerting.outlet", "%w", err)
 	}
-	if err := notify.CheckHeart(c.Alerting.Heartbeat.config()); err != nil {
-		return fmt.Errorf("alerting.heartbeat.%w", err)
-	}
-	if d := time.Duration(c.Alerting.Heartbeat.Interval); d < 10*time.Second || d > time.Hour {
-		return fmt.Errorf("alerting.heartbeat.interval is %s; it must be between 10s and 1h", d)
+	if err := c.Alerting.Heartbeat.check(); err != nil {
+		return err
 	}
 	if err := notify.CheckReceivers(c.Receivers); err != nil {
 		if fe, ok := errors.AsType[*notify.FieldError](err); ok {

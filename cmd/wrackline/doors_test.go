@@ -281,7 +281,7 @@ func TestFilesAreTakenAsTheyChange(t *testing.T) {
 		t.Error("a broken file changed something, or is not counted")
 	}
 	version(3, "token-number-three") // it cannot be read while the file is broken; the looks go on
-	await(t, "another try", func() bool { return strings.Count(p.log(), "configuration not reloaded") == 2 })
+	await(t, "another try", func() bool { p.get("/-/healthy"); return strings.Count(p.log(), "configuration not reloaded") == 2 })
 	replace(t, conf, good)
 	await(t, "the mended file", func() bool {
 		return may("token-number-three") && p.metric("wrackline_config_last_reload_successful") == 1

@@ -37,11 +37,8 @@ const inspectHelp = `Looks into the store of a stopped Wrackline (a running one 
 func runInspect(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "inspect")
 	dir := fs.String("storage.path", "data", "`directory` of the store")
-	var verb string
-	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
-		verb, args = args[0], args[1:]
-	}
-	if err := parse(e, fs, args); err != nil {
+	verb, err := parseVerb(e, fs, args)
+	if err != nil {
 		return err
 	}
 	file := filepath.Join(*dir, "wrackline.db")
@@ -172,8 +169,10 @@ func verifyStore(ctx context.Context, e env, dir string) error {
 	}
 	best := store.Best(x.list, x.from)
 	switch {
-	case best == nil && x.from <= 1 && x.findings == 0:
-		fmt.Fprintln(e.stdout, "nothing has been learned yet but what is in the journal")
+	case wholeJournal(best, x.from):
+		fmt.Fprintf(e.stdout, "a start folds the journal from its beginning, %d requests: nothing that was learned is lost, but what people accepted or let be forgotten since\n", x.last)
+	case best == nil && x.from == 0 && x.findings == 0:
+		fmt.Fprintln(e.stdout, "nothing has been learned yet")
 	case best == nil:
 		fmt.Fprintln(e.stdout, "no checkpoint can be had: put back a backup, or start with --accept-loss to begin anew")
 		return errFindings
@@ -200,6 +199,9 @@ func repairStore(ctx context.Context, e env, dir, to string) error {
 	x, err := examine(ctx, e.stdout, dir)
 	if err != nil {
 		return err
+	}
+	if best := store.Best(x.list, x.from); best == nil && wholeJournal(best, x.from) {
+		return fmt.Errorf("nothing to repair: no checkpoint can be read, and a start folds the journal from its beginning, %d requests, which loses nothing that was learned", x.last)
 	}
 	file := filepath.Join(dir, "wrackline.db")
 	kept, best, err := store.Repair(file, to, x.from)

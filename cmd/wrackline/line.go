@@ -22,6 +22,7 @@ import (
 const (
 	lineBytes = 16 << 20              // memory of the requests, as decoded: 15,000 samples with labels of a kilobyte, 50,000 with short ones
 	lineLeast = 64 << 10              // what the smallest is taken for, so that their number is bounded too
+	lineLook  = 10 * time.Millisecond // how often it is seen whether it has become long
 	lineWait  = 2 * time.Second       // the longest wait for room, before the sender is told to come again
 	lookWait  = 25 * time.Millisecond // the longest that somebody who looks waits for newer counts
 	lookShare = 20                    // what publishing for them may take: one part in so many of the time
@@ -249,7 +250,30 @@ func (l *line) side() func(n int, each func(i int)) {
 	if l.held.Load() < lineBytes/lineLong {
 		workers--
 	}
-	return func(n int, each func(i int)) { sideBy(workers, n, each) }
+	return func(n int, each func(i int)) { sideBy(workers, n, each, nil) }
+}
+
+// patient is side for what takes so long that the line grows meanwhile: it leaves one processor to the door until the line is long.
+func (l *line) patient(n int, each func(i int)) {
+	all := runtime.GOMAXPROCS(0)
+	if all == 1 {
+		sideBySide(n, each)
+		return
+	}
+	sideBy(all-1, n, each, func(done <-chan struct{}) bool {
+		look := time.NewTicker(lineLook)
+		defer look.Stop()
+		for {
+			select {
+			case <-done:
+				return false
+			case <-look.C:
+				if l.held.Load() >= lineBytes/lineLong {
+					return true
+				}
+			}
+		}
+	})
 }
 
 // note keeps what the fold refused.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -232,4 +234,32 @@ func TestLostRequestsAreNoSilentBeginning(t *testing.T) {
 	if err := a.replayJournal(t.Context()); err != nil || a.engine.Pos() != 51 {
 		t.Errorf("folded up to %d, %v", a.engine.Pos(), err)
 	}
+}
+
+// What takes long leaves a processor to the door, and takes it once the line has become long.
+func TestPatientTakesTheLastProcessor(t *testing.T) {
+	all := runtime.GOMAXPROCS(0)
+	if all == 1 {
+		t.Skip("there is one processor: nothing is left to the door")
+	}
+	l := newLine()
+	var under, most atomic.Int64
+	count := func(i int) {
+		most.Store(max(most.Load(), under.Add(1)))
+		runtime.Gosched()
+		under.Add(-1)
+	}
+	l.patient(4*all, count)
+	if n := int(most.Load()); n > all-1 {
+		t.Errorf("%d at a time while the line is short", n)
+	}
+	l.held.Store(lineBytes)
+	together := make(chan struct{})
+	var met atomic.Int64
+	l.patient(all, func(int) { // ends only when all processors have come
+		if int(met.Add(1)) == all {
+			close(together)
+		}
+		<-together
+	})
 }

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // the image has no zones of its own
@@ -149,9 +150,36 @@ func newFlags(e env, name string) *flag.FlagSet {
 	return fs
 }
 
+// parseVerb is parse for commands that have several: the first argument that is no flag says which.
+func parseVerb(e env, fs *flag.FlagSet, args []string) (verb string, err error) {
+	if err := parse(e, fs, args); err != nil || fs.NArg() == 0 {
+		return "", err
+	}
+	verb = fs.Arg(0)
+	return verb, fs.Parse(append([]string{"--"}, fs.Args()[1:]...))
+}
+
+// parseAnywhere takes flags before, between and behind other arguments. What follows -- is no flag.
+func parseAnywhere(fs *flag.FlagSet, args []string) error {
+	rest := []string{"--"}
+	var behind []string
+	if i := slices.Index(args, "--"); i >= 0 {
+		args, behind = args[:i], args[i+1:]
+	}
+	for len(args) > 0 {
+		if err := fs.Parse(args); err != nil {
+			return err
+		}
+		if args = fs.Args(); len(args) > 0 {
+			rest, args = append(rest, args[0]), args[1:]
+		}
+	}
+	return fs.Parse(append(rest, behind...))
+}
+
 // parse parses args. On --help it prints the help and returns flag.ErrHelp.
 func parse(e env, fs *flag.FlagSet, args []string) error {
-	err := fs.Parse(args)
+	err := parseAnywhere(fs, args)
 	if errors.Is(err, flag.ErrHelp) {
 		for _, c := range commands() {
 			if c.name == fs.Name() {

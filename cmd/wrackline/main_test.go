@@ -34,7 +34,7 @@ func TestConfigErrorsNameTheirPlace(t *testing.T) {
 		{"bad zone", "signals: {timezone: Mars/Olympus}\n", "timezone"},
 		{"no URL", "receivers: [{name: a, webhook_configs: [{}]}]\n", "url"},
 		{"bad scheme", "receivers: [{name: a, webhook_configs: [{url: 'ftp://x/'}]}]\n", "http"},
-		{"twice", "receivers: [{name: a}, {name: a}]\n", "twice"},
+		{"twice", "receivers: [{name: a, webhook_configs: [{url: 'http://x/'}]}, {name: a}]\n", "twice"},
 		{"unset variable", "alerting: {external_url: 'http://${WRACKLINE_NO_SUCH}'}\n", "WRACKLINE_NO_SUCH"},
 		{"no such signal", "packs: {disable: [dns.nothing]}\n", "dns.nothing"},
 		{"short token", "ingest: {tokens: [{token: abc}]}\n", "tokens[0]"},
@@ -48,11 +48,14 @@ func TestConfigErrorsNameTheirPlace(t *testing.T) {
 		{"place of a size", "ingest:\n  body_max: huge\n", `w.yml:2:13: ingest.body_max: "huge" is not a size`},
 		{"place of a duration", "storage:\n  retention: soon\n", `w.yml:2:14: storage.retention: "soon" is not a duration`},
 		{"place of an unknown key", "receivers:\n- name: a\n  slack_configs:\n  - {api_url: 'http://x/y', chanel: b}\n", "w.yml:4:29: receivers[0].slack_configs[0].chanel: "},
-		{"place of a receiver", "receivers:\n- name: a\n- name: b\n  webhook_configs: [{}]\n", "w.yml:4:21: receivers[1].webhook_configs[0]: "},
+		{"place of a receiver", "receivers:\n- name: a\n  webhook_configs: [{url: 'http://x/'}]\n- name: b\n  webhook_configs: [{}]\n", "w.yml:5:21: receivers[1].webhook_configs[0]: "},
 		{"place of a variable", "alerting:\n  external_url: 'http://${WRACKLINE_NO_SUCH}'\n", "w.yml:2:25: environment variable"},
 		{"place of a host", "web:\n  hosts: [a, 'b:80']\n", "w.yml:2:14: web.hosts[1]: "},
 		{"place of a proxy", "web:\n  trusted_proxies:\n  - proxy.local\n", "w.yml:3:5: web.trusted_proxies[0]: "},
 		{"place of a file", "packs: {files: [none.yaml]}\n", "w.yml:1:17: packs.files[0]: "},
+		{"a receiver of nobody", "receivers:\n- name: a\n  webhook_configs:\n", "receivers[0]: receiver \"a\" has no slack_configs"},
+		{"a heartbeat for nobody", "alerting:\n  heartbeat: {interval: 1m}\n", "w.yml:2:25: alerting.heartbeat.interval: there is no url"},
+		{"a heartbeat's method", "alerting:\n  heartbeat: {url: 'http://x/', method: PUT}\n", "w.yml:2:41: alerting.heartbeat.method: "},
 		{"short admin token", "web: {admin_token: abc}\n", "web.admin_token: it is shorter"},
 	} {
 		f := file(t, "w.yml", c.text)
@@ -84,3 +87,25 @@ receivers:
 - {name: hook, webhook_configs: [{url: "http://127.0.0.1:1/x", secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz}]}
 storage: {checkpoint_interval: 30s, retention: 10d}
 `
+
+// TestFlagsStandAnywhere: before the words, between and behind them; what follows -- is a word.
+func TestFlagsStandAnywhere(t *testing.T) {
+	dir := t.TempDir()
+	for _, args := range [][]string{{"verify", "--storage.path", dir}, {"--storage.path", dir, "verify"}, {"--storage.path=" + dir, "--", "verify"}} {
+		if code, out, errs := run(t, append([]string{"inspect"}, args...)...); code != exitOK || !strings.Contains(out, "ok") {
+			t.Errorf("inspect %q: code %d, %s%s", args, code, out, errs)
+		}
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"forget", "cluster", "prod", "--server", "http://127.0.0.1:1"}, "127.0.0.1:1"},
+		{[]string{"accept", "--server", "http://127.0.0.1:1", "--", "--server"}, "127.0.0.1:1"},
+		{[]string{"accept", "some", "--no-such"}, "no-such"},
+	} {
+		if code, _, errs := run(t, c.args...); code == exitOK || !strings.Contains(errs, c.want) {
+			t.Errorf("%q: code %d, %s", c.args, code, errs)
+		}
+	}
+}

@@ -42,11 +42,8 @@ func runPacks(ctx context.Context, e env, args []string) error {
 	verbose := fs.Bool("v", false, "test: also list what passed, and when signals fired")
 	recording := fs.String("recording", "", "explain: also play this recording and say what matched")
 	server := fs.String("server", "", "explain: also ask the Wrackline at this `URL` what matches")
-	var verb string
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		verb, args = args[0], args[1:]
-	}
-	if err := parse(e, fs, args); err != nil {
+	verb, err := parseVerb(e, fs, args)
+	if err != nil {
 		return err
 	}
 	switch {

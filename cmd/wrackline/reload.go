@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -52,7 +53,7 @@ func (a *app) setHerald(cfg *config) error {
 	if err != nil {
 		return err
 	}
-	heart, err := notify.NewHeart(notify.HeartOptions{HeartConfig: cfg.Alerting.Heartbeat.config(), Interval: time.Duration(cfg.Alerting.Heartbeat.Interval), Alive: a.self.alive, Outlet: o})
+	heart, err := notify.NewHeart(notify.HeartOptions{HeartConfig: cfg.Alerting.Heartbeat.config(), Interval: cmp.Or(time.Duration(cfg.Alerting.Heartbeat.Interval), time.Minute), Alive: a.self.alive, Outlet: o})
 	if err != nil {
 		return fmt.Errorf("alerting.heartbeat: %w", err)
 	}

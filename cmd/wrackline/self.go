@@ -127,6 +127,7 @@ type self struct {
 type outboxFacts struct {
 	receivers []notify.Stats
 	astray    []notify.Astray
+	said      map[string]notify.Said // of the lane, by integration
 	waiting   int
 	lost      int64
 }
@@ -190,7 +191,7 @@ func (s *self) gather() *facts {
 	hung("the store", d)
 	f.outbox, d = s.outbox.see(f.now, s.wait, func() (x outboxFacts) {
 		b := a.outbox.Load()
-		x.receivers, x.astray = b.Stats(), b.Astray()
+		x.receivers, x.astray, x.said = b.Stats(), b.Astray(), a.herald.Load().Said()
 		x.waiting, x.lost = b.Held()
 		return x
 	})

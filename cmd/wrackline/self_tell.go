@@ -155,6 +155,7 @@ func (s *self) rise(f *facts, cause string, list []*lasting) {
 		}
 	}
 	g.word(due)
+	g.notice.Past = false
 	s.a.herald.Load().Tell(g.notice)
 }
 
@@ -250,7 +251,7 @@ func (s *self) recall(told []toldMark) {
 	defer s.mu.Unlock()
 	for _, t := range told {
 		g := &group{cause: t.Cause, open: true, page: t.Page, marked: true, told: map[string]bool{},
-			notice: notify.Notice{Key: t.Cause, Incident: t.Incident, Seq: t.Seq, Edition: max(t.Edition, 1), SinceMs: t.SinceMs, Severity: pack.Warn, Title: t.Title, Meaning: t.Title}}
+			notice: notify.Notice{Key: t.Cause, Incident: t.Incident, Seq: t.Seq, Edition: max(t.Edition, 1), SinceMs: t.SinceMs, Past: true, Severity: pack.Warn, Title: t.Title, Meaning: t.Title}}
 		if t.Page {
 			g.notice.Severity = pack.Page
 		}

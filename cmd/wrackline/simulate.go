@@ -12,16 +12,26 @@ import (
 	"github.com/wrackline/wrackline/baseline/scenario"
 )
 
-const simulateHelp = `Plays a simulated Kubernetes cluster that a Prometheus watches, and sends it by remote write, or records it.
+var simulateHelp = `Plays a simulated Kubernetes cluster that a Prometheus watches, and sends it by remote write, or records it.
 The same flags give the same samples. Faults carry ground truth (what must, may and must not be found).
 
   wrackline simulate --url http://localhost:9099/api/v1/write                       live, real time, until Ctrl-C
   wrackline simulate --url … --rate 20000 --duration 2m                             a cluster grown to 20,000 samples/s
   wrackline simulate --out cluster.rec --duration 24h --fault rbac_403@20h --truth truth.jsonl
                                                                                     a recording for wrackline replay
-Faults: coredns_blackhole, coredns_overload, memory_leak, cpu_limit_halved, rbac_403, traffic_drop, conntrack_exhaustion,
-prometheus_stall; written kind@offset or kind@offset+duration, the offset counted from the start of the simulation.
-`
+Faults, written kind@offset or kind@offset+duration, the offset counted from the start of the simulation:
+  ` + faultNames()
+
+// faultNames lists the library, four a line.
+func faultNames() (out string) {
+	for i, k := range scenario.Kinds() {
+		if i > 0 {
+			out += map[bool]string{true: ",\n  ", false: ", "}[i%4 == 0]
+		}
+		out += string(k)
+	}
+	return out + "\n"
+}
 
 // simulateFlags are the flags of simulate.
 type simulateFlags struct {

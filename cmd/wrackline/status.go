@@ -9,6 +9,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -141,7 +142,7 @@ func (s source) Status() ui.Status {
 	for i := range st.Senders {
 		x := &st.Senders[i]
 		out.Senders = append(out.Senders, ui.Sender{Name: x.Name, Cluster: x.Cluster, Replica: x.Replica, Samples: x.Samples, Accepted: x.Accepted,
-			Duplicates: x.Duplicate, Late: x.Late, Rejected: x.Rejected, FirstMs: x.FirstMs, LastMs: x.LastMs, LastT: x.LastT, Leader: x.Leader})
+			Duplicates: x.Duplicate, Late: x.Late, Rejected: x.Rejected, FirstMs: x.FirstMs, LastMs: x.LastMs, LastT: x.LastT, Used: float64(x.Accepted) / float64(x.Samples)}) // none of none is no number
 	}
 	for i := range st.Clusters {
 		c := &st.Clusters[i]
@@ -152,6 +153,7 @@ func (s source) Status() ui.Status {
 		out.Counters = append(out.Counters, ui.Counter{Name: k.Name, Value: k.Value, Unit: k.Unit, Meaning: k.Meaning, Loss: k.Loss})
 	}
 	for _, r := range f.outbox.receivers {
+		r = withLane(r, f.outbox.said[r.Integration])
 		out.Receivers = append(out.Receivers, ui.Receiver{Name: r.Receiver, Kind: r.Kind, Host: r.Host, Queued: r.Queued, Oldest: r.Oldest, Sent: r.Sent,
 			Failed: r.Failed, Dead: r.Dead, Coalesced: r.Coalesced, LastSuccess: r.LastSuccess, LastError: r.LastError, LastErrorAt: r.LastErrorAt,
 			NextAttempt: r.NextAttempt, Disabled: r.Disabled, Owed: r.Owed, GivenUp: r.LastGivenUp, GivenUpAt: r.LastGivenUpAt, Test: "wrackline receivers test --config.file FILE " + r.Receiver})
@@ -166,6 +168,18 @@ func (s source) Status() ui.Status {
 		a.extra(&out)
 	}
 	return out
+}
+
+// withLane adds to what became of an integration's messages those of the lane, which are about Wrackline itself.
+func withLane(r notify.Stats, w notify.Said) notify.Stats {
+	r.Queued, r.Sent, r.Failed = r.Queued+w.Waiting, r.Sent+w.Sent, r.Failed+w.Failed
+	if w.LastSuccess.After(r.LastSuccess) {
+		r.LastSuccess = w.LastSuccess
+	}
+	if w.LastErrorAt.After(r.LastErrorAt) && w.LastErrorAt.After(w.LastSuccess) {
+		r.LastError, r.LastErrorAt = w.LastError, w.LastErrorAt
+	}
+	return r
 }
 
 // text returns what err says, "" for nil.

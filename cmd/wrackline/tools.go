@@ -19,11 +19,8 @@ const receiversHelp = `Receivers are who is told: Slack incoming webhooks and we
 func runReceivers(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "receivers")
 	configFile := fs.String("config.file", "", "configuration `file` with the receivers")
-	var verb string
-	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
-		verb, args = args[0], args[1:]
-	}
-	if err := parse(e, fs, args); err != nil {
+	verb, err := parseVerb(e, fs, args)
+	if err != nil {
 		return err
 	}
 	if verb != "test" && verb != "list" {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -69,6 +70,9 @@ func TestWholeJournalFillsHoles(t *testing.T) {
 	b[at] ^= 1
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if code, out, errs := run(t, "inspect", "verify", "--storage.path", dir); code != exitFindings || !strings.Contains(out, "a start folds the journal from its beginning, 60 requests: nothing that was learned is lost") {
+		t.Errorf("verify: code %d, %s%s", code, out, errs)
 	}
 	again, err := openApp(defaultConfig(), dir, slog.New(slog.DiscardHandler))
 	if err != nil {
