@@ -184,7 +184,7 @@ func (r *Router) Route(b *series.Batch) (parts []Part, refused series.Result) {
 		r.parts = append(r.parts, Part{c, b})
 		return r.parts, refused
 	}
-	w := walk{r: r, b: b, n: n, no: no, last: none, expect: n.first}
+	w := walk{r: r, b: b, n: n, no: no, last: none, expect: n.first, run: none}
 	for lo := 0; lo < len(b.Entries); {
 		lo = w.stretch(lo)
 	}
@@ -210,7 +210,8 @@ type walk struct {
 	b            *series.Batch
 	n            *sender
 	no           uint16
-	last, expect uint32 // the key of the entry before, and the one that followed it last time
+	last, expect uint32 // the key of the entry before, and the one that followed it last time; not up to date behind a run
+	run          uint32 // the run that has just been found; none when the entry before was in none
 	one          uint16 // the cluster of all entries so far, when they are not mixed
 	mixed        bool   // r.mine says of each entry whose it is
 }
@@ -220,15 +221,17 @@ func (w *walk) stretch(lo int) (hi int) {
 	r := w.r
 	hi, sum := series.Stretch(w.b.Entries, lo)
 	if sum != 0 {
-		if x := r.runs.find(sum); x != nil {
+		if at := r.runs.find(sum, w.run+1); at != series.None {
+			x := &r.runs.list[at]
 			x.seen = r.epoch
-			m := r.runs.members[x.first : x.first+uint32(x.n)]
-			w.follow(m[0])
-			w.last = m[len(m)-1]
-			w.expect = r.keys[w.last].next
+			w.run = at
 			w.belong(lo, hi, x.cluster)
 			return hi
 		}
+	}
+	if w.run != none {
+		w.last = r.runs.last(w.run)
+		w.run, w.expect = none, r.keys[w.last].next
 	}
 	first := len(r.runs.members)
 	whole := sum != 0 && first <= 2*len(r.keys) // else: somebody sends in another order each time

@@ -18,16 +18,21 @@ type runs struct {
 	index   series.Index
 }
 
-// find returns the run of a sum, nil when there is none.
-func (x *runs) find(sum uint64) *run {
+// find returns the number of the run of a sum, series.None when there is none. Runs are numbered as they came, so that the one behind the last that was found is nearly always the next.
+func (x *runs) find(sum uint64, guess uint32) uint32 {
+	if uint64(guess) < uint64(len(x.list)) && x.list[guess].sum == sum {
+		return guess
+	}
 	if len(x.list) == 0 {
-		return nil
+		return series.None
 	}
-	i := x.index.Find(sum, func(i uint32) bool { return x.list[i].sum == sum })
-	if i == series.None {
-		return nil
-	}
-	return &x.list[i]
+	return x.index.Find(sum, func(i uint32) bool { return x.list[i].sum == sum })
+}
+
+// last returns the last key of a run.
+func (x *runs) last(i uint32) uint32 {
+	r := &x.list[i]
+	return x.members[r.first+uint32(r.n)-1]
 }
 
 // add makes a run of the keys that have been put behind members since there were first.

@@ -124,6 +124,8 @@ func (s *Stream) Stats() Stats {
 			byRule[int(m.cluster)*len(s.rules)+int(m.rule)]++
 		}
 	}
+	st.Rules = make([]RuleStats, 0, len(byRule))
+	var names []string // that all lists of what is missing lie in
 	for i, c := range s.clusters {
 		if !c.used() {
 			continue
@@ -137,7 +139,7 @@ func (s *Stream) Stats() Stats {
 		for j, r := range s.rules {
 			rs := RuleStats{Rule: r.Rule, Cluster: c.name, Form: c.rules[j].form, Series: c.rules[j].series, Signals: byRule[i*len(s.rules)+j]}
 			if rs.Form < 0 {
-				rs.Missing = s.missing(c, r)
+				rs.Missing, names = s.missing(names, c, r)
 			}
 			for k := range r.forms {
 				rs.LastT = max(rs.LastT, s.complete(c, &r.forms[k]))
@@ -180,6 +182,9 @@ func (s *Stats) Sort() {
 	slices.SortFunc(s.Senders, func(a, b SenderStats) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Cluster, b.Cluster))
 	})
+	if len(s.Clusters) < 2 {
+		return // its rules are in their order
+	}
 	at := map[*pack.Rule]int{}
 	for i := range s.Rules {
 		if _, ok := at[s.Rules[i].Rule]; !ok {
@@ -213,18 +218,21 @@ func (s *Stream) complete(c *cluster, f *form) int64 {
 	return t
 }
 
-// missing returns the metrics that a rule needs and that have not arrived in a cluster. A form that lacks the fewest comes first.
-func (s *Stream) missing(c *cluster, r *ruleForms) []string {
-	var out []string
+// missing appends to names the metrics that a rule needs and that have not arrived in a cluster, and returns them and all names.
+func (s *Stream) missing(names []string, c *cluster, r *ruleForms) (out, all []string) {
+	from := len(names)
 	for i := range r.forms {
 		for j, l := range r.forms[i].leaves {
 			m := s.leaves[l].metric
-			if name := s.metrics[m].name; !s.hasArrived(c, &r.forms[i], j, c.open-windowMs) && !slices.Contains(out, name) {
-				out = append(out, name)
+			if name := s.metrics[m].name; !s.hasArrived(c, &r.forms[i], j, c.open-windowMs) && !slices.Contains(names[from:], name) {
+				names = append(names, name)
 			}
 		}
 	}
-	return out
+	if len(names) > from {
+		out = slices.Clip(names[from:])
+	}
+	return out, names
 }
 
 // Explanation says what a rule makes of what arrives, for packs explain and the page of a signal.
@@ -271,7 +279,7 @@ func (s *Stream) Explain(rule string) Explanation {
 			f = &r.forms[rx.Form]
 			rx.Expr = f.plan.Source
 		} else {
-			rx.Missing = s.missing(c, r)
+			rx.Missing, _ = s.missing(nil, c, r)
 		}
 		for j, li := range f.leaves {
 			lp := s.leaves[li]
