@@ -62,6 +62,7 @@ type Said struct {
 	LastSuccess  time.Time // zero when never
 	LastError    string
 	LastErrorAt  time.Time
+	NextAttempt  time.Time // after one that failed; zero when the last one did not
 }
 
 // Said returns what became of the messages, by integration (Stats.Integration).
@@ -246,7 +247,7 @@ func (h *Herald) work(ctx context.Context, l *lane, wake chan struct{}) {
 			}
 			next = time.Now().Add(pause)
 			count("self_failed_attempts", l.key).Inc()
-			h.note(l, func(s *Said) { s.Failed, s.LastError, s.LastErrorAt = s.Failed+1, o.why, time.Now() })
+			h.note(l, func(s *Said) { s.Failed, s.LastError, s.LastErrorAt, s.NextAttempt = s.Failed+1, o.why, time.Now(), next })
 			if fails == 1 {
 				h.box.opts.Log.Warn("word about Wrackline itself not delivered, will be tried again", "receiver", l.key, "about", m.First, "err", o.why)
 			}
@@ -257,7 +258,7 @@ func (h *Herald) work(ctx context.Context, l *lane, wake chan struct{}) {
 			count("self_refused", l.key).Inc()
 		} else {
 			count("self_sent", l.key).Inc()
-			h.note(l, func(s *Said) { s.Sent, s.LastSuccess = s.Sent+1, time.Now() })
+			h.note(l, func(s *Said) { s.Sent, s.LastSuccess, s.NextAttempt = s.Sent+1, time.Now(), time.Time{} })
 		}
 		fails, next = 0, time.Now().Add(l.gap)
 		h.settle(l, x, m.Reason, edition)

@@ -404,7 +404,7 @@ func (s *self) ofReceivers(f *facts) (list []condition) {
 			down++
 			list = append(list, condition{kind: "receiver.disabled", subject: key, blind: true, bad: true, text: fmt.Sprintf("Receiver %s is told nothing any more: %s.", key, r.Disabled), fix: "Give it a new URL, or send it a test message when somebody is there again. It is asked now and then, too.", meaning: "Whoever reads there hears of nothing."})
 		case r.Queued > 0 && r.LastError != "":
-			c := condition{kind: "receiver.waits", subject: key, text: fmt.Sprintf("%s for receiver %s: %s.", waits(r.Queued), key, r.LastError), fix: "They are tried again by themselves."}
+			c := condition{kind: "receiver.waits", subject: key, text: fmt.Sprintf("%s for receiver %s: %s.", waits(r.Queued), key, r.LastError), fix: "This is tried again by itself."}
 			if x != nil && x.down >= 0 && f.now-x.down >= downAfter {
 				down++
 				c.kind, c.blind, c.bad, c.after = "receiver.down", true, true, time.Minute
@@ -414,7 +414,7 @@ func (s *self) ofReceivers(f *facts) (list []condition) {
 			list = append(list, c)
 		}
 		if w := f.outbox.said[r.Integration]; w.Waiting > 0 && w.LastErrorAt.After(w.LastSuccess) {
-			list = append(list, condition{kind: "receiver.unheard", subject: key, text: fmt.Sprintf("%s about Wrackline itself for receiver %s: %s.", waits(w.Waiting), key, w.LastError), fix: "They are tried again by themselves."})
+			list = append(list, condition{kind: "receiver.unheard", subject: key, text: fmt.Sprintf("%s for receiver %s, about Wrackline itself: %s.", waits(w.Waiting), key, w.LastError), fix: "This is tried again by itself."})
 		}
 		if r.Owed > 0 && r.Disabled == "" {
 			list = append(list, condition{kind: "receiver.owes", subject: key, bad: true, text: fmt.Sprintf("%d messages for receiver %s were given up and still matter: %s.", r.Owed, key, cmp.Or(r.LastGivenUp, r.LastError, "see the receivers page")),

@@ -179,6 +179,9 @@ func withLane(r notify.Stats, w notify.Said) notify.Stats {
 	if w.LastErrorAt.After(r.LastErrorAt) && w.LastErrorAt.After(w.LastSuccess) {
 		r.LastError, r.LastErrorAt = w.LastError, w.LastErrorAt
 	}
+	if r.NextAttempt.IsZero() && w.Waiting > 0 {
+		r.NextAttempt = w.NextAttempt
+	}
 	return r
 }
 
