@@ -247,7 +247,9 @@ func (h *Herald) work(ctx context.Context, l *lane, wake chan struct{}) {
 			}
 			next = time.Now().Add(pause)
 			count("self_failed_attempts", l.key).Inc()
-			h.note(l, func(s *Said) { s.Failed, s.LastError, s.LastErrorAt, s.NextAttempt = s.Failed+1, o.why, time.Now(), next })
+			h.note(l, func(s *Said) {
+				s.Failed, s.LastError, s.LastErrorAt, s.NextAttempt = s.Failed+1, o.why, time.Now(), next
+			})
 			if fails == 1 {
 				h.box.opts.Log.Warn("word about Wrackline itself not delivered, will be tried again", "receiver", l.key, "about", m.First, "err", o.why)
 			}

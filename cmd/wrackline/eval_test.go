@@ -64,6 +64,7 @@ func TestReplayOfRecordingFindsItsFault(t *testing.T) {
 	if b, err := os.ReadFile(truth); err != nil || !strings.Contains(string(b), `"kind":"coredns_overload"`) {
 		t.Errorf("truth: %v, %s", err, b)
 	}
+	testMessagesOf(t, rec, sheets[0])
 	if code, _, errs := run(t, "replay", file(t, "x.rec", "not a recording")); code != exitFailure || !strings.Contains(errs, "neither a recording") {
 		t.Errorf("replay of something else: code %d, %s", code, errs)
 	}

@@ -27,6 +27,7 @@ const replayHelp = `Puts recordings or CSV files through the engine, in event ti
 
   wrackline replay cluster.rec                     incidents as JSON lines on standard output
   wrackline replay --verdicts alarms cluster.rec   every window of every signal that is in alarm; "all" = every window
+  wrackline replay --messages cluster.rec          what receivers would have been sent, in order, with times; --messages=json = as JSON lines
   wrackline replay --out verdicts/ cpu.csv mem.csv.gz
                                                    one CSV per series in, one of the same name out
   wrackline replay --svg pictures/ --last 72h cpu.csv
@@ -42,6 +43,8 @@ func runReplay(ctx context.Context, e env, args []string) error {
 	configFile := fs.String("config.file", "", "configuration `file`: packs, track rules, limits")
 	out := fs.String("out", "", "`directory` for CSV results; without it a single CSV goes to standard output")
 	verdicts := fs.String("verdicts", "incidents", "what is written of a recording: incidents, alarms or all")
+	var messages messageForm
+	fs.Var(&messages, "messages", "write the messages that receivers would have been sent, instead of incidents; =json as JSON lines")
 	svg := fs.String("svg", "", "`directory` for a picture of each CSV file: value, band, alarms, score")
 	last := fs.Duration("last", 0, "pictures: only the last so long, as 72h; 0 = all")
 	timezone := fs.String("timezone", "", "civil time of CSV series, as Europe/Berlin; default the configuration's, UTC")
@@ -67,7 +70,13 @@ func runReplay(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return usagef("timezone: %v", err)
 	}
+	if messages != "" && *verdicts != "incidents" {
+		return usagef("--messages and --verdicts %s in one call: standard output takes one of them", *verdicts)
+	}
 	csv := isCSV(fs.Arg(0))
+	if messages != "" && csv {
+		return usagef("--messages wants recordings: of a CSV series nobody is told")
+	}
 	for _, name := range fs.Args() {
 		if isCSV(name) != csv {
 			return usagef("recordings and CSV files in one call")
@@ -110,13 +119,17 @@ func runReplay(ctx context.Context, e env, args []string) error {
 			return writeErr
 		}
 	}
-	if *verdicts == "incidents" {
+	if messages != "" {
+		if err := writeMessages(e.stdout, o.told, messages, cfg.Alerting.ExternalURL); err != nil {
+			return err
+		}
+	} else if *verdicts == "incidents" {
 		if err := writeIncidents(e.stdout, o.manager); err != nil {
 			return err
 		}
 	}
 	st := o.engine.Stats()
-	fmt.Fprintf(e.stderr, "%d samples, %d series tracked, %d signals, %d incidents\n", samples, st.Tracked, st.Signals, len(o.manager.Incidents()))
+	fmt.Fprintf(e.stderr, "%d samples, %d series tracked, %d signals, %d incidents, %d messages\n", samples, st.Tracked, st.Signals, len(o.manager.Incidents()), len(o.told))
 	return nil
 }
 
