@@ -27,7 +27,7 @@ const replayHelp = `Puts recordings or CSV files through the engine, in event ti
 
   wrackline replay cluster.rec                     incidents as JSON lines on standard output
   wrackline replay --verdicts alarms cluster.rec   every window of every signal that is in alarm; "all" = every window
-  wrackline replay --messages cluster.rec          what receivers would have been sent, in order, with times; --messages=json = as JSON lines
+  wrackline replay --messages cluster.rec          what receivers would have been sent, in order, with times
   wrackline replay --out verdicts/ cpu.csv mem.csv.gz
                                                    one CSV per series in, one of the same name out
   wrackline replay --svg pictures/ --last 72h cpu.csv
@@ -42,9 +42,8 @@ func runReplay(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "replay")
 	configFile := fs.String("config.file", "", "configuration `file`: packs, track rules, limits")
 	out := fs.String("out", "", "`directory` for CSV results; without it a single CSV goes to standard output")
-	verdicts := fs.String("verdicts", "incidents", "what is written of a recording: incidents, alarms or all")
-	var messages messageForm
-	fs.Var(&messages, "messages", "write the messages that receivers would have been sent, instead of incidents; =json as JSON lines")
+	verdicts := fs.String("verdicts", "incidents", "what is written of a recording, as JSON lines: incidents, messages, alarms or all")
+	messages := fs.Bool("messages", false, "write the messages that receivers would have been sent, as text, instead of incidents")
 	svg := fs.String("svg", "", "`directory` for a picture of each CSV file: value, band, alarms, score")
 	last := fs.Duration("last", 0, "pictures: only the last so long, as 72h; 0 = all")
 	timezone := fs.String("timezone", "", "civil time of CSV series, as Europe/Berlin; default the configuration's, UTC")
@@ -55,9 +54,12 @@ func runReplay(ctx context.Context, e env, args []string) error {
 		return usagef("name at least one recording or CSV file")
 	}
 	switch *verdicts {
-	case "incidents", "alarms", "all":
+	case "incidents", "messages", "alarms", "all":
 	default:
-		return usagef("verdicts %q: want incidents, alarms or all", *verdicts)
+		return usagef("verdicts %q: want incidents, messages, alarms or all", *verdicts)
+	}
+	if *messages && *verdicts != "incidents" && *verdicts != "messages" {
+		return usagef("--messages and --verdicts %s in one call: standard output takes one of them", *verdicts)
 	}
 	cfg, err := loadConfig(*configFile)
 	if err != nil {
@@ -70,12 +72,9 @@ func runReplay(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return usagef("timezone: %v", err)
 	}
-	if messages != "" && *verdicts != "incidents" {
-		return usagef("--messages and --verdicts %s in one call: standard output takes one of them", *verdicts)
-	}
 	csv := isCSV(fs.Arg(0))
-	if messages != "" && csv {
-		return usagef("--messages wants recordings: of a CSV series nobody is told")
+	if csv && (*messages || *verdicts == "messages") {
+		return usagef("messages want recordings: of a CSV series nobody is told")
 	}
 	for _, name := range fs.Args() {
 		if isCSV(name) != csv {
@@ -95,7 +94,7 @@ func runReplay(ctx context.Context, e env, args []string) error {
 	enc.SetEscapeHTML(false)
 	var writeErr error
 	var watch func(baseline.Batch)
-	if *verdicts != "incidents" {
+	if *verdicts == "alarms" || *verdicts == "all" {
 		watch = func(b baseline.Batch) {
 			for i := range b.Verdicts {
 				if v := &b.Verdicts[i]; *verdicts == "all" || v.State.Alarm() || v.Transition != 0 {
@@ -119,8 +118,8 @@ func runReplay(ctx context.Context, e env, args []string) error {
 			return writeErr
 		}
 	}
-	if messages != "" {
-		if err := writeMessages(e.stdout, o.told, messages, cfg.Alerting.ExternalURL); err != nil {
+	if *messages || *verdicts == "messages" {
+		if err := writeMessages(e.stdout, o.told, *messages, cfg.Alerting.ExternalURL); err != nil {
 			return err
 		}
 	} else if *verdicts == "incidents" {

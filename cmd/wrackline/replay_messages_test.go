@@ -18,7 +18,7 @@ func testMessagesOf(t *testing.T, rec, incidents string) {
 		want += inc.Told
 		opened[inc.ID] = inc.Opened
 	}
-	code, out, errs := run(t, "replay", "--messages=json", rec)
+	code, out, errs := run(t, "replay", "--verdicts", "messages", rec)
 	if code != exitOK {
 		t.Fatalf("code %d: %s", code, errs)
 	}
@@ -66,8 +66,8 @@ func TestMessagesFlag(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--messages", csv}, "wants recordings"},
-		{[]string{"--messages=xml", rec}, "--messages=json"},
+		{[]string{"--messages", csv}, "want recordings"},
+		{[]string{"--verdicts", "messages", csv}, "want recordings"},
 		{[]string{"--messages", "--verdicts", "all", rec}, "takes one of them"},
 	} {
 		if code, out, errs := run(t, append([]string{"replay"}, c.args...)...); code != exitUsage || !strings.Contains(errs, c.want) || out != "" {
