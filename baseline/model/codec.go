@@ -132,8 +132,8 @@ func (c *codec) model(m *Model) {
 		ints(c, &m.first, &m.since, &m.prevX, &m.lived)
 		for i := range m.habits {
 			h := &m.habits[i]
-			ints(c, &h.level)
-			ints(c, &h.at, &h.long, &h.day, &h.n)
+			ints(c, &h.Level)
+			ints(c, &h.At, &h.Long, &h.Day, &h.N)
 		}
 	}
 	for i := range m.tails {

@@ -1,6 +1,10 @@
 package model
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/wrackline/wrackline/baseline/model/habit"
+)
 
 // When each excuse holds. A row names what its two scenes differ in.
 
@@ -60,18 +64,18 @@ func TestHabitExcuses(t *testing.T) {
 		now, day := quarterOf(s.at)
 		s.v = 300
 		q, _ := s.window()
-		s.m.habits[0] = habit{level: pack(float32(s.m.y(300) - q.yhat)), at: uint8(now), long: 4, day: dayOf(day - 1), n: 0x13}
+		s.m.habits[0] = habit.Habit{Level: pack(float32(s.m.y(300) - q.yhat)), At: uint8(now), Long: 4, Day: habit.DayOf(day - 1), N: 0x13}
 	}, func(s *scene) bool {
 		q, l := s.window()
 		return s.m.habitual(&s.p, &q, &l)
 	}, []twin{
-		{"times that it came", nil, func(s *scene) { s.m.habits[0].n = 0x12 }},
-		{"times in a signal's first days", func(s *scene) { s.m.habits[0].n, s.m.lived = 0x11, 7*86400 }, func(s *scene) { s.m.habits[0].n, s.m.lived = 0x11, 9*86400 }},
-		{"weeks", func(s *scene) { s.m.habits[0].n, s.m.habits[0].day = 0x41, dayOf(s.at.Day-7) },
-			func(s *scene) { s.m.habits[0].n, s.m.habits[0].day = 0x31, dayOf(s.at.Day-7) }},
-		{"days since", func(s *scene) { s.m.habits[0].day = dayOf(s.at.Day - 3) }, func(s *scene) { s.m.habits[0].day = dayOf(s.at.Day - 4) }},
-		{"the time of the day", func(s *scene) { s.m.habits[0].at += habitNear }, func(s *scene) { s.m.habits[0].at += habitNear + 1 }},
-		{"how long it lasts", func(s *scene) { s.m.habits[0].at -= 7 }, func(s *scene) { s.m.habits[0].at -= 8 }},
+		{"times that it came", nil, func(s *scene) { s.m.habits[0].N = 0x12 }},
+		{"times in a signal's first days", func(s *scene) { s.m.habits[0].N, s.m.lived = 0x11, 7*86400 }, func(s *scene) { s.m.habits[0].N, s.m.lived = 0x11, 9*86400 }},
+		{"weeks", func(s *scene) { s.m.habits[0].N, s.m.habits[0].Day = 0x41, habit.DayOf(s.at.Day-7) },
+			func(s *scene) { s.m.habits[0].N, s.m.habits[0].Day = 0x31, habit.DayOf(s.at.Day-7) }},
+		{"days since", func(s *scene) { s.m.habits[0].Day = habit.DayOf(s.at.Day - 3) }, func(s *scene) { s.m.habits[0].Day = habit.DayOf(s.at.Day - 4) }},
+		{"the time of the day", func(s *scene) { s.m.habits[0].At += habitNear }, func(s *scene) { s.m.habits[0].At += habitNear + 1 }},
+		{"how long it lasts", func(s *scene) { s.m.habits[0].At -= 7 }, func(s *scene) { s.m.habits[0].At -= 8 }},
 		{"the level", func(s *scene) { s.v = 400 }, func(s *scene) { s.v = 900 }},
 		{"the side", nil, func(s *scene) { s.v = 30 }},
 		{"what needs no excuse", nil, func(s *scene) { s.v = 101 }},

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/model/extreme"
+	"github.com/wrackline/wrackline/baseline/model/habit"
 )
 
 var update = flag.Bool("update", false, "rewrite the offsets in FORMAT.md")
@@ -30,7 +31,7 @@ func TestFormatIsDrawn(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(data)
-	for name, typ := range map[string]reflect.Type{"Model": reflect.TypeFor[Model](), "tail": reflect.TypeFor[tail](), "extreme": reflect.TypeFor[extreme.Law](), "habit": reflect.TypeFor[habit]()} {
+	for name, typ := range map[string]reflect.Type{"Model": reflect.TypeFor[Model](), "tail": reflect.TypeFor[tail](), "extreme": reflect.TypeFor[extreme.Law](), "habit": reflect.TypeFor[habit.Habit]()} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- end "+name+" -->"
 		_, rest, ok := strings.Cut(text, begin)
 		table, _, ok2 := strings.Cut(rest, end)

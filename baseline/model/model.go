@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/wrackline/wrackline/baseline/model/extreme"
+	"github.com/wrackline/wrackline/baseline/model/habit"
 )
 
 // Model is what has been learned of one signal. It is a value of fixed size without pointers: it may be copied, kept in arrays and written out; the garbage
@@ -85,10 +86,10 @@ type Model struct {
 	visits  [12]uint8 // visits of each hour of day, four bits each, saturating
 	scale   [24]uint8 // residual scale of each hour, 1/32 octaves from 128
 
-	habits [3]habit   // what comes back at the same time of the day or the week
-	byHour [24]int16  // profile, unit
-	rings  [126]int16 // seasonally adjusted levels: 48 blocks, 48 × 2 h, 30 days; before warm-up ends the first values, four cells each
-	byWeek [168]int8  // hour of week less hour of day, in weekUnit
+	habits [3]habit.Habit // what comes back at the same time of the day or the week
+	byHour [24]int16      // profile, unit
+	rings  [126]int16     // seasonally adjusted levels: 48 blocks, 48 × 2 h, 30 days; before warm-up ends the first values, four cells each
+	byWeek [168]int8      // hour of week less hour of day, in weekUnit
 }
 
 const (

@@ -18,6 +18,8 @@ func hurts() (fail, arrive Params) {
 func TestOutageIsNoHabit(t *testing.T) {
 	t.Parallel()
 	fail, arrive := hurts()
+	warn, tracked := arrive, blind()
+	warn.Grave, tracked.Bad, tracked.Min, tracked.EffectRel, tracked.EffectAbs = false, Down, 0, .2, 0
 	within := func(i int, from, to float64) bool { h := float64(i%perDay) / 60; return h >= from && h < to }
 	rate := func(share float64, r *rand.Rand) float64 {
 		return clamp(share+math.Sqrt(share*(1-share)/3000)*r.NormFloat64(), 0, 1)
@@ -43,6 +45,9 @@ func TestOutageIsNoHabit(t *testing.T) {
 		}, 13, 14, 0},
 		{"nothing arrives at two", arrive, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * one(!out) }, 14, 14.4, 0},
 		{"half arrives once a week", arrive, 16, 7, 70, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * (1 - .5*one(out)) }, 11, 12, 0},
+		{"nothing arrives at two, of a rule that warns", warn, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * one(!out) }, 14, 14.4, 0},
+		{"nothing arrives at ten, of a series that somebody tracks", tracked, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * one(!out) }, 10, 10.5, 0},
+		{"a third arrives at ten, of a series that somebody tracks", tracked, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 { return busy(i, r) * (1 - .67*one(out)) }, 10, 10.5, 4},
 		{"one in fifty fails each morning", fail, 16, 1, 40, func(i int, r *rand.Rand, out bool) float64 {
 			return rate(map[bool]float64{true: .02, false: .002}[out], r)
 		}, 9, 9.4, 3},

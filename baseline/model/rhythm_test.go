@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/model/habit"
 )
 
 // rhythms are days and weeks with edges: what people and schedulers do begins and ends at the full hour.
@@ -184,14 +186,14 @@ func TestHabitDays(t *testing.T) {
 	}{
 		{0x13, 1, false, true}, {0x13, 3, false, true}, {0x13, 4, false, false}, {0x12, 1, false, false}, {0x11, 1, true, true},
 		{0x13, 0, false, false}, {0x14, 0, false, true}, {0x41, 7, false, true}, {0x31, 7, false, false}, {0x41, 6, false, false},
-		{0x41, 14, false, false}, {0x1f, habitDays + 1, false, true},
+		{0x41, 14, false, false}, {0x1f, habit.Days + 1, false, true},
 	} {
-		h := habit{n: c.n, day: dayOf(20_000)}
-		if got := h.known(dayOf(20_000+c.gap), c.young); got != c.want {
+		h := habit.Habit{N: c.n, Day: habit.DayOf(20_000)}
+		if got := h.Known(habit.DayOf(20_000+c.gap), c.young); got != c.want {
 			t.Errorf("came %d by day, %d by week, %d days ago, young %v: known %v, want %v", c.n&15, c.n>>4, c.gap, c.young, got, c.want)
 		}
 	}
-	if dayOf(-1) != habitDays-1 {
+	if habit.DayOf(-1) != habit.Days-1 {
 		t.Error("a day before 1970")
 	}
 }

@@ -26,6 +26,7 @@ const (
 	extFew     = 8         // blocks of a law that alone may raise an alarm without Persist
 	extNews    = 3         // -ln of the probability per block of six hours at which a deviation is news
 	extMoves   = .5        // sigmas below which a window says nothing about extremes
+	extTeach   = .7        // of what would be news: what a bad side teaches at most
 	extHeld    = .95       // score of what lacks a condition
 )
 
@@ -46,9 +47,10 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 	if m.lent == 0 { // siblings' laws are of whole blocks
 		block = clamp(m.ageH()*hourMs/extStart, most, block)
 	}
+	news := (extNews + math.Log(extBlockMs/block)) * p.strict() // of short blocks there are more
 	if l.bad[s] && d > 0 {
 		r := (m.ext[s].Rare(z, m.extN[s]) + m.ext[2+s].Rare(sharp, m.extN[2+s]) + 2*m.ext[4].Rare(d, m.extN[4])) / 4
-		score := r / ((extNews + math.Log(extBlockMs/block)) * p.strict()) // of short blocks there are more
+		score := r / news
 		l.rare = score * p.Nats(PointTest)
 		if d < q.effect {
 			score = min(score*d/q.effect, extHeld)
@@ -60,9 +62,9 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 		w.say(PointTest, sideState[s], score, l.at.T)
 	}
 	if z >= extMoves && d > 0 {
-		m.ext[s].See(z)
-		m.ext[2+s].See(sharp)
-		m.ext[4].See(d)
+		m.sees(p, s, z, news)
+		m.sees(p, 2+s, sharp, news)
+		m.sees(p, 4, d, news)
 	}
 	m.extL = min(m.extL+1, 60000)
 	if float64(m.extL)*float64(p.StepMs) < block {
@@ -76,4 +78,13 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 	for i := range 5 {
 		m.extN[i] = m.ext[i].Close(m.extN[i], rate)
 	}
+}
+
+// sees takes a value into a law: where a side is bad by less than what would be news, since how far an incident went says nothing of how far the signal goes when nothing is wrong.
+func (m *Model) sees(p *Params, i int, v, news float64) {
+	x := &m.ext[i]
+	if p.Bad != Both && m.extN[i] >= extFew {
+		v = min(v, x.Height(extTeach*news, m.extN[i]))
+	}
+	x.See(v)
 }

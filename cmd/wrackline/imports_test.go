@@ -12,9 +12,10 @@ const module = "github.com/wrackline/wrackline/"
 var mayImport = map[string][]string{
 	"baseline/series":        {},
 	"baseline/codec":         {"baseline/series"},
+	"baseline/model/habit":   {},
 	"baseline/model/trend":   {},
 	"baseline/model/extreme": {},
-	"baseline/model":         {"baseline/model/extreme", "baseline/model/trend"},
+	"baseline/model":         {"baseline/model/extreme", "baseline/model/habit", "baseline/model/trend"},
 	"baseline/promql":        {"baseline/series", "baseline/codec"},
 	"baseline/promql/oracle": {"baseline/series", "baseline/promql"},
 	"baseline/identity":      {"baseline/series", "baseline/codec", "baseline/promql"},

@@ -28,6 +28,14 @@ func (x *Law) Rare(v float64, n uint8) float64 {
 	return math.Ln2 + (math.Log(v)-float64(x.Mid))/((share*float64(x.Wide)+least)*(1+3/float64(n)))
 }
 
+// Height returns the value whose rareness is r, the inverse of Rare; +Inf while n is 0.
+func (x *Law) Height(r float64, n uint8) float64 {
+	if n == 0 {
+		return math.Inf(1)
+	}
+	return math.Exp(float64(x.Mid) + (r-math.Ln2)*(share*float64(x.Wide)+least)*(1+3/float64(n)))
+}
+
 // See takes a value into the block under way.
 func (x *Law) See(v float64) {
 	x.Top = max(x.Top, float32(min(v, math.MaxFloat32)))
