@@ -74,11 +74,19 @@ func (e *Engine) passTime() {
 			continue
 		}
 		c.stream.Passed(min(t, c.stream.Present(e.nowMs)))
-		if c.stream.Empty() && c.windows > 0 && len(c.out) == 0 {
+		if c.stream.Empty() && c.over(e.nowMs) {
 			e.drop(c)
 		}
 	}
 	e.makeRoom()
+}
+
+// unusedMs is for how long nothing must have come for a cluster that no sample was ever of use to.
+const unusedMs = 3_600_000
+
+// over reports whether a cluster may be forgotten once its stream has nothing: it had windows, or nothing has come for long. One that has only just begun may.
+func (c *cluster) over(nowMs int64) bool {
+	return len(c.out) == 0 && (c.windows > 0 || c.stream.HeardMs() < nowMs-unusedMs)
 }
 
 // clustersFull is the part of ClustersMax beyond which clusters that have sent nothing for an hour make room for new ones, whoever has been silent for longest first.
@@ -93,7 +101,7 @@ func (e *Engine) makeRoom() {
 			continue
 		}
 		n++
-		if c.stream.Silent() && c.windows > 0 && len(c.out) == 0 {
+		if c.stream.Silent() && c.over(e.nowMs) {
 			over = append(over, c)
 		}
 	}

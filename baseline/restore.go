@@ -200,7 +200,7 @@ func (e *Engine) restoreWhole(stream, view []byte, pending map[string][]byte) er
 		e.router.Known(s.Sender, s.Fixed, s.Major, s.Decided, s.Real)
 	}
 	for _, name := range whole.Clusters() {
-		number, ok := e.router.Cluster(strings.Clone(name))
+		number, ok := e.router.Cluster(name, "")
 		if !ok {
 			return fmt.Errorf("%d clusters: %w", len(whole.Clusters()), ErrSections)
 		}

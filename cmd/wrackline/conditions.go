@@ -39,8 +39,17 @@ func (s *self) judge(f *facts) []condition {
 // subjectsMax bounds the conditions of one kind.
 const subjectsMax = 8
 
-// few keeps the first conditions of a kind and says how many more there are.
+// few keeps the first conditions of a kind, those that blind before others, and says how many more there are.
 func few(list []condition) []condition {
+	slices.SortStableFunc(list, func(a, b condition) int {
+		switch {
+		case a.blind == b.blind:
+			return 0
+		case a.blind:
+			return -1
+		}
+		return 1
+	})
 	if more := len(list) - subjectsMax; more > 0 {
 		list = list[:subjectsMax]
 		list[subjectsMax-1].text += fmt.Sprintf(" And %d more.", more)
@@ -264,6 +273,7 @@ func (s *self) ofSenders(f *facts) (list []condition) {
 		x := &f.stream.Senders[i]
 		quiet, unused := f.ms-x.LastMs, f.ms-x.UsedMs
 		switch lag := f.ms - x.LastT; {
+		case quiet > silentAfter.Milliseconds() && x.LastMs-x.FirstMs <= knownAfter.Milliseconds(): // it was a test
 		case quiet > silentAfter.Milliseconds() && quiet < silentUntil.Milliseconds():
 			silent = append(silent, condition{kind: "sender.silent", subject: x.Cluster + "/" + x.Name, text: fmt.Sprintf("Sender %s has been silent for %s.", x.Name, alerting.Span(quiet)), fix: "Look at prometheus_remote_storage_* of that Prometheus."})
 		case quiet >= 60_000:
