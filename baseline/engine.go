@@ -46,6 +46,8 @@ type Point = store.Point
 // Recorder keeps what charts show. It is called by the fold for every judged window and must be quick. index is a dense number of the signal in this process.
 type Recorder interface {
 	Add(index uint32, id string, p Point)
+	// Undo forgets what was added beyond t, Unix ms: the clock was wrong.
+	Undo(t int64)
 }
 
 // Engine folds batches into verdicts: a router, and clusters side by side. Its methods that change state (Apply, ApplyAll, Restore, Append…) must be called by one
@@ -127,6 +129,7 @@ type Job struct {
 const (
 	tickMs     = 1_000  // clusters that get nothing hear of the time this often
 	exchangeMs = 10_000 // clusters exchange what crosses them this often
+	undoneMs   = 60_000 // so far ahead of a clock that was set back may lie what is no future: an exporter's clock
 )
 
 // Apply folds one request and reports what became of its samples. pos is its position in the journal, 0 when it has none.
@@ -149,6 +152,9 @@ func (e *Engine) ApplyAll(jobs []Job, do func(n int, each func(i int))) []series
 	for i := range jobs {
 		if now := series.Later(e.nowMs, jobs[i].Batch.ReceivedMs); now/exchangeMs != e.nowMs/exchangeMs {
 			e.round(do)
+			if e.opts.Recorder != nil && now < e.nowMs {
+				e.opts.Recorder.Undo(now + undoneMs)
+			}
 			e.nowMs = now
 			e.exchange()
 			if e.opts.AtExchange != nil {
