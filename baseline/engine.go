@@ -67,6 +67,7 @@ type Engine struct {
 	later    room.Room           // what those after it may take
 	numbered uint32              // baselines that have a number for the recorder
 	rescued  map[string][]byte   // models whose cluster begins anew since its stream was lost, by id
+	waiting  map[string]int64    // since when they wait for it, by the cluster's name as ids write it, receive clock; 0 = nobody knows yet
 	lost     signal.Stats        // what clusters had counted that are forgotten
 	queue    [][]work            // by cluster: what is to be done in the running round
 	current  []int               // by cluster: the job of the work under way
@@ -370,12 +371,13 @@ func (e *Engine) Forget(name string) bool {
 }
 
 var (
-	windowsClosed  = metrics.NewCounter("wrackline_baseline_windows_closed_total")
-	silentVerdicts = metrics.NewCounter("wrackline_baseline_silent_verdicts_total")
-	verdictsMade   = metrics.NewCounter("wrackline_baseline_verdicts_total")
-	changesTold    = metrics.NewCounter("wrackline_baseline_changes_total")
-	modelsRefused  = metrics.NewCounter("wrackline_baseline_models_refused_total")
-	modelsOrphaned = metrics.NewCounter("wrackline_baseline_models_orphaned_total")
+	windowsClosed    = metrics.NewCounter("wrackline_baseline_windows_closed_total")
+	silentVerdicts   = metrics.NewCounter("wrackline_baseline_silent_verdicts_total")
+	verdictsMade     = metrics.NewCounter("wrackline_baseline_verdicts_total")
+	changesTold      = metrics.NewCounter("wrackline_baseline_changes_total")
+	modelsRefused    = metrics.NewCounter("wrackline_baseline_models_refused_total")
+	rescuedForgotten = metrics.NewCounter("wrackline_baseline_models_rescued_forgotten_total")
+	modelsOrphaned   = metrics.NewCounter("wrackline_baseline_models_orphaned_total")
 
 	clustersForgotten = metrics.NewCounter("wrackline_baseline_clusters_forgotten_total")
 )

@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/room"
@@ -79,6 +80,33 @@ func (e *Engine) passTime() {
 		}
 	}
 	e.makeRoom()
+	e.forgetRescued()
+}
+
+// forgetRescued forgets models that wait for a cluster which has not come back for as long as signals without a value are kept, and those that wait for signals of one that has.
+func (e *Engine) forgetRescued() {
+	limit := e.nowMs - cmp.Or(e.opts.Stream.RetireMs, signal.RetireDefault)
+	for name, since := range e.waiting {
+		switch {
+		case since == 0 || since > e.nowMs:
+			e.waiting[name] = e.nowMs
+		case since < limit:
+			delete(e.waiting, name)
+			maps.DeleteFunc(e.rescued, func(id string, _ []byte) bool {
+				gone := clusterOf(id) == name
+				if gone {
+					rescuedForgotten.Inc()
+				}
+				return gone
+			})
+		}
+	}
+	for _, c := range e.clusters {
+		if c != nil && len(c.pending) > 0 && c.first != 0 && c.first < limit {
+			rescuedForgotten.Add(len(c.pending))
+			clear(c.pending)
+		}
+	}
 }
 
 // unusedMs is for how long nothing must have come for a cluster that no sample was ever of use to.

@@ -91,6 +91,7 @@ wrackline_baseline_budget_strictness gauge How much more evidence than its rule 
 wrackline_baseline_changes_total counter Changes of clusters seen.
 wrackline_baseline_clusters_forgotten_total counter Clusters forgotten.
 wrackline_baseline_models_orphaned_total counter Models of a checkpoint that no rule asks for any more.
+wrackline_baseline_models_rescued_forgotten_total counter Models of a damaged checkpoint whose cluster or signal did not come back for storage.retention.
 wrackline_baseline_models_refused_total counter Models of a checkpoint that could not be read.
 wrackline_baseline_silent_verdicts_total counter Verdicts of signals that have no value although others of the same thing have.
 wrackline_baseline_verdicts_total counter Verdicts: one for each signal and minute.
