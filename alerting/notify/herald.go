@@ -6,6 +6,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -247,7 +248,9 @@ func (h *Herald) work(ctx context.Context, l *lane, wake chan struct{}) {
 			}
 			next = time.Now().Add(pause)
 			count("self_failed_attempts", l.key).Inc()
-			h.note(l, func(s *Said) { s.Failed, s.LastError, s.LastErrorAt, s.NextAttempt = s.Failed+1, o.why, time.Now(), next })
+			h.note(l, func(s *Said) {
+				s.Failed, s.LastError, s.LastErrorAt, s.NextAttempt = s.Failed+1, o.why, time.Now(), next
+			})
 			if fails == 1 {
 				h.box.opts.Log.Warn("word about Wrackline itself not delivered, will be tried again", "receiver", l.key, "about", m.First, "err", o.why)
 			}
@@ -330,10 +333,10 @@ func newSelfMessage(n *Notice, reason alerting.Reason, now int64, externalURL st
 		state = "normal"
 	}
 	for _, x := range n.Lines {
-		l := Line{Name: x.Name, Severity: n.Severity, Where: oneLine(x.Subject, 200), Sentence: oneLine(x.Text, wordsMax), Value: m.Value, Raw: "1", Band: "0", State: state,
+		l := Line{Name: x.Name, Severity: n.Severity, Where: oneLine(x.Subject, 200), Sentence: oneLine(x.Text, wordsMax), Value: m.Value, Raw: "0", Unit: "s", Band: "0 s", State: state,
 			Onset: x.SinceMs, Ended: n.OverMs, Meaning: oneLine(n.Meaning, wordsMax), Link: m.Link, Labels: map[string]string{"component": "wrackline"}}
-		if !m.Firing() {
-			l.Raw = "0"
+		if m.Firing() { // for how long it has been so
+			l.Value, l.Raw = alerting.Span(m.T-x.SinceMs), strconv.FormatInt(max(0, m.T-x.SinceMs)/1000, 10)
 		}
 		if x.Subject != "" {
 			l.Labels["subject"] = oneLine(x.Subject, 200)
