@@ -161,7 +161,7 @@ func number(v float64) string {
 		if abs >= 1e15 {
 			return strconv.FormatFloat(v, 'g', 3, 64)
 		}
-		return strconv.FormatFloat(math.Round(v), 'f', -1, 64)
+		return Commas(strconv.FormatFloat(math.Round(v), 'f', -1, 64))
 	}
 	if abs < 1e-6 {
 		return strconv.FormatFloat(v, 'g', 3, 64)
@@ -172,6 +172,26 @@ func number(v float64) string {
 		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
 	}
 	return s
+}
+
+// Commas groups the digits of a whole number: 1,234,567.
+func Commas(n string) string {
+	sign := ""
+	if strings.HasPrefix(n, "-") {
+		sign, n = "-", n[1:]
+	}
+	for i := len(n) - 3; i > 0; i -= 3 {
+		n = n[:i] + "," + n[i:]
+	}
+	return sign + n
+}
+
+// Count writes how many there are of what one names, an English word that takes an s: "1 receiver", "1,234 series" for a word that ends so already.
+func Count[N int | int64 | uint64](n N, one string) string {
+	if n == 1 || strings.HasSuffix(one, "series") {
+		return Commas(strconv.FormatInt(int64(n), 10)) + " " + one
+	}
+	return Commas(strconv.FormatInt(int64(n), 10)) + " " + one + "s"
 }
 
 func join(number, suffix string) string {

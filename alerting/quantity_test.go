@@ -14,8 +14,8 @@ func TestQuantities(t *testing.T) {
 		{0.312, "ratio", "31.2 %"}, {0.00213, "ratio", "0.213 %"}, {0, "ratio", "0 %"}, {1, "ratio", "100 %"},
 		{0.18, "s", "180 ms"}, {2.5, "s", "2.5 s"}, {0.000012, "s", "12 µs"}, {600, "s", "10 min"}, {250, "ms", "250 ms"}, {4200, "ms", "4.2 s"}, {0, "s", "0 s"},
 		{1610612736, "B", "1.5 GiB"}, {512, "B", "512 B"}, {3 << 20, "B/s", "3 MiB/s"},
-		{12.34, "/s", "12.3 /s"}, {1234567, "/s", "1.23 M/s"}, {0.25, "cores", "0.25 cores"}, {12345, "count", "12345"}, {3, "", "3"}, {-1.5, "%/h", "-1.5 %/h"},
-		{math.NaN(), "s", "no data"}, {math.Inf(1), "count", "∞"}, {99.96, "ratio", "9996 %"}, {9.999, "cores", "10 cores"},
+		{12.34, "/s", "12.3 /s"}, {1234567, "/s", "1.23 M/s"}, {0.25, "cores", "0.25 cores"}, {12345, "count", "12,345"}, {3, "", "3"}, {-1.5, "%/h", "-1.5 %/h"},
+		{math.NaN(), "s", "no data"}, {math.Inf(1), "count", "∞"}, {99.96, "ratio", "9,996 %"}, {9.999, "cores", "10 cores"},
 	} {
 		if got := Quantity(c.v, c.unit); got != c.want {
 			t.Errorf("Quantity(%v, %q) = %q, want %q", c.v, c.unit, got, c.want)

@@ -46,6 +46,8 @@ type Point = store.Point
 // Recorder keeps what charts show. It is called by the fold for every judged window and must be quick. index is a dense number of the signal in this process.
 type Recorder interface {
 	Add(index uint32, id string, p Point)
+	// Undo forgets what was added beyond t, Unix ms: the clock was wrong.
+	Undo(t int64)
 }
 
 // Engine folds batches into verdicts: a router, and clusters side by side. Its methods that change state (Apply, ApplyAll, Restore, Append…) must be called by one
@@ -65,6 +67,7 @@ type Engine struct {
 	later    room.Room           // what those after it may take
 	numbered uint32              // baselines that have a number for the recorder
 	rescued  map[string][]byte   // models whose cluster begins anew since its stream was lost, by id
+	waiting  map[string]int64    // since when they wait for it, by the cluster's name as ids write it, receive clock; 0 = nobody knows yet
 	lost     signal.Stats        // what clusters had counted that are forgotten
 	queue    [][]work            // by cluster: what is to be done in the running round
 	current  []int               // by cluster: the job of the work under way
@@ -127,6 +130,7 @@ type Job struct {
 const (
 	tickMs     = 1_000  // clusters that get nothing hear of the time this often
 	exchangeMs = 10_000 // clusters exchange what crosses them this often
+	undoneMs   = 60_000 // so far ahead of a clock that was set back may lie what is no future: an exporter's clock
 )
 
 // Apply folds one request and reports what became of its samples. pos is its position in the journal, 0 when it has none.
@@ -149,6 +153,9 @@ func (e *Engine) ApplyAll(jobs []Job, do func(n int, each func(i int))) []series
 	for i := range jobs {
 		if now := series.Later(e.nowMs, jobs[i].Batch.ReceivedMs); now/exchangeMs != e.nowMs/exchangeMs {
 			e.round(do)
+			if e.opts.Recorder != nil && now < e.nowMs {
+				e.opts.Recorder.Undo(now + undoneMs)
+			}
 			e.nowMs = now
 			e.exchange()
 			if e.opts.AtExchange != nil {
@@ -364,12 +371,13 @@ func (e *Engine) Forget(name string) bool {
 }
 
 var (
-	windowsClosed  = metrics.NewCounter("wrackline_baseline_windows_closed_total")
-	silentVerdicts = metrics.NewCounter("wrackline_baseline_silent_verdicts_total")
-	verdictsMade   = metrics.NewCounter("wrackline_baseline_verdicts_total")
-	changesTold    = metrics.NewCounter("wrackline_baseline_changes_total")
-	modelsRefused  = metrics.NewCounter("wrackline_baseline_models_refused_total")
-	modelsOrphaned = metrics.NewCounter("wrackline_baseline_models_orphaned_total")
+	windowsClosed    = metrics.NewCounter("wrackline_baseline_windows_closed_total")
+	silentVerdicts   = metrics.NewCounter("wrackline_baseline_silent_verdicts_total")
+	verdictsMade     = metrics.NewCounter("wrackline_baseline_verdicts_total")
+	changesTold      = metrics.NewCounter("wrackline_baseline_changes_total")
+	modelsRefused    = metrics.NewCounter("wrackline_baseline_models_refused_total")
+	rescuedForgotten = metrics.NewCounter("wrackline_baseline_models_rescued_forgotten_total")
+	modelsOrphaned   = metrics.NewCounter("wrackline_baseline_models_orphaned_total")
 
 	clustersForgotten = metrics.NewCounter("wrackline_baseline_clusters_forgotten_total")
 )

@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/room"
@@ -74,11 +75,46 @@ func (e *Engine) passTime() {
 			continue
 		}
 		c.stream.Passed(min(t, c.stream.Present(e.nowMs)))
-		if c.stream.Empty() && c.windows > 0 && len(c.out) == 0 {
+		if c.stream.Empty() && c.over(e.nowMs) {
 			e.drop(c)
 		}
 	}
 	e.makeRoom()
+	e.forgetRescued()
+}
+
+// forgetRescued forgets models that wait for a cluster which has not come back for as long as signals without a value are kept, and those that wait for signals of one that has.
+func (e *Engine) forgetRescued() {
+	limit := e.nowMs - cmp.Or(e.opts.Stream.RetireMs, signal.RetireDefault)
+	for name, since := range e.waiting {
+		switch {
+		case since == 0 || since > e.nowMs:
+			e.waiting[name] = e.nowMs
+		case since < limit:
+			delete(e.waiting, name)
+			maps.DeleteFunc(e.rescued, func(id string, _ []byte) bool {
+				gone := clusterOf(id) == name
+				if gone {
+					rescuedForgotten.Inc()
+				}
+				return gone
+			})
+		}
+	}
+	for _, c := range e.clusters {
+		if c != nil && len(c.pending) > 0 && c.first != 0 && c.first < limit {
+			rescuedForgotten.Add(len(c.pending))
+			clear(c.pending)
+		}
+	}
+}
+
+// unusedMs is for how long nothing must have come for a cluster that no sample was ever of use to.
+const unusedMs = 3_600_000
+
+// over reports whether a cluster may be forgotten once its stream has nothing: it had windows, or nothing has come for long. One that has only just begun may.
+func (c *cluster) over(nowMs int64) bool {
+	return len(c.out) == 0 && (c.windows > 0 || c.stream.HeardMs() < nowMs-unusedMs)
 }
 
 // clustersFull is the part of ClustersMax beyond which clusters that have sent nothing for an hour make room for new ones, whoever has been silent for longest first.
@@ -93,7 +129,7 @@ func (e *Engine) makeRoom() {
 			continue
 		}
 		n++
-		if c.stream.Silent() && c.windows > 0 && len(c.out) == 0 {
+		if c.stream.Silent() && c.over(e.nowMs) {
 			over = append(over, c)
 		}
 	}

@@ -36,7 +36,7 @@ func (e *Engine) AppendView(dst []byte) []byte {
 // RestoreView reads a view into every cluster, one that is made for it when there is none.
 func (e *Engine) RestoreView(b []byte) error {
 	if len(e.named()) == 0 {
-		n, _ := e.router.Cluster("default")
+		n, _ := e.router.Cluster("default", "")
 		e.cluster(n)
 	}
 	for _, c := range e.named() {

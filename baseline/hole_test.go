@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/scenario"
+	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 // checkpointOf is what the store would hold of an engine.
@@ -164,4 +166,71 @@ func differing(a, b map[string][]byte) (n int) {
 		}
 	}
 	return n
+}
+
+// Models that were saved from damage wait for their cluster over restarts, and not for ever.
+func TestRescuedModelsDoNotWaitForEver(t *testing.T) {
+	o := baseline.Options{Stream: signal.StreamOptions{Packs: packs(t), RetireMs: 4 * hour}}
+	for _, returns := range []bool{false, true} {
+		e, err := baseline.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := int64(scenario.Epoch)
+		run := func(long int64, names ...string) {
+			for end := at + long; at < end; at += 60_000 {
+				for _, name := range names {
+					e.Apply(requestOf("of-"+name, name, "coredns_dns_requests_total", 0, 3, at), 0)
+				}
+			}
+		}
+		again := func(without ...string) {
+			c := checkpoint(e, 1)
+			for _, name := range without {
+				delete(c.sections, name)
+			}
+			if e, err = baseline.New(o); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Restore(c.pos, c.sections, maps.All(c.models)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		models := func() (n int) {
+			for id := range e.Models {
+				if strings.Contains(id, "asia") {
+					n++
+				}
+			}
+			return n
+		}
+		run(2*hour, "eu", "asia")
+		before := models()
+		again("stream/1", "verdicts/1")
+		if n := models(); n != before || n == 0 {
+			t.Fatalf("%d of %d models are saved", n, before)
+		}
+		run(2*hour, "eu")
+		again()
+		run(hour, "eu")
+		if n := models(); n != before {
+			t.Errorf("%d of %d models wait after three hours", n, before)
+		}
+		if returns {
+			run(2*hour, "eu", "asia")
+		} else {
+			run(90*60_000, "eu")
+		}
+		again()
+		want := 0
+		if returns {
+			want = before
+		}
+		if n := models(); n != want {
+			t.Errorf("returns %v: %d models after the retention, want %d", returns, n, want)
+		}
+		if _, ok := baseline.State(e)["waiting"]; ok {
+			t.Errorf("returns %v: a cluster is waited for", returns)
+		}
+	}
 }

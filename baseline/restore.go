@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/baseline/store"
@@ -17,11 +18,12 @@ const ModelsMax = 4 << 20
 
 // The sections of the fold's state, besides the models. Up to stream format 7 there was one stream and one view of all clusters.
 const (
-	sectionRouter = "router"
-	sectionStream = "stream"   // and "/" and the cluster's number
-	sectionView   = "verdicts" // likewise
-	groupModels   = "models"   // likewise: the group of a cluster's models
-	groupRescued  = "rescued"  // models of clusters that begin anew and have sent nothing yet
+	sectionRouter  = "router"
+	sectionStream  = "stream"   // and "/" and the cluster's number
+	sectionView    = "verdicts" // likewise
+	groupModels    = "models"   // likewise: the group of a cluster's models
+	groupRescued   = "rescued"  // models of clusters that begin anew and have sent nothing yet
+	sectionWaiting = "waiting"  // since when they are waited for; older programs wrote none
 )
 
 // ErrSections is returned by Restore when sections are missing that belong together.
@@ -37,6 +39,41 @@ func (e *Engine) Sections(yield func(name string, append func(dst []byte) []byte
 	for _, c := range e.clusters {
 		if c != nil && (!yield(sectionOf(sectionStream, c.number), c.stream.AppendState) || !yield(sectionOf(sectionView, c.number), c.appendView)) {
 			return
+		}
+	}
+	if len(e.waiting) > 0 {
+		yield(sectionWaiting, e.appendWaiting)
+	}
+}
+
+// appendWaiting appends since when clusters are waited for: version 1; count; name and time of each.
+func (e *Engine) appendWaiting(dst []byte) []byte {
+	w := codec.Writer{B: dst}
+	w.Num(1)
+	w.Num(len(e.waiting))
+	for _, name := range slices.Sorted(maps.Keys(e.waiting)) {
+		w.String(name)
+		w.Int(e.waiting[name])
+	}
+	return w.B
+}
+
+// waitFor puts the models of clusters that have no stream aside. section is what appendWaiting wrote, nil when there is none; damaged, they wait from now on.
+func (e *Engine) waitFor(pending map[string][]byte, section []byte) {
+	e.rescued, e.waiting = map[string][]byte{}, map[string]int64{}
+	for id, data := range pending {
+		if name := clusterOf(id); name != "" && !e.streams(name) {
+			e.rescued[id], e.waiting[name] = data, 0
+			delete(pending, id)
+		}
+	}
+	modelsOrphaned.Add(len(pending))
+	r := codec.NewReader(section, ErrSections)
+	r.Section(1)
+	for range r.Count(2) {
+		name, since := r.String(), r.Int()
+		if _, ok := e.waiting[name]; ok && r.Err() == nil {
+			e.waiting[name] = since
 		}
 	}
 }
@@ -120,14 +157,7 @@ func (e *Engine) Restore(pos uint64, sections map[string][]byte, models func(yie
 	} else if len(pending) == 0 {
 		return ErrSections
 	}
-	e.rescued = map[string][]byte{}
-	for id, data := range pending {
-		if name := clusterOf(id); name != "" && !e.streams(name) {
-			e.rescued[id] = data
-			delete(pending, id)
-		}
-	}
-	modelsOrphaned.Add(len(pending))
+	e.waitFor(pending, sections[sectionWaiting])
 	e.pos = pos
 	e.exchange()
 	e.Publish()
@@ -156,6 +186,7 @@ func (e *Engine) streams(name string) bool {
 // rescue gives a cluster that begins anew the models that were its own, when its stream or the router was lost with a damaged checkpoint.
 func (c *cluster) rescue(from map[string][]byte) {
 	name := c.inID()
+	delete(c.e.waiting, name)
 	for id, data := range from {
 		if clusterOf(id) == name {
 			c.pending[id] = data
@@ -200,7 +231,7 @@ func (e *Engine) restoreWhole(stream, view []byte, pending map[string][]byte) er
 		e.router.Known(s.Sender, s.Fixed, s.Major, s.Decided, s.Real)
 	}
 	for _, name := range whole.Clusters() {
-		number, ok := e.router.Cluster(strings.Clone(name))
+		number, ok := e.router.Cluster(name, "")
 		if !ok {
 			return fmt.Errorf("%d clusters: %w", len(whole.Clusters()), ErrSections)
 		}

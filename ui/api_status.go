@@ -38,6 +38,7 @@ var statusParts = [...]struct {
 	{"journal", (*server).apiJournal},
 	{"store", (*server).apiStore},
 	{"receivers", (*server).apiReceivers},
+	{"heartbeat", (*server).apiHeartbeat},
 	{"problems", (*server).apiProblems},
 	{"noise", (*server).apiNoise},
 	{configPart, (*server).apiConfig},
@@ -115,6 +116,15 @@ func (*server) apiReceivers(st *Status) any {
 	}), "dead_letters": objects(st.DeadLetters, func(x *DeadLetter) object {
 		return object{"at": x.AtMs, "receiver": x.Receiver, "id": x.ID, "incident": x.Incident, "title": x.Title, "why": x.Why}
 	})}
+}
+
+// apiHeartbeat is null when nobody waits for one.
+func (*server) apiHeartbeat(st *Status) any {
+	x := st.Heartbeat
+	if x == nil {
+		return nil
+	}
+	return object{"host": x.Host, "every_ms": x.EveryMs, "taken": x.Taken, "last_taken": unixMs(x.Last), "last_attempt": unixMs(x.Tried), "failed_since": x.Fails, "answer": x.Answer, "held": x.Held}
 }
 
 func (*server) apiProblems(st *Status) any {

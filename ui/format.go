@@ -170,7 +170,7 @@ func scoreText(v float64) string {
 // scorePhrase writes a score with what it means.
 func scorePhrase(v float64) string { return "score " + scoreText(v) + " (alarm at 1)" }
 
-// commas writes a whole number with thin groups: 1,234,567.
+// commas writes a whole number in groups: 1,234,567.
 func commas(v any) string {
 	var n string
 	switch x := v.(type) {
@@ -185,14 +185,7 @@ func commas(v any) string {
 	default:
 		return fmt.Sprint(v)
 	}
-	sign := ""
-	if strings.HasPrefix(n, "-") {
-		sign, n = "-", n[1:]
-	}
-	for i := len(n) - 3; i > 0; i -= 3 {
-		n = n[:i] + "," + n[i:]
-	}
-	return sign + n
+	return alerting.Commas(n)
 }
 
 func plural(n int, one string, many ...string) string {

@@ -4,6 +4,7 @@ package ui
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/model"
@@ -28,6 +29,7 @@ func (b *overviewBody) headline(n *census, open openIncidents, st *Status, snap 
 	case n.learning:
 		b.Tone, b.Headline = "note", "Learning what is normal"
 		b.Lines = append(b.Lines, b.entities()+". Gross and lasting deviations already count; finer ones as the bands mature.")
+		b.sayYoung(st)
 	default:
 		b.sayCalm(n, snap)
 	}
@@ -60,6 +62,44 @@ func (b *overviewBody) sayWaiting(st *Status) {
 		b.Headline = "Samples arrive; no signal has a value yet"
 	default:
 		b.Headline = "Samples arrive; " + waitingWindow
+		b.sayFirst(st)
+	}
+}
+
+// minute and the first hour of a cluster, milliseconds.
+const (
+	minuteMs     = 60_000
+	youngMinutes = 60 // windows of a cluster that are only learned
+)
+
+// sayFirst says until when the first whole minute is waited for.
+func (b *overviewBody) sayFirst(st *Status) {
+	first := int64(0)
+	for i := range st.Senders {
+		if x := st.Senders[i].FirstMs; x != 0 && (first == 0 || x < first) {
+			first = x
+		}
+	}
+	const then = "Then values and bands appear, and what is normal is learned; of a cluster's first hour nothing is told."
+	if until := (first+minuteMs-1)/minuteMs*minuteMs + minuteMs + st.GraceMs; first != 0 && b.Now <= until {
+		b.Lines = append(b.Lines, "It is judged by "+time.UnixMilli(until).UTC().Format("15:04:05 UTC")+" at the latest, "+ago(b.Now, until)+". "+then)
+		return
+	}
+	b.Lines = append(b.Lines, "That takes longer than usual: are the samples of now? The status page says how old the newest is, and which metrics are missing. "+then)
+}
+
+// sayYoung says of clusters in their first hour until when they are only learned.
+func (b *overviewBody) sayYoung(st *Status) {
+	for i := range st.Clusters {
+		c := &st.Clusters[i]
+		if c.Waiting() || c.WindowsClosed >= youngMinutes || b.Now-c.ClosedEnd > 10*minuteMs { // a backlog is no hour of the clock
+			continue
+		}
+		until := c.ClosedEnd + (youngMinutes-c.WindowsClosed)*minuteMs
+		b.Lines = append(b.Lines, "Nothing of cluster "+alerting.Clean(c.Name, textMax)+" is told before "+time.UnixMilli(until).UTC().Format("15:04 UTC")+": its first hour is learned. What still stands then is told.")
+		if len(b.Lines) > 3 {
+			break
+		}
 	}
 }
 
@@ -68,9 +108,9 @@ func (b *overviewBody) sayFiring(n *census, open openIncidents) {
 	b.Tone, b.Headline = "warn", plural(fire, "open incident")
 	if open.urgent > 0 {
 		b.Tone = "bad"
-		b.Headline += ", " + commas(open.urgent) + " urgent"
+		b.Headline += ", " + commas(open.urgent) + " of severity page"
 		if open.urgent == fire {
-			b.Headline = plural(open.urgent, "urgent incident")
+			b.Headline = plural(open.urgent, "open incident") + " of severity page"
 		}
 	}
 	b.Lines = append(b.Lines, n.outsideNow(" for them"))

@@ -36,12 +36,12 @@ func (n noise) Newest() []noiseDay {
 	return out
 }
 
-// SVG draws the days as bars over the line of the budget: urgent ones on top.
+// SVG draws the days as bars over the line of the budget: pages on top.
 func (n noise) SVG() template.HTML {
 	const h, w = 44., 10.
 	var d drawing
 	fmt.Fprintf(&d, `<svg class="noise" width="100%%" height="%.0f" viewBox="0 0 %.0f %.0f" preserveAspectRatio="none" role="img" aria-label="%s">`, h, w*float64(len(n.Days)), h,
-		esc(fmt.Sprintf("Notifications a day over the last %d days", len(n.Days))))
+		esc(fmt.Sprintf("Notifications a day over the last %s", plural(len(n.Days), "day"))))
 	y := func(v int) float64 { return float64(v) / float64(n.Most) * (h - 2) }
 	for i, day := range n.Days {
 		x := w*float64(i) + 1
@@ -51,8 +51,8 @@ func (n noise) SVG() template.HTML {
 			class = "sent over"
 		}
 		fmt.Fprintf(&d, `<g><title>%s</title><rect class="slot" x="%.0f" y="0" width="8" height="%.0f"/>`,
-			esc(fmt.Sprintf("%s: %d sent, %d urgent, %d kept back", dayName(day.Day), day.Sent, day.Pages, day.Withheld)), x, h)
-		fmt.Fprintf(&d, `<rect class="%s" x="%.0f" y="%.1f" width="8" height="%.1f"/><rect class="urgent" x="%.0f" y="%.1f" width="8" height="%.1f"/></g>`,
+			esc(fmt.Sprintf("%s: %d sent, %d of severity page, %d kept back", dayName(day.Day), day.Sent, day.Pages, day.Withheld)), x, h)
+		fmt.Fprintf(&d, `<rect class="%s" x="%.0f" y="%.1f" width="8" height="%.1f"/><rect class="pages" x="%.0f" y="%.1f" width="8" height="%.1f"/></g>`,
 			class, x, h-sent, sent, x, h-sent-pages, pages)
 	}
 	if n.Budget > 0 && n.Budget <= n.Most {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/model"
@@ -41,6 +42,48 @@ func TestAnEmptyServerSaysWhatToDo(t *testing.T) {
 	if got := body(t, h, "/receivers", http.StatusOK); !strings.Contains(got, "Nobody is told") {
 		t.Error("receivers page does not say that nobody is told")
 	}
+}
+
+// While there is nothing to see pages say until when, and then until when nothing is told.
+func TestTheFirstHourSaysUntilWhen(t *testing.T) {
+	f := newFake()
+	f.view.Signals, f.snap, f.status.Demo = nil, &alerting.Snapshot{}, nil
+	c := &f.status.Clusters[0]
+	c.WindowsClosed, c.ClosedEnd = 0, 0
+	first := int64(fakeNow - 90_000)
+	f.status.Senders, f.status.GraceMs = f.status.Senders[:1], 90_000
+	f.status.Senders[0].FirstMs = first
+	until := (first+minuteMs-1)/minuteMs*minuteMs + minuteMs + 90_000
+	h := New(f, Options{})
+	says(t, "the overview", body(t, h, "/", http.StatusOK), []string{"It is judged by " + time.UnixMilli(until).UTC().Format("15:04:05 UTC") + " at the latest, in ", "of a cluster&#39;s first hour nothing is told"}, []string{"longer than usual"})
+	f.status.Senders[0].FirstMs = fakeNow - 20*fakeMinute
+	says(t, "the overview", body(t, New(f, Options{}), "/", http.StatusOK), []string{"That takes longer than usual"}, []string{"at the latest"})
+
+	young := newFake()
+	young.snap, young.status.Demo = &alerting.Snapshot{}, nil
+	for i := range young.view.Signals {
+		young.view.Signals[i].State = model.Learning
+	}
+	x := &young.status.Clusters[0]
+	x.WindowsClosed, x.ClosedEnd = 12, fakeNow-fakeMinute
+	says(t, "the overview", body(t, New(young, Options{}), "/", http.StatusOK), []string{"Learning what is normal", "Nothing of cluster prod-eu is told before " + time.UnixMilli(x.ClosedEnd+48*minuteMs).UTC().Format("15:04 UTC")}, nil)
+	x.WindowsClosed = 61
+	says(t, "the overview", body(t, New(young, Options{}), "/", http.StatusOK), []string{"Learning what is normal"}, []string{"is told before"})
+}
+
+func TestTheHeartbeatIsOnThePage(t *testing.T) {
+	f := newFake()
+	if got := body(t, New(f, Options{}), "/status", http.StatusOK); strings.Contains(got, "Heartbeat") {
+		t.Error("there is a heartbeat though nobody waits for one")
+	}
+	at := func(ago int64) time.Time { return time.UnixMilli(fakeNow - ago*1000) }
+	f.status.Heartbeat = &Heartbeat{Host: "hc.example.com", EveryMs: 60_000, Taken: 1234, Last: at(40), Tried: at(40)}
+	says(t, "the status", body(t, New(f, Options{}), "/status", http.StatusOK), []string{"hc.example.com", "every 1 min", "beats", "40 s ago", "1,234 since the start", ": taken"}, []string{"fails"})
+	f.status.Heartbeat.Fails, f.status.Heartbeat.Answer, f.status.Heartbeat.Tried = 2, "answered 404", at(5)
+	says(t, "the status", body(t, New(f, Options{}), "/status", http.StatusOK), []string{"fails", "answered 404", "2 attempts", "5 s ago"}, []string{"beats"})
+	f.status.Heartbeat.Held = "nothing is folded"
+	says(t, "the status", body(t, New(f, Options{}), "/status", http.StatusOK), []string{"held: nothing is folded"}, nil)
+	says(t, "the API", body(t, New(f, Options{}), "/api/v1/status/heartbeat", http.StatusOK), []string{`"host":"hc.example.com"`, `"failed_since":2`}, nil)
 }
 
 func TestTheFirstMinutesBlameNobody(t *testing.T) {

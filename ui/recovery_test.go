@@ -50,8 +50,8 @@ func TestRecoveryDoesNotLookLikeAnOutage(t *testing.T) {
 
 	over := body(t, h, "/", http.StatusOK)
 	says(t, "the hero", hero.FindString(over), []string{`class="hero easing"`, "1 incident recovering, inside its band since 14:14", "No signal of 41 is outside what is normal for it; 3 back inside, waiting to close.", "<b>3</b> recovering"},
-		[]string{"hero bad", "urgent", "open incident"})
-	says(t, "the overview", over, []string{`<article class="card easing">`, `<span class="sev sev-page">urgent</span> <span class="sev sev-easing"`, "Recovering: 34.2 %", `class="count easing"`, "<title>Overview"}, nil)
+		[]string{"hero bad", "of severity page", "open incident"})
+	says(t, "the overview", over, []string{`<article class="card easing">`, `<span class="sev sev-page">page</span> <span class="sev sev-easing"`, "Recovering: 34.2 %", `class="count easing"`, "<title>Overview"}, nil)
 	page := body(t, h, dnsPath, http.StatusOK)
 	says(t, "the incident", page, []string{"hero small easing", "Every value is back inside its band since <time", ">14:14</time> UTC", "<h1>Recovering: 34.2 %", "◐</span> recovering"}, []string{"▲</span> high"})
 	list := body(t, h, "/signals?state=recovering", http.StatusOK)
@@ -63,7 +63,7 @@ func TestRecoveryDoesNotLookLikeAnOutage(t *testing.T) {
 	f = newFake()
 	f.recover(f.snap.Open[1], 7)
 	over = body(t, New(f, Options{}), "/", http.StatusOK)
-	says(t, "the hero", hero.FindString(over), []string{`class="hero warn"`, "1 open incident<", "3 signals of 41 outside what is normal for them; 3 back inside, waiting to close.", "1 more incident recovering"}, []string{"urgent"})
+	says(t, "the hero", hero.FindString(over), []string{`class="hero warn"`, "1 open incident<", "3 signals of 41 outside what is normal for them; 3 back inside, waiting to close.", "1 more incident recovering"}, []string{"severity page"})
 	if a, b := strings.Index(over, "worker-3 fills"), strings.Index(over, "Recovering: 34.2 %"); a < 0 || b < a {
 		t.Errorf("what fires is at %d, what recovers at %d: the first should come first", a, b)
 	}
@@ -81,7 +81,7 @@ func TestAnIncidentWithoutAlarmsCloses(t *testing.T) {
 	}
 	h := New(f, Options{})
 	over := body(t, h, "/", http.StatusOK)
-	says(t, "the hero", hero.FindString(over), []string{"hero easing", "1 incident closing, inside its band since 14:19"}, []string{"urgent"})
+	says(t, "the hero", hero.FindString(over), []string{"hero easing", "1 incident closing, inside its band since 14:19"}, []string{"severity page"})
 	for _, p := range []string{"/", "/incidents", dnsPath} {
 		got := body(t, h, p, http.StatusOK)
 		if p == "/incidents" {
@@ -89,7 +89,7 @@ func TestAnIncidentWithoutAlarmsCloses(t *testing.T) {
 		} else if p == "/" {
 			got, _, _ = strings.Cut(got, "Recently ended")
 		}
-		says(t, p, got, []string{">closing</span>"}, []string{">urgent</span>"})
+		says(t, p, got, []string{">closing</span>"}, []string{">page</span>"})
 	}
 }
 
@@ -119,7 +119,7 @@ func TestAResolvedIncidentSaysHowItEnded(t *testing.T) {
 		f := newFake()
 		f.snap.Closed[0].Resolution = how
 		got := hero.FindString(body(t, New(f, Options{}), "/incidents/inc_5d1nq8y2jkta", http.StatusOK))
-		says(t, how, got, []string{want[0], `>09:21</time> UTC after 2 h: ` + want[1]}, []string{">urgent</span>"})
+		says(t, how, got, []string{want[0], `>09:21</time> UTC after 2 h: ` + want[1]}, []string{">page</span>"})
 	}
 }
 

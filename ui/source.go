@@ -55,6 +55,7 @@ type Status struct {
 	// another speed. 0 takes the receive clock of the view.
 	NowMs     int64
 	ReceiveMs int64 // receive clock of the last request folded in, Unix ms
+	GraceMs   int64 // for how long a minute waits for its samples at most
 
 	Senders  []Sender
 	Clusters []Cluster
@@ -65,6 +66,7 @@ type Status struct {
 	Journal     Journal
 	Store       Store
 	Receivers   []Receiver
+	Heartbeat   *Heartbeat   // nil when nobody waits for one
 	DeadLetters []DeadLetter // newest first
 	Problems    []Problem    // most severe first
 
@@ -178,6 +180,16 @@ type Receiver struct {
 	GivenUpAt        time.Time //
 	SendResolved     bool
 	Test             string // the command that sends a test message; "" leaves it out
+}
+
+// Heartbeat is the call that somebody waits for.
+type Heartbeat struct {
+	Host         string // of its URL, without path and query
+	EveryMs      int64
+	Taken        int64     // calls that were answered with 2xx, since the start
+	Last, Tried  time.Time // the newest of them, and the newest attempt; zero when there was none
+	Fails        int       // attempts that failed since
+	Answer, Held string    // what the newest attempt was answered when it failed; why none is made; "" = all is well
 }
 
 // DeadLetter is a message that was given up.

@@ -68,6 +68,7 @@ type HeartStats struct {
 	Held    string    // why no call was made the last time; "" when one was
 	Calls   int64     // that were answered with 2xx, since the start
 	Last    time.Time // the newest of them; zero when none was
+	Tried   time.Time // the newest attempt; zero when there was none
 	Fails   int       // attempts that failed since
 	LastErr string    // of the newest of these
 }
@@ -145,6 +146,7 @@ func (h *Heart) beat(ctx context.Context) {
 	for n := range heartTries {
 		o := h.call(ctx)
 		h.mu.Lock()
+		h.stats.Tried = time.Now()
 		if o.verdict == delivered {
 			h.stats.Calls++
 			h.stats.Last, h.stats.Fails, h.stats.LastErr = time.Now(), 0, ""

@@ -6,6 +6,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -332,10 +333,10 @@ func newSelfMessage(n *Notice, reason alerting.Reason, now int64, externalURL st
 		state = "normal"
 	}
 	for _, x := range n.Lines {
-		l := Line{Name: x.Name, Severity: n.Severity, Where: oneLine(x.Subject, 200), Sentence: oneLine(x.Text, wordsMax), Value: m.Value, Raw: "1", Band: "0", State: state,
+		l := Line{Name: x.Name, Severity: n.Severity, Where: oneLine(x.Subject, 200), Sentence: oneLine(x.Text, wordsMax), Value: m.Value, Raw: "0", Unit: "s", Band: "0 s", State: state,
 			Onset: x.SinceMs, Ended: n.OverMs, Meaning: oneLine(n.Meaning, wordsMax), Link: m.Link, Labels: map[string]string{"component": "wrackline"}}
-		if !m.Firing() {
-			l.Raw = "0"
+		if m.Firing() { // for how long it has been so
+			l.Value, l.Raw = alerting.Span(m.T-x.SinceMs), strconv.FormatInt(max(0, m.T-x.SinceMs)/1000, 10)
 		}
 		if x.Subject != "" {
 			l.Labels["subject"] = oneLine(x.Subject, 200)

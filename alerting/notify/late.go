@@ -23,7 +23,7 @@ type missed struct {
 	From  int64   `json:"from"` // Unix ms since when it could not be told
 	Down  bool    `json:"down"` // an attempt failed meanwhile; else there was none
 	Count int     `json:"count"`
-	Pages int     `json:"pages"` // of them, urgent ones
+	Pages int     `json:"pages"` // of them, those of severity page
 	Top   []ended `json:"top"`   // the most severe, then the earliest
 }
 
@@ -117,9 +117,9 @@ func summarise(lane string, x *missed, now time.Time, externalURL string) *Messa
 	id := alerting.NotificationID("missed "+lane+" "+strconv.FormatInt(x.From, 10), alerting.Summary, uint32(x.Count))
 	m := &Message{ID: id, Incident: "missed-" + strings.TrimPrefix(id, "msg_"), Reason: alerting.Summary, T: t, Severity: pack.Info, Where: "all clusters", Onset: x.From, Resolved: t,
 		Base: strings.TrimRight(externalURL, "/"), More: x.Count - len(x.Top)}
-	what := plural(x.Count, "incident") + " opened and ended"
+	what := alerting.Count(x.Count, "incident") + " opened and ended"
 	if x.Pages > 0 {
-		what += ", " + strconv.Itoa(x.Pages) + " urgent"
+		what += ", " + alerting.Commas(strconv.Itoa(x.Pages)) + " of severity page"
 	}
 	if m.Title = "Before this receiver could be told, " + what; x.Down {
 		m.Title = "During the outage of " + hours(t-x.From) + " of this receiver " + what
@@ -127,7 +127,7 @@ func summarise(lane string, x *missed, now time.Time, externalURL string) *Messa
 	for _, e := range x.Top {
 		m.Ended = append(m.Ended, e.Text)
 	}
-	m.Value, m.First = plural(x.Count, "incident"), "nothing: what still lasts is told by itself"
+	m.Value, m.First = alerting.Count(x.Count, "incident"), "nothing: what still lasts is told by itself"
 	m.Meaning = "None of them was announced here, so no closing word follows."
 	if m.Base != "" {
 		m.Link = m.Base + "/incidents"

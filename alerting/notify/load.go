@@ -9,6 +9,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/alerting"
 )
 
 // Astray is what waits for an integration that the configuration no longer has.
@@ -116,7 +118,7 @@ func (b *Outbox) settleIn(s *stored, now time.Time) *settling {
 			l.queue[k] = &moved
 		}
 		if n := waiting(l.queue); n > 0 {
-			b.moved = append(b.moved, fmt.Sprintf("%s that waited for %s: now for %s.", plural(n, "message"), was.key, l.key))
+			b.moved = append(b.moved, fmt.Sprintf("%s that waited for %s: now for %s.", alerting.Count(n, "message"), was.key, l.key))
 		}
 	}
 	for _, l := range b.lanes {

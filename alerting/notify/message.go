@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -144,7 +143,7 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 		m.Notes = append(m.Notes, "came back "+times(inc.Refires))
 	}
 	if inc.Earlier > 0 {
-		m.Notes = append(m.Notes, "the same signal led "+plural(inc.Earlier, "incident")+" in the 24 h before")
+		m.Notes = append(m.Notes, "the same signal led "+alerting.Count(inc.Earlier, "incident")+" in the 24 h before")
 	}
 	for i := range inc.Members {
 		m.Lines = append(m.Lines, newLine(&inc.Members[i], m))
@@ -276,11 +275,4 @@ func times(n int) string {
 		return "once"
 	}
 	return strconv.Itoa(n) + " times"
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }

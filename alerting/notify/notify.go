@@ -98,54 +98,66 @@ func (e *FieldError) Error() string { return e.Path + ": " + e.Err.Error() }
 // Unwrap returns Err.
 func (e *FieldError) Unwrap() error { return e.Err }
 
-// CheckReceivers reports the first thing that is wrong with the configuration, by receiver and field, as a *FieldError. Files are read.
-// No error contains a secret.
+// CheckReceivers reports what is wrong with the configuration, by receiver and field: FieldErrors that are joined. Files are read. No error contains a secret.
 func CheckReceivers(receivers []Receiver) error {
+	var list []error
 	seen := map[string]bool{}
-	for i, r := range receivers {
+	for i := range receivers {
 		at := fmt.Sprintf("receivers[%d]", i)
-		if r.Name == "" {
-			return &FieldError{at, errors.New("name is missing")}
-		}
-		if len(r.Name) > 200 || r.Name != oneLine(r.Name, 200) {
-			return &FieldError{at + ".name", errors.New("name must be one line of at most 200 bytes")}
-		}
-		if seen[r.Name] {
-			return &FieldError{at + ".name", fmt.Errorf("receiver %q: the name is used twice", r.Name)}
+		r := &receivers[i]
+		switch {
+		case r.Name == "":
+			list = append(list, &FieldError{at, errors.New("name is missing")})
+		case len(r.Name) > 200 || r.Name != oneLine(r.Name, 200):
+			list = append(list, &FieldError{at + ".name", errors.New("name must be one line of at most 200 bytes")})
+		case seen[r.Name]:
+			list = append(list, &FieldError{at + ".name", fmt.Errorf("receiver %q: the name is used twice", r.Name)})
 		}
 		seen[r.Name] = true
 		if len(r.Slack)+len(r.Webhook) == 0 {
-			return &FieldError{at, fmt.Errorf("receiver %q has no slack_configs and no webhook_configs: nobody would be told", r.Name)}
+			list = append(list, &FieldError{at, fmt.Errorf("receiver %q has no slack_configs and no webhook_configs: nobody would be told", r.Name)})
 		}
 		names := map[string]bool{}
-		bad := func(kind string, k int, err error) error {
-			return &FieldError{fmt.Sprintf("%s.%s[%d]", at, kind, k), fmt.Errorf("receiver %q: %w", r.Name, err)}
+		bad := func(kind string, k int, err error) {
+			if err != nil {
+				list = append(list, &FieldError{fmt.Sprintf("%s.%s[%d]", at, kind, k), fmt.Errorf("receiver %q: %w", r.Name, err)})
+			}
 		}
 		for k, c := range r.Slack {
-			if err := checkIntegration("slack", c.Name, c.PerMinute, names); err != nil {
-				return bad("slack_configs", k, err)
-			}
-			if _, err := target("api_url", c.APIURL, c.APIURLFile); err != nil {
-				return bad("slack_configs", k, err)
-			}
+			bad("slack_configs", k, c.check(names))
 		}
 		for k, c := range r.Webhook {
-			if err := checkIntegration("webhook", c.Name, c.PerMinute, names); err != nil {
-				return bad("webhook_configs", k, err)
-			}
-			if _, err := target("url", c.URL, c.URLFile); err != nil {
-				return bad("webhook_configs", k, err)
-			}
-			if _, err := signingKeys(c); err != nil {
-				return bad("webhook_configs", k, err)
-			}
-			if _, err := either("bearer_token", c.Bearer, c.BearerFile); err != nil {
-				return bad("webhook_configs", k, err)
-			}
-			if c.MaxAlerts < 0 {
-				return bad("webhook_configs", k, errors.New("max_alerts is negative"))
-			}
+			bad("webhook_configs", k, c.check(names))
 		}
+	}
+	return errors.Join(list...)
+}
+
+// check returns the first thing that is wrong. names are those of the receiver so far.
+func (c *SlackConfig) check(names map[string]bool) error {
+	if err := checkIntegration("slack", c.Name, c.PerMinute, names); err != nil {
+		return err
+	}
+	_, err := target("api_url", c.APIURL, c.APIURLFile)
+	return err
+}
+
+// check returns the first thing that is wrong. names are those of the receiver so far.
+func (c *WebhookConfig) check(names map[string]bool) error {
+	if err := checkIntegration("webhook", c.Name, c.PerMinute, names); err != nil {
+		return err
+	}
+	if _, err := target("url", c.URL, c.URLFile); err != nil {
+		return err
+	}
+	if _, err := signingKeys(*c); err != nil {
+		return err
+	}
+	if _, err := either("bearer_token", c.Bearer, c.BearerFile); err != nil {
+		return err
+	}
+	if c.MaxAlerts < 0 {
+		return errors.New("max_alerts is negative")
 	}
 	return nil
 }

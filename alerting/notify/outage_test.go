@@ -169,7 +169,7 @@ func checkLate(t *testing.T, h hit, born map[string]time.Time, wait time.Duratio
 	var has, lacks []string
 	switch id := subject(h); id {
 	case "missed":
-		has = []string{"During the outage of ", " h of this receiver 295 incidents opened and ended, 295 urgent", "https://wrackline.example/incidents", "Over after", "prod"}
+		has = []string{"During the outage of ", " h of this receiver 295 incidents opened and ended, 295 of severity page", "https://wrackline.example/incidents", "Over after", "prod"}
 		if strings.Contains(text, `"blocks"`) {
 			has = append(has, "and 287 more")
 		}

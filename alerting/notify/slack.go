@@ -138,7 +138,7 @@ func slackRender(m *Message, channel string, lines int) []byte {
 			}
 		}
 		if more := len(m.Lines) - min(lines, len(m.Lines)) + m.More; more > 0 {
-			b.WriteString("\n… and " + plural(more, "more signal"))
+			b.WriteString("\n… and " + alerting.Count(more, "more signal"))
 		}
 		section(b.String())
 	}

@@ -16,7 +16,7 @@ import (
 // Bounds of a router.
 const (
 	ClustersMax = 1000 // clusters at a time; series of further ones are refused
-	SendersMax  = 1000 // senders told apart; further ones of one fixed cluster are one
+	SendersMax  = 1000 // senders told apart; further ones are one
 	decidedAt   = 20   // series after which a sender's cluster is decided
 	votesMax    = 64   // different cluster labels of a sender that are counted
 	epochMs     = 10 * 60_000
@@ -35,7 +35,9 @@ type Options struct {
 // Router divides requests. It is a deterministic fold that reads no clock; its methods must be called by one goroutine at a time.
 type Router struct {
 	opts     Options
-	names    []string // of clusters; "" = the number is free
+	names    []string       // of clusters; "" = the number is free
+	openers  []string       // who sent what opened each; "" = nobody knows
+	opened   map[string]int // how many a sender has opened
 	at       map[string]uint16
 	senders  []*sender // nil = the number is free
 	senderAt map[senderKey]uint16
@@ -104,6 +106,9 @@ type Move struct {
 	Owns          []string
 }
 
+// crowd is the name of those beyond SendersMax. What one of them sends says nothing of the others, so of each series its own label counts.
+const crowd = "(others)"
+
 const (
 	none   = ^uint32(0)
 	nobody = ^uint16(0) // no cluster: there are too many
@@ -111,7 +116,7 @@ const (
 
 // New returns a router that has seen nothing.
 func New(o Options) *Router {
-	r := &Router{opts: o, at: map[string]uint16{}, senderAt: map[senderKey]uint16{}}
+	r := &Router{opts: o, at: map[string]uint16{}, opened: map[string]int{}, senderAt: map[senderKey]uint16{}}
 	if r.opts.Needed == nil {
 		r.opts.Needed = func(string) bool { return true }
 	}
@@ -130,27 +135,18 @@ func (r *Router) Set(needed func(string) bool, keysMax int) {
 	r.opts.Needed, r.opts.KeysMax = needed, keysMax
 }
 
-// Cluster returns the number of a cluster, made when it is new; ok is false when there are too many.
-func (r *Router) Cluster(name string) (i uint16, ok bool) {
+// Cluster returns the number of a cluster, made when it is new; ok is false when there are too many. sender is who sends what belongs there, "" when nobody knows.
+func (r *Router) Cluster(name, sender string) (i uint16, ok bool) {
 	if i, ok := r.at[name]; ok {
 		return i, true
 	}
-	if len(r.at) >= ClustersMax {
+	if !r.mayOpen(sender) {
 		if r.over != name {
 			r.over = strings.Clone(name)
 		}
 		return nobody, false
 	}
-	name = strings.Clone(name)
-	for j, n := range r.names {
-		if n == "" {
-			r.names[j], r.at[name] = name, uint16(j)
-			return uint16(j), true
-		}
-	}
-	r.names = append(r.names, name)
-	r.at[name] = uint16(len(r.names) - 1)
-	return r.at[name], true
+	return r.open(name, sender), true
 }
 
 // Name returns the name of a cluster by its number, "" for one that is free.
@@ -173,17 +169,17 @@ func (r *Router) Route(b *series.Batch) (parts []Part, refused series.Result) {
 		r.epoch = e
 		r.sweep()
 	}
-	n, no := r.sender(b)
-	n.lastMs = max(n.lastMs, b.ReceivedMs)
 	r.parts = r.parts[:0]
-	if b.Cluster != "" {
-		c, ok := r.Cluster(b.Cluster)
+	if b.Cluster != "" { // nothing is to be decided of such a sender
+		c, ok := r.Cluster(b.Cluster, b.Sender)
 		if !ok {
 			return nil, r.refuse(b, nil)
 		}
 		r.parts = append(r.parts, Part{c, b})
 		return r.parts, refused
 	}
+	n, no := r.sender(b)
+	n.lastMs = max(n.lastMs, b.ReceivedMs)
 	w := walk{r: r, b: b, n: n, no: no, last: none, expect: n.first, run: none}
 	for lo := 0; lo < len(b.Entries); {
 		lo = w.stretch(lo)
@@ -318,11 +314,13 @@ func (r *Router) learn(b *series.Batch, i int, hash uint64, n *sender, no uint16
 					break
 				}
 			}
-			r.vote(n, l, own, metric)
+			if n.name != crowd {
+				r.vote(n, l, own, metric)
+			}
 		}
 	}
 	// What no sender may send goes where its sender's series go, and is refused there.
-	c, ok := r.Cluster(n.home(r, own))
+	c, ok := r.Cluster(n.home(r, own), b.Sender)
 	if !ok {
 		return none, nobody
 	}
@@ -340,7 +338,7 @@ func (r *Router) learn(b *series.Batch, i int, hash uint64, n *sender, no uint16
 func (n *sender) home(r *Router, own string) string {
 	name := n.major
 	switch {
-	case !n.done:
+	case !n.done: // as it stays of the crowd
 		name = own
 	case own != n.major:
 		for i := range n.votes {
@@ -459,6 +457,7 @@ func (r *Router) Moves() []Move {
 func (r *Router) Forget(cluster uint16) {
 	delete(r.at, r.names[cluster])
 	r.names[cluster] = ""
+	r.own(int(cluster), "")
 	r.keep(func(k *key) bool { return k.cluster != cluster })
 }
 
@@ -471,16 +470,7 @@ func (r *Router) sweep() {
 			old = append(old, uint16(i))
 		}
 	}
-	if len(old) == 0 {
-		return
-	}
-	r.keep(func(k *key) bool { return !slices.Contains(old, k.sender) })
-	for _, i := range old {
-		n := r.senders[i]
-		delete(r.senderAt, senderKey{n.name, n.fixed})
-		r.senders[i] = nil
-	}
-	sendersForgotten.Add(len(old))
+	r.dropSenders(old)
 }
 
 // keep drops the keys that are not to be kept. The others keep their order.
@@ -513,8 +503,10 @@ func (r *Router) sender(b *series.Batch) (*sender, uint16) {
 		return r.senders[i], i
 	}
 	if len(r.senderAt) >= SendersMax {
-		// One record for the rest of each fixed cluster would still be without bound; the cluster is what must stay right.
-		k.name = "other"
+		r.yield()
+	}
+	if len(r.senderAt) >= SendersMax {
+		k.name = crowd
 		if i, ok := r.senderAt[k]; ok {
 			return r.senders[i], i
 		}

@@ -15,12 +15,12 @@ var ErrState = errors.New("state of the router is damaged")
 // stateVersion is that of the section:
 //
 //	version, newest receive stamp
-//	clusters: name, "" for a free number
+//	clusters: name, "" for a free number; who has opened it
 //	senders: whether the number is taken; then name, fixed, major, decided, newest request; early series; votes
 //	keys, in order of arrival: hash, cluster, sender, seen
 //
-// Version 1 had no free numbers of senders.
-const stateVersion = 2
+// Version 1 had no free numbers of senders, and none before version 3 who has opened a cluster.
+const stateVersion = 3
 
 // Append appends the complete state to dst.
 func (r *Router) Append(dst []byte) []byte {
@@ -29,8 +29,9 @@ func (r *Router) Append(dst []byte) []byte {
 	w.Num(stateVersion)
 	w.Int(r.nowMs)
 	w.Num(len(r.names))
-	for _, n := range r.names {
+	for i, n := range r.names {
 		w.Word(n)
+		w.Word(r.openers[i])
 	}
 	w.Num(len(r.senders))
 	for _, n := range r.senders {
@@ -81,7 +82,10 @@ func (r *Router) Restore(b []byte) error {
 		if name != "" {
 			r.at[name] = uint16(len(r.names))
 		}
-		r.names = append(r.names, name)
+		r.names, r.openers = append(r.names, name), append(r.openers, "")
+		if version > 2 {
+			r.own(len(r.names)-1, rd.Word())
+		}
 	}
 	for range rd.Count(1) {
 		if len(r.senders) >= math.MaxUint16 || rd.Err() != nil {

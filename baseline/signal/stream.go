@@ -256,14 +256,19 @@ func (s *Stream) Passed(t int64) {
 
 // Present returns how late it is in the stream's event time when nothing has come up to now, receive clock: its newest sample and what has passed since its newest request. Unix milliseconds; now while nothing is known.
 func (s *Stream) Present(nowMs int64) int64 {
-	heard := int64(0)
-	for _, n := range s.senders {
-		heard = max(heard, n.lastMs)
-	}
+	heard := s.HeardMs()
 	if t := s.LastT(); t != 0 && heard != 0 {
 		return t + max(nowMs-heard, 0)
 	}
 	return nowMs
+}
+
+// HeardMs returns when the newest request came, receive clock, Unix milliseconds; 0 = none has.
+func (s *Stream) HeardMs() (heard int64) {
+	for _, n := range s.senders {
+		heard = max(heard, n.lastMs)
+	}
+	return heard
 }
 
 // Silent reports whether no series is left: nothing has come for an hour.

@@ -6,33 +6,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/wrackline/wrackline/baseline/store/rows"
+	"github.com/wrackline/wrackline/baseline/store/tiers"
 )
-
-// blocks are sealed and not yet written.
-type blocks struct {
-	chunks []*chunk
-	bytes  int
-}
-
-type chunk struct {
-	buf    []byte
-	list   []block
-	newest uint32 // slot
-	points int
-}
-
-type block struct {
-	slot, number, from uint32
-}
-
-func (c *chunk) block(i int) []byte {
-	to := len(c.buf)
-	if i+1 < len(c.list) {
-		to = int(c.list[i+1].from)
-	}
-	return c.buf[c.list[i].from:to]
-}
 
 // seal ends the open block of a tier: its rows become a pending block. Ending points makes their cell first.
 func (r *Recorder) seal(t *track, which int) {
@@ -45,18 +20,11 @@ func (r *Recorder) seal(t *track, which int) {
 		return
 	}
 	p := &r.pending[which]
-	var c *chunk
-	if n := len(p.chunks); n > 0 && len(p.chunks[n-1].buf)+blockMost <= chunkBytes {
-		c = p.chunks[n-1]
-	} else {
+	c := p.Room()
+	if c == nil {
 		c = r.chunk(which)
 	}
-	from := len(c.buf)
-	c.list = append(c.list, block{b.slot, t.number, uint32(from)})
-	c.buf = rows.Append(c.buf, r.rows(t.open, which), tiers[which].words, tiers[which].ramp)
-	c.newest = max(c.newest, b.slot)
-	c.points += int(b.n)
-	p.bytes += len(c.buf) - from
+	p.Add(c, which, b.slot, t.number, r.rows(t.open, which))
 	*b = openBlock{slot: b.slot}
 	t.sealedAt[which] = r.seq
 	t.sealedT = max(t.sealedT, t.last)
@@ -64,25 +32,21 @@ func (r *Recorder) seal(t *track, which int) {
 }
 
 // chunk begins a chunk, and forgets chunks that are past being kept.
-func (r *Recorder) chunk(which int) *chunk {
+func (r *Recorder) chunk(which int) *tiers.Chunk {
 	p := &r.pending[which]
-	for len(p.chunks) > 0 && p.chunks[0].newest < r.floor(which) {
-		r.release(p.chunks[0], p)
-		p.chunks = slices.Delete(p.chunks, 0, 1)
+	for len(p.Chunks) > 0 && p.Chunks[0].Newest < r.floor(which) {
+		r.release(p.Chunks[0], p)
+		p.Chunks = slices.Delete(p.Chunks, 0, 1)
 	}
-	var c *chunk
+	var old *tiers.Chunk
 	if n := len(r.free); n > 0 {
-		c, r.free = r.free[n-1], r.free[:n-1]
-		*c = chunk{buf: c.buf[:0], list: c.list[:0]}
-	} else {
-		c = &chunk{buf: make([]byte, 0, chunkBytes)}
+		old, r.free = r.free[n-1], r.free[:n-1]
 	}
-	p.chunks = append(p.chunks, c)
-	return c
+	return p.Begin(old)
 }
 
-func (r *Recorder) release(c *chunk, p *blocks) {
-	p.bytes -= len(c.buf)
+func (r *Recorder) release(c *tiers.Chunk, p *tiers.Sealed) {
+	p.Bytes -= c.Size()
 	if len(r.free) < 64 {
 		r.free = append(r.free, c)
 	}
@@ -98,7 +62,7 @@ const (
 func (r *Recorder) fit(bytes, room int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	bytes += int64(r.pending[full].bytes + r.pending[cells].bytes)
+	bytes += int64(r.pending[full].Bytes + r.pending[cells].Bytes)
 	switch {
 	case bytes > room && r.tight != noRoom:
 		if r.tight == 0 {
@@ -124,7 +88,7 @@ func (r *Recorder) floor(which int) uint32 {
 	if r.tight != 0 {
 		keep = min(keep, r.tight)
 	}
-	return uint32(max(r.newest-keep, 0) / tiers[which].slotMs)
+	return uint32(max(r.passed-keep, 0) / tiers.Of[which].SlotMs)
 }
 
 // overflow writes what is pending without a checkpoint, or drops the oldest when that fails.
@@ -132,18 +96,18 @@ func (r *Recorder) overflow() {
 	err := r.s.flush()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err == nil || r.pending[full].bytes+r.pending[cells].bytes <= r.pendingMax {
+	if err == nil || r.pending[full].Bytes+r.pending[cells].Bytes <= r.pendingMax {
 		return
 	}
-	for r.pending[full].bytes+r.pending[cells].bytes > r.pendingMax*3/4 {
+	for r.pending[full].Bytes+r.pending[cells].Bytes > r.pendingMax*3/4 {
 		p := &r.pending[full]
-		if p.bytes == 0 {
+		if p.Bytes == 0 {
 			p = &r.pending[cells]
 		}
-		r.lost += int64(p.chunks[0].points)
-		historyLost.Add(p.chunks[0].points)
-		r.release(p.chunks[0], p)
-		p.chunks = slices.Delete(p.chunks, 0, 1)
+		r.lost += int64(p.Chunks[0].Points)
+		historyLost.Add(p.Chunks[0].Points)
+		r.release(p.Chunks[0], p)
+		p.Chunks = slices.Delete(p.Chunks, 0, 1)
 	}
 }
 

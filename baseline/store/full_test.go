@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/wrackline/wrackline/baseline/store/tiers"
 )
 
 // fillDisk makes every write of the store fail as a full disk does, or lets them through again. It is bbolt's own bound of a file, which the store does not use.
@@ -96,7 +98,7 @@ func TestHistoryStaysBoundedWhenNothingCanBeWritten(t *testing.T) {
 			s.rec.Add(uint32(i), fmt.Sprint("x", i), p)
 		}
 		if m%1000 == 0 {
-			if b := s.Stats().PendingBytes; b > 2<<20+chunkBytes {
+			if b := s.Stats().PendingBytes; b > 2<<20+tiers.ChunkBytes {
 				t.Fatalf("%d bytes pending", b)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/store/tiers"
 )
 
 const (
@@ -18,12 +19,12 @@ const (
 )
 
 func blockKey(which int, slot, pack uint32) []byte {
-	b := append(make([]byte, 0, 9), tiers[which].key)
+	b := append(make([]byte, 0, 9), tiers.Of[which].Key)
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, slot), pack)
 }
 
 func tailKey(which int, seq uint64, piece int) []byte {
-	b := append(make([]byte, 0, 13), tiers[which].tail)
+	b := append(make([]byte, 0, 13), tiers.Of[which].Tail)
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(b, seq), uint32(piece))
 }
 
@@ -35,11 +36,18 @@ func (p *pendingSave) write(tx *bolt.Tx, m *manifest) error {
 	b.FillPercent = 0.9 // keys mostly rise within their kind
 	d := &m.history
 	for which := range p.blocks { // first what makes room
-		if err := dropBelow(b, d, tiers[which].tail, tailKey(which, p.oldest[which], 0)); err != nil {
+		if err := dropBelow(b, d, tiers.Of[which].Tail, tailKey(which, p.oldest[which], 0)); err != nil {
 			return err
 		}
-		if err := dropBelow(b, d, tiers[which].key, blockKey(which, p.floor[which], 0)); err != nil {
+		if err := dropBelow(b, d, tiers.Of[which].Key, blockKey(which, p.floor[which], 0)); err != nil {
 			return err
+		}
+	}
+	if p.undone != 0 {
+		for which := range tiers.Of {
+			if err := dropBeyond(b, d, which, p.undone); err != nil {
+				return err
+			}
 		}
 	}
 	for which := range p.blocks {
@@ -76,7 +84,7 @@ func (p *pendingSave) write(tx *bolt.Tx, m *manifest) error {
 			return err
 		}
 	}
-	m.newest = max(m.newest, p.newest)
+	m.newest = p.newest
 	m.number = p.number
 	m.sequence = p.seq
 	return nil
@@ -86,14 +94,14 @@ func (p *pendingSave) write(tx *bolt.Tx, m *manifest) error {
 func (p *pendingSave) writeBlocks(b *bolt.Bucket, d *digest, which int) error {
 	type ref struct {
 		place uint64 // slot, pack
-		c     *chunk
+		c     *tiers.Chunk
 		i     int
 	}
 	var refs []ref
-	for _, c := range p.blocks[which].chunks {
-		for i, e := range c.list {
-			if e.slot >= p.floor[which] {
-				refs = append(refs, ref{uint64(e.slot)<<32 | uint64(e.number/packSignals), c, i})
+	for _, c := range p.blocks[which].Chunks {
+		for i, e := range c.List {
+			if e.Slot >= p.floor[which] {
+				refs = append(refs, ref{uint64(e.Slot)<<32 | uint64(e.Number/packSignals), c, i})
 			}
 		}
 	}
@@ -115,8 +123,8 @@ func (p *pendingSave) writeBlocks(b *bolt.Bucket, d *digest, which int) error {
 			}
 		}
 		for _, e := range refs[:n] {
-			data := e.c.block(e.i)
-			record.Byte(byte(e.c.list[e.i].number % packSignals))
+			data := e.c.Block(e.i)
+			record.Byte(byte(e.c.List[e.i].Number % packSignals))
 			record.Num(len(data))
 			record.Bytes(data)
 		}

@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/wrackline/wrackline/baseline/store/pages"
+	"github.com/wrackline/wrackline/baseline/store/tiers"
 )
 
 // Stats describe the store, for status pages. Sizes are bytes.
@@ -74,7 +75,7 @@ func (s *Store) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	st.HistorySignals, st.HistoryToMs = len(r.tracks), r.newest
-	st.PendingBytes = int64(r.pending[full].bytes + r.pending[cells].bytes)
+	st.PendingBytes = int64(r.pending[full].Bytes + r.pending[cells].Bytes)
 	st.Points, st.Replayed, st.Refused, st.Lost, st.Damage = r.points, r.replayed, r.refused, r.lost, r.damage
 	return st
 }
@@ -215,23 +216,15 @@ func checkHistory(key, record []byte) error {
 	if err != nil {
 		return err
 	}
-	for which := range tiers {
-		if key[0] != tiers[which].key {
+	for which := range tiers.Of {
+		if key[0] != tiers.Of[which].Key {
 			continue
 		}
-		in := readerOf(p)
-		for in.Left() > 0 {
-			in.Byte()
-			data := readSized(in)
-			if in.Err() != nil {
-				break
-			}
-			if _, err := unpack(nil, data, which); err != nil {
-				return err
-			}
-		}
-		if in.Err() != nil {
-			return fmt.Errorf("%w: blocks of %q overlap", ErrDamaged, key)
+		if err := tiers.Each(readerOf(p), func(_ byte, data []byte) error {
+			_, err := tiers.Unpack(nil, data, which)
+			return err
+		}); err != nil {
+			return fmt.Errorf("%w: blocks of %q: %w", ErrDamaged, key, err)
 		}
 	}
 	return nil

@@ -2,7 +2,10 @@ package store
 
 // Blocks under way: what a signal has in memory before its slot ends.
 
-import "github.com/wrackline/wrackline/baseline/store/rows"
+import (
+	"github.com/wrackline/wrackline/baseline/store/rows"
+	"github.com/wrackline/wrackline/baseline/store/tiers"
+)
 
 // openRows are a signal's blocks under way, with the newest full row as words: it is what the next one is told by, and nearly always all
 // that a save's tail needs. The rows themselves are encoded as they come. As plain words a signal took 1,300 bytes, full or not; a row of
@@ -31,8 +34,8 @@ const wordsOf = 32 * 6 // words of the largest block of either tier
 
 // rows decodes the rows of a tier's open block. They are borrowed until the next call. The caller holds mu.
 func (r *Recorder) rows(o *openRows, which int) []uint32 {
-	b, of := &o.block[which], &tiers[which]
-	return rows.Rows(r.scratch[:int(b.n)*of.words], b.bytes, of.words, of.ramp)
+	b, of := &o.block[which], &tiers.Of[which]
+	return rows.Rows(r.scratch[:int(b.n)*of.Words], b.bytes, of.Words, of.Ramp)
 }
 
 // unsaved is rows, of those that no tail has yet.
@@ -41,16 +44,16 @@ func (r *Recorder) unsaved(o *openRows, which int) []uint32 {
 	if which == full && b.n == b.saved+1 {
 		return o.last[:]
 	}
-	return r.rows(o, which)[int(b.saved)*tiers[which].words:]
+	return r.rows(o, which)[int(b.saved)*tiers.Of[which].Words:]
 }
 
 // pushFull appends a point's row to the full block.
 func (o *openRows) pushFull(row [6]uint32) {
 	b := &o.block[full]
 	if b.n == 0 {
-		b.push(row[:], nil, tiers[full].ramp)
+		b.push(row[:], nil, tiers.Of[full].Ramp)
 	} else {
-		b.push(row[:], o.last[:], tiers[full].ramp)
+		b.push(row[:], o.last[:], tiers.Of[full].Ramp)
 	}
 	o.last = row
 }
@@ -59,9 +62,9 @@ func (o *openRows) pushFull(row [6]uint32) {
 func (r *Recorder) pushCell(o *openRows, row [8]uint32) {
 	b := &o.block[cells]
 	if b.n == 0 {
-		b.push(row[:], nil, tiers[cells].ramp)
+		b.push(row[:], nil, tiers.Of[cells].Ramp)
 		return
 	}
 	have := r.rows(o, cells)
-	b.push(row[:], have[len(have)-8:], tiers[cells].ramp)
+	b.push(row[:], have[len(have)-8:], tiers.Of[cells].Ramp)
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/store/tiers"
 )
 
 // heap returns the bytes of live objects.
@@ -28,7 +30,7 @@ func TestOpenRowsAreSmall(t *testing.T) {
 		ids[i] = fmt.Sprintf("rule.%d~cluster=prod~workload=w%d", i%40, i)
 		walkers[i] = walker{rng: rng, level: 1 + float64(i), kind: i % 4} // a quarter of them are usually zero
 	}
-	begin := epoch / tiers[cells].slotMs * tiers[cells].slotMs
+	begin := epoch / tiers.Of[cells].SlotMs * tiers.Of[cells].SlotMs
 	var sum, most, times int64
 	for m := range int64(240) {
 		for i, id := range ids {

@@ -8,33 +8,35 @@ import (
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/store/tiers"
 )
 
 // pendingSave is what one save takes of the Recorder.
 type pendingSave struct {
 	seq     uint64
-	newest  int64
+	newest  int64     // of the time that passes, see Recorder.passed
 	number  uint32    // of the next new signal
 	floor   [2]uint32 // slots below are dropped
 	oldest  [2]uint64 // tails below are dropped
-	blocks  [2]blocks
+	blocks  [2]tiers.Sealed
 	tails   [2][][]byte // records, CRC not yet in
 	tailed  []*track
 	fresh   []*track
 	seals   map[uint32][]byte // records, CRC not yet in
 	expired []*track
+	undone  int64 // what the file has beyond it is dropped first; 0 = nothing is
 }
 
 // collect takes everything pending. settle must follow.
 func (r *Recorder) collect() *pendingSave {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := &pendingSave{seq: r.seq, newest: r.newest, number: r.number, seals: map[uint32][]byte{}}
+	p := &pendingSave{seq: r.seq, newest: r.passed, undone: r.undone, number: r.number, seals: map[uint32][]byte{}}
 	p.oldest = [2]uint64{r.seq, r.seq}
 	for _, t := range r.tracks {
 		o := t.open
 		if o == nil {
-			if t.last < r.newest-r.keepMs-tiers[cells].slotMs {
+			if t.last < r.passed-r.keepMs-tiers.Of[cells].SlotMs {
 				p.expired = append(p.expired, t)
 			}
 			continue
@@ -71,9 +73,9 @@ func (r *Recorder) collect() *pendingSave {
 		}
 	}
 	r.seq++
-	for which := range tiers {
+	for which := range tiers.Of {
 		p.floor[which] = r.floor(which)
-		p.blocks[which], r.pending[which] = r.pending[which], blocks{}
+		p.blocks[which], r.pending[which] = r.pending[which], tiers.Sealed{}
 	}
 	p.fresh, r.fresh = r.fresh, nil
 	for group := range r.seals {
@@ -86,7 +88,7 @@ func (r *Recorder) collect() *pendingSave {
 
 // appendTail appends a block's unsaved rows to the last tail record, or begins another: number, slot, rows, then their words.
 func appendTail(tails [][]byte, number uint32, b *openBlock, rows []uint32) [][]byte {
-	if len(tails) == 0 || len(tails[len(tails)-1]) > tailMax-2*blockMost {
+	if len(tails) == 0 || len(tails[len(tails)-1]) > tailMax-2*tiers.BlockMost {
 		tails = append(tails, make([]byte, crcSize, tailMax))
 	}
 	w := codec.Writer{B: tails[len(tails)-1]}
@@ -137,11 +139,17 @@ func (r *Recorder) settle(p *pendingSave, ok bool) {
 			b.saving = 0
 		}
 	}
+	undone := r.after
+	r.undone, r.after = undone, 0
 	if !ok {
+		r.undone = earlier(p.undone, undone)
 		for which := range p.blocks {
+			if undone != 0 {
+				p.blocks[which].UpTo(which, undone)
+			}
 			now := &r.pending[which]
-			now.chunks = append(p.blocks[which].chunks, now.chunks...)
-			now.bytes += p.blocks[which].bytes
+			now.Chunks = append(p.blocks[which].Chunks, now.Chunks...)
+			now.Bytes += p.blocks[which].Bytes
 		}
 		r.fresh = append(p.fresh, r.fresh...)
 		for group := range p.seals {
@@ -150,7 +158,7 @@ func (r *Recorder) settle(p *pendingSave, ok bool) {
 		return
 	}
 	for which := range p.blocks {
-		for _, c := range p.blocks[which].chunks {
+		for _, c := range p.blocks[which].Chunks {
 			r.release(c, &p.blocks[which])
 		}
 	}

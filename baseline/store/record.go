@@ -96,7 +96,7 @@ type manifest struct {
 	before     uint64 // journal position of the checkpoint before it
 	next       uint64 // number of the next portion; none is used again
 	history    digest
-	newest     int64     // T of the newest point of the history
+	newest     int64     // up to where time has passed in the history, see Recorder.passed
 	sequence   uint64    // of the last tail written
 	number     uint32    // of the next signal with history; none is used again while blocks under it may exist
 	contents   []portion // where the list of what the checkpoint holds lies

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/store/rows"
+	"github.com/wrackline/wrackline/baseline/store/tiers"
 )
 
 // Chart history has two tiers. "Full" keeps every point for 48 hours, "cells" keeps one cell for each quarter of an hour for
@@ -20,37 +21,16 @@ import (
 // each save. A start reads the tails back. Every save writes everything pending, so the file always holds the Recorder as it
 // stood at that save, and a replayed journal, which brings points again, changes nothing: points up to the newest are ignored.
 
-type tier struct {
-	name   string
-	slotMs int64
-	rows   int    // most rows in a block
-	words  int    // in a row
-	ramp   uint32 // usual step of a row's first word
-	key    byte   // of sealed records
-	tail   byte   // of tails
-}
-
-// Rows of the full tier: T after the slot's start in ms, value, lower, expected, upper, state and score.
-// Rows of the cells: number of the cell in its slot | points<<16, min, max, mean, lower, expected, upper, state and score.
-var tiers = [2]tier{
-	full:  {"full", 30 * 60_000, 32, 6, 60_000, 'f', 't'},
-	cells: {"cells", 4 * 3600_000, 16, 8, 1, 'c', 'u'},
-}
-
 const (
-	full  = 0
-	cells = 1
+	full, cells, cellMs = tiers.Full, tiers.Cells, tiers.CellMs
 
-	cellMs     = 15 * 60_000
 	fullKeepMs = 48 * 3600_000
 
 	packSignals = 32        // signals in one record of sealed blocks
 	lastSignals = 256       // signals in one record of seals
-	chunkBytes  = 256 << 10 // pending blocks are kept in chunks of this size
 	pendingMax  = 64 << 20  // bytes of pending blocks in memory; beyond it they are written without waiting for a checkpoint
 	signalsMax  = 1 << 20   // signals with history; beyond it new ones get none
 	indexMax    = 1 << 24   // an Add with an index beyond it is looked up by id
-	blockMost   = 1 << 10   // bytes: no block is larger
 	tailMax     = recordMax // bytes of one record of a tail: a size that leaves fitting holes
 
 	idleSaves   = 10           // a signal without points for so many saves …
@@ -74,10 +54,13 @@ type Recorder struct {
 	number  uint32   // of the next new signal
 	seq     uint64   // of the next save
 	newest  int64    // T of the newest point of all
-	pending [2]blocks
+	passed  int64    // newest, or what lies between, where it took a leap: by this is counted what is too old to be kept
+	pending [2]tiers.Sealed
 	flight  *pendingSave    // being written
+	undone  int64           // what the file has beyond it is void, see Undo; 0 = nothing is
+	after   int64           // the same of what flight has
 	seals   map[uint32]bool // number / lastSignals: seals that no save has taken yet
-	free    []*chunk
+	free    []*tiers.Chunk
 	damage  string          // of the last damaged record met
 	scratch [wordsOf]uint32 // of rows that are decoded
 
@@ -127,18 +110,18 @@ func (r *Recorder) Add(index uint32, id string, p Point) {
 	}
 	t.last = p.T
 	t.touched = r.seq
-	r.newest = max(r.newest, p.T)
+	r.pass(p.T)
 	r.points++
 	o := t.open
 	if o == nil {
 		o = new(openRows)
 		t.open = o
 	}
-	slot := uint32((p.T - 1) / tiers[full].slotMs)
-	start := int64(slot) * tiers[full].slotMs
+	slot := uint32((p.T - 1) / tiers.Of[full].SlotMs)
+	start := int64(slot) * tiers.Of[full].SlotMs
 	b := &o.block[full]
 	if b.n > 0 {
-		if slot != b.slot || int(b.n) == tiers[full].rows {
+		if slot != b.slot || int(b.n) == tiers.Of[full].Rows {
 			r.seal(t, full)
 		} else if (p.T-1)/cellMs != (start+int64(o.last[0])-1)/cellMs {
 			r.makeCell(t)
@@ -146,11 +129,27 @@ func (r *Recorder) Add(index uint32, id string, p Point) {
 	}
 	b.slot = slot
 	o.pushFull([6]uint32{uint32(p.T - start), rows.Word(p.Value), rows.Word(p.Lower), rows.Word(p.Expected), rows.Word(p.Upper), rows.StateWord(p.State, p.Score)})
-	over := r.pending[full].bytes+r.pending[cells].bytes > r.pendingMax
+	over := r.pending[full].Bytes+r.pending[cells].Bytes > r.pendingMax
 	r.mu.Unlock()
 	if over {
 		r.overflow()
 	}
+}
+
+// leapMs is the most that time passes at once as far as the age of history is concerned, halved: a clock that is wrong for an hour must not make all of it too old. After a true gap it
+// goes on twice as fast as points do.
+const leapMs = 5 * 60_000
+
+// pass notes the time of a point. The caller holds mu.
+func (r *Recorder) pass(t int64) {
+	if t <= r.newest {
+		return
+	}
+	if r.passed == 0 {
+		r.passed = t
+	}
+	r.passed = min(t, r.passed+2*min(t-r.newest, leapMs))
+	r.newest = t
 }
 
 // tMax is the last T that slots can number.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/store/tiers"
 )
 
 // near reports whether got is want within what charts keep.
@@ -48,7 +49,7 @@ func (w *truth) steps(id string, low, high, stepMs int64) []RangePoint {
 			q.Lower += p.Lower / float64(len(g))
 			q.Expected += p.Expected / float64(len(g))
 			q.Upper += p.Upper / float64(len(g))
-			q.State = worse(q.State, p.State)
+			q.State = tiers.Worse(q.State, p.State)
 			q.Score = max(q.Score, p.Score)
 		}
 		out = append(out, q)
@@ -175,6 +176,10 @@ func (c *charted) crash() {
 		c.t.Fatal("a sound file was set aside")
 	}
 	for _, e := range c.journal {
+		if e.i < 0 {
+			c.s.rec.Undo(e.p.T)
+			continue
+		}
 		c.s.rec.Add(uint32(e.i+5), c.id(e.i), e.p)
 	}
 }

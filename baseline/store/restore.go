@@ -11,13 +11,19 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/store/rows"
+	"github.com/wrackline/wrackline/baseline/store/tiers"
 )
 
 // restore reads back what the last save left: names, seals and tails.
 func (r *Recorder) restore() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.seq, r.newest, r.number = r.s.man.sequence+1, r.s.man.newest, r.s.man.number
+	r.seq, r.newest, r.passed, r.number = r.s.man.sequence+1, r.s.man.newest, r.s.man.newest, r.s.man.number
+	defer func() {
+		for _, t := range r.tracks {
+			r.newest = max(r.newest, t.last)
+		}
+	}()
 	return r.s.db.View(func(tx *bolt.Tx) error {
 		b := tx.Bucket(historyBucket)
 		each := func(kind byte, f func(key []byte, in *codec.Reader) error) error {
@@ -69,14 +75,14 @@ func (r *Recorder) restore() error {
 			return err
 		}
 		for _, which := range []int{cells, full} {
-			err := each(tiers[which].tail, func(key []byte, in *codec.Reader) error {
+			err := each(tiers.Of[which].Tail, func(key []byte, in *codec.Reader) error {
 				if len(key) != 13 {
 					return fmt.Errorf("%w: key %q", ErrDamaged, key)
 				}
 				seq := binary.BigEndian.Uint64(key[1:])
 				for in.Left() > 0 {
 					number, slot, n := in.Num(math.MaxUint32), in.Num(math.MaxUint32), int(in.Byte())
-					rows := in.Take(n * 4 * tiers[which].words)
+					rows := in.Take(n * 4 * tiers.Of[which].Words)
 					if t := byNumber[uint32(number)]; t != nil && seq >= t.sealedAt[which] && in.Err() == nil {
 						r.reopen(t, which, seq, uint32(slot), n, rows)
 					}
@@ -96,10 +102,10 @@ func (r *Recorder) reopen(t *track, which int, seq uint64, slot uint32, n int, w
 	if t.open == nil {
 		t.open = new(openRows)
 	}
-	k := tiers[which].words
+	k := tiers.Of[which].Words
 	o := t.open
 	b := &o.block[which]
-	if b.n > 0 && b.slot != slot || int(b.n)+n > tiers[which].rows {
+	if b.n > 0 && b.slot != slot || int(b.n)+n > tiers.Of[which].Rows {
 		// Cannot be: a block that ended is sealed in the same save. Rows that do not fit are a lesser loss than a store that does not open.
 		historyDamaged.Inc()
 		return
@@ -118,7 +124,7 @@ func (r *Recorder) reopen(t *track, which int, seq uint64, slot uint32, n int, w
 			r.pushCell(o, row)
 			continue
 		}
-		start := int64(slot) * tiers[full].slotMs
+		start := int64(slot) * tiers.Of[full].SlotMs
 		at := start + int64(row[0])
 		// The cell was made when a point of the next quarter came, and was saved with it.
 		if b.n > 0 && (at-1)/cellMs != (start+int64(o.last[0])-1)/cellMs {

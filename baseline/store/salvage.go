@@ -12,6 +12,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/store/disk"
 	"github.com/wrackline/wrackline/baseline/store/pages"
+	"github.com/wrackline/wrackline/baseline/store/tiers"
 )
 
 // salvage carries what can be proven from a damaged file into this new one: of the checkpoint every section and model that proves itself, and each record
@@ -207,14 +208,14 @@ func (c *carrier) checkpoint() (*Loaded, error) {
 // outlive makes sure that the numbers to come are beyond those that a record of the history uses, and that the newest time is not
 // before it, in case the manifest is lost. The time is the slot's end: a little too new only forgets a little early.
 func (m *manifest) outlive(key []byte) {
-	for which := range tiers {
+	for which := range tiers.Of {
 		switch {
-		case key[0] == tiers[which].key && len(key) == 9:
+		case key[0] == tiers.Of[which].Key && len(key) == 9:
 			m.number = max(m.number, (binary.BigEndian.Uint32(key[5:])+1)*packSignals)
 			if which == full {
-				m.newest = max(m.newest, int64(binary.BigEndian.Uint32(key[1:])+1)*tiers[which].slotMs)
+				m.newest = max(m.newest, int64(binary.BigEndian.Uint32(key[1:])+1)*tiers.Of[which].SlotMs)
 			}
-		case key[0] == tiers[which].tail && len(key) == 13:
+		case key[0] == tiers.Of[which].Tail && len(key) == 13:
 			m.sequence = max(m.sequence, binary.BigEndian.Uint64(key[1:]))
 		}
 	}

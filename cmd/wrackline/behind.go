@@ -68,6 +68,9 @@ func (w *laggards) look(senders []signal.SenderStats, now int64) {
 			continue
 		}
 		seen[key] = true
+		if !known && now-s.UsedMs > silentAfter.Milliseconds() {
+			continue // nothing of it is used, so its newest sample that was says nothing of what it sends now: that is told as what it is, too
+		}
 		if !known {
 			if now-s.LastT > behindAfter.Milliseconds() && s.LastMs-s.FirstMs > knownAfter.Milliseconds() && !timely(senders, s, now) {
 				w.behind[key] = lag{sender: s.Name, cluster: s.Cluster, sinceMs: now, atMs: now, lagMs: now - s.LastT, worstMs: now - s.LastT}

@@ -51,6 +51,7 @@ type blindRig struct {
 	host   string
 	token  string
 	send   func(r *blindRig) // each step; nil = nobody sends
+	pods   int               // that it sends of
 	value  float64
 	shift  time.Duration // of its samples against the clock
 	hangs  bool          // see rigOptions
@@ -74,7 +75,7 @@ type rigOptions struct {
 
 func newBlindRig(t *testing.T, o rigOptions) *blindRig {
 	t.Helper()
-	r := &blindRig{t: t, dir: o.dir, base: time.Now(), fails: map[string]int{}, host: "10.0.0.7", metric: dnsMetrics, send: (*blindRig).write, token: o.token, hangs: o.hangs}
+	r := &blindRig{t: t, dir: o.dir, base: time.Now(), fails: map[string]int{}, host: "10.0.0.7", metric: dnsMetrics, pods: 3, send: (*blindRig).write, token: o.token, hangs: o.hangs}
 	if o.metric != nil {
 		r.metric = o.metric
 	}
@@ -198,7 +199,7 @@ func (r *blindRig) body() []byte {
 	r.value++
 	at := r.a.now().Add(r.shift).UnixMilli()
 	for _, name := range r.metric {
-		for pod := range 3 {
+		for pod := range r.pods {
 			l := wire.AppendLabel(nil, "__name__", name)
 			for _, x := range [][2]string{{"job", "coredns"}, {"namespace", "kube-system"}, {"pod", fmt.Sprintf("coredns-%d", pod)}} {
 				l = wire.AppendLabel(l, x[0], x[1])

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,8 +40,17 @@ func (s *self) judge(f *facts) []condition {
 // subjectsMax bounds the conditions of one kind.
 const subjectsMax = 8
 
-// few keeps the first conditions of a kind and says how many more there are.
+// few keeps the first conditions of a kind, those that blind before others, and says how many more there are.
 func few(list []condition) []condition {
+	slices.SortStableFunc(list, func(a, b condition) int {
+		switch {
+		case a.blind == b.blind:
+			return 0
+		case a.blind:
+			return -1
+		}
+		return 1
+	})
 	if more := len(list) - subjectsMax; more > 0 {
 		list = list[:subjectsMax]
 		list[subjectsMax-1].text += fmt.Sprintf(" And %d more.", more)
@@ -58,7 +68,7 @@ func (s *self) ofStart(f *facts) (list []condition) {
 	}
 	if n := len(s.mark.Deaths); n >= deathsBad {
 		c := condition{kind: "start.often", blind: true, bad: true, after: atOnce,
-			text: fmt.Sprintf("Wrackline has died %d times within the last hour without a word.", n), fix: "Look at the log before its end, and whether its memory limit is too small (OOMKilled).",
+			text: fmt.Sprintf("Wrackline has died %s within the last hour without a word.", alerting.Count(n, "time")), fix: "Look at the log before its end, and whether its memory limit is too small (OOMKilled).",
 			meaning: "While it starts nothing is judged."}
 		if !s.mark.written {
 			c.after = tellAfter // what cannot be remembered must not be told at each start
@@ -90,7 +100,7 @@ func (s *self) ofStart(f *facts) (list []condition) {
 			meaning: "Minutes that were acknowledged were not judged."})
 	}
 	if s.memory.undecoded.within(f.now, time.Hour) {
-		list = append(list, condition{kind: "journal.undecodable", blind: true, after: atOnce, cause: "store", text: fmt.Sprintf("%d requests of the journal could not be decoded and were skipped.", f.undecoded),
+		list = append(list, condition{kind: "journal.undecodable", blind: true, after: atOnce, cause: "store", text: fmt.Sprintf("%s of the journal could not be decoded and skipped.", alerting.Count(f.undecoded, "request")),
 			fix: "They were accepted under other limits. The log names their positions.", meaning: "Their minutes are not judged."})
 	}
 	return list
@@ -129,7 +139,7 @@ func (s *self) ofDisk(f *facts) (list []condition) {
 			fix:  "Look at the disk (a network file system?) and at /debug/pprof/goroutine?debug=1.", meaning: refusal})
 	}
 	if n, lost := f.outbox.waiting, f.outbox.lost; n > 0 || lost > 0 {
-		c := condition{kind: "outbox.held", blind: n > 0, bad: true, cause: "disk", text: fmt.Sprintf("%d notifications wait in memory because the disk refuses them; %d were lost.", n, lost), fix: "Free disk space.",
+		c := condition{kind: "outbox.held", blind: n > 0, bad: true, cause: "disk", text: fmt.Sprintf("The disk refuses notifications: %s in memory, %s lost.", waits(n), alerting.Commas(strconv.FormatInt(int64(lost), 10))), fix: "Free disk space.",
 			meaning: "Nobody is told of these incidents yet. The pages show them."}
 		list = append(list, c)
 	}
@@ -162,7 +172,7 @@ func (s *self) ofCheckpoints(f *facts) (list []condition) {
 		list = append(list, c)
 	}
 	if out := f.store.LeftOut; len(out) > 0 {
-		list = append(list, condition{kind: "checkpoint.lacks", bad: true, cause: "checkpoint", text: fmt.Sprintf("Checkpoints leave out %d records that the store does not take. The first is %s.", len(out), out[0]),
+		list = append(list, condition{kind: "checkpoint.lacks", bad: true, cause: "checkpoint", text: fmt.Sprintf("Checkpoints leave out %s that the store does not take. The first is %s.", alerting.Count(len(out), "record"), out[0]),
 			fix: "Mend the labels that make such a name. All else is saved.", meaning: "A restart begins these anew."})
 	}
 	if f.saving > saveLong {
@@ -186,7 +196,7 @@ func (s *self) ofFold(f *facts) (list []condition) {
 			fix: "Give it more CPU, or send less (the keep-list): wrackline packs remote-write-config.", meaning: "Senders are answered 503 and fall behind."})
 	}
 	if f.ready && f.last > f.folded && f.now-m.folded.at >= foldLong {
-		list = append(list, condition{kind: "fold.stuck", blind: true, bad: true, stops: time.Nanosecond, cause: "fold", after: time.Minute, text: fmt.Sprintf("Nothing has been folded for %s, and %d requests wait.", alerting.Span((f.now - m.folded.at).Milliseconds()), f.last-f.folded),
+		list = append(list, condition{kind: "fold.stuck", blind: true, bad: true, stops: time.Nanosecond, cause: "fold", after: time.Minute, text: fmt.Sprintf("Nothing has been folded for %s, and %s for it.", alerting.Span((f.now - m.folded.at).Milliseconds()), strings.Replace(waits(int(f.last-f.folded)), "message", "request", 1)),
 			fix: "Look at /debug/pprof/goroutine?debug=1, then restart: nothing that was acknowledged is lost.", meaning: "Nothing is judged."})
 	}
 	var stuck []condition
@@ -240,11 +250,11 @@ func (s *self) ofDoor(f *facts) (list []condition) {
 		list = append(list, condition{kind: "sender.none", blind: true, text: "Nobody has sent anything yet.", fix: "wrackline packs remote-write-config prints the block for prometheus.yml.", meaning: "There is nothing to judge."})
 	}
 	if d := a.door.Load().Denied(); d.Requests > 0 && now-d.LastMs < refusedMs {
-		list = append(list, condition{kind: "door.denied", bad: true, text: fmt.Sprintf("%d requests without a valid token were refused, the last %s ago from %s. Prometheus gives such samples up.", d.Requests, alerting.Span(now-d.LastMs), d.From),
+		list = append(list, condition{kind: "door.denied", bad: true, text: fmt.Sprintf("Requests without a valid token were refused, %s, the last %s ago from %s. Prometheus gives such samples up.", alerting.Commas(strconv.FormatInt(d.Requests, 10)), alerting.Span(now-d.LastMs), d.From),
 			fix: "Give the sender one of ingest.tokens (authorization: credentials_file in its remote_write block)."})
 	}
 	if r := a.door.Load().Refused(); r.Samples > 0 && now-r.LastMs < refusedMs {
-		list = append(list, condition{kind: "door.refused", text: fmt.Sprintf("%d samples were refused, the last ones %s ago from %s: %s. The sender gives them up.", r.Samples, alerting.Span(now-r.LastMs), r.From, r.Reason), fix: "Mend what the reason names: the sender's relabelling, or a clock."})
+		list = append(list, condition{kind: "door.refused", text: fmt.Sprintf("Samples were refused, %s, the last %s ago from %s: %s. The sender gives them up.", alerting.Commas(strconv.FormatInt(r.Samples, 10)), alerting.Span(now-r.LastMs), r.From, r.Reason), fix: "Mend what the reason names: the sender's relabelling, or a clock."})
 	}
 	return list
 }
@@ -264,6 +274,7 @@ func (s *self) ofSenders(f *facts) (list []condition) {
 		x := &f.stream.Senders[i]
 		quiet, unused := f.ms-x.LastMs, f.ms-x.UsedMs
 		switch lag := f.ms - x.LastT; {
+		case quiet > silentAfter.Milliseconds() && x.LastMs-x.FirstMs <= knownAfter.Milliseconds(): // it was a test
 		case quiet > silentAfter.Milliseconds() && quiet < silentUntil.Milliseconds():
 			silent = append(silent, condition{kind: "sender.silent", subject: x.Cluster + "/" + x.Name, text: fmt.Sprintf("Sender %s has been silent for %s.", x.Name, alerting.Span(quiet)), fix: "Look at prometheus_remote_storage_* of that Prometheus."})
 		case quiet >= 60_000:
@@ -337,7 +348,7 @@ func (s *self) ofPacks(f *facts) (list []condition) {
 			continue
 		}
 		names := strings.Join(n.gone[:min(len(n.gone), 4)], ", ")
-		list = append(list, condition{kind: "metrics.gone", subject: key, blind: true, after: packAfter, text: fmt.Sprintf("%d signals of pack %s get no metrics any more: %s.", len(n.gone), key, names),
+		list = append(list, condition{kind: "metrics.gone", subject: key, blind: true, after: packAfter, text: fmt.Sprintf("%s of pack %s get no metrics any more: %s.", alerting.Count(len(n.gone), "signal"), key, names),
 			fix: "wrackline packs explain NAME --server says which are missing. Were they removed on purpose, this ends by itself after a day.", meaning: "What these signals watch is not judged."})
 	}
 	return few(list)
@@ -366,13 +377,13 @@ func (s *self) ofLimits(f *facts) (list []condition) {
 			if !recent && f.ms-r.lastMs >= refusedMs || limitOf(r.reason) != kind {
 				continue
 			}
-			list = append(list, condition{kind: kind, blind: recent, text: fmt.Sprintf("%d samples found no room, the last ones %s ago from %s: %s.", r.samples, alerting.Span(f.ms-r.lastMs), r.sender, r.reason),
+			list = append(list, condition{kind: kind, blind: recent, text: fmt.Sprintf("No room was found for %s, the last %s ago from %s: %s.", alerting.Count(r.samples, "sample"), alerting.Span(f.ms-r.lastMs), r.sender, r.reason),
 				fix: "Send less (the keep-list), or raise the limit under signals.", meaning: "What is new beyond the limit is not judged; what is known goes on."})
 		}
 	}
 	if recent := m.signals.within(f.now, tried); recent || f.stream.OverSignal != "" && f.ms-f.stream.OverSignalMs < refusedMs {
-		list = append(list, condition{kind: "limit.signals", blind: recent, text: fmt.Sprintf("There are %d signals, as many as signals.signals_max allows: %d values of new ones were not learned, the last of %s%s.", f.stream.Signals,
-			f.stream.OverSignals, series.Clean(f.stream.OverSignal, 80), holdersOf(&f.stream).rule), fix: "Raise signals.signals_max, or disable what nobody needs (packs.disable).", meaning: "New workloads are not judged; what is known goes on."})
+		list = append(list, condition{kind: "limit.signals", blind: recent, text: fmt.Sprintf("There are %s, as many as signals.signals_max allows: %s of new ones not learned, the last of %s%s.", alerting.Count(f.stream.Signals, "signal"),
+			alerting.Count(f.stream.OverSignals, "value"), series.Clean(f.stream.OverSignal, 80), holdersOf(&f.stream).rule), fix: "Raise signals.signals_max, or disable what nobody needs (packs.disable).", meaning: "New workloads are not judged; what is known goes on."})
 	}
 	for _, l := range s.a.limits(&f.stream, &f.journal, f.store.FileBytes) {
 		if l.Max > 0 && l.Used >= limitNear*l.Max {
@@ -408,7 +419,7 @@ func (s *self) ofReceivers(f *facts) (list []condition) {
 			if x != nil && x.down >= 0 && f.now-x.down >= downAfter {
 				down++
 				c.kind, c.blind, c.bad, c.after = "receiver.down", true, true, time.Minute
-				c.text = fmt.Sprintf("Nothing has reached receiver %s for %s, and %d messages wait: %s.", key, alerting.Span((f.now - x.down).Milliseconds()), r.Queued, r.LastError)
+				c.text = fmt.Sprintf("Nothing has reached receiver %s for %s, and %s: %s.", key, alerting.Span((f.now - x.down).Milliseconds()), waits(r.Queued), r.LastError)
 				c.fix, c.meaning = "wrackline receivers test "+alerting.ShellWord(r.Receiver)+" says what comes back. Messages are given up after 72 h.", "Whoever reads there hears of nothing."
 			}
 			list = append(list, c)
@@ -417,7 +428,7 @@ func (s *self) ofReceivers(f *facts) (list []condition) {
 			list = append(list, condition{kind: "receiver.unheard", subject: key, text: fmt.Sprintf("%s for receiver %s, about Wrackline itself: %s.", waits(w.Waiting), key, w.LastError), fix: "This is tried again by itself."})
 		}
 		if r.Owed > 0 && r.Disabled == "" {
-			list = append(list, condition{kind: "receiver.owes", subject: key, bad: true, text: fmt.Sprintf("%d messages for receiver %s were given up and still matter: %s.", r.Owed, key, cmp.Or(r.LastGivenUp, r.LastError, "see the receivers page")),
+			list = append(list, condition{kind: "receiver.owes", subject: key, bad: true, text: fmt.Sprintf("Given up for receiver %[2]s, and still of use: %[1]s: %[3]s.", alerting.Count(r.Owed, "message"), key, cmp.Or(r.LastGivenUp, r.LastError, "see the receivers page")),
 				fix: "They go out when it takes messages again; a test message shows whether it does: wrackline receivers test " + alerting.ShellWord(r.Receiver) + "."})
 		}
 		if x != nil && x.dead.within(f.now, deadFor) && r.Disabled == "" {
@@ -450,7 +461,7 @@ func waits(n int) string {
 	if n == 1 {
 		return "1 message waits"
 	}
-	return fmt.Sprintf("%d messages wait", n)
+	return alerting.Count(n, "message") + " wait"
 }
 
 // problemMax is how many bytes of a problem are shown.

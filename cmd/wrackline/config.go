@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -200,29 +199,39 @@ func readConfig(file string) (config, error) {
 		return c, yamlError(file, data, err)
 	}
 	if len(sections) > 0 {
-		dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict(), yaml.DisallowUnknownField())
-		if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-			return c, yamlError(file, data, err)
+		if err := decodeStrictly(data, &c); err != nil {
+			return c, errors.Join(append(yamlErrors(file, data), c.checkLeniently(file, data, sections))...)
 		}
-		d := defaultConfig()
-		for name, v := range sections {
-			if v != nil {
-				continue
-			}
-			switch name {
-			case "ingest":
-				c.Ingest = d.Ingest
-			case "signals":
-				c.Signals = d.Signals
-			case "alerting":
-				c.Alerting = d.Alerting
-			case "storage":
-				c.Storage = d.Storage
-			case "web":
-				c.Web = d.Web
-			}
+		c.fill(sections)
+	}
+	c.standsIn(file, data)
+	return c, c.placed(c.validate())
+}
+
+// fill gives the defaults to sections without a key.
+func (c *config) fill(sections map[string]any) {
+	d := defaultConfig()
+	for name, v := range sections {
+		if v != nil {
+			continue
+		}
+		switch name {
+		case "ingest":
+			c.Ingest = d.Ingest
+		case "signals":
+			c.Signals = d.Signals
+		case "alerting":
+			c.Alerting = d.Alerting
+		case "storage":
+			c.Storage = d.Storage
+		case "web":
+			c.Web = d.Web
 		}
 	}
+}
+
+// standsIn notes which file the configuration is of: paths of packs are relative to it, and errors say where in it.
+func (c *config) standsIn(file string, data []byte) {
 	c.place = func(path string) string { return placeInFile(file, data, path) }
 	dir := filepath.Dir(file)
 	for i, p := range c.Packs.Files {
@@ -230,7 +239,6 @@ func readConfig(file string) (config, error) {
 			c.Packs.Files[i] = filepath.Join(dir, p)
 		}
 	}
-	return c, c.placed(c.validate())
 }
 
 var envRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
@@ -254,96 +262,6 @@ func expandEnv(data []byte) ([]byte, error) {
 		done = at[1]
 	}
 	return append(out, data[done:]...), nil
-}
-
-// validate returns the first value that does not do, as a configError.
-func (c *config) validate() error {
-	switch c.Ingest.Sync {
-	case "1s", "always", "off":
-	default:
-		return keyError("ingest.sync", "%q is not 1s, always or off", c.Ingest.Sync)
-	}
-	if _, err := time.LoadLocation(c.Signals.Timezone); err != nil {
-		return keyError("signals.timezone", "%w", err)
-	}
-	for _, x := range []struct {
-		key        string
-		value, min int
-	}{
-		{"signals.series_max", c.Signals.SeriesMax, 1}, {"signals.signals_max", c.Signals.SignalsMax, 1},
-		{"signals.cluster_series_max", c.Signals.ClusterSeriesMax, 0}, {"signals.cluster_signals_max", c.Signals.ClusterSignalsMax, 0},
-	} {
-		if x.value < x.min {
-			return keyError(x.key, "it is %d; it must be at least 1%s", x.value, map[int]string{0: ", or 0 for none"}[x.min])
-		}
-	}
-	if g := time.Duration(c.Signals.Grace); g < 5*time.Second || g > 5*time.Minute {
-		return keyError("signals.grace", "it is %s; it must be between 5s and 5m", g)
-	}
-	if i := c.Storage.CheckpointInterval; i != 0 && i < duration(time.Second) {
-		return keyError("storage.checkpoint_interval", "it must be at least 1s, or 0: whenever a start would have 15 s to fold again, and each 5 minutes")
-	}
-	if c.Storage.MaxSize < 64<<20 {
-		return keyError("storage.max_size", "it is %s; it must be at least 64MiB: charts of the past give way beyond it", c.Storage.MaxSize)
-	}
-	if c.Ingest.JournalMax < 16<<20 {
-		return keyError("ingest.journal_max", "it is %s; it must be at least 16MiB: requests are answered 503 beyond it", c.Ingest.JournalMax)
-	}
-	if c.Storage.Retention < duration(48*time.Hour) {
-		return keyError("storage.retention", "it must be at least 2d")
-	}
-	if x := c.Alerting.FalseAlarmsPerWeek; !(x >= 0 && x <= budgetMost) {
-		return keyError("alerting.false_alarms_per_week", "it is %g; it must be between 0 (any number) and %d", x, budgetMost)
-	}
-	if n := c.Alerting.NotificationsPerDay; n < 1 || n > 1000 {
-		return keyError("alerting.notifications_per_day", "it is %d; it must be between 1 and 1000 (configure no receiver to be told nothing)", n)
-	}
-	if n := c.Alerting.PagesPerDay; n < 1 || n > 1000 {
-		return keyError("alerting.pages_per_day", "it is %d; it must be between 1 and 1000", n)
-	}
-	if _, err := c.Alerting.Outlet.Guard(); err != nil {
-		return keyError("alerting.outlet", "%w", err)
-	}
-	if err := c.Alerting.Heartbeat.check(); err != nil {
-		return err
-	}
-	if err := notify.CheckReceivers(c.Receivers); err != nil {
-		if fe, ok := errors.AsType[*notify.FieldError](err); ok {
-			return keyError(fe.Path, "%w", fe.Err)
-		}
-		return keyError("receivers", "%w", err)
-	}
-	if c.Signals.DefaultCluster == "" {
-		return keyError("signals.default_cluster", "it must not be empty")
-	}
-	if u := c.Alerting.ExternalURL; u != "" {
-		if p, err := url.Parse(u); err != nil || p.Host == "" || (p.Scheme != "http" && p.Scheme != "https") {
-			return keyError("alerting.external_url", "%q is not an http or https URL", u)
-		}
-	}
-	if _, err := c.tokens(); err != nil {
-		return err
-	}
-	if _, err := c.gate([2]string{}); err != nil {
-		return err
-	}
-	for i, g := range c.Packs.Disable {
-		if _, err := path.Match(g, "x"); err != nil {
-			return keyError(fmt.Sprintf("packs.disable[%d]", i), "%q is not a glob: %w", g, err)
-		}
-	}
-	names := map[string]bool{}
-	for i := range c.Track {
-		t := &c.Track[i]
-		if names[t.Name] {
-			return keyError(fmt.Sprintf("track[%d].name", i), "the name %q is used twice", t.Name)
-		}
-		names[t.Name] = true
-		if _, err := t.rule().Rule(); err != nil {
-			return keyError(fmt.Sprintf("track[%d]", i), "%w", err)
-		}
-	}
-	return nil
 }
 
 // rule returns the track rule in the engine's words.
@@ -393,25 +311,33 @@ func (c *config) guard() notify.Guard {
 // tokens returns the senders' tokens, reading their files. No error contains a token.
 func (c *config) tokens() ([]ingest.Token, error) {
 	var out []ingest.Token
-	for i, t := range c.Ingest.Tokens {
-		key := fmt.Sprintf("ingest.tokens[%d]", i)
-		if (t.Token == "") == (t.TokenFile == "") {
-			return nil, keyError(key, "want exactly one of token and token_file")
-		}
-		text := t.Token
-		if t.TokenFile != "" {
-			b, err := os.ReadFile(t.TokenFile)
-			if err != nil {
-				return nil, keyError(key+".token_file", "%w", err)
-			}
-			text = strings.TrimSpace(string(b))
-		}
-		if len(text) < 8 {
-			return nil, keyError(key, "the token is shorter than 8 characters")
-		}
+	var bad []error
+	for i := range c.Ingest.Tokens {
+		t := &c.Ingest.Tokens[i]
+		text, err := t.read(fmt.Sprintf("ingest.tokens[%d]", i))
+		bad = append(bad, err)
 		out = append(out, ingest.Token{Token: text, Sender: t.Sender, Cluster: t.Cluster})
 	}
-	return out, nil
+	return out, errors.Join(bad...)
+}
+
+// read returns the token; key is where it stands.
+func (t *tokenConfig) read(key string) (string, error) {
+	if (t.Token == "") == (t.TokenFile == "") {
+		return "", keyError(key, "want exactly one of token and token_file")
+	}
+	text := t.Token
+	if t.TokenFile != "" {
+		b, err := os.ReadFile(t.TokenFile)
+		if err != nil {
+			return "", keyError(key+".token_file", "%w", err)
+		}
+		text = strings.TrimSpace(string(b))
+	}
+	if len(text) < 8 {
+		return "", keyError(key, "the token is shorter than 8 characters")
+	}
+	return text, nil
 }
 
 // allPacks returns the embedded packs and those of the configuration, as their files have them.

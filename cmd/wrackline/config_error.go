@@ -28,8 +28,14 @@ func keyError(key, format string, args ...any) error {
 	return &configError{key, fmt.Errorf(format, args...)}
 }
 
-// placed adds to an error about a key where in the file that stands.
+// placed adds to errors about keys where in the file they stand.
 func (c *config) placed(err error) error {
+	if list := each(err); len(list) > 1 {
+		for i := range list {
+			list[i] = c.placed(list[i])
+		}
+		return errors.Join(list...)
+	}
 	ce, ok := errors.AsType[*configError](err)
 	if !ok || c.place == nil {
 		return err

@@ -113,7 +113,7 @@ func runDemo(ctx context.Context, e env, args []string) error {
 	}
 	a, err := openApp(cfg, f.dir, log)
 	if err != nil {
-		return errors.Join(err, closeAll(l, admin))
+		return errors.Join(wayOut(err, f.dir), closeAll(l, admin))
 	}
 	a.listening = f.addresses()
 	d.app = a

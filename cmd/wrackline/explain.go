@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -173,7 +174,7 @@ func writeMatches(w io.Writer, c *signal.RuleExplanation) {
 	case c.Form < 0:
 		fmt.Fprintf(w, "  cluster %s: dormant, not received: %s\n", plain(c.Cluster), plain(strings.Join(c.Missing, ", ")))
 	default:
-		fmt.Fprintf(w, "  cluster %s: form %d, %d signals\n", plain(c.Cluster), c.Form+1, len(c.Groups))
+		fmt.Fprintf(w, "  cluster %s: form %d, %s\n", plain(c.Cluster), c.Form+1, alerting.Count(len(c.Groups), "signal"))
 	}
 	for _, l := range c.Leaves {
 		fmt.Fprintf(w, "    %s: %d series, %d taking part, %d alive", plain(l.Selector), l.Series, l.Active, l.Live)
@@ -235,6 +236,6 @@ func (m *matcher) summary(ctx context.Context, w io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%d rules active, %d dormant\n", active, dormant)
+	_, err := fmt.Fprintf(w, "%s active, %d dormant\n", alerting.Count(active, "rule"), dormant)
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,10 +26,11 @@ const inspectHelp = `Looks into the store of a stopped Wrackline (a running one 
                                              start would lose. Exit code 3 when something is
   wrackline inspect repair [FILE]            write a clean store of what is good in both generations: to wrackline.db.repaired beside them, or to FILE. What is
                                              there stays as it is. A start does the same by itself; this is for who wants to look first
-  wrackline inspect backup FILE              a consistent copy
-  wrackline inspect compact                  rewrite the store without its free pages, in place; a start does so by itself when
-                                             they are more than a third of it and the disk has room for both
-  wrackline inspect compact FILE             the same as a copy, which leaves the store as it is
+  wrackline inspect backup FILE              copy the store, with what was learned, charts and messages that wait, to FILE. To go back to it: stop Wrackline, move
+                                             the data directory away, and put FILE as wrackline.db into an empty one. What came after it is learned anew
+  wrackline inspect compact                  make the store's file smaller: rewrite it in place without the pages that are free. A start does
+                                             so by itself when they are more than a third of it and the disk has room for both
+  wrackline inspect compact FILE             write the smaller store to FILE, and leave the one that is there as it is
   wrackline inspect recording FILE           the requests in the journal, for wrackline replay and packs explain --recording.
                                              The journal goes back to the checkpoint before the newest: with
                                              storage.checkpoint_interval 1h one to two hours
@@ -60,7 +62,7 @@ func runInspect(ctx context.Context, e env, args []string) error {
 			return usagef("%s: name the file to write", verb)
 		}
 		if _, err := os.Stat(fs.Arg(0)); err == nil {
-			return fmt.Errorf("%s exists already", fs.Arg(0))
+			return fmt.Errorf("%s exists already and is not overwritten: name a file that does not", fs.Arg(0))
 		}
 	default:
 		return usagef("want stats, verify, repair, backup, compact or recording")
@@ -72,31 +74,65 @@ func runInspect(ctx context.Context, e env, args []string) error {
 		return verifyStore(ctx, e, *dir)
 	}
 	if _, err := os.Stat(file); err != nil {
-		return err
-	}
-	if verb == "compact" && fs.NArg() == 0 {
-		before, after, err := store.CompactInPlace(file, newLog(e.stderr, slog.LevelInfo))
-		if err == nil {
-			fmt.Fprintf(e.stdout, "%s: %s, was %s\n", file, size(after), size(before))
-		}
-		return err
+		return fmt.Errorf("there is no store here; --storage.path names the data directory: %w", err)
 	}
 	if verb == "compact" {
-		return store.Compact(file, fs.Arg(0))
+		return compactStore(e, file, fs.Arg(0))
 	}
 	s, err := store.Open(file, store.Options{ReadOnly: true, Logger: newLog(e.stderr, slog.LevelInfo)})
 	if err != nil {
-		return err
+		return inUse(err)
 	}
 	defer s.Close() // read only: nothing can be lost
 	if verb == "backup" {
-		return writeFile(fs.Arg(0), func(w io.Writer) error {
-			n, err := s.Backup(w)
-			fmt.Fprintf(e.stderr, "%s written\n", size(n))
+		written := int64(0)
+		err := writeFile(fs.Arg(0), func(w io.Writer) (err error) {
+			written, err = s.Backup(w)
 			return err
 		})
+		if err == nil {
+			fmt.Fprintf(e.stdout, "%s: a copy of %s, %s. It is whole by itself: in an empty data directory, named wrackline.db, a start goes on from it.\n", fs.Arg(0), file, size(written))
+		}
+		return err
 	}
 	return printStats(e.stdout, s)
+}
+
+// inUse adds the way out to the error of a store that somebody holds.
+func inUse(err error) error {
+	if errors.Is(err, store.ErrInUse) {
+		return fmt.Errorf("%w; stop it first (what a running one holds is on its page /status)", err)
+	}
+	return err
+}
+
+// compactStore makes a store smaller, in place or, when to is given, as a copy.
+func compactStore(e env, file, to string) error {
+	if to == "" {
+		before, after, err := store.CompactInPlace(file, newLog(e.stderr, slog.LevelInfo))
+		if err != nil {
+			return inUse(err)
+		}
+		if after >= before {
+			fmt.Fprintf(e.stdout, "%s: %s, which is as small as it gets\n", file, size(after))
+			return nil
+		}
+		fmt.Fprintf(e.stdout, "%s: %s now, it was %s\n", file, size(after), size(before))
+		return nil
+	}
+	if err := store.Compact(file, to); err != nil {
+		return inUse(err)
+	}
+	var sizes [2]int64
+	for i, name := range []string{to, file} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		sizes[i] = info.Size()
+	}
+	fmt.Fprintf(e.stdout, "%s: %s, of %s with %s, which is as it was\n", to, size(sizes[0]), file, size(sizes[1]))
+	return nil
 }
 
 // examined is what was found in a directory.

@@ -91,6 +91,7 @@ wrackline_baseline_budget_strictness gauge How much more evidence than its rule 
 wrackline_baseline_changes_total counter Changes of clusters seen.
 wrackline_baseline_clusters_forgotten_total counter Clusters forgotten.
 wrackline_baseline_models_orphaned_total counter Models of a checkpoint that no rule asks for any more.
+wrackline_baseline_models_rescued_forgotten_total counter Models of a damaged checkpoint whose cluster or signal did not come back for storage.retention.
 wrackline_baseline_models_refused_total counter Models of a checkpoint that could not be read.
 wrackline_baseline_silent_verdicts_total counter Verdicts of signals that have no value although others of the same thing have.
 wrackline_baseline_verdicts_total counter Verdicts: one for each signal and minute.
@@ -210,6 +211,7 @@ wrackline_store_generations_refused_total counter Checkpoints that could not be 
 wrackline_store_history_damaged_records_total counter Records of chart history passed over because they are damaged.
 wrackline_store_history_flushes_total counter How often chart history was written.
 wrackline_store_history_lost_points_total counter Points of chart history lost for want of room.
+wrackline_store_history_undone_signals_total counter Signals whose charts lost a future that was none, when a clock was set back.
 wrackline_store_meta_fallbacks_total counter How often the newer of the store's two heads was damaged and the older was used.
 wrackline_store_quarantined_files_total counter Damaged stores set aside.
 wrackline_store_record_bytes_written_total counter Bytes of records written to the store.

@@ -135,7 +135,7 @@ func listPacks(e env, packs []*pack.Pack, asJSON bool) error {
 			n++
 		}
 	}
-	fmt.Fprintf(w, "%d signals in %d packs\n", n, len(packs))
+	fmt.Fprintf(w, "%s in %s\n", alerting.Count(n, "signal"), alerting.Count(len(packs), "pack"))
 	return w.Flush()
 }
 
@@ -150,7 +150,7 @@ func checkPacks(e env, files []string) error {
 			var p *pack.Pack
 			if p, err = pack.Load(data, f); err == nil {
 				if err = checkSummaries(p); err == nil {
-					fmt.Fprintf(e.stdout, "%s: pack %s version %d, %d signals, %d tests: ok\n", f, p.Name, p.Version, len(p.Rules), len(p.Tests))
+					fmt.Fprintf(e.stdout, "%s: pack %s version %d, %s, %s: ok\n", f, p.Name, p.Version, alerting.Count(len(p.Rules), "signal"), alerting.Count(len(p.Tests), "test"))
 					continue
 				}
 			}
@@ -216,9 +216,9 @@ func testPacks(e env, packs []*pack.Pack, verbose bool) error {
 			fmt.Fprintf(e.stdout, "%s: pack %s has no tests\n", p.Origin, p.Name)
 		case bad > 0:
 			failed = true
-			fmt.Fprintf(e.stdout, "%s: pack %s: %d of %d expectations of %d tests failed\n", p.Origin, p.Name, bad, len(results), len(p.Tests))
+			fmt.Fprintf(e.stdout, "%s: pack %s: %d of %s of %s failed\n", p.Origin, p.Name, bad, alerting.Count(len(results), "expectation"), alerting.Count(len(p.Tests), "test"))
 		default:
-			fmt.Fprintf(e.stdout, "%s: pack %s: %d expectations of %d tests: ok\n", p.Origin, p.Name, len(results), len(p.Tests))
+			fmt.Fprintf(e.stdout, "%s: pack %s: %s of %s: ok\n", p.Origin, p.Name, alerting.Count(len(results), "expectation"), alerting.Count(len(p.Tests), "test"))
 		}
 	}
 	if failed {

@@ -155,6 +155,9 @@ func (s *self) rise(f *facts, cause string, list []*lasting) {
 		}
 	}
 	g.word(due)
+	if g.at == f.now && s.a.log != nil { // also where no receiver is
+		s.a.log.Warn("Wrackline itself", "condition", due[0].kind, "text", g.notice.Title, "fix", due[0].fix)
+	}
 	g.notice.Past = false
 	s.a.herald.Load().Tell(g.notice)
 }
@@ -242,6 +245,9 @@ func (s *self) fall(f *facts, g *group, list []*lasting) {
 		return
 	}
 	g.open, g.isWell, g.closed = false, false, f.now
+	if s.a.log != nil {
+		s.a.log.Info("Wrackline itself is well again", "condition", g.cause, "text", g.notice.Title)
+	}
 	s.a.herald.Load().Over(g.cause, max(g.wellMs, g.notice.SinceMs+1))
 }
 

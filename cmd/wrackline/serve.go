@@ -97,7 +97,7 @@ func runServe(ctx context.Context, e env, args []string) error {
 	cfg.acceptLoss = f.acceptLoss
 	a, err := openApp(cfg, f.dir, log)
 	if err != nil {
-		return errors.Join(err, closeAll(l, admin))
+		return errors.Join(wayOut(err, f.dir), closeAll(l, admin))
 	}
 	a.file, a.listening = f.configFile, f.addresses()
 	log.Info("listening", "url", pageURL(l.Addr()), "write", pageURL(l.Addr())+"/api/v1/write", "version", buildVersion())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"runtime"
@@ -162,6 +163,10 @@ func (s source) Status() ui.Status {
 		for _, d := range dead {
 			out.DeadLetters = append(out.DeadLetters, ui.DeadLetter{AtMs: d.At, Receiver: d.Receiver, ID: d.ID, Incident: d.Incident, Title: d.Title, Why: d.Why})
 		}
+	}
+	out.GraceMs = time.Duration(cfg.Signals.Grace).Milliseconds()
+	if h := f.heart; a.heart.Load() != nil {
+		out.Heartbeat = &ui.Heartbeat{Host: h.Host, EveryMs: cmp.Or(time.Duration(cfg.Alerting.Heartbeat.Interval), time.Minute).Milliseconds(), Taken: h.Calls, Last: h.Last, Tried: h.Tried, Fails: h.Fails, Answer: h.LastErr, Held: h.Held}
 	}
 	out.Problems = problems(conditions)
 	if a.extra != nil {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"text/tabwriter"
 
+	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/notify"
 )
 
@@ -58,7 +60,7 @@ func runReceivers(ctx context.Context, e env, args []string) error {
 		fmt.Fprintf(e.stdout, "%s: %s at %s: arrived\n", d.Receiver, d.Kind, d.Host)
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d messages did not arrive", failed, len(got))
+		return fmt.Errorf("%d of %s did not arrive", failed, alerting.Count(len(got), "message"))
 	}
 	return nil
 }
@@ -83,22 +85,30 @@ func runCheckConfig(_ context.Context, e env, args []string) error {
 		return usagef("name a configuration file")
 	}
 	cfg, err := loadConfig(file)
-	if err != nil {
-		return err
-	}
-	packs, err := cfg.packs()
-	if err != nil {
-		return err
-	}
-	n := 0
-	for _, p := range packs {
-		if err := checkSummaries(p); err != nil {
-			return err
+	list := each(err)
+	if err == nil || cfg.place != nil { // it could be read, and more may be wrong
+		packs, err := cfg.packs()
+		for _, err := range each(err) {
+			if !slices.ContainsFunc(list, func(x error) bool { return x.Error() == err.Error() }) {
+				list = append(list, err)
+			}
 		}
-		n += len(p.Rules)
+		n := 0
+		for _, p := range packs {
+			if err := checkSummaries(p); err != nil {
+				list = append(list, err)
+			}
+			n += len(p.Rules)
+		}
+		if len(list) == 0 {
+			fmt.Fprintf(e.stdout, "%s: ok: %s in %s, of which %s, %s\n", file, alerting.Count(n, "signal"), alerting.Count(len(packs), "pack"), alerting.Count(len(cfg.Track), "track rule"), alerting.Count(len(cfg.Receivers), "receiver"))
+			return nil
+		}
 	}
-	fmt.Fprintf(e.stdout, "%s: ok: %d signals in %d packs, of which %d track rules, %d receivers\n", file, n, len(packs), len(cfg.Track), len(cfg.Receivers))
-	return nil
+	if len(list) > 1 {
+		list = append(list, fmt.Errorf("%d things are wrong", len(list)))
+	}
+	return errors.Join(list...)
 }
 
 // parallelism is how many CPU-bound jobs run at once.

@@ -69,19 +69,24 @@ func Open(dir string, o Options) (*Journal, error) {
 	return j, nil
 }
 
+const lockName = "lock"
+
 // lockDir takes the directory's lock, which ends with the process.
 func lockDir(dir string) (*os.File, error) {
-	name := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o640)
+	return lockFile(os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o640))
+}
+
+// lockFile locks a file that has been opened.
+func lockFile(f *os.File, err error) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s is locked", ErrLocked, name)
+			return nil, fmt.Errorf("%w: %s is locked", ErrLocked, f.Name())
 		}
-		return nil, fmt.Errorf("lock journal %s: %w", name, err)
+		return nil, fmt.Errorf("lock journal %s: %w", f.Name(), err)
 	}
 	return f, nil
 }

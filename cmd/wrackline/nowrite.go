@@ -1,0 +1,33 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/wrackline/wrackline/baseline/store"
+)
+
+// wayOut adds to why a data directory could not be opened, when that is because it may not be written, what can be done. Nothing has been changed then, and nothing is lost: senders keep what they have meanwhile.
+func wayOut(err error, dir string) error {
+	is := func(no syscall.Errno) bool {
+		return errors.Is(err, no) || strings.HasSuffix(err.Error(), ": "+no.Error())
+	} // bbolt keeps the text alone
+	const look = "What it holds can be looked at meanwhile: wrackline inspect verify --storage.path %[2]s"
+	switch {
+	case err == nil:
+		return nil
+	case is(syscall.EROFS):
+		return fmt.Errorf("%w\nThe file system of %[2]s is read-only: Wrackline cannot take anything in there, and has changed nothing. Was it mounted so (readOnly: true of a volume, ro in fstab), mount it for writing;"+
+			" did it become so, the disk has failed: dmesg says why. Or move %[2]s to another disk and name that by --storage.path. "+look, err, dir)
+	case is(syscall.EACCES), is(syscall.EPERM):
+		return fmt.Errorf("%w\nThe user that runs Wrackline (uid %[3]d, gid %[4]d) may not write there; nothing was changed. Give it the directory: chown -R %[3]d:%[4]d %[2]s; in Kubernetes fsGroup of the pod's securityContext. "+look, err, dir, os.Getuid(), os.Getgid())
+	case is(syscall.ENOSPC), is(syscall.EDQUOT):
+		return fmt.Errorf("%w\nThere is no room in %[2]s to begin: free some, or name another directory by --storage.path. Files whose name ends in .damaged-… may be moved away", err, dir)
+	case errors.Is(err, store.ErrInUse):
+		return fmt.Errorf("%w\nAnother wrackline serves %[2]s. Stop it, or name another directory by --storage.path", err, dir)
+	}
+	return err
+}
