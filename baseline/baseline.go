@@ -64,8 +64,12 @@ type closing struct {
 	window  int64        // its number among those of its cluster that had values, for the cadence
 	changes []change.Change
 	budgets *[budgetKinds]model.Budget
-	wants   map[*pack.Rule]bool // see baseline.prior
+	wants   map[*pack.Rule]bool         // see baseline.prior
+	before  func(ms int64) model.Moment // how long before its end
 }
+
+// bornZeros is of how many uneventful windows a signal is told that counts what should not happen and was never seen: as many as a model needs to begin.
+const bornZeros = 30
 
 // observe judges one observation of the window that closes, learns it, and returns the verdict. It is the whole way of an observation: the
 // rule's parameters as this window has them, what siblings lend, the judgement, the budget, what is kept.
@@ -80,6 +84,11 @@ func (b *baseline) observe(c *closing, o *signal.Observation) Verdict {
 	budget := budgetOf(c.budgets, o.Signal.Rule)
 	heed(budget, &p)
 	b.cadence.came(c.window)
+	if o.Newborn && o.Signal.Rule.BornZero && b.model.Seen() == 0 {
+		for i := int64(bornZeros); i > 0; i-- {
+			b.model.Observe(&p, c.before(i*p.StepMs), 0)
+		}
+	}
 	if b.v.Signal != nil && explained(&b.v, c.changes) {
 		p.Explained = true
 	}

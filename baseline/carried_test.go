@@ -121,7 +121,8 @@ func carriedPlay(t *testing.T, e *baseline.Engine, from, until int64) {
 	}
 }
 
-// TestOlderCheckpointIsCarriedOn reads the store that the commit before the rooms wrote (stream state 6), and goes on as that program went on: as many verdicts and alarms, and since the judge counts what comes and goes, one other sum.
+// TestOlderCheckpointIsCarriedOn reads the store that the commit before the rooms wrote (stream state 6), and goes on as that program went on: as many verdicts and alarms but for the two windows in which rules whose
+// expressions have become others wait for their series, and since the judge counts what comes and goes, other sums.
 func TestOlderCheckpointIsCarriedOn(t *testing.T) {
 	in, err := os.Open(carriedFile)
 	if err != nil {

@@ -133,7 +133,8 @@ func (c *cluster) closed(w *signal.Window) {
 	c.remember(w.Changes)
 	o := c.output()
 	o.old, o.end, o.closedMs = history || w.End-c.first < youngMs, w.End, w.ClosedMs
-	cl := closing{at: c.e.moment(w.End), window: c.windows, changes: c.changes, budgets: &c.budgets, wants: c.wants}
+	cl := closing{at: c.e.moment(w.End), window: c.windows, changes: c.changes, budgets: &c.budgets, wants: c.wants,
+		before: func(ms int64) model.Moment { return c.e.moment(w.End - ms) }}
 	for i := range w.Observations {
 		x := &w.Observations[i]
 		b := c.begun(x.Signal)

@@ -40,7 +40,7 @@ func (v *View) Get(name string) string {
 	switch name {
 	case LabelCluster:
 		return v.Cluster
-	case LabelNamespace, LabelPod, LabelContainer:
+	case LabelNamespace, LabelPod, LabelContainer, LabelNode:
 		if x := v.Labels.Get("exported_" + name); x != "" {
 			return x
 		}

@@ -153,7 +153,7 @@ func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {
 		Name: y.Signal, Question: y.Question, Unit: y.Baseline.Unit, MinEvents: y.Baseline.MinEvents,
 		EffectEvents: y.Baseline.Effect.Events, Lesson: y.Labels.Lesson, Summary: y.Annotations.Summary,
 		Meaning: strings.TrimSpace(y.Annotations.Meaning), Causes: y.Annotations.Causes, Next: y.Annotations.Next,
-		Evidence: y.Evidence, Params: model.Defaults(),
+		Evidence: y.Evidence, Was: y.Was, Params: model.Defaults(),
 	}
 	if !signalName.MatchString(r.Name) {
 		return nil, l.errorf(at+".signal", "signal name %q: want lower-case words joined by dots, like dns.servfail_ratio", r.Name)
@@ -236,6 +236,10 @@ func (l *packLoader) params(r *Rule, y *packRule, at string) error {
 		return err
 	}
 	p.Season = model.Season(i)
+	if i, err = word("born", b.Born, "", "zero", "unknown"); err != nil {
+		return err
+	}
+	r.BornZero = i == 1 || i == 0 && p.Mode == model.Event && p.Bad == model.Up
 	if b.Bounds != nil {
 		if len(b.Bounds) != 2 {
 			return l.errorf(at+".bounds", "bounds: want [lowest, highest]; null means unbounded")

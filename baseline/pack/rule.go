@@ -22,9 +22,11 @@ type Rule struct {
 	Question     string       // "Are cluster DNS lookups failing?"
 	Unit         string       // ratio, s, ms, B, B/s, /s, cores, count, %/h …; shown beside every number
 	Exprs        []string     // ordered fallbacks: the first whose metrics arrive is used
+	Was          string       // an expression that it had before and that meant the same: what was learned goes on; "" = none
 	Params       model.Params // direction, bounds, effect, mode
 	MinEvents    float64      // the denominator of a ratio must count this many events a window, else there is no value
 	EffectEvents float64      // smallest number of bad events in a window that is worth a message
+	BornZero     bool         // the time before an entity's first value is a time of zeros: it counts what should not happen, and what never happened has no series
 	Severity     Severity
 	Lesson       string   // networking, resources, rbac, upgrades, trend
 	Summary      string   // template of the sentence in a message; see alerting

@@ -21,6 +21,7 @@ type (
 		Signal      string          `yaml:"signal"`
 		Question    string          `yaml:"question"`
 		Expr        any             `yaml:"expr"`
+		Was         string          `yaml:"was"`
 		Baseline    packBaseline    `yaml:"baseline"`
 		For         string          `yaml:"for"`
 		Labels      packLabels      `yaml:"labels"`
@@ -38,6 +39,7 @@ type (
 		Ceiling   *float64   `yaml:"ceiling"`
 		Limit     *float64   `yaml:"limit"`
 		Eta       string     `yaml:"eta"`
+		Born      string     `yaml:"born"`
 		Persist   int        `yaml:"persist"`
 	}
 	packEffect struct {

@@ -22,7 +22,7 @@ type Plan struct {
 	root   *node
 	nodes  int    // nodes have numbers below this
 	uses   []int  // for each leaf, how many nodes read it
-	Needed []bool // for each leaf, whether there is no result without its metric; not so of what only absent() asks
+	Needed []bool // for each leaf, whether something beside absent() reads it
 }
 
 type nodeKind uint8

@@ -114,7 +114,7 @@ func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
 	p := s.printOf(snd.fixed, l, "")
 	own := s.ownCluster(l)
 	if id := s.withPrint(p); id != none {
-		if s.unresolved(&s.cold[id]) {
+		if h, d := &s.hot[id], &s.cold[id]; s.unresolved(d) || d.target == none && h.counts() {
 			s.resolve(id, l)
 		}
 		return id, nil
@@ -170,8 +170,8 @@ func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint1
 		h.group = s.bucketSet(s.printOfHistogram(snd.fixed, l, base), kinOf(&view, base))
 	}
 	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none, watch: none, native: none}
-	if kinds&kindIncrease != 0 || flags&flagNative != 0 {
-		d.target = s.target(c, m, &view)
+	if h.counts() {
+		d.target = s.targets.Hold(s.targetKey(c, &view))
 	}
 	d.own = c.one(identity.LabelCluster, own)
 	s.hot = append(s.hot, h)
@@ -214,26 +214,13 @@ func (s *Stream) bucketSet(p series.Print, kin uint64) uint32 {
 	return g
 }
 
-func (s *Stream) target(c *cluster, m *metric, v *identity.View) uint32 {
+// targetKey names the scraped thing that a series is of: a pod of many that one exporter tells of is one.
+func (s *Stream) targetKey(c *cluster, v *identity.View) uint64 {
 	b := append(s.bytes[:0], c.name...)
-	for _, x := range []string{m.name, v.Labels.Get("job"), v.Labels.Get("instance"), v.Get(identity.LabelNamespace), v.Get(identity.LabelPod)} {
+	for _, x := range []string{v.Labels.Get("job"), v.Labels.Get("instance"), v.Get(identity.LabelNamespace), v.Get(identity.LabelPod)} {
 		b = append(b, 0xff)
 		b = append(b, x...)
 	}
 	s.bytes = b
-	k := series.Hash64(b)
-	t, ok := s.targAt[k]
-	if !ok {
-		if n := len(s.targNo); n > 0 {
-			t = s.targNo[n-1]
-			s.targNo = s.targNo[:n-1]
-		} else {
-			t = uint32(len(s.targets))
-			s.targets = append(s.targets, target{})
-		}
-		s.targets[t] = target{key: k}
-		s.targAt[k] = t
-	}
-	s.targets[t].refs++
-	return t
+	return series.Hash64(b)
 }

@@ -100,7 +100,7 @@ func (s *Stream) readRules(r *stateReader) *ruleBook {
 		common := false
 		for range r.Count(1) {
 			x := r.Word()
-			common = common || ok && slices.ContainsFunc(s.rules[i].Exprs, func(y string) bool { return plainExpr(y) == x })
+			common = common || ok && (plainExpr(s.rules[i].Was) == x || slices.ContainsFunc(s.rules[i].Exprs, func(y string) bool { return plainExpr(y) == x }))
 		}
 		if !common {
 			i = none
@@ -223,7 +223,7 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 	view := identity.View{Labels: l, Cluster: c.name}
 	end := d.binds + uint32(d.nbinds)
 	at := d.binds
-	for s.binds[at].static != none {
+	for at < end && s.binds[at].static != none {
 		at++
 	}
 	was, base := h.flags, ""
@@ -256,10 +256,10 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 			c.count(h)
 		}
 	}
-	if (h.kinds&kindIncrease != 0 || h.flags&flagNative != 0) && d.target == none {
-		d.target = s.target(c, m, &view)
-		if g := &s.targets[d.target]; g.firstT == 0 {
-			g.firstT, g.stepMs = h.lastT, h.stepMs
+	if h.counts() && d.target == none {
+		d.target = s.targets.Hold(s.targetKey(c, &view))
+		if h.lastT != 0 {
+			s.targets.Since(d.target, h.lastT)
 		}
 	}
 	c.placeOf(s, id, m, &view)
@@ -278,30 +278,19 @@ func (s *Stream) asked(c *cluster, d *cold) int64 {
 	return t
 }
 
-// recount counts anew who needs the bucket sets and targets, and drops those that nobody does.
+// recount counts anew who needs the bucket sets, and drops those that nobody does.
 func (s *Stream) recount() {
 	for i := range s.groups {
 		s.groups[i].refs = 0
-	}
-	for i := range s.targets {
-		s.targets[i].refs = 0
 	}
 	for id := range s.hot {
 		if g := s.hot[id].group; g != none {
 			s.groups[g].refs++
 		}
-		if g := s.cold[id].target; g != none {
-			s.targets[g].refs++
-		}
 	}
 	for i := range s.groups {
 		if s.groups[i].refs == 0 {
 			s.dropGroup(uint32(i))
-		}
-	}
-	for i := range s.targets {
-		if s.targets[i].refs == 0 {
-			s.dropTarget(uint32(i))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package signal
 import (
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/birth"
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/promql"
@@ -39,10 +40,11 @@ type cluster struct {
 	passed     [shortRing]int64 // receive clock when newest passed a window's end, by its number
 	live, past int              // series with flagLive, and those of them with flagPast
 	sweepAt    int64
-	arrived    []int64 // by metric: newest sample of a tracked series, when the last window closed
-	asked      []int64 // by leaf: end of the window that was open when a change of rules brought it; 0 = it was always there
-	mixed      bool    // lists are not in order
-	undo       bool    // while the clock is turned back: its series are to be forgotten
+	arrived    []int64       // by metric: newest sample of a tracked series, when the last window closed
+	asked      []int64       // by leaf: end of the window that was open when a change of rules brought it; 0 = it was always there
+	births     []birth.Birth // counters that have come, until their window closes
+	mixed      bool          // lists are not in order
+	undo       bool          // while the clock is turned back: its series are to be forgotten
 	windows    int64
 	early      int64
 	grace      int64

@@ -78,6 +78,7 @@ func (s *Stream) emit(c *cluster, end int64, changes []change.Change) {
 type mark struct {
 	rule    uint32 // in Stream.rules
 	cluster uint16
+	form    uint8 // of the rule, that gave the newest value
 	members int32
 	at      int64 // end of the window that members is of
 	pos     uint32

@@ -15,12 +15,15 @@ type evaluation struct {
 	w    uint32
 }
 
-// formOf returns the first form of a rule whose metrics have all arrived, −1 when there is none.
-func (s *Stream) formOf(c *cluster, r *ruleForms, end int64) int {
+// formOf returns the first form of a rule, from number k on, whose metrics have arrived, −1 when there is none.
+func (s *Stream) formOf(c *cluster, r *ruleForms, k int, end int64) int {
 next:
-	for i := range r.forms {
-		for j, l := range r.forms[i].leaves {
-			if !s.hasArrived(c, &r.forms[i], j, end) || c.asked[l] != 0 && end <= c.asked[l]+askedWaitMs {
+	for i := k; i < len(r.forms); i++ {
+		if s.complete(c, &r.forms[i]) <= end-formMs {
+			continue
+		}
+		for _, l := range r.forms[i].leaves {
+			if c.asked[l] != 0 && end <= c.asked[l]+askedWaitMs {
 				continue next
 			}
 		}
@@ -29,20 +32,15 @@ next:
 	return -1
 }
 
-// hasArrived reports whether the metric of a form's leaf is there at the end of a window. One that only absent() asks was there within the last day.
-func (s *Stream) hasArrived(c *cluster, f *form, leaf int, end int64) bool {
-	within := int64(formMs)
-	if !f.plan.Needed[leaf] {
-		within = absentMs
-	}
-	t := s.arrivedAt(c, f, leaf)
-	return t != 0 && t > end-within
+// complete returns the newest time at which all metrics that a form needs had arrived.
+func (s *Stream) complete(c *cluster, f *form) int64 {
+	return f.plan.Newest(func(leaf int) int64 { return s.arrivedAt(c, f, leaf) }, absentMs-formMs)
 }
 
 // arrivedAt returns the newest sample of the metric of a form's leaf, or of the native histogram that stands in for it.
 func (s *Stream) arrivedAt(c *cluster, f *form, leaf int) int64 {
 	if s.leaves[f.leaves[leaf]].own {
-		return c.open // it is always there, though it may have no values
+		return math.MaxInt64 // it is always there, though it may have no values
 	}
 	t := c.arrived[s.leaves[f.leaves[leaf]].metric]
 	if n := f.natives[leaf]; n != none {
@@ -109,6 +107,17 @@ func (s *Stream) vector(i int, dst []promql.Element) []promql.Element {
 	return dst
 }
 
+// heedful reports whether a rule has been asked in a cluster for an hour, so that what it sees for the first time is new.
+func (s *Stream) heedful(c *cluster, rule uint32, end int64) bool {
+	since := c.born
+	for i := range s.rules[rule].forms {
+		for _, l := range s.rules[rule].forms[i].leaves {
+			since = max(since, c.asked[l])
+		}
+	}
+	return end-since >= idleMs
+}
+
 // judge notes in e that too much of a series' range is missing.
 func (s *Stream) judge(h *tracked, e *promql.Element, lp *leafPlan, live, behind bool, gaps int) {
 	end, span := s.current.end, int64(lp.Windows)*windowMs
@@ -120,8 +129,8 @@ func (s *Stream) judge(h *tracked, e *promql.Element, lp *leafPlan, live, behind
 	}
 }
 
-// observe turns a rule's result into observations.
-func (s *Stream) observe(c *cluster, rule uint32, end int64) {
+// observe turns the result of a form of a rule into observations.
+func (s *Stream) observe(c *cluster, rule uint32, form int, end int64) {
 	r := s.rules[rule]
 	for i := range s.result {
 		e := &s.result[i]
@@ -137,6 +146,7 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 			continue
 		}
 		idx, ok := c.rules[rule].signals[e.Set]
+		newborn := !ok
 		if !ok {
 			if idx, ok = s.newSignal(c, rule, e.Set); !ok {
 				s.stats.OverSignals++
@@ -149,7 +159,10 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 			continue
 		}
 		m := &s.marks[idx]
-		o := Observation{Signal: s.signals[idx], Value: e.V, Members: int(e.Members), Expected: int(e.Members + e.Missing)}
+		if m.at != 0 && int(m.form) < form && m.at > end-formMs {
+			continue // an earlier form answers, though perhaps not in this window
+		}
+		o := Observation{Signal: s.signals[idx], Value: e.V, Members: int(e.Members), Expected: int(e.Members + e.Missing), Newborn: newborn && m.at == 0 && s.heedful(c, rule, end)}
 		if e.Events == e.Events {
 			o.Events = e.Events
 		}
@@ -171,7 +184,7 @@ func (s *Stream) observe(c *cluster, rule uint32, end int64) {
 			}
 		}
 		o.Top = s.tops[at:len(s.tops):len(s.tops)]
-		m.members, m.at = e.Members, end
+		m.members, m.at, m.form = e.Members, end, uint8(form)
 		m.pos, m.stamp = uint32(len(s.raw)), end
 		s.raw = append(s.raw, o)
 	}

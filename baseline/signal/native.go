@@ -29,13 +29,13 @@ func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Hi
 		s.stats.HistogramsUnused++
 		return
 	}
-	base := s.follows(from, c, id, h, x.T)
+	s.follows(from, c, id, h, x.T, x.Count, x.Start)
 	before := n.Room()
 	if h.lastT != 0 && x.T-h.lastT > gapMs {
 		h.anchor = uint32(x.T / 1000)
 	}
 	s.advance(h, window.Of(x.T))
-	if n.Record(&s.work, x, h.lastT, base) {
+	if n.Record(&s.work, x, h.lastT) {
 		s.stats.Resets++
 	}
 	s.buckets += n.Room() - before

@@ -3,6 +3,7 @@ package signal
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/birth"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -17,9 +18,9 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 		s.odd(c, id, h, x)
 		return
 	}
-	base := s.follows(from, c, id, h, x.T)
+	s.follows(from, c, id, h, x.T, x.V, x.Start)
 	if h.kinds != 0 {
-		s.record(h, x, base)
+		s.record(h, x)
 	}
 	if h.flags&flagWatch != 0 {
 		d := &s.cold[id]
@@ -71,8 +72,8 @@ func (s *Stream) admit(from *sender, c *cluster, h *tracked, replica uint16, t i
 	return true
 }
 
-// follows counts what a series has at t, learns its interval, and returns since when it is to be counted from zero; 0 = it follows what was before.
-func (s *Stream) follows(from *sender, c *cluster, id uint32, h *tracked, t int64) (base int64) {
+// follows counts what a series has at t, its value v and when a counter began, 0 when unknown, and learns its interval.
+func (s *Stream) follows(from *sender, c *cluster, id uint32, h *tracked, t int64, v float64, start int64) {
 	if t <= c.open-windowMs {
 		s.stats.Late++
 		from.late++
@@ -81,15 +82,13 @@ func (s *Stream) follows(from *sender, c *cluster, id uint32, h *tracked, t int6
 		from.used = true
 	}
 	if h.lastT == 0 {
-		return s.first(c, id, h, t)
-	}
-	if d := t - h.lastT; d < stepMax {
-		h.step(d)
-		if h.flags&flagSecond == 0 {
-			s.second(id, h, d)
+		if start > 0 {
+			v = 0 // that settles it
 		}
+		s.first(c, id, h, t, v)
+	} else if d := t - h.lastT; d < stepMax {
+		h.step(d)
 	}
-	return 0
 }
 
 // step notes that a sample is d after the one before. The interval follows at once downwards and slowly upwards: a missed scrape is not a
@@ -102,50 +101,19 @@ func (h *tracked) step(d int64) {
 	}
 }
 
-// second notes the second sample of a series, which is d after its first.
-func (s *Stream) second(id uint32, h *tracked, d int64) {
-	h.flags |= flagSecond
-	if g := s.cold[id].target; g != none {
-		s.targets[g].stepMs = uint32(d)
-	}
-}
-
-// first handles the first sample of a series, at t, and returns since when it is to be counted from zero, 0 = it is not: then it may
-// have been there before.
-func (s *Stream) first(c *cluster, id uint32, h *tracked, t int64) int64 {
-	base := s.begin(c, id, t)
-	if a := s.asked(c, &s.cold[id]); a != 0 && t <= a+askedYoungMs {
-		base = 0
-		h.anchor = uint32(t / 1000)
-	} else if base == 0 && t <= c.born+windowMs {
-		h.anchor = uint32(t / 1000) // it is only we who are new
-	}
-	return base
-}
-
-// begin notes the first sample of a series and returns since when it is to be counted from zero, 0 = it is not.
-func (s *Stream) begin(c *cluster, id uint32, t int64) int64 {
+// first handles the first sample of a series, at t, whose value is v: then it may have been there before, or it began at zero within the last interval,
+// which the window that closes will know (bear).
+func (s *Stream) first(c *cluster, id uint32, h *tracked, t int64, v float64) {
 	d := &s.cold[id]
 	if d.pod != none {
 		c.book.Began(d.pod, t)
 	}
-	if d.target == none {
-		return 0
+	known := d.target != none && t-s.targets.Since(d.target, t) >= aliveMs
+	if a := s.asked(c, d); a != 0 && t <= a+askedYoungMs || !known && t <= c.born+windowMs {
+		h.anchor = uint32(t / 1000) // it is only we who are new
+	} else if known && v > 0 && h.kinds&kindIncrease != 0 {
+		c.births = append(c.births, birth.Birth{Series: id, T: t, V: v, Known: c.arrived[d.metric] != 0})
 	}
-	g := &s.targets[d.target]
-	if g.firstT == 0 {
-		g.firstT = t
-		return 0
-	}
-	if t-g.firstT < aliveMs {
-		return 0
-	}
-	// The target has been scraped for a while, so this series is new and began at zero within the last interval.
-	step := int64(stepGuess)
-	if g.stepMs != 0 {
-		step = int64(g.stepMs)
-	}
-	return t - step
 }
 
 // odd handles a value that is no number: a stale marker ends the series, anything else is written and not used.

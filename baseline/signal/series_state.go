@@ -10,7 +10,7 @@ import (
 )
 
 // appendSeries writes the tracked series, in order of registration.
-func (s *Stream) appendSeries(w *codec.Writer) {
+func (s *Stream) appendSeries(w *codec.Writer, version int) {
 	w.Num(len(s.hot))
 	sets := make([]promql.SetWriter, len(s.clusters))
 	groups, targets := map[uint32]int{}, map[uint32]int{}
@@ -39,10 +39,7 @@ func (s *Stream) appendSeries(w *codec.Writer) {
 			s.groups[h.group].append(w)
 		}
 		if w.Numbered(targets, d.target) {
-			g := &s.targets[d.target]
-			w.Uint64(g.key)
-			w.Num(int(g.stepMs))
-			w.Int(g.firstT)
+			s.targets.Append(w, d.target, version < 10)
 		}
 		w.Num(int(d.nbinds))
 		for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
@@ -64,6 +61,28 @@ func (s *Stream) appendSeries(w *codec.Writer) {
 			}
 		}
 	}
+}
+
+// restoreBinds reads in which leaves the series that comes next takes part.
+func (s *Stream) restoreBinds(r *stateReader, was *ruleBook, set *promql.SetReader, t *promql.Table, h *tracked, d *cold) bool {
+	for range r.Count(3) {
+		b := bind{series: uint32(len(s.hot)), leaf: r.present(was.leaves), static: set.Read(r.Reader, t, labelsMost), ls: set.Read(r.Reader, t, labelsMost)}
+		if r.Err() != nil || b.static == none && b.ls != none {
+			r.Fail()
+			return false
+		}
+		if b.leaf == none {
+			continue
+		}
+		lp := s.leaves[b.leaf]
+		if lp.metric != d.metric || lp.kinds&^h.kinds != 0 || lp.ring > h.ring || d.nbinds == math.MaxUint16 {
+			r.Fail()
+			return false
+		}
+		s.binds = append(s.binds, b)
+		d.nbinds++
+	}
+	return true
 }
 
 func (g *bucketSet) append(w *codec.Writer) {
@@ -122,22 +141,8 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		}
 		d.target = s.restoreTarget(r, &targets)
 		d.binds = uint32(len(s.binds))
-		for range r.Count(3) {
-			b := bind{series: id, leaf: r.present(was.leaves), static: set.Read(r.Reader, c.table, labelsMost), ls: set.Read(r.Reader, c.table, labelsMost)}
-			if r.Err() != nil || b.static == none && b.ls != none {
-				r.Fail()
-				return nil
-			}
-			if b.leaf == none {
-				continue
-			}
-			lp := s.leaves[b.leaf]
-			if lp.metric != d.metric || lp.kinds&^h.kinds != 0 || lp.ring > h.ring || d.nbinds == math.MaxUint16 {
-				r.Fail()
-				return nil
-			}
-			s.binds = append(s.binds, b)
-			d.nbinds++
+		if !s.restoreBinds(r, was, set, c.table, &h, &d) {
+			return nil
 		}
 		if h.flags&flagWatch != 0 {
 			if d.metric == none { // a metric that nobody asks for is not watched either
@@ -165,6 +170,9 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		if !was.same && !s.refit(&h, &d, was) {
 			s.cells, s.binds = s.cells[:h.cells], s.binds[:d.binds]
 			s.dropNative(&d)
+			if d.target != none {
+				s.targets.Release(d.target)
+			}
 			to = append(to, none)
 			continue
 		}
@@ -172,6 +180,11 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		s.hot = append(s.hot, h)
 		s.cold = append(s.cold, d)
 		s.prints.Put(id, s.printHash)
+	}
+	for _, t := range targets {
+		if t != none {
+			s.targets.Release(t)
+		}
 	}
 	return to
 }
@@ -197,24 +210,26 @@ func (s *Stream) restoreGroup(r *stateReader, known *[]uint32) uint32 {
 	return g
 }
 
+// restoreTarget returns the target of a series, none in a state in which it was the target's of one metric: labels will say it again.
 func (s *Stream) restoreTarget(r *stateReader, known *[]uint32) uint32 {
 	i, first := r.Numbered(len(*known))
-	if i == none || !first {
-		if i != none {
-			i = (*known)[i]
-			s.targets[i].refs++
+	switch {
+	case i == none:
+	case r.version < 10:
+		if first {
+			r.Uint64()
+			r.Num(math.MaxInt32)
+			r.Time()
+			*known = append(*known, none)
 		}
-		return i
+		return none
+	case first:
+		*known = append(*known, s.targets.Restore(r.Reader)) // held until all series have been read
 	}
-	k := r.Uint64()
-	if _, ok := s.targAt[k]; ok {
-		r.Fail()
+	if i != none {
+		i = s.targets.Held((*known)[i])
 	}
-	t := uint32(len(s.targets))
-	s.targets = append(s.targets, target{key: k, refs: 1, stepMs: uint32(r.Num(math.MaxInt32)), firstT: r.Time()})
-	s.targAt[k] = t
-	*known = append(*known, t)
-	return t
+	return i
 }
 
 // labelsMost is how many labels a set may have, virtual ones among them.

@@ -17,7 +17,7 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 9 // 8 did not say when samples of a sender were last used, 7 had no keys; up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
+	stateVersion = 10 // 9 had targets of one metric each, no births and not which expression a signal's value is of; 8 did not say when samples of a sender were last used, 7 had no keys; up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
 )
 
 // The state is what package codec writes. Label sets are written where they first occur and referred to by number afterwards. In order:
@@ -25,7 +25,7 @@ const (
 //	"wlst", version, signature of the rules (16 bytes), their metrics, leaves and expressions (carry.go)
 //	clocks, counters, replica names
 //	senders (sender_state.go)
-//	clusters: their windows, the section of their book, the section of their tracker (cluster_state.go)
+//	clusters: their windows, the section of their book, the section of their tracker, births (cluster_state.go)
 //	signals, what has arrived
 //	tracked series with their rings (series_state.go)
 //	the section of keys (keys_state.go)
@@ -70,7 +70,7 @@ func (st *Stream) stateCounters() []*int64 {
 // windows from then on, to the bit.
 func (s *Stream) AppendState(dst []byte) []byte { return s.appendState(dst, stateVersion) }
 
-// appendState is AppendState with what a sender has in a version; the rest is that of the newest.
+// appendState is AppendState as a version of 8 or newer had it.
 func (s *Stream) appendState(dst []byte, version int) []byte {
 	w := &codec.Writer{B: append(dst, stateMagic...)}
 	w.Num(version)
@@ -93,7 +93,7 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 	}
 	w.Num(len(s.clusters))
 	for _, c := range s.clusters {
-		c.append(w)
+		c.append(w, version)
 	}
 	w.Num(len(s.signalAt))
 	for sig := range s.InOrder {
@@ -103,6 +103,9 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 		w.Labels(sig.Entity)
 		w.Num(int(m.members))
 		w.Int(m.at)
+		if version >= 10 {
+			w.Num(int(m.form))
+		}
 	}
 	for _, c := range s.clusters {
 		for i := range c.rules {
@@ -116,7 +119,7 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 			w.Int(t)
 		}
 	}
-	s.appendSeries(w)
+	s.appendSeries(w, version)
 	s.appendKeys(w)
 	return w.B
 }
@@ -252,7 +255,10 @@ func (s *Stream) restoreSignals(r *stateReader, was *ruleBook) {
 	}
 	for range r.Count(5) {
 		name, ci, entity := r.Word(), r.Num(math.MaxUint16), r.Labels(labelsMost)
-		members, at := r.Num(math.MaxInt32), r.Time()
+		members, at, form := r.Num(math.MaxInt32), r.Time(), math.MaxUint8 // not known: any may answer
+		if r.version >= 10 {
+			form = r.Num(math.MaxUint8)
+		}
 		if r.Err() != nil || ci >= len(s.clusters) || entity.Get(identity.LabelCluster) != s.clusters[ci].name {
 			r.Fail()
 			return
@@ -273,7 +279,7 @@ func (s *Stream) restoreSignals(r *stateReader, was *ruleBook) {
 		}
 		sig := s.addSignal(&Signal{ID: id, Rule: asked, Entity: entity}, ri, uint16(ci))
 		m := &s.marks[sig.Index]
-		m.members, m.at = int32(members), at
+		m.members, m.at, m.form = int32(members), at, uint8(form)
 		c.order = append(c.order, sig.Index)
 		c.fresh++
 		c.rules[ri].signals[c.table.Intern(entity)] = sig.Index

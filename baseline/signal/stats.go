@@ -142,7 +142,9 @@ func (s *Stream) Stats() Stats {
 				rs.Missing, names = s.missing(names, c, r)
 			}
 			for k := range r.forms {
-				rs.LastT = max(rs.LastT, s.complete(c, &r.forms[k]))
+				if t := s.complete(c, &r.forms[k]); t != math.MaxInt64 {
+					rs.LastT = max(rs.LastT, t)
+				}
 			}
 			st.Rules = append(st.Rules, rs)
 		}
@@ -204,27 +206,13 @@ func StatsOf(o StreamOptions) Stats {
 // used reports whether anything ever came of a cluster. One that a sender's first series named by mistake is not.
 func (c *cluster) used() bool { return len(c.series) > 0 || c.windows > 0 }
 
-// complete returns the newest time at which all metrics that a form needs had arrived.
-func (s *Stream) complete(c *cluster, f *form) int64 {
-	t := int64(math.MaxInt64)
-	for i := range f.leaves {
-		if f.plan.Needed[i] && !s.leaves[f.leaves[i]].own {
-			t = min(t, s.arrivedAt(c, f, i))
-		}
-	}
-	if t == math.MaxInt64 {
-		return 0
-	}
-	return t
-}
-
 // missing appends to names the metrics that a rule needs and that have not arrived in a cluster, and returns them and all names.
 func (s *Stream) missing(names []string, c *cluster, r *ruleForms) (out, all []string) {
 	from := len(names)
 	for i := range r.forms {
 		for j, l := range r.forms[i].leaves {
 			m := s.leaves[l].metric
-			if name := s.metrics[m].name; !s.hasArrived(c, &r.forms[i], j, c.open-windowMs) && !slices.Contains(names[from:], name) {
+			if name := s.metrics[m].name; s.arrivedAt(c, &r.forms[i], j) <= c.open-windowMs-formMs && !slices.Contains(names[from:], name) {
 				names = append(names, name)
 			}
 		}

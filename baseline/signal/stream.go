@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/birth"
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/pack"
@@ -84,9 +85,7 @@ type Stream struct {
 	groupAt  map[series.Print]uint32
 	groupNo  []uint32         // free numbers
 	kin      map[uint64]int32 // most buckets of a set, by bucketSet.kin; of the window that closes
-	targets  []target
-	targAt   map[uint64]uint32
-	targNo   []uint32
+	targets  birth.Targets
 	natives  []window.Hists
 	nativeNo []uint32 // free numbers
 	buckets  int      // that natives have room for
@@ -221,12 +220,13 @@ func (s *Stream) clear() {
 	*s = Stream{
 		opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
 		input:   promql.Input{Shared: s.input.Shared},
-		groupAt: map[series.Print]uint32{}, kin: map[uint64]int32{}, targAt: map[uint64]uint32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
+		groupAt: map[series.Print]uint32{}, kin: map[uint64]int32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
 		changeCounts: &change.Counts{}, most: RoomOf(s.opts),
 		replicas: []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
 	}
 	s.keyTab.Reset(0)
 	s.prints.Reset(0)
+	s.targets.Reset()
 	s.bind()
 }
 

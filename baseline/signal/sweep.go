@@ -21,12 +21,22 @@ func (s *Stream) sweep() {
 		}
 	}
 
+	lives := make([]bool, s.targets.Len()) // targets of which something is still heard
+	for id := range s.hot {
+		if h, t := &s.hot[id], s.cold[id].target; t != none && h.lastT > due[h.cluster] {
+			lives[t] = true
+		}
+	}
 	to := make([]uint32, len(s.hot)) // new numbers
 	kept := uint32(0)
 	for id := range s.hot {
 		h, d := &s.hot[id], &s.cold[id]
 		c := s.clusters[h.cluster]
-		dead := c.undo || h.lastT <= due[h.cluster] && due[h.cluster] != 0 ||
+		limit := due[h.cluster]
+		if limit != 0 && d.target != none && lives[d.target] && len(s.hot) < s.most.Tracked/2 {
+			limit -= missedMs - idleMs // or it would be taken for new when it is back
+		}
+		dead := c.undo || h.lastT <= limit && limit != 0 ||
 			d.nbinds == 0 && !s.metrics[d.metric].speaks() || // nobody needs it any more
 			s.opts.Cluster != "" && c.name != s.opts.Cluster // of a state that was of several clusters
 		if owns := s.drops[d.sender]; owns != nil {
@@ -48,11 +58,7 @@ func (s *Stream) sweep() {
 			}
 		}
 		if d.target != none {
-			if g := &s.targets[d.target]; g.refs > 1 {
-				g.refs--
-			} else {
-				s.dropTarget(d.target)
-			}
+			s.targets.Release(d.target)
 		}
 	}
 	if int(kept) < len(s.hot) {
@@ -74,13 +80,6 @@ func (s *Stream) dropGroup(i uint32) {
 	delete(s.groupAt, s.groups[i].print)
 	s.groups[i] = bucketSet{}
 	s.groupNo = append(s.groupNo, i)
-}
-
-// dropTarget forgets a target and gives its number free.
-func (s *Stream) dropTarget(i uint32) {
-	delete(s.targAt, s.targets[i].key)
-	s.targets[i] = target{}
-	s.targNo = append(s.targNo, i)
 }
 
 // own returns a series' own cluster label.
@@ -248,6 +247,7 @@ func (c *cluster) sweep(s *Stream, to []uint32) {
 				}
 			}
 		})
+	c.renumber(to)
 	objects := c.changes.Sweep()
 	if pods != nil {
 		head := make([]uint32, c.book.Pods())

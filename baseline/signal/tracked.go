@@ -17,8 +17,9 @@ const (
 	gapMs     = window.GapMs
 	liveMs    = 5 * windowMs   // a series without a stale marker counts as alive for this long
 	idleMs    = 60 * windowMs  // then it is forgotten
+	missedMs  = 24 * idleMs    // … and a counter of a target that goes on
 	sweepMs   = 10 * windowMs  // how often the forgotten are looked for
-	aliveMs   = 2 * windowMs   // a target known for this long counts new series of its metrics from zero
+	aliveMs   = 2 * windowMs   // a target known for this long may count new series from zero
 	stepMax   = 5 * windowMs   // the longest scrape interval that is believed
 	stepGuess = windowMs       // the interval of a series that has sent one sample
 	shortRing = 8              // windows, for ranges of up to 5
@@ -30,13 +31,10 @@ const (
 const (
 	kindIncrease uint8 = 1 << iota // per window: the counter's increase; NaN = not covered
 	kindChanges                    // per window: changes of the value; NaN = no sample
-	kindValue                      // per window: the last value; endMark = ended; NaN = no sample
+	kindValue                      // per window: the last value; window.End = ended; NaN = no sample
 	kindTime                       // per window: Unix seconds of the last sample, as kindValue
 	kinds        = 4
 )
-
-// endMark in a cell of kindValue or kindTime says that the newest thing known in that window is the series' end.
-var endMark = series.StaleNaN
 
 // Flags of a tracked series.
 const (
@@ -45,7 +43,7 @@ const (
 	flagPast                      // counted in cluster.past: has a sample at or after the end of the cluster's open window
 	flagQuiet                     // has no ring: kept for identity only, and never waited for
 	flagPlaced                    // its node follows from its instance, so it must be looked at when nodes become known
-	flagSecond                    // has sent two samples
+	_                             // used to be: has sent two samples
 	flagWatch                     // speaks of a watched object
 	flagNative                    // a leaf reads its native histograms
 	flagBucket                    // a classic bucket: counts with the others of its set or not at all
@@ -80,7 +78,7 @@ type cold struct {
 	place   uint32 // labelTable id of what its identity is derived from when that is not a pod
 	pod     uint32 // in cluster.pods, none
 	podNext uint32 // next series of the pod, none
-	target  uint32 // in Stream.targets, none
+	target  uint32 // number in Stream.targets, of a counter; none
 	watch   uint32 // in Stream.watchers, none
 	native  uint32 // in Stream.natives, none
 }
@@ -126,14 +124,6 @@ type bucketSet struct {
 	firstT  int64  // first sample of any bucket
 }
 
-// target is one metric of one scraped thing. It says whether a new series of it can be counted from zero.
-type target struct {
-	key    uint64
-	refs   uint32
-	stepMs uint32
-	firstT int64
-}
-
 // advance makes w the newest window of h's rings.
 func (s *Stream) advance(h *tracked, w uint32) {
 	if w <= h.head {
@@ -163,9 +153,11 @@ func (s *Stream) ring(h *tracked, kind uint8) []float64 {
 	return s.cells[at : at+n : at+n]
 }
 
-// record writes an accepted sample into h's rings. from is when a counter began, 0 when unknown; base is the time since which
-// a series without a usable predecessor is counted from zero, 0 = it only anchors.
-func (s *Stream) record(h *tracked, x *series.Sample, base int64) {
+// counts reports whether anything of a series is read as a counter.
+func (h *tracked) counts() bool { return h.kinds&kindIncrease != 0 || h.flags&flagNative != 0 }
+
+// record writes an accepted sample into h's rings. A counter without a usable predecessor, of which it is not known when it began, only anchors.
+func (s *Stream) record(h *tracked, x *series.Sample) {
 	w := window.Of(x.T)
 	s.advance(h, w)
 	n := uint32(h.ring)
@@ -193,8 +185,6 @@ func (s *Stream) record(h *tracked, x *series.Sample, base int64) {
 			window.Spread(ring, h.head, d, from, x.T)
 		case began && x.T-x.Start <= gapMs:
 			window.Spread(ring, h.head, x.V, x.Start, x.T)
-		case base != 0:
-			window.Spread(ring, h.head, x.V, base, x.T)
 		default:
 			window.Add(ring, w%n, 0)
 		}
@@ -223,54 +213,20 @@ func (s *Stream) end(h *tracked, t int64) {
 	s.advance(h, w)
 	for _, k := range [...]uint8{kindValue, kindTime} {
 		if h.kinds&k != 0 {
-			s.ring(h, k)[w%uint32(h.ring)] = endMark
+			s.ring(h, k)[w%uint32(h.ring)] = window.End
 		}
 	}
 }
 
 // read returns what h has for a leaf in the window w, NaN for nothing, and how many windows inside the range are gaps.
 func (s *Stream) read(h *tracked, l *promql.Leaf, w uint32) (v float64, gaps int) {
-	n := uint32(h.ring)
-	lo := h.head - min(h.head, n-1) // the oldest window that the ring holds
 	switch l.Func {
-	case promql.Value, promql.Timestamp:
-		kind := kindValue
-		if l.Func == promql.Timestamp {
-			kind = kindTime
-		}
-		ring := s.ring(h, kind)
-		for i := min(w, h.head); i >= lo && i+promql.Lookback > w; i-- {
-			v := ring[i%n]
-			if v == v {
-				return v, 0
-			}
-			if math.Float64bits(v) == math.Float64bits(endMark) {
-				break
-			}
-		}
-		return math.NaN(), 0
+	case promql.Value:
+		return window.Newest(s.ring(h, kindValue), h.head, w, promql.Lookback), 0
+	case promql.Timestamp:
+		return window.Newest(s.ring(h, kindTime), h.head, w, promql.Lookback), 0
+	case promql.Changes:
+		return window.Sum(s.ring(h, kindChanges), h.head, w, l.Windows)
 	}
-	kind := kindIncrease
-	if l.Func == promql.Changes {
-		kind = kindChanges
-	}
-	ring := s.ring(h, kind)
-	v = math.NaN()
-	from := w + 1 - min(w, uint32(l.Windows))
-	hole := 0
-	for i := max(from, lo); i <= min(w, h.head); i++ {
-		switch x := ring[i%n]; {
-		case x != x:
-			if v == v {
-				hole++
-			}
-		case v == v:
-			v += x
-			gaps += hole
-			hole = 0
-		default:
-			v = x
-		}
-	}
-	return v, gaps
+	return window.Sum(s.ring(h, kindIncrease), h.head, w, l.Windows)
 }

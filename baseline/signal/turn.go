@@ -53,7 +53,7 @@ func (c *cluster) renew(s *Stream) {
 	clear(c.passed[:])
 	clear(c.arrived)
 	clear(c.asked)
-	c.live, c.past, c.mixed, c.podHead = 0, 0, false, nil
+	c.live, c.past, c.mixed, c.podHead, c.births = 0, 0, false, nil, nil
 	for i, r := range s.rules {
 		c.rules[i].form, c.rules[i].series, c.rules[i].plans = -1, 0, make([]*promql.State, len(r.forms))
 	}

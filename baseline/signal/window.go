@@ -161,6 +161,7 @@ func (s *Stream) covered(id, w uint32) bool {
 func (s *Stream) close(c *cluster, early bool) {
 	c.settle(s)
 	c.tidyLists()
+	s.bear(c)
 	end := c.open
 	changes := c.changes.Settle(end)
 	c.windows++
@@ -200,28 +201,35 @@ func (s *Stream) close(c *cluster, early bool) {
 	clear(s.fed)
 	for i, r := range s.rules {
 		st := &c.rules[i]
-		st.form = s.formOf(c, r, end)
-		st.series = 0
-		if st.form < 0 {
-			continue
+		st.form, st.series = s.formOf(c, r, 0, end), 0
+		// Later forms answer for entities of which the first has nothing: a service without a mesh beside those that are in it. With other labels they
+		// would be about the same things under other names.
+		for k := st.form; k >= 0; k = s.formOf(c, r, k+1, end) {
+			if k == st.form || slices.Equal(r.forms[k].plan.Labels, r.forms[st.form].plan.Labels) {
+				s.ask(c, uint32(i), k, end)
+			}
 		}
-		f := &r.forms[st.form]
-		if st.plans[st.form] == nil {
-			st.plans[st.form] = f.plan.NewState()
-		}
-		s.current.form = f
-		ps := st.plans[st.form]
-		s.result = f.plan.Eval(ps, &s.input, s.result[:0])
-		for _, l := range f.leaves {
-			st.series += s.fed[s.leaves[l].selector]
-		}
-		s.stats.Incomplete += int64(ps.Unknown)
-		s.stats.Conflicts += int64(ps.Conflicts)
-		s.stats.Undefined += int64(ps.Undefined)
-		s.observe(c, uint32(i), end)
 	}
 	s.input.Finish()
 	s.emit(c, end, changes)
+}
+
+// ask evaluates a form of a rule and makes observations of what it says.
+func (s *Stream) ask(c *cluster, rule uint32, form int, end int64) {
+	st, f := &c.rules[rule], &s.rules[rule].forms[form]
+	if st.plans[form] == nil {
+		st.plans[form] = f.plan.NewState()
+	}
+	s.current.form = f
+	ps := st.plans[form]
+	s.result = f.plan.Eval(ps, &s.input, s.result[:0])
+	for _, l := range f.leaves {
+		st.series += s.fed[s.leaves[l].selector]
+	}
+	s.stats.Incomplete += int64(ps.Unknown)
+	s.stats.Conflicts += int64(ps.Conflicts)
+	s.stats.Undefined += int64(ps.Undefined)
+	s.observe(c, rule, form, end)
 }
 
 // tidyLists puts the binds of leaves in order of series again, so that sums do not depend on who came first.

@@ -156,9 +156,9 @@ func ReadHists(r *codec.Reader, windows uint8) Hists {
 	return n
 }
 
-// Record adds the histogram in work.Came, of the sample x. of is the time of the series' sample before, 0 = none; base is the time since which a
-// series without a usable predecessor is counted from zero, 0 = it only anchors. Record reports whether the histogram began anew.
-func (n *Hists) Record(work *HistWork, x *series.Histogram, of, base int64) (reset bool) {
+// Record adds the histogram in work.Came, of the sample x. of is the time of the series' sample before, 0 = none: then, and
+// where nobody said when it began, it only anchors. Record reports whether the histogram began anew.
+func (n *Hists) Record(work *HistWork, x *series.Histogram, of int64) (reset bool) {
 	w := Of(x.T)
 	n.advance(w)
 	cur, m := &work.Came, &work.Math
@@ -185,8 +185,6 @@ func (n *Hists) Record(work *HistWork, x *series.Histogram, of, base int64) (res
 		n.spread(m, d, from, x.T)
 	case began && x.T-x.Start <= GapMs:
 		n.spread(m, d, x.Start, x.T)
-	case base != 0:
-		n.spread(m, d, base, x.T)
 	default:
 		m.Spare.Like(cur)
 		n.rows[w%uint32(len(n.rows))].Take(m, &m.Spare, 1)
