@@ -43,6 +43,8 @@ type lesson struct {
 	rare    float64 // Extremes: -ln of the probability of such a deviation within six hours
 	hit     bool    // Event: above the effect
 	over    bool    // beyond the ceiling
+	counted bool    // its events were weighed by their number:
+	again   float64 // nats for what is usual
 	heard   float64 // score of evidence that only lacks persistence
 	suspect bool    // evidence is high: learn little
 	why     *Why    // nil when nobody asks
@@ -54,7 +56,7 @@ type voice struct {
 	test  Test
 	state State
 	onset int64
-	by    *[FlatTest + 1]float32
+	by    *[tests]float32
 }
 
 // say lets a test speak: the loudest is heard, of two as loud the first.
@@ -100,6 +102,7 @@ func (m *Model) judge(p *Params, q *prediction, l *lesson, j *Judgement) {
 	m.flat(p, l, &loud)
 	m.drift(p, l, ended, &loud)
 	m.ceiling(p, l, &loud)
+	m.count(p, q, l, &loud)
 	l.suspect = max(loud.score, l.heard) > .5 && !l.habit || l.rest
 	m.wanders(p, q, l, ended, &slow)
 
@@ -152,6 +155,7 @@ func (m *Model) report(p *Params, w, slow *voice, l *lesson, j *Judgement) {
 			j.State = Learning
 		}
 	}
+	j.Count, j.Of = m.told()
 	j.Evidence = j.Score * p.Nats(j.Test)
 	if m.state == Drifting || (m.state.Alarm() && m.test == DriftTest) {
 		t := slowMove{hours: 24, start: l.level - float64(m.slope), end: l.level}

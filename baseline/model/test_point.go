@@ -1,6 +1,10 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/tail"
+)
 
 // The point test: windows far outside the tail of what the signal usually does.
 //
@@ -27,8 +31,8 @@ func (m *Model) gatherPoint(p *Params, q *prediction, l *lesson) {
 	n, persist := m.weight(priorRarity), float64(p.persist())
 	most := min(max(capFast, 1.1*l.threshold/persist), (1+1/persist)*math.Log(n))
 	var nats [2]float64
-	nats[above], l.in[above] = m.tails[above].nats(l.w, alphaFast, m.flags&flagPrevUp != 0, most, l.inflation)
-	nats[below], l.in[below] = m.tails[below].nats(-l.w, alphaFast, m.flags&flagPrevDn != 0, most, l.inflation)
+	nats[above], l.in[above] = m.tails[above].Bet(l.w, tail.Fast, m.flags&flagPrevUp != 0, most, l.inflation)
+	nats[below], l.in[below] = m.tails[below].Bet(-l.w, tail.Fast, m.flags&flagPrevDn != 0, most, l.inflation)
 	if l.v == 0 && m.p0 > .005 {
 		// Zero is an atom: its own probability speaks, not the tail's.
 		share := float64(m.p0)
@@ -41,9 +45,9 @@ func (m *Model) gatherPoint(p *Params, q *prediction, l *lesson) {
 	}
 	for side := range nats {
 		if nats[side] > 0 && (!l.big[side] || l.known) {
-			nats[side] = nothingFast
+			nats[side] = tail.NothingFast
 		}
-		m.tails[side].add(nats[side], l.at.T, 3*l.threshold)
+		m.tails[side].Add(nats[side], l.at.T, 3*l.threshold)
 		if l.far[side] = l.beyond[side] && l.big[side] && !l.known; l.far[side] {
 			m.streak[side] = min(m.streak[side]+1, 60000)
 		} else {
@@ -65,18 +69,18 @@ func (m *Model) point(p *Params, l *lesson, side int, w *voice) {
 		return
 	}
 	score, t := 0., &m.tails[side]
-	if t.m > 0 {
-		score = float64(t.m) / (l.threshold * temper(t, dayH/l.dt))
+	if t.Nats > 0 {
+		score = float64(t.Nats) / (l.threshold * temper(t, dayH/l.dt))
 	}
 	l.heard = max(l.heard, score)
-	w.say(PointTest, sideState[side], m.unlessBrief(p, l, side, score), int64(t.on)*1000)
+	w.say(PointTest, sideState[side], m.unlessBrief(p, l, side, score), int64(t.On)*1000)
 }
 
 // temper is how much more evidence than the threshold an alarm of this tail needs, since the signal's days
 // usually bring more than independent windows would (.9 ln of their number).
-func temper(t *tail, perDay float64) float64 {
-	if t.med <= 1 {
+func temper(t *tail.Law, perDay float64) float64 {
+	if t.Med <= 1 {
 		return 1 // the logarithm of four, at least
 	}
-	return clamp(float64(t.med)/(.9*math.Log(max(perDay, 4))), 1, temperMax)
+	return clamp(float64(t.Med)/(.9*math.Log(max(perDay, 4))), 1, temperMax)
 }

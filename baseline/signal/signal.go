@@ -30,6 +30,7 @@ type Observation struct {
 	Signal   *Signal
 	Value    float64 // NaN never occurs: no value, no observation
 	Events   float64 // events behind the value (denominator of a ratio, count of a histogram); 0 when not counted
+	Span     int     // windows of which Events are, where the value is a rate of counted events or a share of them; else 0
 	Members  int     // raw series that gave a value to this window
 	Expected int     // raw series that gave one to the window before
 	Top      []Member
