@@ -179,7 +179,7 @@ func TestFewThatDoNotCome(t *testing.T) {
 		}, 0},
 		{"few, and fewer at night", func(*rand.Rand) func(int) float64 { return day(1.2, .05) }, 0},
 		{"thirty every ten minutes", func(*rand.Rand) func(int) float64 { return func(i int) float64 { return 30 * one(i%10 == 3) } }, 0},
-		{"an hour or two on, an hour or two off", onoff, 9},
+		{"an hour or two on, an hour or two off", onoff, 10},
 		{"begins up to forty minutes late", func(src *rand.Rand) func(int) float64 {
 			late := 0
 			return func(i int) float64 {

@@ -29,6 +29,7 @@ type lesson struct {
 	gross     float64 // × the smallest effect that a deviation must reach
 	bad       [2]bool // sides that are bad
 	big       [2]bool // sides on which the deviation is worth a message
+	toEnd     float64 // share of the way from what was expected to the end of the scale on its side; 0 where there is none
 	beyond    [2]bool // sides on which it is beyond the band
 	out       int     // 1 above the band, -1 below
 
@@ -125,6 +126,9 @@ func (m *Model) measure(p *Params, q *prediction, l *lesson) {
 	l.bad = p.badSides()
 	dev := l.v - q.band.Expected
 	l.big = q.big(dev, l.gross)
+	if end := [2]float64{p.Max, p.Min}[sideOf(dev)]; finite(end) && end != q.band.Expected {
+		l.toEnd = dev / (end - q.band.Expected)
+	}
 	l.beyond = [2]bool{l.z > q.hiZ && l.v > q.band.Upper, l.z < -q.lowZ && l.v < q.band.Lower}
 	if l.beyond[above] || l.beyond[below] {
 		l.out = 1 - 2*sideOf(l.z)

@@ -56,7 +56,10 @@ func (m *Model) learnTails(p *Params, l *lesson, r float64) {
 	}
 	w := [2]float64{l.w, -l.w}
 	for side := range w {
-		f := uint8(flagPrevUp << side)
+		f, rt := uint8(flagPrevUp<<side), rt
+		if l.far[side] && !p.Extremes {
+			rt /= math.Sqrt(max(float64(m.streak[side]), 1)) // a row of windows is less than as many things that came
+		}
 		m.tails[side].Learn(w[side], tail.Fast, l.in[side], m.flags&f != 0, n, rt)
 		m.setFlag(f, l.in[side])
 	}

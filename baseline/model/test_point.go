@@ -16,7 +16,8 @@ import (
 // Sums that restart at zero: E. S. Page, Continuous inspection schemes, 1954. Bets as evidence: G. Shafer, Testing by betting, 2021.
 //
 // It speaks of every bad side that has evidence, and is heard in full once Persist windows in a row were beyond the band by more than
-// the smallest effect. With Params.Extremes it gathers evidence and is silent: extremes speaks instead.
+// the smallest effect. There is a floor under shares, which no law of the tail can lift: two fifths of the way from what is expected to the bad end of the
+// scale is told whatever the evidence, once a row is too long (see shift), where somebody is hurt once it has Persist windows more than twice the longest that was harmless. With Params.Extremes it gathers evidence and is silent: extremes speaks instead.
 
 const (
 	capFast   = 10  // nats of one window, unless Persist asks for less than two: no single window reaches a threshold of 18
@@ -74,7 +75,17 @@ func (m *Model) point(p *Params, l *lesson, side int, w *voice) {
 	}
 	l.heard = max(l.heard, score)
 	w.say(PointTest, sideState[side], m.unlessBrief(p, l, side, score), int64(t.On)*1000)
+	if row := m.streak[side]; l.far[side] && p.isShare() && l.toEnd >= graveShare {
+		need := m.tooLong(p, side)
+		if p.Grave {
+			need = float64(p.persist()) + 2*float64(m.stay[side])
+		}
+		w.say(PointTest, sideState[side], min(float64(row)/need, 1.01), l.at.T-int64(row-1)*p.StepMs)
+	}
 }
+
+// isShare reports whether the signal is bounded on both sides.
+func (p *Params) isShare() bool { return finite(p.Min) && finite(p.Max) && p.Min < p.Max }
 
 // temper is how much more evidence than the threshold an alarm of this tail needs, since the signal's days
 // usually bring more than independent windows would (.9 ln of their number).

@@ -21,6 +21,7 @@ const (
 	doubt = 20.  // events, one of which went wrong, that are imagined before the first
 	deaf  = .99  // share beyond which nothing can be told from what is usual
 	rho   = .2   // of the usual arrivals that are left, by the bet on a loss
+	start = 1.   // evidence from which on a run is one: what has gathered over hours that hardly expect anything has no beginning
 	most  = 1e30 // of any sum
 )
 
@@ -89,10 +90,10 @@ type Run struct {
 	On    uint32  // when it was last zero, Unix s
 }
 
-// Add puts a window on: its evidence, which counts for at most top, where the sum is at most roof, and its two counts. It began at the second on. Of what comes to nothing no more than harm is remembered.
+// Add puts a window on: its evidence, which counts for at most top, where the sum is at most roof, and its two counts. It began at the second on, if the sum is still next to nothing. Of what comes to nothing no more than harm is remembered.
 func (r *Run) Add(nats, count, of, top, roof, harm float64, on uint32) {
-	if r.Nats <= 0 {
-		*r = Run{Most: r.Most, On: on}
+	if r.Nats < start {
+		*r = Run{Nats: r.Nats, Most: r.Most, On: on}
 	}
 	r.Nats = float32(min(max(float64(r.Nats)+min(nats, top), 0), roof))
 	if r.Nats <= 0 {

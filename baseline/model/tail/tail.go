@@ -111,7 +111,8 @@ func (t *Law) Beyond(w float64) float64 {
 		u = math.Pow(1+xi*x/sg, -1/xi)
 	}
 	if t.LLR > 0 {
-		u = max(u, math.Pow(w/q, -1/max(float64(t.H), .02)))
+		// No heavier than any law with these moments can be (Chebyshev): over a quantile near zero a few blips would have no end.
+		u = max(u, min(math.Pow(w/q, -1/max(float64(t.H), .02)), float64(t.M2)/(x*x)))
 	}
 	return clamp(u, 0, 1)
 }
