@@ -129,6 +129,8 @@ type Member struct {
 	Worst     float64    // value farthest out, in the direction of the alarm; NaN when never seen
 	WorstT    int64      // its window
 	WorstBand model.Band // its band
+	Few       [2]float64 // of Value, where few events are behind it: how many went wrong, of how many; not kept over a restart
+	WorstFew  [2]float64 // of Worst
 	Maturity  float64    // 0–1, when the alarm rose
 
 	SlopePerDay float64         // drift: signal's unit a day
@@ -144,7 +146,7 @@ func (m *Member) Outside() bool {
 	if m.State == model.Drifting || m.State == model.Absent {
 		return true
 	}
-	if m.Test == model.CeilingTest || m.Test == model.FlatTest {
+	if m.Test == model.CeilingTest || m.Test == model.FlatTest || m.Test == model.CountTest {
 		return true // what is wrong about it has nothing to do with its band
 	}
 	return !(m.Value >= m.Band.Lower && m.Value <= m.Band.Upper)

@@ -51,7 +51,7 @@ func (m *Member) see(v *baseline.Verdict) {
 	if v.State == model.Absent {
 		m.Value = math.NaN()
 	} else {
-		m.Value, m.Band = v.Value, v.Band
+		m.Value, m.Band, m.Few = v.Value, v.Band, [2]float64{v.Count, v.Of}
 	}
 	if !v.State.Alarm() {
 		return
@@ -65,7 +65,7 @@ func (m *Member) see(v *baseline.Verdict) {
 	}
 	out, worst := farOut(v.State, v.SlopePerDay, v.Value, v.Band), farOut(m.State, m.SlopePerDay, m.Worst, m.WorstBand)
 	if !math.IsNaN(v.Value) && (math.IsNaN(m.Worst) || out > worst) {
-		m.Worst, m.WorstT, m.WorstBand = v.Value, v.T, v.Band
+		m.Worst, m.WorstT, m.WorstBand, m.WorstFew = v.Value, v.T, v.Band, m.Few
 		m.Top = m.Top[:0:0]
 		for i, t := range v.Top {
 			if i == 3 {

@@ -26,10 +26,20 @@ const summaryVars = `{{$value := .Value}}{{$low := .Low}}{{$high := .High}}{{$ex
 type quantity struct {
 	v    float64
 	unit string
+	few  [2]float64 // a share of so few events that their number says more
 }
 
+// fewMost is of how many events a share is told with their number.
+const fewMost = 1000
+
 // String implements fmt.Stringer, which is how text/template prints it.
-func (q quantity) String() string { return Quantity(q.v, q.unit) }
+func (q quantity) String() string {
+	s := Quantity(q.v, q.unit)
+	if n := math.Round(q.few[1]); q.unit == "ratio" && n >= 1 && n < fewMost {
+		s += fmt.Sprintf(" (%.0f of %.0f)", min(q.few[0], q.few[1]), n)
+	}
+	return s
+}
 
 type summaryData struct {
 	Value, Low, High, Expected, Slope quantity
@@ -47,7 +57,8 @@ var summaryFuncs = template.FuncMap{
 func as(v any, unit string) (string, error) {
 	switch x := v.(type) {
 	case quantity:
-		return Quantity(x.v, unit), nil
+		x.unit = unit
+		return x.String(), nil
 	case float64:
 		return Quantity(x, unit), nil
 	case int:
@@ -93,26 +104,26 @@ func fillSummary(t *template.Template, d summaryData) (string, error) {
 // Sentence says what m does, in one line without control characters: its rule's summary about the value at its
 // worst when worst is set, else about the present value. Without a usable template it names signal, value and band.
 func (m *Member) Sentence(worst bool) string {
-	value, band := m.Value, m.Band
+	value, band, few := m.Value, m.Band, m.Few
 	if worst && !math.IsNaN(m.Worst) || math.IsNaN(value) && m.State != model.Absent {
-		value, band = m.Worst, m.WorstBand
+		value, band, few = m.Worst, m.WorstBand, m.WorstFew
 	}
 	if m.State == model.Absent && (!worst || math.IsNaN(m.Worst)) {
 		return Clean(m.Name+" has no data any more", summaryMax)
 	}
 	if m.Rule != nil && m.Rule.Summary != "" {
-		if text, ok := m.fill(m.Rule.Summary, value, band, func(s string) string { return s }); ok {
+		if text, ok := m.fill(m.Rule.Summary, value, band, few, func(s string) string { return s }); ok {
 			return text
 		}
 	}
-	return Clean(m.Name+" is "+Quantity(value, m.Unit)+" (normal "+Range(band.Lower, band.Upper, m.Unit)+")", summaryMax)
+	return Clean(m.Name+" is "+quantity{value, m.Unit, few}.String()+" (normal "+Range(band.Lower, band.Upper, m.Unit)+")", summaryMax)
 }
 
 // Command fills a rule's next step as Sentence fills a summary. Label values come from whoever sends metrics and the
 // line will be pasted into a shell: what is not plainly a name is quoted.
 func (m *Member) Command(text string) string {
 	if strings.Contains(text, "{{") {
-		if s, ok := m.fill(text, m.Value, m.Band, ShellWord); ok {
+		if s, ok := m.fill(text, m.Value, m.Band, m.Few, ShellWord); ok {
 			return s
 		}
 	}
@@ -131,10 +142,10 @@ func ShellWord(s string) string {
 }
 
 // fill executes a template about value and band; ok is false when it fails or says nothing.
-func (m *Member) fill(text string, value float64, band model.Band, quote func(string) string) (line string, ok bool) {
+func (m *Member) fill(text string, value float64, band model.Band, few [2]float64, quote func(string) string) (line string, ok bool) {
 	d := summaryData{
-		Value: quantity{value, m.Unit}, Low: quantity{band.Lower, m.Unit}, High: quantity{band.Upper, m.Unit},
-		Expected: quantity{band.Expected, m.Unit}, Slope: quantity{m.SlopePerDay, m.Unit},
+		Value: quantity{value, m.Unit, few}, Low: quantity{v: band.Lower, unit: m.Unit}, High: quantity{v: band.Upper, unit: m.Unit},
+		Expected: quantity{v: band.Expected, unit: m.Unit}, Slope: quantity{v: m.SlopePerDay, unit: m.Unit},
 		Band: Range(band.Lower, band.Upper, m.Unit), Labels: make(map[string]string, len(m.Entity)),
 	}
 	if len(m.Top) > 0 {

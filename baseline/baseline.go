@@ -5,6 +5,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/model/budget"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -25,7 +26,7 @@ type lastVerdict struct {
 	since int64           // Unix ms since which the state has been what it is
 	top   []signal.Member // of the newest verdict, owned
 	why   model.Why
-	near  model.Stretch // the near miss under way, for the budget
+	near  budget.Stretch // the near miss under way, for the budget
 
 	cadence cadence
 }
@@ -63,7 +64,7 @@ type closing struct {
 	at      model.Moment // its end
 	window  int64        // its number among those of its cluster that had values, for the cadence
 	changes []change.Change
-	budgets *[budgetKinds]model.Budget
+	budgets *[budgetKinds]budget.Budget
 	wants   map[*pack.Rule]bool         // see baseline.prior
 	before  func(ms int64) model.Moment // how long before its end
 }
@@ -75,14 +76,14 @@ const bornZeros = 30
 // rule's parameters as this window has them, what siblings lend, the judgement, the budget, what is kept.
 func (b *baseline) observe(c *closing, o *signal.Observation) Verdict {
 	p := o.Signal.Rule.Params
-	if least := leastEffect(o); least > p.EffectAbs {
-		p.EffectAbs = least
+	if counted(o, &p); p.Trials == 0 || p.Trials >= p.Least {
+		p.EffectAbs = max(p.EffectAbs, leastEffect(o))
 	}
 	if p.Lends() && b.model.Asks() {
 		b.model.Borrow(&p, c.at, b.prior(c.at.T, c.wants))
 	}
-	budget := budgetOf(c.budgets, o.Signal.Rule)
-	heed(budget, &p)
+	strict := budgetOf(c.budgets, o.Signal.Rule)
+	heed(strict, &p)
 	b.cadence.came(c.window)
 	if o.Newborn && o.Signal.Rule.BornZero && b.model.Seen() == 0 {
 		for i := int64(bornZeros); i > 0; i-- {
@@ -93,10 +94,14 @@ func (b *baseline) observe(c *closing, o *signal.Observation) Verdict {
 		p.Explained = true
 	}
 	j := b.model.Explain(&p, c.at, o.Value, &b.why)
-	if budget != nil {
-		budget.See(&b.near, &j)
+	if strict != nil {
+		strict.See(&b.near, j.Score, j.State.Alarm(), j.Transition == model.Opened)
 	}
-	v := Verdict{Signal: o.Signal, T: c.at.T, Value: o.Value, Judgement: j, Members: o.Members, Expected: o.Expected, Top: o.Top}
+	value := o.Value
+	if j.Of > 0 && p.Trials > 0 {
+		value = j.Count / j.Of // of all windows since it began: one of a few events says nothing
+	}
+	v := Verdict{Signal: o.Signal, T: c.at.T, Value: value, Judgement: j, Members: o.Members, Expected: o.Expected, Top: o.Top}
 	b.keep(v)
 	return v
 }
@@ -124,4 +129,15 @@ func leastEffect(o *signal.Observation) float64 {
 		return need / o.Events
 	}
 	return math.Abs(o.Value) * need / o.Events
+}
+
+// counted tells the judge of how many events o is made.
+func counted(o *signal.Observation, p *model.Params) {
+	switch r := o.Signal.Rule; {
+	case o.Span == 0:
+	case r.Share():
+		p.Trials, p.Least, p.Worth = o.Events/float64(o.Span), r.MinEvents/float64(o.Span), r.EffectEvents
+	case r.Unit == "/s" && p.Mode == model.Level:
+		p.PerUnit = float64(p.StepMs) / 1000
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/model/budget"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
@@ -79,7 +80,7 @@ func (c *cluster) counted(s *signal.Signal, by int) {
 }
 
 // budgetOf returns the budget that a rule draws on, nil for none.
-func budgetOf(budgets *[budgetKinds]model.Budget, r *pack.Rule) *model.Budget {
+func budgetOf(budgets *[budgetKinds]budget.Budget, r *pack.Rule) *budget.Budget {
 	if k := budgetKind(r); k >= 0 {
 		return &budgets[k]
 	}
@@ -87,7 +88,7 @@ func budgetOf(budgets *[budgetKinds]model.Budget, r *pack.Rule) *model.Budget {
 }
 
 // heed gives p the strictness that a budget asks; nil asks for none.
-func heed(b *model.Budget, p *model.Params) {
+func heed(b *budget.Budget, p *model.Params) {
 	if b == nil {
 		return
 	}

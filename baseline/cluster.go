@@ -3,6 +3,7 @@ package baseline
 import (
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/model/budget"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -25,7 +26,7 @@ type cluster struct {
 	kin       map[*pack.Rule]*kin // who may learn from whom
 	newcomers []*baseline         // not known to the kin of all clusters yet
 	wants     map[*pack.Rule]bool // rules of which own kin know too little
-	budgets   [budgetKinds]model.Budget
+	budgets   [budgetKinds]budget.Budget
 	kinds     [budgetKinds]int // signals that draw on each
 	others    [budgetKinds]int // the same of all other clusters, as of the newest exchange
 

@@ -51,7 +51,7 @@ func (e *Engine) RestoreView(b []byte) error {
 // AppendViewBefore writes the view of the only cluster as the version before the one before did.
 func (e *Engine) AppendViewBefore() []byte {
 	c := e.named()[0]
-	x := viewCoder{codec.Writing([]byte(viewMagic2)), true}
+	x := viewCoder{codec.Writing([]byte(viewMagic + "2")), 2}
 	one, n := 1, int64(0)
 	x.I64(&e.nowMs)
 	x.Num(&one)
@@ -76,18 +76,7 @@ func (e *Engine) AppendViewBefore() []byte {
 
 // AppendViewBeforePace writes the view of the only cluster as the version did that did not know how late windows close.
 func (e *Engine) AppendViewBeforePace() []byte {
-	c := e.named()[0]
-	was := c.pace
-	c.pace = pace{}
-	b := c.appendView(nil)
-	c.pace = was
-	x := viewCoder{codec.Reading(b[len(viewMagic):], ErrView), false}
-	for range 3 {
-		var n int64
-		x.I64(&n)
-	}
-	at := len(b) - x.Left()
-	return append(append([]byte(viewMagic4), b[len(viewMagic):at]...), b[at+len(c.pace.numbers()):]...) // each is a zero of one byte
+	return e.named()[0].appendViewAs(nil, 4)
 }
 
 // Strict is how strictly the shadow judges.

@@ -1,33 +1,35 @@
 package baseline
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/model/budget"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 // What is known of a cluster's signals besides their models, as bytes, so that a restarted process shows at once what it knew:
 //
-//	"WLV5" | nowMs | first window | windows | pace ×6 | count | records | changes told | count | changes | (near, height, hours, alarms, extra, last) ×2
+//	"WLV6" | nowMs | first window | windows | pace ×6 | count | records | changes told | count | changes | (near, height, hours, alarms, extra, last) ×2
 //	record: id | T | since | value | band ×3 | state, transition, test, seasonal | score | evidence | onset | maturity |
 //	        slope | eta | seen | members | expected | count, (name, value)… | why | near miss | born, seen, gap
 //
 // (pace: see late.go, numbers)
 //
-//	why:    scores ×7 | p | strict | excuse | hour | visits | clear ×2 | clear after
+//	why:    scores ×8 | p | strict | excuse | hour | visits | clear ×2 | clear after
 //
 //	change: T | kind | cluster | object | from | to | count, (name, value)… | count, workload…
 //
-// The strings of changes are numbers: of one that was written before, or of the next, which follows. "WLV4" had no pace; "WLV3" was of all clusters, with
+// The strings of changes are numbers: of one that was written before, or of the next, which follows. "WLV5" had no score of counted events; "WLV4" had no pace; "WLV3" was of all clusters, with
 // count, (cluster, first window, windows)… in their place; "WLV2" had no why, near misses and budgets.
 //
 // integers are zig-zag varints, floats 8 bytes little-endian, strings a length and bytes.
-const viewMagic, viewMagic4, viewMagic3, viewMagic2 = "WLV5", "WLV4", "WLV3", "WLV2"
+const viewMagic, viewNewest, viewOldest = "WLV", 6, 2
 
 // topMax bounds the members that a verdict lists.
 const topMax = 16
@@ -36,13 +38,18 @@ const topMax = 16
 var ErrView = errors.New("verdicts of the checkpoint are damaged")
 
 // appendView appends what is known of the cluster's signals besides their models, and of the cluster.
-func (c *cluster) appendView(dst []byte) []byte {
-	x := viewCoder{Coder: codec.Writing(append(dst, viewMagic...))}
+func (c *cluster) appendView(dst []byte) []byte { return c.appendViewAs(dst, viewNewest) }
+
+// appendViewAs is appendView as programs of a format from 4 on wrote it.
+func (c *cluster) appendViewAs(dst []byte, format int) []byte {
+	x := viewCoder{codec.Writing(append(append(dst, viewMagic...), byte('0'+format))), format}
 	x.I64(&c.e.nowMs)
 	x.I64(&c.first)
 	x.I64(&c.windows)
-	for _, p := range c.pace.numbers() {
-		x.I64(p)
+	if format >= 5 {
+		for _, p := range c.pace.numbers() {
+			x.I64(p)
+		}
 	}
 	n := int64(0)
 	for b := range c.judged {
@@ -67,18 +74,18 @@ func (c *cluster) appendView(dst []byte) []byte {
 // restoreView puts back what appendView gave, and returns the receive clock of then. Verdicts of signals that the cluster does not know are left out. The views of older programs
 // are of all clusters.
 func (c *cluster) restoreView(b []byte) (now int64, err error) {
-	if len(b) < len(viewMagic) || !slices.Contains([]string{viewMagic, viewMagic4, viewMagic3, viewMagic2}, string(b[:len(viewMagic)])) {
+	rest, ok := bytes.CutPrefix(b, []byte(viewMagic))
+	if !ok || len(rest) == 0 || rest[0] < '0'+viewOldest || rest[0] > '0'+viewNewest {
 		return 0, ErrView
 	}
-	magic := string(b[:len(viewMagic)])
-	x := viewCoder{codec.Reading(b[len(viewMagic):], ErrView), magic == viewMagic2}
+	x := viewCoder{codec.Reading(rest[1:], ErrView), int(rest[0] - '0')}
 	byID := map[string]*baseline{}
 	for b := range c.judged {
 		byID[b.signal.ID] = b
 	}
 	x.I64(&now)
 	var first, windows, n, seq int64
-	of := magic == viewMagic || magic == viewMagic4 // of this cluster alone
+	of := x.format >= 4 // of this cluster alone
 	if of {
 		x.I64(&first)
 		x.I64(&windows)
@@ -86,7 +93,7 @@ func (c *cluster) restoreView(b []byte) (now int64, err error) {
 		first, windows = x.oldClusters(c.name)
 	}
 	var late pace
-	if magic == viewMagic {
+	if x.format >= 5 {
 		for _, p := range late.numbers() {
 			x.I64(p)
 		}
@@ -106,7 +113,7 @@ func (c *cluster) restoreView(b []byte) (now int64, err error) {
 	x.I64(&seq)
 	x.changes(&told)
 	budgets := c.budgets
-	if !x.before {
+	if x.format > 2 {
 		x.budgets(&budgets)
 	}
 	if x.Err() != nil || x.Left() > 0 || now < 0 || first < 0 || windows < 0 {
@@ -129,7 +136,7 @@ func (c viewCoder) oldClusters(name string) (first, windows int64) {
 		var f, w int64
 		c.Str(&of)
 		c.I64(&f)
-		if !c.before {
+		if c.format > 2 {
 			c.I64(&w)
 		}
 		if of == name {
@@ -142,7 +149,7 @@ func (c viewCoder) oldClusters(name string) (first, windows int64) {
 // viewCoder walks over the fields of a view in one order for both directions.
 type viewCoder struct {
 	*codec.Coder
-	before bool // WLV2
+	format int // 6 for WLV6
 }
 
 func (c viewCoder) verdict(l *lastVerdict) {
@@ -173,7 +180,7 @@ func (c viewCoder) verdict(l *lastVerdict) {
 	if v.State > model.Absent {
 		c.Fail()
 	}
-	if !c.before {
+	if c.format > 2 {
 		c.why(&l.why)
 		c.F32((*float32)(&l.near))
 		c.I64(&l.cadence.born)
@@ -183,8 +190,12 @@ func (c viewCoder) verdict(l *lastVerdict) {
 }
 
 func (c viewCoder) why(y *model.Why) {
-	for i := range y.Scores {
-		c.F32(&y.Scores[i])
+	scores := y.Scores[:]
+	if c.format < 6 {
+		scores = scores[:model.CountTest]
+	}
+	for i := range scores {
+		c.F32(&scores[i])
 	}
 	c.F32(&y.P)
 	c.F32(&y.Strict)
@@ -200,7 +211,7 @@ func (c viewCoder) why(y *model.Why) {
 }
 
 // budgets writes what is known for the budget. What is asked is the configuration's.
-func (c viewCoder) budgets(list *[budgetKinds]model.Budget) {
+func (c viewCoder) budgets(list *[budgetKinds]budget.Budget) {
 	for k := range list {
 		b := &list[k]
 		for _, v := range []*float64{&b.Near, &b.Height, &b.Hours, &b.Alarms, &b.Extra} {

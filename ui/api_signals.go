@@ -30,6 +30,7 @@ type apiSignal struct {
 	Recovering  bool              `json:"recovering,omitempty"` // in alarm, and back inside the band
 	Since       int64             `json:"since"`
 	Score       num               `json:"score"`         // 1 = alarm
+	News        num               `json:"news"`          // the score in an alarm's first window, else 0
 	Evidence    num               `json:"evidence_nats"` // 0 when the test does not count in nats
 	Why         apiWhy            `json:"why"`
 	Test        string            `json:"test"`
@@ -63,8 +64,16 @@ func (s *server) apiSignalOf(v *baseline.SignalView) apiSignal {
 		T: v.T, Value: num(v.Value), Band: apiBandOf(v.Band), State: v.State.String(), Recovering: easingSignal(v), Since: v.Since,
 		Score: num(v.Score), Evidence: num(v.Evidence), Why: apiWhyOf(v), Test: v.Test.String(), Onset: v.Onset, Maturity: num(v.Maturity), SlopePerDay: num(v.SlopePerDay),
 		LimitEtaMs: v.LimitEta, Seasonal: seasonWord(v.Seasonal), Windows: v.Seen, Borrowed: v.Borrowed, Members: v.Members, Expected: v.Verdict.Expected, Top: apiMembers(v.Top),
-		URL: s.signalURL(v.Signal.ID),
+		News: newsOf(v), URL: s.signalURL(v.Signal.ID),
 	}
+}
+
+// newsOf is the score of a window in which an alarm began, else 0: what pages, once.
+func newsOf(v *baseline.SignalView) num {
+	if v.Transition == model.Opened {
+		return num(v.Score)
+	}
+	return 0
 }
 
 func (s *server) apiSignals(c *gin.Context) {

@@ -39,7 +39,7 @@ func phaseOf(inc *alerting.Incident) phase {
 // back reports whether an alarm is only waiting for its end: the value is inside the band again. A value that has stopped
 // moving is inside its band all the time, and a fixed mark may lie inside a wide band: these are not back.
 func back(st model.State, test model.Test, value float64, b model.Band, r *pack.Rule) bool {
-	if st != model.High && st != model.Low || test == model.FlatTest || !(value >= b.Lower && value <= b.Upper) {
+	if st != model.High && st != model.Low || test == model.FlatTest || test == model.CountTest || !(value >= b.Lower && value <= b.Upper) {
 		return false
 	}
 	if test == model.CeilingTest && r != nil && finite(r.Params.Ceiling) {

@@ -22,6 +22,7 @@ var testWords = [...]string{
 	model.CeilingTest: "a fixed mark that is bad by itself",
 	model.EventTest:   "something that is usually zero and is not",
 	model.FlatTest:    "a value that usually moves and has stopped moving",
+	model.CountTest:   "few events, of which too many went wrong or too few came, by their number",
 }
 
 func testWord(t model.Test) string {
@@ -256,6 +257,8 @@ func clears(v *baseline.SignalView, unit string) (value, note string) {
 	switch {
 	case math.IsNaN(c.Lower) && v.Test == model.FlatTest:
 		return after, "of a value that moves again"
+	case math.IsNaN(c.Lower) && v.Test == model.CountTest:
+		return after, "of events as usual"
 	case math.IsNaN(c.Lower):
 		return after, "without a trend"
 	case lower && upper:

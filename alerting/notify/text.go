@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/pack"
 )
 
@@ -44,7 +45,7 @@ func (m *Message) Text() string {
 		}
 	}
 	if m.More > 0 {
-		line("moved", "and "+plural(m.More, "more signal"))
+		line("moved", "and "+alerting.Count(m.More, "more signal"))
 	}
 	if m.Firing() {
 		for _, s := range m.Changes {

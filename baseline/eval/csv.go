@@ -190,7 +190,15 @@ func StockParams(step int64) model.Params {
 type Result struct {
 	Row
 	model.Judgement
+	Lasting float64 // largest score of the last quarter of an hour, at least of three rows: what a ranking is made of, since an event is longer than the row that finds it
+	News    float64 // the score in an alarm's first row, else 0: what pages, once
 }
+
+// Alert reports whether an alarm stands that is news.
+func (r *Result) Alert() bool { return r.State.Alarm() && !r.Told }
+
+// Result.Lasting is of fifteen rows at most, fifteen minutes of them, and three at least.
+const lastingRows, lastingMs, lastingLeast = 15, 900_000, 3
 
 // Replay judges the rows of the series of that name in order, each before it is learned, and calls fn for every one. It ends with fn's first error. Rows that
 // repeat a time are handed over as skipped.
@@ -211,6 +219,9 @@ type replayer struct {
 	model  model.Model
 	clock  clock
 	result Result // of the newest row
+	recent [lastingRows]float64
+	n      int // rows so far
+	keep   int // … of which the scores are kept
 }
 
 func newReplayer(name string, rows []Row, o Options) *replayer {
@@ -225,6 +236,7 @@ func newReplayer(name string, rows []Row, o Options) *replayer {
 			r.params.StepMs = step * 1000
 		}
 	}
+	r.keep = int(min(max(lastingMs/max(r.params.StepMs, 1), lastingLeast), lastingRows))
 	r.model.Init(&r.params)
 	return r
 }
@@ -236,7 +248,17 @@ func (r *replayer) next() bool {
 	}
 	r.result.Row = r.rows[0]
 	r.rows = r.rows[1:]
+	was := r.result.Alert()
 	r.result.Judgement = r.model.Observe(&r.params, r.clock.moment(r.result.T), r.result.V)
+	r.result.Lasting, r.result.News = r.result.Score, 0
+	if !r.result.Skipped {
+		r.recent[r.n%r.keep] = r.result.Score
+		r.n++
+		r.result.Lasting = slices.Max(r.recent[:r.keep])
+	}
+	if r.result.Alert() && (!was || r.result.Transition == model.Opened) {
+		r.result.News = r.result.Score
+	}
 	return true
 }
 
@@ -268,11 +290,11 @@ func floorDiv(a, b int64) int64 {
 }
 
 // Header is the first line that ReplayCSV writes.
-const Header = "timestamp,value,expected,lower,upper,score,alert,state"
+const Header = "timestamp,value,expected,lower,upper,score,alert,state,news"
 
 // ReplayCSV reads the recording of the series of that name from in, replays it and writes Header and one line for every row to out, in order of time: Unix seconds,
-// the value as it was, what was expected and the band (before the value was learned), the score (1 = stock alert), alert (1 while an
-// alarm stands that is news), and the model's state in words. Cells of numbers that do not exist are empty: a missing value, and the band before
+// the value as it was, what was expected and the band (before the value was learned), the largest score of the last quarter of an hour (1 = stock alert), alert (1 while an
+// alarm stands that is news), the model's state in words, and the score once more in an alarm's first row, 0 in all others. Cells of numbers that do not exist are empty: a missing value, and the band before
 // the first value.
 func ReplayCSV(name string, in io.Reader, out io.Writer, o Options) error {
 	rows, err := ReadCSV(in, o.RowsMax)
@@ -301,13 +323,15 @@ func ReplayCSV(name string, in io.Reader, out io.Writer, o Options) error {
 			number(r.Band.Upper, 8)
 		}
 		b = append(b, ',')
-		b = strconv.AppendFloat(b, r.Score, 'f', 4, 64)
+		b = strconv.AppendFloat(b, r.Lasting, 'f', 4, 64)
 		alert := ",0,"
-		if r.State.Alarm() && !r.Told {
+		if r.Alert() {
 			alert = ",1,"
 		}
 		b = append(b, alert...)
 		b = append(b, r.State.String()...)
+		b = append(b, ',')
+		b = strconv.AppendFloat(b, r.News, 'f', 4, 64)
 		b = append(b, '\n')
 		_, err := w.Write(b)
 		return err

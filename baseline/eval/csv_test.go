@@ -140,20 +140,20 @@ func TestReplayCSVContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-	if lines[0] != "timestamp,value,expected,lower,upper,score,alert,state" {
+	if lines[0] != "timestamp,value,expected,lower,upper,score,alert,state,news" {
 		t.Fatalf("header %q", lines[0])
 	}
 	if len(lines) != 3002 {
 		t.Fatalf("%d lines for 3001 rows and a header", len(lines))
 	}
-	if lines[1] != "1736121480,,,,,0.0000,0,learning" {
+	if lines[1] != "1736121480,,,,,0.0000,0,learning,0.0000" {
 		t.Errorf("a missing value before the first: %q", lines[1])
 	}
 	inLines := strings.Split(in, "\n")
-	alerts := 0
+	alerts, was, since := 0, false, 15
 	for i, l := range lines[2:] {
 		c := strings.Split(l, ",")
-		if len(c) != 8 {
+		if len(c) != 9 {
 			t.Fatalf("row %d: %d columns: %q", i, len(c), l)
 		}
 		if want := strings.SplitN(inLines[i+2], ",", 3); c[0] != want[0] || c[1] != want[1] {
@@ -170,9 +170,18 @@ func TestReplayCSVContract(t *testing.T) {
 			t.Fatalf("row %d: lower %g, expected %g, upper %g", i, f[2], f[1], f[3])
 		}
 		on := c[6] == "1"
-		if on != (f[4] >= 1) {
-			t.Fatalf("row %d: score %g, alert %s", i, f[4], c[6])
+		if on {
+			since = 0
+		} else {
+			since++
 		}
+		if (since < 15) != (f[4] >= 1) {
+			t.Fatalf("row %d: score %g, %d rows after an alert", i, f[4], since)
+		}
+		if first := on && !was; first != (c[8] != "0.0000") || first && c[8] < "1" {
+			t.Fatalf("row %d: alert %v, before %v, news %s", i, on, was, c[8])
+		}
+		was = on
 		if on != (c[7] == "high" || c[7] == "low" || c[7] == "drifting") {
 			t.Fatalf("row %d: alert %s, state %s", i, c[6], c[7])
 		}

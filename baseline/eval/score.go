@@ -54,7 +54,7 @@ func (s *scorer) row() bool {
 		return false
 	}
 	r := &s.replay.result
-	if r.State.Alarm() && !r.Told {
+	if r.Alert() {
 		s.count.alert(r.Row, r.Test.String())
 	}
 	for i, t := range Thresholds {
@@ -64,7 +64,7 @@ func (s *scorer) row() bool {
 		s.counts[i].alert(r.Row, "")
 	}
 	if r.T >= s.from {
-		s.rank.add(r.Score, r.Label)
+		s.rank.add(r.Lasting, r.Label)
 	}
 	return true
 }

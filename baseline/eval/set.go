@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/model/budget"
 )
 
 // meta is a set's meta.json.
@@ -128,9 +129,9 @@ func (s *SetReport) scoreAlone(dir string, files []string, mt meta, o Options) e
 
 // scoreTogether plays all files side by side, in order of time, as the signals of one installation with a budget.
 func (s *SetReport) scoreTogether(dir string, files []string, mt meta, o Options) error {
-	b := model.Budget{Asked: o.Budget}
+	b := budget.Budget{Asked: o.Budget}
 	scorers := make([]*scorer, len(files))
-	near := make([]model.Stretch, len(files))
+	near := make([]budget.Stretch, len(files))
 	var times []int64
 	for i, file := range files {
 		rows, err := readFile(dir, file, o)
@@ -156,7 +157,8 @@ func (s *SetReport) scoreTogether(dir string, files []string, mt meta, o Options
 			for len(x.replay.rows) > 0 && x.replay.rows[0].T <= t {
 				x.replay.params.Strict = b.Strict()
 				x.row()
-				b.See(&near[i], &x.replay.result.Judgement)
+				j := &x.replay.result.Judgement
+				b.See(&near[i], j.Score, j.State.Alarm(), j.Transition == model.Opened)
 				live = live || t >= x.rep.from
 			}
 		}

@@ -41,6 +41,12 @@ func (m *Model) move(p *Params, q *prediction, l *lesson, loud, slow *voice) Tra
 	case float64(m.candH) >= acceptedH:
 		return m.accepted(p, q, l)
 	}
+	if m.test == CountTest {
+		if m.returns(p, l) {
+			return m.recover(p, l.at)
+		}
+		return m.hold(p, q, l, loud, m.row.Back > 0)
+	}
 	in := m.within(p, q, l, loud)
 	if in {
 		m.rec += float32(l.dt)
@@ -148,13 +154,17 @@ func (m *Model) end(p *Params) {
 	if m.test == DriftTest && !p.Extremes {
 		m.mute = 2 * m.spanH
 	}
+	if m.test == CountTest && !(p.Grave && p.shares() && m.row.Count >= graveShare*m.row.Of) {
+		m.row.Told(max(threshold(p), 2*float64(m.row.Most)))
+	}
+	m.row.Drop()
 	m.state, m.test, m.since = Normal, NoTest, 0
 	m.rec, m.candH = 0, 0
 	m.evHits = 0
 	m.streak = [2]uint16{}
 	m.g = 0
 	for i := range m.tails {
-		m.tails[i].m = 0
+		m.tails[i].Nats = 0
 	}
 }
 
@@ -197,6 +207,11 @@ func (m *Model) warmAlarm(p *Params, l *lesson, w *voice, j *Judgement) {
 		m.begins(w.onset)
 		j.Transition = Opened
 	case !m.state.Alarm():
+	case m.test == CountTest:
+		if m.returns(p, l) {
+			m.end(p)
+			m.state, j.Transition = Learning, Recovered
+		}
 	case m.test == EventTest && l.hit, m.test != EventTest && l.over:
 		m.rec = 0
 	default:
@@ -215,6 +230,7 @@ func (m *Model) warmAlarm(p *Params, l *lesson, w *voice, j *Judgement) {
 // standing fills into j the alarm that stands in a window that was not judged otherwise.
 func (m *Model) standing(p *Params, j *Judgement, why *Why) {
 	j.Score, j.Test, j.Onset, j.Evidence = 1, m.test, m.onset(), p.Nats(m.test)
+	j.Count, j.Of = m.told()
 	if why != nil {
 		why.Clear = m.clears(p, &prediction{band: j.Band})
 	}

@@ -63,6 +63,10 @@ type Params struct {
 	Extremes  bool      // nothing is known of the signal: what goes clearly beyond all that it did is news at once, without Persist; see package extreme
 	Strict    float64   // × the evidence that an alarm needs: what a Budget asks; 0 = 1. A ceiling and an event count windows and do not heed it
 	Grave     bool      // somebody is hurt when the signal is on its bad side: what comes back every day is not excused as lightly; see excuse_habit.go
+	Trials    float64   // of a share: how many events this window's value is a share of; 0 = not counted
+	Least     float64   // … below which the value says little and only their number is judged; see test_count.go
+	Worth     float64   // … that must have gone wrong, over the windows in a row, to be worth a message
+	PerUnit   float64   // of a rate of counted events: how many a window has for each unit of the value; 0 = not counted
 	Explained bool      // a change to the signal's own workload came with the alarm that stands: the new level may be adopted, be it to the bad side
 	Threshold float64   // evidence in nats at which the score is 1, before Strict; 0 = 18. For windows of a minute: longer ones, of which a day has fewer, ask for ln(minutes) less
 }
@@ -75,7 +79,8 @@ func Defaults() Params {
 // sane reports whether arithmetic with p can be trusted.
 func (p *Params) sane() bool {
 	return p.StepMs > 0 && p.StepMs <= stepMax && p.Mode <= Event && p.Bad <= Down && p.Season <= Weekly && p.Min <= p.Max &&
-		p.EffectAbs >= 0 && p.EffectRel >= 0 && p.EffectRel <= math.MaxFloat64 && p.Threshold >= 0 && p.Threshold <= 1e9 && p.Strict >= 0 && p.Strict <= 1e3 && p.Persist >= 0
+		p.EffectAbs >= 0 && p.EffectRel >= 0 && p.EffectRel <= math.MaxFloat64 && p.Threshold >= 0 && p.Threshold <= 1e9 && p.Strict >= 0 && p.Strict <= 1e3 && p.Persist >= 0 &&
+		p.Trials >= 0 && p.Trials <= countMost && p.Least >= 0 && p.Worth >= 0 && p.PerUnit >= 0 && p.PerUnit <= countMost
 }
 
 // repaired returns p with whatever no signal can have replaced by what Defaults has: a wrong constant must not harm a model.
@@ -101,6 +106,8 @@ func (p *Params) repaired() Params {
 	q.Threshold = within(q.Threshold, 1e9)
 	q.Strict = within(q.Strict, 1e3)
 	q.Persist = max(q.Persist, 0)
+	q.Trials, q.PerUnit = within(q.Trials, countMost), within(q.PerUnit, countMost)
+	q.Least, q.Worth = within(q.Least, math.Inf(1)), within(q.Worth, math.Inf(1))
 	return q
 }
 
@@ -159,11 +166,13 @@ const (
 	CeilingTest      // a fixed mark was passed
 	EventTest        // a signal that is usually zero is not
 	FlatTest         // a signal that moves has stopped moving
+	CountTest        // too many of a few events went wrong, or too few arrived
+	tests            // how many there are
 )
 
 // String returns the test's word.
 func (t Test) String() string {
-	return [...]string{"none", "point", "shift", "drift", "ceiling", "event", "flatline"}[t%7]
+	return [...]string{"none", "point", "shift", "drift", "ceiling", "event", "flatline", "count"}[t%tests]
 }
 
 // Transition is what a window did to the alarm.
@@ -194,7 +203,11 @@ type Judgement struct {
 	LimitEta    int64   // drift: ms until Limit is reached at that slope; 0 when unknown
 	Seasonal    Season  // the shape in use: NoSeason, Daily or Weekly
 	Seen        int64   // windows learned from, ever
+	Count, Of   float64 // CountTest, while it goes on: events that went wrong since Onset, of so many; or that arrived, of those that were to be expected; 0 of 0 = nothing was counted
 	Borrowed    int     // mature siblings whose scatter, tails and shape the band leans on while little has been seen; 0 = none
 	Told        bool    // a drift that has been an alarm for a while: State stays, the score is below 1, and what happens meanwhile is news
 	Skipped     bool    // the value was NaN or ±Inf: nothing was judged and nothing learned
 }
+
+// countMost is the largest number of events that is believed.
+const countMost = 1e15

@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 3 had no habits, and wider times.
-const version = 4
+// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 4 counted no events; version 3 had no habits, and wider times.
+const version = 5
 
 // ErrEncoding is wrapped by every error of UnmarshalBinary: the bytes are not a model of this version, or hold values that no model has.
 var ErrEncoding = errors.New("not an encoded model")
@@ -25,10 +25,10 @@ func (m *Model) AppendBinary(dst []byte) []byte {
 
 // UnmarshalBinary replaces m by the model in data, which then continues bit for bit as the one that was written. m is unchanged when an error is returned. data is not retained.
 func (m *Model) UnmarshalBinary(data []byte) error {
-	if len(data) == 0 || data[0] != version && data[0] != 3 {
+	if len(data) == 0 || data[0] < 3 || data[0] > version {
 		return fmt.Errorf("%w: unknown version", ErrEncoding)
 	}
-	c := codec{b: data[1:], before: data[0] == 3}
+	c := codec{b: data[1:], before: data[0] == 3, uncounted: data[0] < 5}
 	var n Model
 	c.model(&n)
 	switch {
@@ -36,7 +36,7 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 		return fmt.Errorf("%w: %d bytes are too few", ErrEncoding, len(data))
 	case len(c.b) != 0:
 		return fmt.Errorf("%w: %d bytes too many", ErrEncoding, len(c.b))
-	case c.bad || n.lent&^lentLevel > PriorMost || n.mode > 2 || n.state > Drifting || n.test > FlatTest || (n.hour >= 168 && n.hour != noHour) ||
+	case c.bad || n.lent&^lentLevel > PriorMost || n.mode > 2 || n.state > Drifting || n.test >= tests || (n.hour >= 168 && n.hour != noHour) ||
 		n.wander < 0 || n.b < 0 || n.q < 0 || n.d < 0 || n.step > stepMax || n.s < 0 || n.sigma < 0 || n.v <= 0 || n.vb <= 0 || n.weekUnit <= 0 || (n.flags&flagWarm == 0 && n.seen >= warmUp):
 		return fmt.Errorf("%w: a value is out of range", ErrEncoding)
 	}
@@ -46,7 +46,7 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 		}
 	}
 	for i := range n.tails {
-		if n.tails[i].q <= 0 {
+		if n.tails[i].Q <= 0 {
 			return fmt.Errorf("%w: a quantile is not positive", ErrEncoding)
 		}
 	}
@@ -60,6 +60,7 @@ type codec struct {
 	write      bool
 	short, bad bool
 	before     bool // version 3
+	uncounted  bool // version 4 or before
 }
 
 // word writes the lower n bytes of v, or returns the next n; what lies above them is for the caller to drop.
@@ -138,8 +139,8 @@ func (c *codec) model(m *Model) {
 	}
 	for i := range m.tails {
 		t := &m.tails[i]
-		c.f32(&t.q, &t.m1, &t.m2, &t.h, &t.llr, &t.a1, &t.ext, &t.m, &t.top, &t.med)
-		ints(c, &t.on)
+		c.f32(&t.Q, &t.M1, &t.M2, &t.H, &t.LLR, &t.A1, &t.Ext, &t.Nats, &t.Top, &t.Med)
+		ints(c, &t.On)
 	}
 	for i := range m.ext {
 		x := &m.ext[i]
@@ -183,4 +184,20 @@ func (c *codec) model(m *Model) {
 	list(c, m.rings[:])
 	list(c, m.byWeek[:])
 	ints(c, &m.lent)
+	if !c.uncounted {
+		c.counts(m)
+	}
+}
+
+// counts walks over what is known of events by their number.
+func (c *codec) counts(m *Model) {
+	for i := range m.usually {
+		t := &m.usually[i]
+		c.f32(&t.Bad, &t.All)
+		c.bad = c.bad || t.Bad < 0 || t.All < 0
+	}
+	r := &m.row
+	c.f32(&r.Nats, &r.Peak, &r.Most, &r.Back, &r.Count, &r.Of)
+	ints(c, &r.On)
+	c.bad = c.bad || min(r.Nats, r.Peak, r.Most, r.Back, r.Count, r.Of) < 0
 }

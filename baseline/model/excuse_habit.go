@@ -85,7 +85,7 @@ func (m *Model) worse(p *Params, q *prediction, l *lesson, h *habit.Habit) bool 
 
 // remember takes an alarm that is over for something that may come back.
 func (m *Model) remember(p *Params, at Moment) {
-	if m.test != PointTest && m.test != ShiftTest || m.state != High && m.state != Low || m.cand == 0 {
+	if m.test != PointTest && m.test != ShiftTest && m.test != CountTest || m.state != High && m.state != Low || m.cand == 0 {
 		return
 	}
 	long := (at.T - m.onset()) / (15 * 60_000)

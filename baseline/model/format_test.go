@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/model/counts"
 	"github.com/wrackline/wrackline/baseline/model/extreme"
 	"github.com/wrackline/wrackline/baseline/model/habit"
+	"github.com/wrackline/wrackline/baseline/model/tail"
 )
 
 var update = flag.Bool("update", false, "rewrite the offsets in FORMAT.md")
@@ -31,7 +33,7 @@ func TestFormatIsDrawn(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(data)
-	for name, typ := range map[string]reflect.Type{"Model": reflect.TypeFor[Model](), "tail": reflect.TypeFor[tail](), "extreme": reflect.TypeFor[extreme.Law](), "habit": reflect.TypeFor[habit.Habit]()} {
+	for name, typ := range map[string]reflect.Type{"Model": reflect.TypeFor[Model](), "tail": reflect.TypeFor[tail.Law](), "extreme": reflect.TypeFor[extreme.Law](), "habit": reflect.TypeFor[habit.Habit](), "tally": reflect.TypeFor[counts.Tally](), "run": reflect.TypeFor[counts.Run]()} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- end "+name+" -->"
 		_, rest, ok := strings.Cut(text, begin)
 		table, _, ok2 := strings.Cut(rest, end)

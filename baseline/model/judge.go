@@ -29,6 +29,7 @@ type lesson struct {
 	gross     float64 // × the smallest effect that a deviation must reach
 	bad       [2]bool // sides that are bad
 	big       [2]bool // sides on which the deviation is worth a message
+	toEnd     float64 // share of the way from what was expected to the end of the scale on its side; 0 where there is none
 	beyond    [2]bool // sides on which it is beyond the band
 	out       int     // 1 above the band, -1 below
 
@@ -43,6 +44,8 @@ type lesson struct {
 	rare    float64 // Extremes: -ln of the probability of such a deviation within six hours
 	hit     bool    // Event: above the effect
 	over    bool    // beyond the ceiling
+	counted bool    // its events were weighed by their number:
+	again   float64 // nats for what is usual
 	heard   float64 // score of evidence that only lacks persistence
 	suspect bool    // evidence is high: learn little
 	why     *Why    // nil when nobody asks
@@ -54,7 +57,7 @@ type voice struct {
 	test  Test
 	state State
 	onset int64
-	by    *[FlatTest + 1]float32
+	by    *[tests]float32
 }
 
 // say lets a test speak: the loudest is heard, of two as loud the first.
@@ -100,6 +103,7 @@ func (m *Model) judge(p *Params, q *prediction, l *lesson, j *Judgement) {
 	m.flat(p, l, &loud)
 	m.drift(p, l, ended, &loud)
 	m.ceiling(p, l, &loud)
+	m.count(p, q, l, &loud)
 	l.suspect = max(loud.score, l.heard) > .5 && !l.habit || l.rest
 	m.wanders(p, q, l, ended, &slow)
 
@@ -122,6 +126,9 @@ func (m *Model) measure(p *Params, q *prediction, l *lesson) {
 	l.bad = p.badSides()
 	dev := l.v - q.band.Expected
 	l.big = q.big(dev, l.gross)
+	if end := [2]float64{p.Max, p.Min}[sideOf(dev)]; finite(end) && end != q.band.Expected {
+		l.toEnd = dev / (end - q.band.Expected)
+	}
 	l.beyond = [2]bool{l.z > q.hiZ && l.v > q.band.Upper, l.z < -q.lowZ && l.v < q.band.Lower}
 	if l.beyond[above] || l.beyond[below] {
 		l.out = 1 - 2*sideOf(l.z)
@@ -152,6 +159,7 @@ func (m *Model) report(p *Params, w, slow *voice, l *lesson, j *Judgement) {
 			j.State = Learning
 		}
 	}
+	j.Count, j.Of = m.told()
 	j.Evidence = j.Score * p.Nats(j.Test)
 	if m.state == Drifting || (m.state.Alarm() && m.test == DriftTest) {
 		t := slowMove{hours: 24, start: l.level - float64(m.slope), end: l.level}

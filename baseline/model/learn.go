@@ -2,7 +2,11 @@ package model
 
 // What a window teaches, once it has been judged.
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/tail"
+)
 
 // Time constants, in hours, with reasons: the level follows slower than an incident and faster than a week; the correction of
 // a seasonal profile follows half a day, so that a warm day is not an incident; scales need days to be worth their name.
@@ -52,8 +56,11 @@ func (m *Model) learnTails(p *Params, l *lesson, r float64) {
 	}
 	w := [2]float64{l.w, -l.w}
 	for side := range w {
-		f := uint8(flagPrevUp << side)
-		m.tails[side].learn(w[side], alphaFast, l.in[side], m.flags&f != 0, n, rt)
+		f, rt := uint8(flagPrevUp<<side), rt
+		if l.far[side] && !p.Extremes {
+			rt /= math.Sqrt(max(float64(m.streak[side]), 1)) // a row of windows is less than as many things that came
+		}
+		m.tails[side].Learn(w[side], tail.Fast, l.in[side], m.flags&f != 0, n, rt)
 		m.setFlag(f, l.in[side])
 	}
 	if !l.closed {
@@ -64,7 +71,7 @@ func (m *Model) learnTails(p *Params, l *lesson, r float64) {
 	w = [2]float64{l.bw, -l.bw}
 	for side := range w {
 		f := uint8(flagPrevBUp << side)
-		m.tails[2+side].learn(w[side], alphaBlock, l.blockIn[side], m.flags&f != 0, nb, rt)
+		m.tails[2+side].Learn(w[side], tail.Block, l.blockIn[side], m.flags&f != 0, nb, rt)
 		m.setFlag(f, l.blockIn[side])
 	}
 	rb := r * max(float64(blockMs)/hourMs/tauSigma, 1/(nb+10))

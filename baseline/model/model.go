@@ -5,15 +5,17 @@ package model
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/model/counts"
 	"github.com/wrackline/wrackline/baseline/model/extreme"
 	"github.com/wrackline/wrackline/baseline/model/habit"
+	"github.com/wrackline/wrackline/baseline/model/tail"
 )
 
 // Model is what has been learned of one signal. It is a value of fixed size without pointers: it may be copied, kept in arrays and written out; the garbage
 // collector never looks into it. The zero value must be given to Init before use. A Model is not safe for concurrent use.
 //
 // Values are judged on the scale y = asinh(x/s), which is linear below s and logarithmic above, so that noise that grows with the value stays even. Memory by
-// purpose, in bytes: extremes 84, tails 176, rings 252, hour of day 96, hour of week 344, habits 18, the rest scalars; TestSize holds the sum to 1,024.
+// purpose, in bytes: extremes 84, tails 176, rings 252, hour of day 96, hour of week 344, habits 18, counted events 60, the rest scalars; TestSize holds the sum to 1,152.
 type Model struct {
 	last  int64   // end of the newest window, Unix ms
 	s     float64 // scale of asinh; 0 = nothing but zeros so far
@@ -27,7 +29,7 @@ type Model struct {
 	extN   [6]uint8       // blocks of each
 	extL   uint16         // windows of the block under way
 
-	tails [4]tail // fast up, fast down, block up, block down
+	tails [4]tail.Law // fast up, fast down, block up, block down
 
 	seen uint32 // windows learned from
 	step uint32 // ms, of the newest window
@@ -86,6 +88,9 @@ type Model struct {
 	visits  [12]uint8 // visits of each hour of day, four bits each, saturating
 	scale   [24]uint8 // residual scale of each hour, 1/32 octaves from 128
 
+	usually counts.Share // what part of events usually goes wrong
+	row     counts.Run   // few events in a row that are not as usual
+
 	habits [3]habit.Habit // what comes back at the same time of the day or the week
 	byHour [24]int16      // profile, unit
 	rings  [126]int16     // seasonally adjusted levels: 48 blocks, 48 × 2 h, 30 days; before warm-up ends the first values, four cells each
@@ -121,7 +126,7 @@ const (
 func (m *Model) Init(p *Params) {
 	*m = Model{hour: noHour}
 	for i := range m.tails {
-		m.tails[i] = gaussTail(i >= 2)
+		m.tails[i] = tail.Gauss(i >= 2)
 	}
 	m.sigma, m.v, m.gvar, m.vb = 1, 1, 1, 1
 	m.same = .5
@@ -217,6 +222,9 @@ func (m *Model) Explain(p *Params, at Moment, v float64, why *Why) (j Judgement)
 	if !finite(v) || (m.first != 0 && at.T <= m.last) {
 		return m.skip(p, at, why)
 	}
+	if p.few() && !p.Extremes {
+		return m.judgeFew(p, at, v, why)
+	}
 	gap := m.arrive(p, at)
 	if m.flags&flagWarm == 0 {
 		return m.warm(p, at, v, gap, why)
@@ -262,6 +270,7 @@ func (m *Model) arrive(p *Params, at Moment) (gap bool) {
 		m.first = max(seconds(at.T), 1)
 	}
 	if uint32(p.StepMs) != m.step {
+		m.row.Drop()
 		m.step = uint32(p.StepMs)
 		m.streak, m.stay = [2]uint16{}, [2]uint16{}
 		m.clearRings(p)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/model/tail"
 )
 
 // Contamination moves what is expected by less than .3 sigma, and what contaminates is still found later.
@@ -43,17 +45,17 @@ func TestTailsAreCalibrated(t *testing.T) {
 			r.m.predict(&r.p, moment(r.at+r.p.StepMs), &q)
 			e := r.m.y(v) - q.yhat
 			w := (e/q.sig - q.beta*q.g) / q.rv
-			if w > float64(r.m.tails[0].q) {
+			if w > float64(r.m.tails[0].Q) {
 				up++
 			}
-			if -w > float64(r.m.tails[1].q) {
+			if -w > float64(r.m.tails[1].Q) {
 				down++
 			}
 			r.observe(v)
 		}
 		for side, k := range map[string]int{"up": up, "down": down} {
-			if share := float64(k) / float64(n); share < .8*alphaFast || share > 1.2*alphaFast {
-				t.Errorf("%s: the %s quantile is passed by %.4f, want %.3f ± 20 %%", name, side, share, alphaFast)
+			if share := float64(k) / float64(n); share < .8*tail.Fast || share > 1.2*tail.Fast {
+				t.Errorf("%s: the %s quantile is passed by %.4f, want %.3f ± 20 %%", name, side, share, tail.Fast)
 			}
 		}
 	}

@@ -74,8 +74,8 @@ func (m *Model) predict(p *Params, at Moment, q *prediction) {
 		lean = 0
 	}
 	wide := m.wide()
-	q.hiZ = max(2.5, q.rv*float64(m.tails[0].q+m.tails[0].ext)+lean) * wide
-	q.lowZ = max(2.5, q.rv*float64(m.tails[1].q+m.tails[1].ext)-lean) * wide
+	q.hiZ = max(2.5, q.rv*float64(m.tails[0].Q+m.tails[0].Ext)+lean) * wide
+	q.lowZ = max(2.5, q.rv*float64(m.tails[1].Q+m.tails[1].Ext)-lean) * wide
 	// The tail of a value that hardly ever moves is no law: no band reaches further than fiftyfold.
 	most := bandMost / q.sig
 	q.hiZ, q.lowZ = min(q.hiZ, most), min(q.lowZ, most)

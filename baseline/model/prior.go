@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"github.com/wrackline/wrackline/baseline/model/extreme"
+	"github.com/wrackline/wrackline/baseline/model/tail"
 	"github.com/wrackline/wrackline/baseline/model/trend"
 )
 
@@ -127,14 +128,14 @@ func (pr *Prior) blend(list []*Model) {
 	l := &pr.like
 	for i := range l.tails {
 		t := &l.tails[i]
-		t.q = mid(func(m *Model) float32 { return m.tails[i].q })
-		t.m1 = mid(func(m *Model) float32 { return m.tails[i].m1 })
-		t.m2 = mid(func(m *Model) float32 { return m.tails[i].m2 })
-		t.h = mid(func(m *Model) float32 { return m.tails[i].h })
-		t.llr = mid(func(m *Model) float32 { return m.tails[i].llr })
-		t.a1 = mid(func(m *Model) float32 { return m.tails[i].a1 })
-		t.med = mid(func(m *Model) float32 { return m.tails[i].med })
-		t.extend([]float64{alphaFast, alphaFast, alphaBlock, alphaBlock}[i])
+		t.Q = mid(func(m *Model) float32 { return m.tails[i].Q })
+		t.M1 = mid(func(m *Model) float32 { return m.tails[i].M1 })
+		t.M2 = mid(func(m *Model) float32 { return m.tails[i].M2 })
+		t.H = mid(func(m *Model) float32 { return m.tails[i].H })
+		t.LLR = mid(func(m *Model) float32 { return m.tails[i].LLR })
+		t.A1 = mid(func(m *Model) float32 { return m.tails[i].A1 })
+		t.Med = mid(func(m *Model) float32 { return m.tails[i].Med })
+		t.Extend([]float64{tail.Fast, tail.Fast, tail.Block, tail.Block}[i])
 	}
 	l.v = mid(func(m *Model) float32 { return m.v })
 	l.gvar = mid(func(m *Model) float32 { return m.gvar })

@@ -146,7 +146,7 @@ func (m *Model) rollDay(p *Params, l *lesson) (ended bool) {
 		}
 		if lived {
 			for i := range m.tails {
-				m.tails[i].closeDay(m.age & ageDays)
+				m.tails[i].CloseDay(m.age & ageDays)
 			}
 			m.age = m.age&^ageDays | min(m.age&ageDays+1, ageDays)
 		}

@@ -11,7 +11,7 @@ import (
 
 func TestPointSpeaks(t *testing.T) {
 	hear(t, func(s *scene) {
-		s.v, s.m.streak[above], s.m.tails[above].m = 200, 2, 17
+		s.v, s.m.streak[above], s.m.tails[above].Nats = 200, 2, 17
 	}, func(s *scene) bool {
 		q, l := s.window()
 		s.m.gatherPoint(&s.p, &q, &l)
@@ -24,13 +24,13 @@ func TestPointSpeaks(t *testing.T) {
 		return w.score >= 1 && w.test == PointTest && w.state == High
 	}, []twin{
 		{"the value", nil, func(s *scene) { s.v = 100 }},
-		{"evidence so far", nil, func(s *scene) { s.m.tails[above].m = 2 }},
+		{"evidence so far", nil, func(s *scene) { s.m.tails[above].Nats = 2 }},
 		{"windows in a row", nil, func(s *scene) { s.m.streak[above] = 1 }},
 		{"Persist", func(s *scene) { s.p.Persist, s.m.streak[above] = 1, 0 }, func(s *scene) { s.p.Persist = 4 }},
 		{"the smallest effect", nil, func(s *scene) { s.p.EffectRel = 1.5 }},
 		{"the bad side", func(s *scene) { s.p.Bad = Up }, func(s *scene) { s.p.Bad = Down }},
 		{"an excuse", nil, func(s *scene) { s.known = true }},
-		{"violent days", nil, func(s *scene) { s.m.tails[above].med = 40 }},
+		{"violent days", nil, func(s *scene) { s.m.tails[above].Med = 40 }},
 		{"strictness", func(s *scene) { s.p.Strict = 1.2 }, func(s *scene) { s.p.Strict = 2 }},
 		{"Extremes", nil, func(s *scene) { s.p.Extremes = true }},
 	})
@@ -39,7 +39,7 @@ func TestPointSpeaks(t *testing.T) {
 		q, l := s.window()
 		was := s.m.tails
 		s.m.gatherPoint(&s.p, &q, &l)
-		return s.m.tails[above].m > was[above].m || s.m.tails[below].m > was[below].m
+		return s.m.tails[above].Nats > was[above].Nats || s.m.tails[below].Nats > was[below].Nats
 	}, []twin{
 		{"evidence: the value", nil, func(s *scene) { s.v = 103 }},
 		{"evidence: the smallest effect", nil, func(s *scene) { s.p.EffectRel = 1.5 }},
@@ -54,7 +54,7 @@ func TestPointSpeaks(t *testing.T) {
 
 func TestShiftSpeaks(t *testing.T) {
 	hear(t, func(s *scene) {
-		s.v, s.block, s.m.tails[2].m = 200, 30, 12
+		s.v, s.block, s.m.tails[2].Nats = 200, 30, 12
 	}, func(s *scene) bool {
 		q, l := s.window()
 		s.m.gatherShift(&s.p, &q, &l)
@@ -63,7 +63,7 @@ func TestShiftSpeaks(t *testing.T) {
 		return w.score >= 1 && w.test == ShiftTest && w.state == High
 	}, []twin{
 		{"the block", nil, func(s *scene) { s.block = .1 }},
-		{"evidence so far", nil, func(s *scene) { s.m.tails[2].m = 0 }},
+		{"evidence so far", nil, func(s *scene) { s.m.tails[2].Nats = 0 }},
 		{"the present window", nil, func(s *scene) { s.v = 101 }},
 		{"the first six hours", nil, func(s *scene) { s.m.lived = 5 * 3600 }},
 		{"the smallest effect", nil, func(s *scene) { s.p.EffectRel = 1.5 }},

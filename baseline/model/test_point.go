@@ -1,6 +1,10 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/tail"
+)
 
 // The point test: windows far outside the tail of what the signal usually does.
 //
@@ -12,7 +16,8 @@ import "math"
 // Sums that restart at zero: E. S. Page, Continuous inspection schemes, 1954. Bets as evidence: G. Shafer, Testing by betting, 2021.
 //
 // It speaks of every bad side that has evidence, and is heard in full once Persist windows in a row were beyond the band by more than
-// the smallest effect. With Params.Extremes it gathers evidence and is silent: extremes speaks instead.
+// the smallest effect. There is a floor under shares, which no law of the tail can lift: two fifths of the way from what is expected to the bad end of the
+// scale is told whatever the evidence, once a row is too long (see shift), where somebody is hurt once it has Persist windows more than twice the longest that was harmless. With Params.Extremes it gathers evidence and is silent: extremes speaks instead.
 
 const (
 	capFast   = 10  // nats of one window, unless Persist asks for less than two: no single window reaches a threshold of 18
@@ -27,8 +32,8 @@ func (m *Model) gatherPoint(p *Params, q *prediction, l *lesson) {
 	n, persist := m.weight(priorRarity), float64(p.persist())
 	most := min(max(capFast, 1.1*l.threshold/persist), (1+1/persist)*math.Log(n))
 	var nats [2]float64
-	nats[above], l.in[above] = m.tails[above].nats(l.w, alphaFast, m.flags&flagPrevUp != 0, most, l.inflation)
-	nats[below], l.in[below] = m.tails[below].nats(-l.w, alphaFast, m.flags&flagPrevDn != 0, most, l.inflation)
+	nats[above], l.in[above] = m.tails[above].Bet(l.w, tail.Fast, m.flags&flagPrevUp != 0, most, l.inflation)
+	nats[below], l.in[below] = m.tails[below].Bet(-l.w, tail.Fast, m.flags&flagPrevDn != 0, most, l.inflation)
 	if l.v == 0 && m.p0 > .005 {
 		// Zero is an atom: its own probability speaks, not the tail's.
 		share := float64(m.p0)
@@ -41,9 +46,9 @@ func (m *Model) gatherPoint(p *Params, q *prediction, l *lesson) {
 	}
 	for side := range nats {
 		if nats[side] > 0 && (!l.big[side] || l.known) {
-			nats[side] = nothingFast
+			nats[side] = tail.NothingFast
 		}
-		m.tails[side].add(nats[side], l.at.T, 3*l.threshold)
+		m.tails[side].Add(nats[side], l.at.T, 3*l.threshold)
 		if l.far[side] = l.beyond[side] && l.big[side] && !l.known; l.far[side] {
 			m.streak[side] = min(m.streak[side]+1, 60000)
 		} else {
@@ -65,18 +70,28 @@ func (m *Model) point(p *Params, l *lesson, side int, w *voice) {
 		return
 	}
 	score, t := 0., &m.tails[side]
-	if t.m > 0 {
-		score = float64(t.m) / (l.threshold * temper(t, dayH/l.dt))
+	if t.Nats > 0 {
+		score = float64(t.Nats) / (l.threshold * temper(t, dayH/l.dt))
 	}
 	l.heard = max(l.heard, score)
-	w.say(PointTest, sideState[side], m.unlessBrief(p, l, side, score), int64(t.on)*1000)
+	w.say(PointTest, sideState[side], m.unlessBrief(p, l, side, score), int64(t.On)*1000)
+	if row := m.streak[side]; l.far[side] && p.isShare() && l.toEnd >= graveShare {
+		need := m.tooLong(p, side)
+		if p.Grave {
+			need = float64(p.persist()) + 2*float64(m.stay[side])
+		}
+		w.say(PointTest, sideState[side], min(float64(row)/need, 1.01), l.at.T-int64(row-1)*p.StepMs)
+	}
 }
+
+// isShare reports whether the signal is bounded on both sides.
+func (p *Params) isShare() bool { return finite(p.Min) && finite(p.Max) && p.Min < p.Max }
 
 // temper is how much more evidence than the threshold an alarm of this tail needs, since the signal's days
 // usually bring more than independent windows would (.9 ln of their number).
-func temper(t *tail, perDay float64) float64 {
-	if t.med <= 1 {
+func temper(t *tail.Law, perDay float64) float64 {
+	if t.Med <= 1 {
 		return 1 // the logarithm of four, at least
 	}
-	return clamp(float64(t.med)/(.9*math.Log(max(perDay, 4))), 1, temperMax)
+	return clamp(float64(t.Med)/(.9*math.Log(max(perDay, 4))), 1, temperMax)
 }

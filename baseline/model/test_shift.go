@@ -1,6 +1,10 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/tail"
+)
 
 // The shift test: a sustained shift of a quarter-hour mean or longer.
 //
@@ -36,11 +40,11 @@ func (m *Model) gatherShift(p *Params, q *prediction, l *lesson) {
 	for side := range means {
 		t := &m.tails[2+side]
 		var nats float64
-		nats, l.blockIn[side] = t.nats(means[side], alphaBlock, m.flags&(flagPrevBUp<<side) != 0, most, l.inflation)
+		nats, l.blockIn[side] = t.Bet(means[side], tail.Block, m.flags&(flagPrevBUp<<side) != 0, most, l.inflation)
 		if nats > 0 && (!big[side] || l.known || young) {
-			nats = nothingBlock
+			nats = tail.NothingBlock
 		}
-		t.add(nats, l.at.T-blockMs, 3*l.threshold)
+		t.Add(nats, l.at.T-blockMs, 3*l.threshold)
 	}
 }
 
@@ -48,13 +52,13 @@ func (m *Model) gatherShift(p *Params, q *prediction, l *lesson) {
 func (m *Model) shift(p *Params, l *lesson, side int, w *voice) {
 	blockMs, _ := ringMs(p.StepMs)
 	score, t := 0., &m.tails[2+side]
-	if t.m > 0 {
-		score = float64(t.m) / (l.threshold * temper(t, dayH*hourMs/float64(blockMs)))
+	if t.Nats > 0 {
+		score = float64(t.Nats) / (l.threshold * temper(t, dayH*hourMs/float64(blockMs)))
 	}
 	if !l.big[side] {
 		score = min(score, .99)
 	}
-	w.say(ShiftTest, sideState[side], score, int64(t.on)*1000)
+	w.say(ShiftTest, sideState[side], score, int64(t.On)*1000)
 	if row := m.streak[side]; l.age >= stayFromH && row > 0 && !p.Extremes {
 		w.say(ShiftTest, sideState[side], min(float64(row)/m.tooLong(p, side), 1.01), l.at.T-int64(row-1)*p.StepMs)
 	}

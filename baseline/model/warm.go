@@ -103,11 +103,20 @@ func (m *Model) warm(p *Params, at Moment, v float64, gap bool, why *Why) Judgem
 		m.event(p, &l, &w)
 	}
 	m.ceiling(p, &l, &w)
+	if p.shares() {
+		l.threshold, l.gross, l.age = threshold(p), grossYoung, m.ageH()
+		l.inflation = m.inflation(p, l.age)
+		m.count(p, nil, &l, &w)
+	}
 	m.warmAlarm(p, &l, &w, &j)
+	m.last = at.T
+	if l.counted && (m.test == CountTest || w.score > .5) {
+		j.Seen = int64(m.seen)
+		return j // a fault is not what the scale is made of
+	}
 	m.keep(int(m.seen), v)
 	m.seen++
 	m.live(p.StepMs)
-	m.last = at.T
 	m.prevX = likeness(v)
 	j.Seen = int64(m.seen)
 	if m.seen == warmUp {

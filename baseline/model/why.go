@@ -2,7 +2,11 @@ package model
 
 // Why a judgement is what it is, as data: what each test has, what it wants, and what would end the alarm.
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/tail"
+)
 
 // Excuse says why a window beyond its band is not evidence. The zero value is none.
 type Excuse uint8
@@ -28,13 +32,13 @@ func (e Excuse) String() string {
 
 // Why is what a judgement rests on. The zero value says that nothing was weighed.
 type Why struct {
-	Scores [FlatTest + 1]float32 // by test: how much of what would be an alarm it has, 1 = all. Params.Nats turns it into evidence
-	P      float32               // probability of a window as far out, by what the signal itself has shown: of one window, with Params.Extremes of the furthest one within six hours; 1 = usual, 0 = nothing was weighed
-	Excuse Excuse                // why a window beyond the band is no evidence
-	Hour   uint8                 // hour of the week that it was compared with, 0 = Monday 00:00–00:59, civil time
-	Strict float32               // Params.Strict with which it was judged, at least 1; 0 = nothing was weighed
-	Visits uint8                 // how often that hour was seen: of the day, or of the week where the week's shape is in use; saturating
-	Clear  Clear                 // what would end the alarm that stands; zero when none does
+	Scores [tests]float32 // by test: how much of what would be an alarm it has, 1 = all. Params.Nats turns it into evidence
+	P      float32        // probability of a window as far out, by what the signal itself has shown: of one window, with Params.Extremes of the furthest one within six hours; 1 = usual, 0 = nothing was weighed
+	Excuse Excuse         // why a window beyond the band is no evidence
+	Hour   uint8          // hour of the week that it was compared with, 0 = Monday 00:00–00:59, civil time
+	Strict float32        // Params.Strict with which it was judged, at least 1; 0 = nothing was weighed
+	Visits uint8          // how often that hour was seen: of the day, or of the week where the week's shape is in use; saturating
+	Clear  Clear          // what would end the alarm that stands; zero when none does
 }
 
 // Clear says how an alarm would end: the value within Lower and Upper, for AfterMs. NaN bounds mean that the value alone does not say: a drift has
@@ -53,7 +57,7 @@ func (p *Params) Nats(t Test) float64 {
 			return extNews * p.strict()
 		}
 		return threshold(p)
-	case ShiftTest:
+	case ShiftTest, CountTest:
 		return threshold(p)
 	case DriftTest:
 		if p.Extremes {
@@ -79,9 +83,9 @@ func (m *Model) explain(p *Params, q *prediction, l *lesson, y *Why) {
 			y.P = float32(math.Exp(-l.rare))
 		}
 	case l.in[above] && l.w > 0:
-		y.P = float32(alphaFast * m.tails[above].beyond(l.w))
+		y.P = float32(tail.Fast * m.tails[above].Beyond(l.w))
 	case l.in[below] && l.w < 0:
-		y.P = float32(alphaFast * m.tails[below].beyond(-l.w))
+		y.P = float32(tail.Fast * m.tails[below].Beyond(-l.w))
 	}
 	y.P = max(y.P, leastP)
 	y.Strict = float32(p.strict())
@@ -140,7 +144,7 @@ func (m *Model) clears(p *Params, q *prediction) Clear {
 		if p.Bad != Down {
 			c.Upper = p.EffectAbs
 		}
-	case FlatTest:
+	case FlatTest, CountTest:
 		c.Lower, c.Upper = math.NaN(), math.NaN()
 	case DriftTest:
 		c.Lower, c.Upper = math.NaN(), math.NaN()

@@ -37,3 +37,9 @@ type Rule struct {
 	Overridden   []string // what the configuration changed, in words; nil = nothing
 	scope        *scope   // what it changed for single entities; nil = nothing
 }
+
+// Share reports whether the rule asks which part of counted events is bad, so that their number can be judged where they are few.
+func (r *Rule) Share() bool {
+	p := &r.Params
+	return r.Unit == "ratio" && r.MinEvents > 0 && r.EffectEvents > 0 && p.Mode == model.Level && p.Bad == model.Up && p.Min == 0 && p.Max == 1
+}

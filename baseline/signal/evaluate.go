@@ -141,7 +141,8 @@ func (s *Stream) observe(c *cluster, rule uint32, form int, end int64) {
 		if e.V-e.V != 0 {
 			continue
 		}
-		if e.Events < r.MinEvents { // false when they are not counted
+		span := s.current.form.span
+		if e.Events < r.MinEvents && (span == 0 || !r.Share()) { // false when they are not counted
 			s.stats.FewEvents++
 			continue
 		}
@@ -164,7 +165,7 @@ func (s *Stream) observe(c *cluster, rule uint32, form int, end int64) {
 		}
 		o := Observation{Signal: s.signals[idx], Value: e.V, Members: int(e.Members), Expected: int(e.Members + e.Missing), Newborn: newborn && m.at == 0 && s.heedful(c, rule, end)}
 		if e.Events == e.Events {
-			o.Events = e.Events
+			o.Events, o.Span = e.Events, span
 		}
 		if m.at == end-windowMs {
 			o.Expected = int(m.members)

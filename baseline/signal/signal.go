@@ -31,6 +31,7 @@ type Observation struct {
 	Value    float64 // NaN never occurs: no value, no observation
 	Events   float64 // events behind the value (denominator of a ratio, count of a histogram); 0 when not counted
 	Newborn  bool    // the first of its signal, of which nothing was seen while its rule was asked for an hour: see pack.Rule.BornZero
+	Span     int     // windows of which Events are, where the value is a rate of counted events or a share of them; else 0
 	Members  int     // raw series that gave a value to this window
 	Expected int     // raw series that gave one to the window before
 	Top      []Member

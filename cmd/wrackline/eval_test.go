@@ -90,7 +90,7 @@ func TestReplayCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(got)), "\n")
-	if lines[0] != "timestamp,value,expected,lower,upper,score,alert,state" || len(lines) != 3*1440+1 {
+	if lines[0] != "timestamp,value,expected,lower,upper,score,alert,state,news" || len(lines) != 3*1440+1 {
 		t.Fatalf("%d lines, header %q", len(lines), lines[0])
 	}
 	if f := strings.Split(lines[len(lines)-1], ","); f[6] != "1" || f[7] != "high" {

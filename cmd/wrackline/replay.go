@@ -34,7 +34,8 @@ const replayHelp = `Puts recordings or CSV files through the engine, in event ti
                                                    a picture of each series
 
 A CSV file has the header timestamp,value[,label], Unix seconds, plain or gzip. What is written has the columns
-timestamp,value,expected,lower,upper,score,alert,state; at score 1 there is an alert, and alert is 1 while it lasts.
+timestamp,value,expected,lower,upper,score,alert,state,news; score is the largest of the last quarter of an hour, 1 and more where there was an alert;
+alert is 1 while one lasts, and news is above 0 in its first row only.
 A recording comes from wrackline simulate --out or, of what a receiver got, from wrackline inspect recording. Several recordings are read one after the other, as one stream.
 `
 
@@ -150,6 +151,7 @@ type verdictLine struct {
 	Transition string   `json:"transition,omitempty"`
 	Test       string   `json:"test,omitempty"`
 	Score      float64  `json:"score"`
+	News       float64  `json:"news,omitempty"` // the score in an alarm's first window
 	Onset      int64    `json:"onset,omitempty"`
 }
 
@@ -167,6 +169,9 @@ func (f jsonable) MarshalJSON() ([]byte, error) {
 func lineOf(v *baseline.Verdict) verdictLine {
 	l := verdictLine{T: v.T, Signal: v.Signal.ID, Unit: v.Signal.Rule.Unit, Value: jsonable(v.Value), Lower: jsonable(v.Band.Lower),
 		Expected: jsonable(v.Band.Expected), Upper: jsonable(v.Band.Upper), State: v.State.String(), Transition: v.Transition.String(), Score: v.Score, Onset: v.Onset}
+	if v.Transition == model.Opened {
+		l.News = v.Score
+	}
 	if v.Test != 0 {
 		l.Test = v.Test.String()
 	}

@@ -1,27 +1,26 @@
-package model
-
-// The budget: how many false alarms a week are allowed, of all signals together. An alarm does not say whether it was false, so it is not
+// Package budget holds the alarms of many signals to so many false ones a week. An alarm does not say whether it was false, so it is not
 // alarms that are counted but near misses: stretches of time in which a score came to half of an alarm or more and did not become one.
 // Their heights fall off exponentially, on every stationary family that was tried by a factor of 1.5 to 10 for each tenth of the score, so the rate at which
 // chance alone reaches an alarm is read off below it, where there are ten times as many stretches, and what a real incident does above it
 // has no say. Nor can there be more false alarms than alarms: where fewer came than were foretold, as with stretches that are short by
 // nature, that counts. Where the rate is more than the budget, every signal needs more evidence, until it is not.
+package budget
 
 import "math"
 
 const (
-	budgetFrom    = .5         // score from which a stretch is a near miss
-	budgetOver    = .3         // score below which a stretch is over
-	budgetMemoryH = 21 * 24.   // hours that are remembered
-	budgetYoungH  = 2 * 24.    // hours before the rate is believed
-	budgetTrust   = 2.         // alarms for which what the law foretells counts
-	budgetFew     = 8          // near misses before their heights are
-	strictMost    = 2.5        // × the evidence that is asked at most: beyond it would be deaf
-	strictStepH   = 24.        // hours in which strictness moves by a tenth at most
-	weekH         = 7 * 24.    //
-	budgetGapMs   = 6 * hourMs // longer than that nothing was seen, and no time has passed for the budget
-	budgetFall    = 1. / 16    // scale of the heights at the least: a factor of 5 for each tenth of the score
-	budgetSlow    = .35        // … and at the most: slow wandering has the slowest
+	budgetFrom    = .5            // score from which a stretch is a near miss
+	budgetOver    = .3            // score below which a stretch is over
+	budgetMemoryH = 21 * 24.      // hours that are remembered
+	budgetYoungH  = 2 * 24.       // hours before the rate is believed
+	budgetTrust   = 2.            // alarms for which what the law foretells counts
+	budgetFew     = 8             // near misses before their heights are
+	strictMost    = 2.5           // × the evidence that is asked at most: beyond it would be deaf
+	strictStepH   = 24.           // hours in which strictness moves by a tenth at most
+	weekH         = 7 * 24.       //
+	budgetGapMs   = 6 * 3_600_000 // longer than that nothing was seen, and no time has passed for the budget
+	budgetFall    = 1. / 16       // scale of the heights at the least: a factor of 5 for each tenth of the score
+	budgetSlow    = .35           // … and at the most: slow wandering has the slowest
 )
 
 // Budget keeps the false alarms of many signals within what is asked of them. The zero value asks for nothing and knows nothing. It is fed the stretches of all
@@ -39,16 +38,16 @@ type Budget struct {
 // Stretch is the height of one signal's present near miss. The zero value is none.
 type Stretch float32
 
-// See takes the judgement of one window of one signal.
-func (b *Budget) See(h *Stretch, j *Judgement) {
-	s := j.Score * b.Strict()
+// See takes the judgement of one window of one signal: its score, whether an alarm stands, and whether that began with this window.
+func (b *Budget) See(h *Stretch, score float64, alarm, opened bool) {
+	s := score * b.Strict()
 	switch {
-	case j.State.Alarm():
-		if j.Transition == Opened {
+	case alarm:
+		if opened {
 			b.Alarms++
 		}
 		*h = -1 // an alarm and what follows it is no near miss
-	case j.Score < budgetOver:
+	case score < budgetOver:
 		if x := float64(*h); x >= budgetFrom {
 			b.Near++
 			b.Height += x - budgetFrom
@@ -70,7 +69,7 @@ func (b *Budget) Pass(t int64) {
 	if first || d > budgetGapMs {
 		return
 	}
-	h := float64(d) / hourMs
+	h := float64(d) / 3_600_000
 	keep := math.Exp(-h / budgetMemoryH)
 	b.Near *= keep
 	b.Height *= keep
@@ -78,7 +77,7 @@ func (b *Budget) Pass(t int64) {
 	b.Hours = b.Hours*keep + h
 	want := b.want() - 1
 	step := .1 * h / strictStepH
-	b.Extra += clamp(want-b.Extra, -step, step)
+	b.Extra += min(max(want-b.Extra, -step), step)
 }
 
 // Strict is how many times the stock evidence an alarm needs: 1 and more.
@@ -135,5 +134,5 @@ func (b *Budget) want() float64 {
 	if r <= b.Asked {
 		return 1
 	}
-	return clamp(1+b.scale()*math.Log(r/b.Asked), 1, strictMost)
+	return min(max(1+b.scale()*math.Log(r/b.Asked), 1), strictMost)
 }
