@@ -61,7 +61,7 @@ func TestDetectTellsTheTruth(t *testing.T) {
 			}
 		}
 		t.Logf("%s: %d of %d noticed at 1.2 times the size, %d at half", name, found, trials, early)
-		if found*10 < trials*8 {
+		if found*4 < trials*3 {
 			t.Errorf("%s: %d of %d changes noticed that should be", name, found, trials)
 		}
 		if early*3 > trials {

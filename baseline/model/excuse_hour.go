@@ -2,14 +2,13 @@ package model
 
 import "math"
 
-// Excuse: these hours usually bring it, or did a week ago. A window at least usualZ sigmas from its prediction is usual where it lies, within three
-// sigmas, in the range of the levels of the hours around it, by the day or by the week, and of the lines of either side led on to the window.
-// The prediction is a line between the centres of hours, so a step or a break at the full hour is wrong by half its height. The weekly profile must
-// prove itself to be used, which takes days; the Monday after the first weekend and the second weekend are no news either.
+// Excuse: the same hours of last week brought it. A window at least usualZ sigmas from its prediction is usual where the shape of the week, though not in use yet, has it:
+// that must prove itself, which takes days, and the Monday after the first weekend and the second weekend are no news either. What the hours of the shape in use bring
+// a little earlier or later is no deviation at all, see reach.
 
 const usualZ = 2.5 // sigmas below which a window needs no explanation
 
-// usual reports whether a window far from its prediction is still what its hours bring, or where the same hours of last week were.
+// usual reports whether a window far from its prediction is where the same hours of last week were.
 func (m *Model) usual(p *Params, q *prediction, l *lesson) bool {
 	if math.Abs(l.z) < usualZ || m.mode == 0 && p.Season != Weekly {
 		return false
@@ -18,21 +17,23 @@ func (m *Model) usual(p *Params, q *prediction, l *lesson) bool {
 		(m.mode == 2 || p.Season == Auto || p.Season == Weekly) && m.near(q, l, q.from, true, float64(m.off[2]))
 }
 
-// near reports whether a window is what the hours around it bring, of the day or of the week; from is the hour of the week with the last centre not after it.
+// near reports whether a window is what the hours around it bring, of the day or of the week, within three sigmas, or six where the minutes before were as far out; from is the hour of the week with the last centre not after it.
 func (m *Model) near(q *prediction, l *lesson, from int, week bool, off float64) bool {
-	var c [4]float64 // the hour before, the two around the window, the hour after
-	for i := range c {
-		h := (from + 167 + i) % 168
-		c[i] = float64(m.byHour[h%24]) * unit
-		if week {
-			if m.byWeek[h] == noCell {
-				return false
-			}
-			c[i] += float64(m.byWeek[h]) * float64(m.weekUnit)
-		}
-	}
-	before := c[1] + q.frac*(c[1]-c[0])
-	after := c[2] + (1-q.frac)*(c[2]-c[3])
+	c, seen := m.around(from, week, true)
+	lo, hi := between(&c, q.frac)
+	lo, hi = min(lo, c[2], c[3]), max(hi, c[2], c[3])
 	y := l.y - off
-	return y > min(c[1], c[2], before, after)-3*q.sig && y < max(c[1], c[2], before, after)+3*q.sig
+	room := 3 * max(q.sig, m.like((lo+hi)/2))
+	if q.other(l) {
+		room *= 2
+	}
+	return seen && y > lo-room && y < hi+room
+}
+
+// wayOut is how many sigmas from what is expected no scatter of these hours lies.
+const wayOut = 6
+
+// other reports whether the signal has been way out for minutes: a day of another kind rather than a value.
+func (q *prediction) other(l *lesson) bool {
+	return math.Abs(q.g) > usualZ && math.Abs(l.z) > wayOut
 }

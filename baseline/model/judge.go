@@ -20,7 +20,8 @@ type lesson struct {
 	v  float64 // the value, in the signal's unit
 	dt float64 // the window's length, hours
 
-	y, e, z, w float64 // the value on the scale; residual; in units of sigma; whitened
+	y, e, z, w float64 // the value on the scale; residual; what of it is beyond the reach, in units of sigma; whitened
+	dev        float64 // distance from what was expected, in the signal's unit
 	level      float64 // y without its seasonal shape
 
 	age       float64 // hours learned before
@@ -35,6 +36,7 @@ type lesson struct {
 
 	usual, regime, habit, rest bool // excuses, see excuse_….go
 	known                      bool // any of them
+	foreign                    bool // explained, but no habit, and way out for minutes: a day of another kind, which says nothing of the scatter of this one
 
 	far     [2]bool // all three: beyond, big, and not excused
 	in      [2]bool // in a tail of the fast residual
@@ -80,6 +82,7 @@ func (m *Model) judge(p *Params, q *prediction, l *lesson, j *Judgement) {
 	l.habit = !l.usual && !l.regime && !m.state.Alarm() && m.habitual(p, q, l)
 	l.rest = m.resting(q, l)
 	l.known = l.usual || l.regime || l.habit || l.rest
+	l.foreign = l.known && !l.habit && q.other(l)
 
 	// Evidence gathers by the window and by the quarter of an hour.
 	m.gatherPoint(p, q, l)
@@ -124,10 +127,14 @@ func (m *Model) measure(p *Params, q *prediction, l *lesson) {
 	l.inflation = m.inflation(p, l.age)
 	l.gross = max(m.youngGross(p, q, l.age), m.lentGross(p, q, l.age))
 	l.bad = p.badSides()
-	dev := l.v - q.band.Expected
-	l.big = q.big(dev, l.gross)
-	if end := [2]float64{p.Max, p.Min}[sideOf(dev)]; finite(end) && end != q.band.Expected {
-		l.toEnd = dev / (end - q.band.Expected)
+	l.dev = l.v - q.band.Expected
+	if q.low < q.high {
+		near := clamp(l.v, q.xlo, q.xhi)
+		l.dev, q.effect = l.v-near, p.effect(near)
+	}
+	l.big = q.big(l.dev, l.gross)
+	if end := [2]float64{p.Max, p.Min}[sideOf(l.dev)]; finite(end) && end != q.band.Expected {
+		l.toEnd = (l.v - q.band.Expected) / (end - q.band.Expected)
 	}
 	l.beyond = [2]bool{l.z > q.hiZ && l.v > q.band.Upper, l.z < -q.lowZ && l.v < q.band.Lower}
 	if l.beyond[above] || l.beyond[below] {

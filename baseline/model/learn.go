@@ -33,11 +33,21 @@ func (m *Model) learn(p *Params, q *prediction, l *lesson) {
 		r = .2
 	}
 	n := m.weight(priorWeight)
-	m.learnTails(p, l, r)
+	e, clear := m.teaches(q, int(m.mode), l.y)
+	clear = clear && !l.foreign
+	if clear { // neither that nor what may be early or late by some minutes says anything of scatter
+		m.learnTails(p, l, r)
+	}
 	m.learnAtoms(p, l, n, r, alarm)
 	m.learnLevels(p, q, l, r, alarm)
-	m.learnScatter(q, l, n, r, alarm)
-	m.learnRhythm(p, q, l, r, alarm)
+	m.learnScatter(q, l, e, n, r, clear)
+	if alarm {
+		m.g = 0
+	}
+	if !clear {
+		e = q.sig / 1.2533 // as usual
+	}
+	m.learnRhythm(p, q, l, e, r, alarm)
 	if m.altEnd > 0 {
 		m.regime(p, q, l)
 	}
@@ -125,7 +135,10 @@ func (m *Model) learnLevels(p *Params, q *prediction, l *lesson, r float64, alar
 		if k == 0 || m.lent != 0 {
 			rate = max(rate, 1/(own+1)) // a level is never borrowed for long
 		}
-		ek := l.y - q.p[k]
+		ek, sure := m.teaches(q, k, l.y)
+		if !sure {
+			ek = 0
+		}
 		m.off[k] += float32(r * min(rate, .5) * clamp(ek, -1.5*sig, 1.5*sig))
 		if k == 0 {
 			// Skill is measured against a level as quick as the profiles' corrections: a slow one is beaten by any profile while
@@ -143,38 +156,36 @@ func (m *Model) learnLevels(p *Params, q *prediction, l *lesson, r float64, alar
 	}
 }
 
-// learnScatter moves the scale of the residual, and what whitens it: the part of it that the fast average foretells.
-func (m *Model) learnScatter(q *prediction, l *lesson, n, r float64, alarm bool) {
-	sig := max(float64(m.sigma), minSig)
-	rs := max(l.dt/tauSigma, 1/(n+10))
-	f := q.sig / sig
-	m.sigma += float32(r * rs * (1.2533*min(math.Abs(l.e)/f, 3*sig) - float64(m.sigma)))
-	m.sigma = max(m.sigma, minSig/4)
+// learnScatter moves the scale of the residual e, and what whitens it: the part of it that the fast average foretells.
+func (m *Model) learnScatter(q *prediction, l *lesson, e, n, r float64, clear bool) {
+	zc := clamp(e/q.sig, -4, 4)
+	if clear {
+		sig := max(float64(m.sigma), minSig)
+		rs := max(l.dt/tauSigma, 1/(n+10))
+		f := q.sig / sig
+		m.sigma += float32(r * rs * (1.2533*min(math.Abs(e)/f, 3*sig) - float64(m.sigma)))
+		m.sigma = max(m.sigma, minSig/4)
 
-	rw := r * max(l.dt/tauWhite, 1/(n+50))
-	zc := clamp(l.z, -4, 4)
-	res := zc - q.beta*q.g
-	m.cov += float32(rw * (zc*q.g - float64(m.cov)))
-	m.gvar += float32(rw * (q.g*q.g - float64(m.gvar)))
-	m.v += float32(rw * (min(res*res, 16*float64(m.v)) - float64(m.v)))
-	m.v = clamp32(m.v, .01, 100)
-	if alarm {
-		m.g = 0
-	} else {
-		m.g += float32(l.dt / (l.dt + tauFast) * (zc - q.g))
+		rw := r * max(l.dt/tauWhite, 1/(n+50))
+		res := zc - q.beta*q.g
+		m.cov += float32(rw * (zc*q.g - float64(m.cov)))
+		m.gvar += float32(rw * (q.g*q.g - float64(m.gvar)))
+		m.v += float32(rw * (min(res*res, 16*float64(m.v)) - float64(m.v)))
+		m.v = clamp32(m.v, .01, 100)
 	}
+	m.g += float32(l.dt / (l.dt + tauFast) * (zc - q.g))
 }
 
 // learnRhythm adds the window to its hour. Single values are clipped; what lasts is not, until its hour has been seen twice, nor what was to be expected.
-func (m *Model) learnRhythm(p *Params, q *prediction, l *lesson, r float64, alarm bool) {
+func (m *Model) learnRhythm(p *Params, q *prediction, l *lesson, e, r float64, alarm bool) {
 	y := l.y
-	if m.mode > 0 && !l.known && max(m.streak[above], m.streak[below]) < streakLasts {
+	if m.mode > 0 && !l.known && !alarm && max(m.streak[above], m.streak[below]) < streakLasts && math.Abs(q.g) < usualZ {
 		y = clamp(y, q.yhat-8*q.sig, q.yhat+8*q.sig)
 	}
 	if p.Extremes {
 		r = max(r, .2) // or an hour of the week that brings an alarm brings one every week
 	}
-	if m.hourOf(p, q.how, y, l.e, float32(r)) && !alarm {
+	if m.hourOf(p, q.how, y, e, float32(r)) && !alarm {
 		m.choose(p)
 	}
 }

@@ -239,7 +239,7 @@ func (m *Model) Explain(p *Params, at Moment, v float64, why *Why) (j Judgement)
 	l.at, l.v, l.why = at, v, why
 	l.y = m.y(v)
 	l.e = l.y - q.yhat
-	l.z = clamp(l.e/q.sig, -1e6, 1e6)
+	l.z = clamp((l.y-clamp(l.y, q.low, q.high))/q.sig, -1e6, 1e6)
 	l.w = (l.z - q.beta*q.g) / q.rv
 	m.judge(p, &q, &l, &j)
 	m.learn(p, &q, &l)

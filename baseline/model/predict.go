@@ -8,11 +8,13 @@ import "math"
 type prediction struct {
 	p         [3]float64 // of each predictor
 	yhat      float64    //
+	low, high float64    // what the hours around bring where the shape is steep: the window may be early or late by some minutes; else yhat
 	shape     float64    // seasonal part of yhat, with mean zero: what the rings are rid of
 	sig       float64    // scale of the residual at this hour
 	beta, g   float64    // whitening
 	rv        float64    // sqrt(v)
 	band      Band       //
+	xlo, xhi  float64    // low and high, in the signal's unit
 	effect    float64    // smallest deviation that counts, in the signal's unit
 	hi, how   int        // hour of day, hour of week
 	from      int        // the hour of week with the last centre not after the window
@@ -64,6 +66,10 @@ func (m *Model) predict(p *Params, at Moment, q *prediction) {
 		q.shape = week - float64(m.mean)
 	}
 	q.sig = max(float64(m.sigma), minSig) * widen
+	if m.mode == 2 && math.Abs(week-day) > steep*q.sig {
+		q.sig = max(q.sig, m.like(week))
+	}
+	q.low, q.high = m.reach(q, int(m.mode))
 	q.rv = math.Sqrt(float64(m.v))
 	if m.gvar > 0 {
 		q.beta = clamp(float64(m.cov)/float64(m.gvar), 0, 1)
@@ -80,15 +86,25 @@ func (m *Model) predict(p *Params, at Moment, q *prediction) {
 	most := bandMost / q.sig
 	q.hiZ, q.lowZ = min(q.hiZ, most), min(q.lowZ, most)
 	x := clamp(m.x(q.yhat), p.Min, p.Max)
-	if q.effect = max(p.EffectAbs, p.EffectRel*math.Abs(x)); !(q.effect < math.MaxFloat64) { // or no number, where x has no bounds
-		q.effect = math.MaxFloat64
+	q.effect = p.effect(x)
+	q.xlo, q.xhi = x, x
+	if q.low < q.high {
+		q.xlo, q.xhi = clamp(m.x(q.low), p.Min, p.Max), clamp(m.x(q.high), p.Min, p.Max)
 	}
 	q.band = Band{
-		Lower:    min(m.x(q.yhat-q.lowZ*q.sig), x-q.effect),
+		Lower:    min(m.x(q.low-q.lowZ*q.sig), q.xlo-p.effect(q.xlo)),
 		Expected: x,
-		Upper:    max(m.x(q.yhat+q.hiZ*q.sig), x+q.effect),
+		Upper:    max(m.x(q.high+q.hiZ*q.sig), q.xhi+p.effect(q.xhi)),
 	}
 	q.band.clip(p)
+}
+
+// effect is the smallest deviation from x that is worth a message.
+func (p *Params) effect(x float64) float64 {
+	if e := max(p.EffectAbs, p.EffectRel*math.Abs(x)); e < math.MaxFloat64 {
+		return e
+	}
+	return math.MaxFloat64 // or no number, where x has no bounds
 }
 
 // wide is how much wider a band is drawn while less than a day has been seen: twice at first.

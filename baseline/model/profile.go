@@ -50,6 +50,99 @@ func (m *Model) cell(how int, day float64) float64 {
 	return day + m.trust(how)*float64(c)*float64(m.weekUnit)
 }
 
+// around returns the levels of the three hours before a window and of the three after it, counted by their centres; from is the hour of the week with the last centre not
+// after the window. By the week they are drawn towards the day's unless they are asked for raw; seen is false where one never was.
+func (m *Model) around(from int, week, raw bool) (c [6]float64, seen bool) {
+	for i := range c {
+		h := (from + 166 + i) % 168
+		c[i] = float64(m.byHour[h%24]) * unit
+		switch {
+		case !week:
+		case !raw:
+			c[i] = m.cell(h, c[i])
+		case m.byWeek[h] == noCell:
+			return c, false
+		default:
+			c[i] += float64(m.byWeek[h]) * float64(m.weekUnit)
+		}
+	}
+	return c, true
+}
+
+// between returns the range of what six hours leave open at the share frac of the way between the two in the middle: the line between those, and the slope of either side led on to
+// there. Where days are smooth the three are one; where a step or a break is near, which may be at any minute, they are not.
+func between(c *[6]float64, frac float64) (lo, hi float64) {
+	line := c[2] + frac*(c[3]-c[2])
+	before := c[2] + frac*slope(c[1]-c[0], c[2]-c[1])
+	after := c[3] - (1-frac)*slope(c[5]-c[4], c[4]-c[3])
+	return min(line, before, after), max(line, before, after)
+}
+
+// slope leads two moves from hour to hour, the first of them further away, on to the next: by no more than either of them, less as they become less, and 0 where they are not the
+// same way: a step is no slope.
+func slope(a, b float64) float64 {
+	next := 2*b - a
+	if a*b <= 0 || b*next <= 0 {
+		return 0
+	}
+	return math.Copysign(min(math.Abs(a), math.Abs(b), math.Abs(next)), b)
+}
+
+// steep is how far apart, in sigmas, the levels that the hours around leave open are where a window that is early or late looks like scatter.
+const steep = 8.
+
+// reach returns the levels within which a window lies by a predictor, were it early or late by some minutes: that alone is neither a deviation nor scatter. Where
+// its hours are much alike, which noise hides, it is what is predicted and nothing else.
+func (m *Model) reach(q *prediction, k int) (lo, hi float64) {
+	if k == 0 {
+		return q.p[k], q.p[k]
+	}
+	c, _ := m.around(q.from, k == 2, false)
+	lo, hi = between(&c, q.frac)
+	if hi-lo < steep*q.sig {
+		return q.p[k], q.p[k]
+	}
+	off := float64(m.off[k])
+	return min(lo+off, q.p[k]), max(hi+off, q.p[k])
+}
+
+// teaches returns the residual that a value has for those who learn scatter and levels from it, by a predictor: beyond the reach, the distance from that; within it from whichever
+// is nearest of what is predicted and the levels of the hours around. It is not sure where none is near: then neither scatter nor a level learns from it.
+func (m *Model) teaches(q *prediction, k int, y float64) (e float64, ok bool) {
+	lo, hi := q.low, q.high
+	if k != int(m.mode) {
+		lo, hi = m.reach(q, k)
+	}
+	switch e = y - q.p[k]; {
+	case y < lo:
+		return y - lo, true
+	case y > hi:
+		return y - hi, true
+	case lo == hi:
+		return e, true
+	}
+	for _, end := range [2]float64{lo, hi} {
+		if math.Abs(y-end) < math.Abs(e) {
+			e = y - end
+		}
+	}
+	return e, math.Abs(e) <= 3*q.sig
+}
+
+// like returns the scale of the residual at the hour of the day whose level is nearest to y: what scatters at night scatters as much on a Sunday at noon, when it is
+// as quiet as that.
+func (m *Model) like(y float64) float64 {
+	at, h := pack(float32(y)), 0
+	for i, c := range m.byHour {
+		if abs32(int32(c)-int32(at)) < abs32(int32(m.byHour[h])-int32(at)) {
+			h = i
+		}
+	}
+	return max(float64(m.sigma), minSig) * float64(octaves[m.scale[h]])
+}
+
+func abs32(v int32) int32 { return max(v, -v) }
+
 // trust is the weight of an hour-of-week cell against its hour of day: n/(n+k), where k falls as the week proves to
 // predict better (empirical Bayes; a fixed k left a bias of 20 % at weekends).
 func (m *Model) trust(how int) float64 {

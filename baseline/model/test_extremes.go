@@ -35,7 +35,7 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 	if !p.Extremes {
 		return
 	}
-	z, d, sharp, s := l.z, l.v-q.band.Expected, 0., sideOf(l.z)
+	z, d, sharp, s := l.z, l.dev, 0., sideOf(l.z)
 	if l.z*l.w > 0 {
 		sharp = math.Copysign(math.Sqrt(l.z*l.w), l.z)
 	}
@@ -61,7 +61,14 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 		}
 		w.say(PointTest, sideState[s], score, l.at.T)
 	}
-	if z >= extMoves && d > 0 {
+	if q.low < q.high && d == 0 { // within the reach, and yet near nothing that is known of these hours: they are of any size
+		if e, sure := m.teaches(q, int(m.mode), l.y); !sure {
+			s = sideOf(e)
+			z, d = math.Abs(e)/q.sig, math.Abs(l.v-m.x(l.y-e))
+			sharp = z
+		}
+	}
+	if z >= extMoves && d > 0 && !l.foreign {
 		m.sees(p, s, z, news)
 		m.sees(p, 2+s, sharp, news)
 		m.sees(p, 4, d, news)

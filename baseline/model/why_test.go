@@ -83,8 +83,8 @@ func TestExcuses(t *testing.T) {
 		t.Errorf("in the first hours: excuse %q", y.Excuse)
 	}
 	r = newRun(up)
-	night := rhythms()["nightly hour"]
-	r.feed(30*perDay+125, night, src)
+	night := rhythms()["nightly quarter"]
+	r.feed(30*perDay+155, night, src)
 	if _, y := r.explained(night, 5, src); y.Excuse != ByHabit {
 		t.Errorf("a nightly backup: excuse %q, %+v", y.Excuse, y)
 	}
