@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 3 had no habits, and wider times.
-const version = 4
+// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 4 had no ledger, version 3 no habits, and wider times.
+const version = 5
 
 // ErrEncoding is wrapped by every error of UnmarshalBinary: the bytes are not a model of this version, or hold values that no model has.
 var ErrEncoding = errors.New("not an encoded model")
@@ -25,10 +25,10 @@ func (m *Model) AppendBinary(dst []byte) []byte {
 
 // UnmarshalBinary replaces m by the model in data, which then continues bit for bit as the one that was written. m is unchanged when an error is returned. data is not retained.
 func (m *Model) UnmarshalBinary(data []byte) error {
-	if len(data) == 0 || data[0] != version && data[0] != 3 {
+	if len(data) == 0 || data[0] < 3 || data[0] > version {
 		return fmt.Errorf("%w: unknown version", ErrEncoding)
 	}
-	c := codec{b: data[1:], before: data[0] == 3}
+	c := codec{b: data[1:], before: data[0] == 3, noBook: data[0] < 5}
 	var n Model
 	c.model(&n)
 	switch {
@@ -37,7 +37,7 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 	case len(c.b) != 0:
 		return fmt.Errorf("%w: %d bytes too many", ErrEncoding, len(c.b))
 	case c.bad || n.lent&^lentLevel > PriorMost || n.mode > 2 || n.state > Drifting || n.test > FlatTest || (n.hour >= 168 && n.hour != noHour) ||
-		n.wander < 0 || n.b < 0 || n.q < 0 || n.d < 0 || n.step > stepMax || n.s < 0 || n.sigma < 0 || n.v <= 0 || n.vb <= 0 || n.weekUnit <= 0 || (n.flags&flagWarm == 0 && n.seen >= warmUp):
+		n.wander < 0 || !n.book.Sound() || n.b < 0 || n.q < 0 || n.d < 0 || n.step > stepMax || n.s < 0 || n.sigma < 0 || n.v <= 0 || n.vb <= 0 || n.weekUnit <= 0 || (n.flags&flagWarm == 0 && n.seen >= warmUp):
 		return fmt.Errorf("%w: a value is out of range", ErrEncoding)
 	}
 	for i := range n.ext {
@@ -60,6 +60,7 @@ type codec struct {
 	write      bool
 	short, bad bool
 	before     bool // version 3
+	noBook     bool // … or 4
 }
 
 // word writes the lower n bytes of v, or returns the next n; what lies above them is for the caller to drop.
@@ -182,5 +183,15 @@ func (c *codec) model(m *Model) {
 	list(c, m.byHour[:])
 	list(c, m.rings[:])
 	list(c, m.byWeek[:])
+	if !c.noBook {
+		for i := range m.book.Days {
+			ints(c, &m.book.Days[i].Low, &m.book.Days[i].High)
+		}
+		ints(c, &m.book.Now.Low, &m.book.Now.High)
+		c.f32(&m.smooth, &m.life.Spent, &m.life.Least, &m.told.Far, &m.told.FarY)
+		ints(c, &m.told.N)
+	} else if !c.write {
+		m.book.Clear()
+	}
 	ints(c, &m.lent)
 }

@@ -73,7 +73,7 @@ func (m *Model) judge(p *Params, q *prediction, l *lesson, j *Judgement) {
 
 	// What excuses the window, whatever it weighs: its hours, a level from before, what comes back, a holiday.
 	l.usual = m.usual(p, q, l)
-	l.regime = m.returned(q, l)
+	l.regime = m.returned(q, l) || l.out != 0 && m.usually(p, l.v)
 	l.habit = !l.usual && !l.regime && !m.state.Alarm() && m.habitual(p, q, l)
 	l.rest = m.resting(q, l)
 	l.known = l.usual || l.regime || l.habit || l.rest

@@ -7,13 +7,14 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/model/extreme"
 	"github.com/wrackline/wrackline/baseline/model/habit"
+	"github.com/wrackline/wrackline/baseline/model/ledger"
 )
 
 // Model is what has been learned of one signal. It is a value of fixed size without pointers: it may be copied, kept in arrays and written out; the garbage
 // collector never looks into it. The zero value must be given to Init before use. A Model is not safe for concurrent use.
 //
 // Values are judged on the scale y = asinh(x/s), which is linear below s and logarithmic above, so that noise that grows with the value stays even. Memory by
-// purpose, in bytes: extremes 84, tails 176, rings 252, hour of day 96, hour of week 344, habits 18, the rest scalars; TestSize holds the sum to 1,024.
+// purpose, in bytes: extremes 84, tails 176, rings 252, hour of day 96, hour of week 344, habits 18, ledger 58, the rest scalars; TestSize holds the sum to 1,152.
 type Model struct {
 	last  int64   // end of the newest window, Unix ms
 	s     float64 // scale of asinh; 0 = nothing but zeros so far
@@ -90,6 +91,12 @@ type Model struct {
 	byHour [24]int16      // profile, unit
 	rings  [126]int16     // seasonally adjusted levels: 48 blocks, 48 × 2 h, 30 days; before warm-up ends the first values, four cells each
 	byWeek [168]int8      // hour of week less hour of day, in weekUnit
+
+	// What adaptation does not move.
+	book   ledger.Book // of a signal with a limit: how far it went on each day
+	smooth float32     // level of the last quarter of an hour, y, for it
+	life   ledger.Life // of what is renewed: where it usually is
+	told   ledger.Told // how far out the alarm that stands has been told
 }
 
 const (
@@ -132,6 +139,7 @@ func (m *Model) Init(p *Params) {
 		m.byWeek[i] = noCell
 	}
 	m.weekUnit = unit
+	m.book.Clear()
 	m.step = uint32(clamp(float64(p.StepMs), 0, stepMax))
 }
 

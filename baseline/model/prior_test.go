@@ -335,7 +335,7 @@ func TestBorrowedModelIsSaved(t *testing.T) {
 	if err := m.UnmarshalBinary(data); err != nil || m != r.m {
 		t.Fatalf("%v", err)
 	}
-	c := codec{b: []byte{3}, write: true, before: true}
+	c := codec{b: []byte{3}, write: true, before: true, noBook: true}
 	c.model(&r.m)
 	if err := m.UnmarshalBinary(c.b); err != nil || m.Borrowed() != 6 || m.Seen() != 40 || m.first != r.m.first || m.lived != r.m.lived {
 		t.Errorf("version 3: %v, %+v", err, m)

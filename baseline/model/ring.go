@@ -59,6 +59,7 @@ func (m *Model) roll(p *Params, q *prediction, l *lesson) (ended ends) {
 		ended.mid = m.rollMid(p, l)
 	}
 	ended.day = m.rollDay(p, l)
+	m.walk(p, l)
 	return ended
 }
 
@@ -150,6 +151,7 @@ func (m *Model) rollDay(p *Params, l *lesson) (ended bool) {
 			}
 			m.age = m.age&^ageDays | min(m.age&ageDays+1, ageDays)
 		}
+		m.book.Close(m.d, d, ended)
 		m.d, m.dN, m.dSum = d, 0, 0
 	}
 	if m.dN < math.MaxUint16 {

@@ -41,8 +41,11 @@ func (m *Model) drift(p *Params, l *lesson, ended ends, w *voice) {
 	if !ended.fine && !ended.mid && !ended.day {
 		return
 	}
+	if ended.mid || ended.day {
+		m.fills(p, l, w)
+	}
 	t := m.driftTest(p, l.at, ended)
-	if t.strength < weakTrend || t.perHour == 0 {
+	if t.strength < weakTrend || t.perHour == 0 || m.usually(p, m.x(float64(m.smooth))) {
 		return
 	}
 	up := t.perHour > 0
@@ -93,7 +96,7 @@ func (m *Model) driftTest(p *Params, at Moment, ended ends) (best slowMove) {
 		best.orStronger(m.trendOf(p, at, m.r2h(), m.q, 24, float64(midMs)/hourMs, zHours, sdDays))
 		best.orStronger(m.trendOf(p, at, m.r2h(), m.q, 48, float64(midMs)/hourMs, zHours, sdDays))
 	}
-	if ended.day {
+	if _, limited := p.limited(); ended.day && !limited {
 		if p.Season == NoSeason || p.Season == Daily {
 			best.orStronger(m.trendOf(p, at, m.r1d(), m.d-1, 10, 24, zWeeks, sdWeeks))
 		}

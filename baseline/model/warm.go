@@ -151,7 +151,7 @@ func (m *Model) settle(p *Params, at Moment) {
 		abs += buf[i] / warmUp
 	}
 	mad := trend.Median(buf[:])
-	m.off[0], m.quick = float32(level), float32(level)
+	m.off[0], m.quick, m.smooth = float32(level), float32(level), float32(level)
 	m.sigma = float32(max(max(1.4826*mad, min(1.2533*abs, 3*1.4826*mad)), minSig))
 	if mad == 0 {
 		m.sigma = float32(max(1.2533*abs, minSig))
