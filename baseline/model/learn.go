@@ -2,7 +2,11 @@ package model
 
 // What a window teaches, once it has been judged.
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/ring"
+)
 
 // Time constants, in hours, with reasons: the level follows slower than an incident and faster than a week; the correction of
 // a seasonal profile follows half a day, so that a warm day is not an incident; scales need days to be worth their name.
@@ -59,7 +63,7 @@ func (m *Model) learnTails(p *Params, l *lesson, r float64) {
 	if !l.closed {
 		return
 	}
-	blockMs, _ := ringMs(p.StepMs)
+	blockMs, _ := ring.Lengths(p.StepMs)
 	nb := n * float64(p.StepMs) / float64(blockMs)
 	w = [2]float64{l.bw, -l.bw}
 	for side := range w {

@@ -8,6 +8,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/model/extreme"
 	"github.com/wrackline/wrackline/baseline/model/habit"
 	"github.com/wrackline/wrackline/baseline/model/ledger"
+	"github.com/wrackline/wrackline/baseline/model/ring"
 )
 
 // Model is what has been learned of one signal. It is a value of fixed size without pointers: it may be copied, kept in arrays and written out; the garbage
@@ -103,7 +104,7 @@ const (
 	warmUp    = 30        // windows kept raw before the scale is fixed
 	idleLeast = 3         // uneventful first windows that make an event news
 	unit      = 1. / 2048 // of profiles and rings, in y
-	hole      = -1 << 15  // a ring cell without data
+	hole      = ring.Hole // a ring cell without data
 	noHour    = 255       //
 	hourMs    = 3_600_000 //
 	minSig    = 1. / 2048 // floor of sigma: 0.05 % of the level

@@ -1,6 +1,10 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/ring"
+)
 
 // The drift test: a trend over hours, days or weeks of the seasonally adjusted level, of signals that a pack knows.
 //
@@ -78,7 +82,7 @@ func (m *Model) driftTest(p *Params, at Moment, ended ends) (best slowMove) {
 		return best
 	}
 	h := m.ageH()
-	block, midMs := ringMs(p.StepMs)
+	block, midMs := ring.Lengths(p.StepMs)
 	wait := 9 * dayH
 	switch {
 	case p.Season == NoSeason:

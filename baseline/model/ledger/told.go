@@ -11,9 +11,9 @@ type Told struct {
 
 const (
 	times  = 2.  // what is twice as far out as was told is clearly farther …
-	share  = .75 // … and what has gone so much of the way from there to the end of the scale;
-	timesY = 1.5 // but on the scale of judgement it must be so much farther
+	timesY = 1.5 // … if it is so much farther on the scale of judgement
 	moreY  = .5  // … or so much, whichever is less: what is twice as far out at noon as at night, since all is, is not worse
+	share  = .75 // what has gone so much of the way from there to the end of the scale is, too
 )
 
 // Tell takes note that an alarm is told to be so far out.
@@ -24,7 +24,8 @@ func (t *Told) Tell(far, farY float64) {
 // Farther reports whether a window is clearly farther out than was told: with room left to the end of the scale, by at least least in the unit and leastY on the scale.
 func (t *Told) Farther(far, farY, room, least, leastY float64) bool {
 	was, wasY := float64(t.Far), float64(t.FarY)
-	return far >= min(times*was, was+share*max(room-was, 0)) && far >= was+least && farY >= min(timesY*wasY, wasY+moreY) && farY >= wasY+leastY
+	again := far >= times*was && farY >= min(timesY*wasY, wasY+moreY) && farY >= wasY+leastY
+	return far >= was+least && (again || far >= was+share*(room-was))
 }
 
 // Count counts a window, and reports whether enough were farther out, n net; then it begins anew.
