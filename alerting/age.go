@@ -49,17 +49,22 @@ func (m *Manager) age(cluster string, t int64) {
 
 // close resolves an incident. It stays reachable through closed, and through owing until its closing word is said.
 func (m *Manager) close(inc *incident, t int64) {
-	how, gone := "recovered", true
+	how, gone, over := "recovered", true, true
 	for _, s := range inc.slots {
 		inc.Resolved = max(inc.Resolved, s.m.Ended)
 		if s.m.Ending == "adopted" {
 			how = "adopted"
 		}
 		gone = gone && s.m.Ending == "gone"
-		delete(m.tracked, s.key)
+		if m.tracked[s.key] == s { // else it goes on elsewhere
+			delete(m.tracked, s.key)
+		}
+		over = over && s.m.Ending == worse
 	}
 	if gone {
 		how = "gone"
+	} else if over {
+		how = worse
 	}
 	inc.Resolution = how
 	inc.Updated = t

@@ -47,7 +47,7 @@ type Incident struct {
 	Opened     int64         // end of the window in which the first alarm rose
 	Updated    int64         // end of the last window that counted
 	Resolved   int64         // when the last member ended; 0 while open
-	Resolution string        // recovered, adopted or gone; empty while open
+	Resolution string        // recovered, adopted, gone, or worse: it goes on in a newer incident; empty while open
 	Lead       int           // index in Members of the headline: most severe, then earliest
 	Members    []Member      // sorted by onset, then by falling score: the first mover is Members[0]
 	More       int           // alarms in the last window for which Members had no room
@@ -116,7 +116,7 @@ type Member struct {
 	Onset  int64  // when the deviation began, Unix milliseconds
 	Opened int64  // end of the window in which the alarm rose
 	Ended  int64  // end of the window in which it ended; 0 while in alarm
-	Ending string // recovered, adopted or gone; empty while in alarm
+	Ending string // recovered, adopted, gone or worse; empty while in alarm
 	Fired  int    // times that its alarm rose in this incident, at least 1
 
 	State model.State // now
@@ -155,7 +155,7 @@ func (m *Member) Outside() bool {
 // Event is one entry of an incident's timeline.
 type Event struct {
 	T      int64  // Unix milliseconds
-	Kind   string // opened, joined, recovered, adopted, gone, refired, severity, notified, withheld, resolved
+	Kind   string // opened, joined, recovered, adopted, gone, worse, refired, severity, notified, withheld, resolved
 	Signal string // id of the signal it is about, or the reason of a notification, or the new severity
 }
 

@@ -216,6 +216,8 @@ func (m *Manager) update(s *slot, v *baseline.Verdict) {
 	}
 	s.inc.dirty = true
 	switch {
+	case alarm && !wasOver && v.Transition == model.Worsened:
+		m.again(s, v)
 	case alarm && wasOver:
 		mem.Ended, mem.Ending = 0, ""
 		mem.Fired++

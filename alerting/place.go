@@ -42,6 +42,20 @@ func (m *Manager) place(cluster string, v *baseline.Verdict) {
 	m.seen = false
 }
 
+// again finds a home for an alarm that has got clearly worse: what has been told of it stays in its incident, and what it is now is news of its own.
+func (m *Manager) again(s *slot, v *baseline.Verdict) {
+	if inc := m.match(s.key.cluster, newMember(v), v.T); inc == s.inc {
+		inc.note(v.T, "worse", s.m.SignalID) // it has just begun
+		return
+	}
+	s.m.end(s.inc, v.T, worse)
+	delete(m.tracked, s.key)
+	m.place(s.key.cluster, v)
+}
+
+// worse is how a member ends whose alarm goes on in another incident, since it has got clearly worse.
+const worse = "worse"
+
 // join adds a slot, tracked already, to an incident with room.
 func (m *Manager) join(inc *incident, s *slot, t int64) {
 	s.inc = inc

@@ -100,3 +100,47 @@ func TestHostileLabelsAndCrowdsStayBounded(t *testing.T) {
 		t.Errorf("open %d, loose %d", len(s.Open), len(s.Loose))
 	}
 }
+
+// What gets clearly worse is told anew, in an incident of its own, once; the older one ends as that, unless it has only just begun. A restart changes nothing.
+func TestWorseIsTold(t *testing.T) {
+	for _, early := range []bool{false, true} {
+		b := newBench(Options{})
+		s := sig(servfail)
+		worse := func(transition model.Transition, ago int64) {
+			b.alarm(s, model.High, .9, ago)
+			v := b.on[s]
+			v.Transition = transition
+			b.on[s] = v
+			b.minutes(1)
+		}
+		b.alarm(s, model.High, .1, 1)
+		b.minutes(5)
+		if !early {
+			b.minutes(200)
+		}
+		worse(model.Worsened, 2)
+		worse(model.Stay, 3)
+		again := NewManager(Options{})
+		if err := again.RestoreState(b.m.AppendState(nil)); err != nil {
+			t.Fatal(err)
+		}
+		again.opts.Emit = b.m.opts.Emit
+		b.m = again
+		b.minutes(30)
+		snap := b.m.Snapshot()
+		if early {
+			if len(snap.Open) != 1 || len(snap.Closed) != 0 || b.reasons() != "first" {
+				t.Errorf("at once: %d open, %d closed, told %q", len(snap.Open), len(snap.Closed), b.reasons())
+			}
+			continue
+		}
+		if len(snap.Open) != 1 || len(snap.Closed) != 1 || snap.Closed[0].Resolution != "worse" || b.reasons() != "first first resolved" {
+			t.Errorf("%d open, %d closed, told %q", len(snap.Open), len(snap.Closed), b.reasons())
+		}
+		b.calm(s, model.Recovered)
+		b.minutes(30)
+		if snap = b.m.Snapshot(); len(snap.Open) != 0 || snap.Closed[0].Resolution != "recovered" || len(b.m.tracked) != 0 {
+			t.Errorf("%d open, the newest ended as %q, %d tracked", len(snap.Open), snap.Closed[0].Resolution, len(b.m.tracked))
+		}
+	}
+}

@@ -128,7 +128,7 @@ func (c *stateCoder) slot(m *Manager, p **slot, inc *incident) {
 		return
 	}
 	s.key.id = s.m.SignalID
-	if inc == nil || inc.Resolved == 0 {
+	if (inc == nil || inc.Resolved == 0) && s.m.Ending != worse {
 		if m.tracked[s.key] != nil {
 			c.Fail()
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/model/trial"
 	"github.com/wrackline/wrackline/baseline/signal"
 )
 
@@ -57,15 +58,15 @@ func (e *Engine) Shadows(n int) (list []*Shadow, of int) {
 
 func (s *Shadow) clock(t int64) model.Moment { return momentIn(s.loc, t) }
 
-// Detect returns the smallest changes that would be noticed; see model.Detect. It takes a tenth of a second of CPU.
-func (s *Shadow) Detect() []model.Notice {
-	return s.model.Detect(&s.params, s.clock)
+// Detect returns the smallest changes that would be noticed; see trial.Detect. It takes a tenth of a second of CPU.
+func (s *Shadow) Detect() []trial.Notice {
+	return trial.Detect(&s.model, &s.params, s.clock)
 }
 
 // TrialResult is what one fault gave in the signals of a pack.
 type TrialResult struct {
 	Pack     string
-	Fault    model.Fault
+	Fault    trial.Fault
 	Tried    int   // signals to which the fault means something
 	Found    int   // of these, alarmed; of quiet days false alarms
 	MedianMs int64 // half of those found took no longer; 0 when none was
@@ -74,7 +75,7 @@ type TrialResult struct {
 // MissedBy is a signal and the faults that it would not notice.
 type MissedBy struct {
 	Signal string
-	Faults []model.Fault
+	Faults []trial.Fault
 }
 
 // SelfTestReport is what came of faults that were injected into shadows.
@@ -95,7 +96,7 @@ const (
 func SelfTest(ctx context.Context, list []*Shadow, progress func(done int)) SelfTestReport {
 	type key struct {
 		pack  string
-		fault model.Fault
+		fault trial.Fault
 	}
 	delays := map[key][]int64{}
 	tried := map[key]int{}
@@ -110,9 +111,9 @@ func SelfTest(ctx context.Context, list []*Shadow, progress func(done int)) Self
 			continue
 		}
 		rep.Signals++
-		var missed []model.Fault
-		for f := model.NoFault; f < model.FaultKinds; f++ {
-			after, ok := s.model.Trial(p, s.clock, f)
+		var missed []trial.Fault
+		for f := trial.NoFault; f < trial.FaultKinds; f++ {
+			after, ok := trial.Run(&s.model, p, s.clock, f)
 			if !ok {
 				continue
 			}
@@ -120,7 +121,7 @@ func SelfTest(ctx context.Context, list []*Shadow, progress func(done int)) Self
 			tried[k]++
 			if after >= 0 {
 				delays[k] = append(delays[k], after)
-			} else if f != model.NoFault {
+			} else if f != trial.NoFault {
 				missed = append(missed, f)
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline"
-	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/model/trial"
 	"github.com/wrackline/wrackline/baseline/scenario"
 )
 
@@ -33,7 +33,7 @@ func TestSelfTest(t *testing.T) {
 	packs := map[string]bool{}
 	for _, r := range rep.Results {
 		packs[r.Pack] = true
-		if r.Fault == model.NoFault {
+		if r.Fault == trial.NoFault {
 			quiet += r.Tried
 			false_ += r.Found
 			continue
@@ -75,7 +75,7 @@ func TestShadowDetects(t *testing.T) {
 		t.Fatal("no shadow of dns.servfail_ratio")
 	}
 	list := s.Detect()
-	if len(list) != len(model.NoticeSpans) || math.IsNaN(list[0].Up) || !math.IsNaN(list[0].Down) || list[0].Up > .2 || list[3].Up > list[0].Up {
+	if len(list) != len(trial.NoticeSpans) || math.IsNaN(list[0].Up) || !math.IsNaN(list[0].Down) || list[0].Up > .2 || list[3].Up > list[0].Up {
 		t.Errorf("%+v", list)
 	}
 }

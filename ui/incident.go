@@ -102,6 +102,8 @@ func ending(how string) string {
 		return "the new level was adopted as normal"
 	case "gone":
 		return "no data any more"
+	case "worse":
+		return "got worse and was told anew"
 	}
 	return how
 }

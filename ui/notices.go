@@ -10,7 +10,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
-	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/model/trial"
 )
 
 // noticeCache keeps what signals would notice: it takes a tenth of a second of CPU to find out, and changes by the hour.
@@ -21,7 +21,7 @@ type noticeCache struct {
 
 type noticed struct {
 	at   int64 // Unix ms of the window it was worked out for
-	list []model.Notice
+	list []trial.Notice
 }
 
 const (
@@ -30,7 +30,7 @@ const (
 )
 
 // notices returns what a signal would notice; nil when that is not known yet.
-func (s *server) notices(v *baseline.SignalView) []model.Notice {
+func (s *server) notices(v *baseline.SignalView) []trial.Notice {
 	c := &s.noticed
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,7 +50,7 @@ func (s *server) notices(v *baseline.SignalView) []model.Notice {
 }
 
 // noticeFacts says what a signal would notice, a fact for each span.
-func noticeFacts(list []model.Notice, expected float64, unit string) []fact {
+func noticeFacts(list []trial.Notice, expected float64, unit string) []fact {
 	var out []fact
 	for _, n := range list {
 		var parts []string
@@ -82,7 +82,7 @@ type apiNotice struct {
 	Down     num   `json:"down"` //
 }
 
-func apiNotices(list []model.Notice) []apiNotice {
+func apiNotices(list []trial.Notice) []apiNotice {
 	out := []apiNotice{}
 	for _, n := range list {
 		out = append(out, apiNotice{n.WithinMs, num(n.Up), num(n.Down)})

@@ -37,6 +37,8 @@ func timeline(inc *alerting.Incident) []timelineRow {
 			row.Kind, row.Text = "ev-bad", "left its band again"
 		case "recovered", "adopted", "gone":
 			row.Kind, row.Text = "ev-good", ending(e.Kind)
+		case "worse":
+			row.Kind, row.Text = "ev-bad", ending(e.Kind)
 		case "severity":
 			row.Kind, row.Text = "ev-bad", "severity became "+alerting.Clean(e.Signal, 20)
 		case "notified":

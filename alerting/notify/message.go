@@ -157,6 +157,8 @@ func back(h *alerting.Member, how string) string {
 	switch how {
 	case "adopted":
 		return now + ", adopted as the new normal; it was " + alerting.Quantity(h.Worst, h.Unit) + " at its worst"
+	case "worse":
+		return now + ", worse than what was told here; a newer incident tells of it"
 	case "gone":
 		return "no data any more; it was " + alerting.Quantity(h.Worst, h.Unit) + " at its worst"
 	}
@@ -246,6 +248,8 @@ func (m *Message) about() string {
 		return "Test"
 	case !m.Firing() && m.How == "adopted":
 		return "Closed: the new level was adopted"
+	case !m.Firing() && m.How == "worse":
+		return "Closed: it got worse and is told anew"
 	case !m.Firing() && m.How == "gone":
 		return "Closed: no data any more"
 	case !m.Firing():

@@ -2,7 +2,11 @@ package model
 
 // The alarm's life: a test opens it, what the test was about keeps it, the band ends it, or a level that lasts is adopted (adopt.go).
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/ledger"
+)
 
 const (
 	recoverLeastH = .25 // hours in the band, less what was outside, after which a signal has recovered
@@ -56,7 +60,11 @@ func (m *Model) move(p *Params, q *prediction, l *lesson, loud, slow *voice) Tra
 	if float64(m.rec) >= m.recoverH(p)-l.dt/2 {
 		return m.recover(p, l.at)
 	}
-	return m.hold(p, q, l, loud, in)
+	was := m.hold(p, q, l, loud, in)
+	if was == Stay && m.worsens(p, q, l) {
+		return Worsened
+	}
+	return was
 }
 
 // drifts keeps count of a drift of a signal of which nothing is known, and of the time since its last alarm, and reports whether the drift that stands is over.
@@ -84,6 +92,7 @@ func (m *Model) open(q *prediction, l *lesson, w *voice) Transition {
 	m.state, m.test = w.state, w.test
 	m.begins(w.onset)
 	m.rec, m.candH, m.cand, m.candD = 0, 0, float32(l.e), float32(q.sig)
+	m.told = ledger.Told{}
 	return Opened
 }
 
@@ -230,7 +239,7 @@ func (m *Model) warmAlarm(p *Params, l *lesson, w *voice, j *Judgement) {
 // standing fills into j the alarm that stands in a window that was not judged otherwise.
 func (m *Model) standing(p *Params, j *Judgement, why *Why) {
 	j.Score, j.Test, j.Onset, j.Evidence = 1, m.test, m.onset(), p.Nats(m.test)
-	j.Count, j.Of = m.told()
+	j.Count, j.Of = m.counted()
 	if why != nil {
 		why.Clear = m.clears(p, &prediction{band: j.Band})
 	}

@@ -59,6 +59,7 @@ type Params struct {
 	Ceiling   float64   // a fixed mark in the bad direction that alone is news once passed for Persist windows; NaN = none
 	Limit     float64   // where the signal hurts (1 for a fill ratio), for the time-to-limit of a drift; NaN = none
 	EtaMs     int64     // a drift is news only when it reaches Limit within this many milliseconds; 0 = no such condition
+	Renews    float64   // the signal is what is left of a life that is renewed before its end, and one first seen with this or less is short by design: a Ceiling is no higher than where such a life is usually renewed, see test_ceiling.go; 0 = no such signal
 	Persist   int       // consecutive windows that must deviate before a point alarm; 0 = 1
 	Extremes  bool      // nothing is known of the signal: what goes clearly beyond all that it did is news at once, without Persist; see package extreme
 	Strict    float64   // × the evidence that an alarm needs: what a Budget asks; 0 = 1. A ceiling and an event count windows and do not heed it
@@ -79,7 +80,7 @@ func Defaults() Params {
 // sane reports whether arithmetic with p can be trusted.
 func (p *Params) sane() bool {
 	return p.StepMs > 0 && p.StepMs <= stepMax && p.Mode <= Event && p.Bad <= Down && p.Season <= Weekly && p.Min <= p.Max &&
-		p.EffectAbs >= 0 && p.EffectRel >= 0 && p.EffectRel <= math.MaxFloat64 && p.Threshold >= 0 && p.Threshold <= 1e9 && p.Strict >= 0 && p.Strict <= 1e3 && p.Persist >= 0 &&
+		p.EffectAbs >= 0 && p.EffectRel >= 0 && p.EffectRel <= math.MaxFloat64 && p.Renews >= 0 && p.Threshold >= 0 && p.Threshold <= 1e9 && p.Strict >= 0 && p.Strict <= 1e3 && p.Persist >= 0 &&
 		p.Trials >= 0 && p.Trials <= countMost && p.Least >= 0 && p.Worth >= 0 && p.PerUnit >= 0 && p.PerUnit <= countMost
 }
 
@@ -103,6 +104,7 @@ func (p *Params) repaired() Params {
 	}
 	q.EffectAbs = within(q.EffectAbs, math.Inf(1))
 	q.EffectRel = within(q.EffectRel, math.MaxFloat64) // ∞ × 0 is no number
+	q.Renews = within(q.Renews, math.MaxFloat64)
 	q.Threshold = within(q.Threshold, 1e9)
 	q.Strict = within(q.Strict, 1e3)
 	q.Persist = max(q.Persist, 0)
@@ -184,10 +186,13 @@ const (
 	Opened               // an alarm began
 	Recovered            // the signal came back to its band
 	Adopted              // the new level was adopted; the old one is kept as a known regime
+	Worsened             // the alarm that stands got clearly worse than what has been told of it: it begins anew there
 )
 
 // String returns the transition's word.
-func (t Transition) String() string { return [...]string{"", "opened", "recovered", "adopted"}[t%4] }
+func (t Transition) String() string {
+	return [...]string{"", "opened", "recovered", "adopted", "worsened"}[t%5]
+}
 
 // Judgement is what a model says of one window. Everything in it was decided before the window was learned.
 type Judgement struct {

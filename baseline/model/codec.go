@@ -10,7 +10,7 @@ import (
 	"unsafe"
 )
 
-// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 4 counted no events; version 3 had no habits, and wider times.
+// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 4 counted no events and had no ledger; version 3 had no habits, and wider times.
 const version = 5
 
 // ErrEncoding is wrapped by every error of UnmarshalBinary: the bytes are not a model of this version, or hold values that no model has.
@@ -28,7 +28,7 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 	if len(data) == 0 || data[0] < 3 || data[0] > version {
 		return fmt.Errorf("%w: unknown version", ErrEncoding)
 	}
-	c := codec{b: data[1:], before: data[0] == 3, uncounted: data[0] < 5}
+	c := codec{b: data[1:], before: data[0] == 3, bare: data[0] < 5}
 	var n Model
 	c.model(&n)
 	switch {
@@ -37,7 +37,7 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 	case len(c.b) != 0:
 		return fmt.Errorf("%w: %d bytes too many", ErrEncoding, len(c.b))
 	case c.bad || n.lent&^lentLevel > PriorMost || n.mode > 2 || n.state > Drifting || n.test >= tests || (n.hour >= 168 && n.hour != noHour) ||
-		n.wander < 0 || n.b < 0 || n.q < 0 || n.d < 0 || n.step > stepMax || n.s < 0 || n.sigma < 0 || n.v <= 0 || n.vb <= 0 || n.weekUnit <= 0 || (n.flags&flagWarm == 0 && n.seen >= warmUp):
+		n.wander < 0 || !n.book.Sound() || n.b < 0 || n.q < 0 || n.d < 0 || n.step > stepMax || n.s < 0 || n.sigma < 0 || n.v <= 0 || n.vb <= 0 || n.weekUnit <= 0 || (n.flags&flagWarm == 0 && n.seen >= warmUp):
 		return fmt.Errorf("%w: a value is out of range", ErrEncoding)
 	}
 	for i := range n.ext {
@@ -60,7 +60,7 @@ type codec struct {
 	write      bool
 	short, bad bool
 	before     bool // version 3
-	uncounted  bool // version 4 or before
+	bare       bool // version 4 or before
 }
 
 // word writes the lower n bytes of v, or returns the next n; what lies above them is for the caller to drop.
@@ -184,8 +184,11 @@ func (c *codec) model(m *Model) {
 	list(c, m.rings[:])
 	list(c, m.byWeek[:])
 	ints(c, &m.lent)
-	if !c.uncounted {
+	if !c.bare {
 		c.counts(m)
+		c.ledger(m)
+	} else if !c.write {
+		m.book.Clear()
 	}
 }
 
@@ -200,4 +203,14 @@ func (c *codec) counts(m *Model) {
 	c.f32(&r.Nats, &r.Peak, &r.Most, &r.Back, &r.Count, &r.Of)
 	ints(c, &r.On)
 	c.bad = c.bad || min(r.Nats, r.Peak, r.Most, r.Back, r.Count, r.Of) < 0
+}
+
+// ledger walks over what adaptation does not move.
+func (c *codec) ledger(m *Model) {
+	for i := range m.book.Days {
+		ints(c, &m.book.Days[i].Low, &m.book.Days[i].High)
+	}
+	ints(c, &m.book.Now.Low, &m.book.Now.High)
+	c.f32(&m.smooth, &m.life.Spent, &m.life.Least, &m.told.Far, &m.told.FarY)
+	ints(c, &m.told.N)
 }

@@ -78,7 +78,7 @@ func (m *Model) judge(p *Params, q *prediction, l *lesson, j *Judgement) {
 
 	// What excuses the window, whatever it weighs: its hours, a level from before, what comes back, a holiday.
 	l.usual = m.usual(p, q, l)
-	l.regime = m.returned(q, l)
+	l.regime = m.returned(q, l) || l.out != 0 && m.reached(p, l.v)
 	l.habit = !l.usual && !l.regime && !m.state.Alarm() && m.habitual(p, q, l)
 	l.rest = m.resting(q, l)
 	l.known = l.usual || l.regime || l.habit || l.rest
@@ -166,7 +166,7 @@ func (m *Model) report(p *Params, w, slow *voice, l *lesson, j *Judgement) {
 			j.State = Learning
 		}
 	}
-	j.Count, j.Of = m.told()
+	j.Count, j.Of = m.counted()
 	j.Evidence = j.Score * p.Nats(j.Test)
 	if m.state == Drifting || (m.state.Alarm() && m.test == DriftTest) {
 		t := slowMove{hours: 24, start: l.level - float64(m.slope), end: l.level}

@@ -5,6 +5,7 @@ package model
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/model/ring"
 	"github.com/wrackline/wrackline/baseline/model/tail"
 )
 
@@ -76,7 +77,7 @@ func (m *Model) learnTails(p *Params, l *lesson, r float64) {
 	if !l.closed {
 		return
 	}
-	blockMs, _ := ringMs(p.StepMs)
+	blockMs, _ := ring.Lengths(p.StepMs)
 	nb := n * float64(p.StepMs) / float64(blockMs)
 	w = [2]float64{l.bw, -l.bw}
 	for side := range w {

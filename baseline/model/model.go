@@ -8,6 +8,8 @@ import (
 	"github.com/wrackline/wrackline/baseline/model/counts"
 	"github.com/wrackline/wrackline/baseline/model/extreme"
 	"github.com/wrackline/wrackline/baseline/model/habit"
+	"github.com/wrackline/wrackline/baseline/model/ledger"
+	"github.com/wrackline/wrackline/baseline/model/ring"
 	"github.com/wrackline/wrackline/baseline/model/tail"
 )
 
@@ -15,7 +17,7 @@ import (
 // collector never looks into it. The zero value must be given to Init before use. A Model is not safe for concurrent use.
 //
 // Values are judged on the scale y = asinh(x/s), which is linear below s and logarithmic above, so that noise that grows with the value stays even. Memory by
-// purpose, in bytes: extremes 84, tails 176, rings 252, hour of day 96, hour of week 344, habits 18, counted events 60, the rest scalars; TestSize holds the sum to 1,152.
+// purpose, in bytes: extremes 84, tails 176, rings 252, hour of day 96, hour of week 344, habits 18, counted events 68, ledger 58, the rest scalars; TestSize holds the sum to 1,216.
 type Model struct {
 	last  int64   // end of the newest window, Unix ms
 	s     float64 // scale of asinh; 0 = nothing but zeros so far
@@ -95,13 +97,19 @@ type Model struct {
 	byHour [24]int16      // profile, unit
 	rings  [126]int16     // seasonally adjusted levels: 48 blocks, 48 × 2 h, 30 days; before warm-up ends the first values, four cells each
 	byWeek [168]int8      // hour of week less hour of day, in weekUnit
+
+	// What adaptation does not move.
+	book   ledger.Book // of a signal with a limit: how far it went on each day
+	smooth float32     // level of the last quarter of an hour, y, for it
+	life   ledger.Life // of what is renewed: where it usually is
+	told   ledger.Told // how far out the alarm that stands has been told
 }
 
 const (
 	warmUp    = 30        // windows kept raw before the scale is fixed
 	idleLeast = 3         // uneventful first windows that make an event news
 	unit      = 1. / 2048 // of profiles and rings, in y
-	hole      = -1 << 15  // a ring cell without data
+	hole      = ring.Hole // a ring cell without data
 	noHour    = 255       //
 	hourMs    = 3_600_000 //
 	minSig    = 1. / 2048 // floor of sigma: 0.05 % of the level
@@ -137,6 +145,7 @@ func (m *Model) Init(p *Params) {
 		m.byWeek[i] = noCell
 	}
 	m.weekUnit = unit
+	m.book.Clear()
 	m.step = uint32(clamp(float64(p.StepMs), 0, stepMax))
 }
 

@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"github.com/wrackline/wrackline/baseline/model/extreme"
+	"github.com/wrackline/wrackline/baseline/model/ring"
 	"github.com/wrackline/wrackline/baseline/model/tail"
 	"github.com/wrackline/wrackline/baseline/model/trend"
 )
@@ -331,7 +332,7 @@ func (m *Model) Borrow(p *Params, at Moment, pr *Prior) bool {
 	}
 	var xs, buf [priorSettle]float64
 	for i := range xs {
-		xs[i] = m.kept(int(m.seen) - priorSettle + i)
+		xs[i] = ring.Kept(m.rings[:], int(m.seen)-priorSettle+i)
 	}
 	buf = xs
 	level := trend.Median(buf[:])

@@ -2,23 +2,14 @@ package model
 
 // The rings: absolute levels of blocks of time, for the tests of what is slow. With Params.Extremes their room holds the last 126 hours as they were.
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/ring"
+)
 
 // ends says which cells of the rings ended with a window. The zero value is none.
 type ends struct{ fine, mid, day bool }
-
-// ringMs is the length of a cell of the fine and of the middle ring. Blocks are of at least three windows, and divide a week.
-func ringMs(step int64) (block, mid int64) {
-	const minute = 60_000
-	block = 6 * 60 * minute
-	for _, b := range [...]int64{15 * minute, 30 * minute, 60 * minute, 120 * minute, 180 * minute} {
-		if b >= 3*step {
-			block = b
-			break
-		}
-	}
-	return block, max(120*minute, 4*block)
-}
 
 // r15, r2h and r1d are the fine, the middle and the daily ring.
 func (m *Model) r15() []int16 { return m.rings[:48] }
@@ -35,19 +26,6 @@ func (m *Model) clearRings(p *Params) {
 	m.bSum, m.bDev, m.bN, m.qSum, m.qN = 0, 0, 0, 0, 0
 }
 
-// blank marks the cells after prev up to now, which is under way, as holes.
-func blank(ring []int16, prev, now int32) {
-	n := int32(len(ring))
-	if now < prev || now-prev > n {
-		prev = now - n
-	}
-	for k := prev + 1; k <= now; k++ {
-		if k >= 0 {
-			ring[k%n] = hole
-		}
-	}
-}
-
 // roll adds the window to the blocks under way and closes those that end with it.
 func (m *Model) roll(p *Params, q *prediction, l *lesson) (ended ends) {
 	l.level = l.y - q.shape
@@ -59,19 +37,20 @@ func (m *Model) roll(p *Params, q *prediction, l *lesson) (ended ends) {
 		ended.mid = m.rollMid(p, l)
 	}
 	ended.day = m.rollDay(p, l)
+	m.walk(p, l)
 	return ended
 }
 
 // rollBlock adds the window to the quarter of an hour under way, and reports whether it ended. Its mean is what the shift test judges.
 func (m *Model) rollBlock(p *Params, l *lesson) (ended bool) {
-	blockMs, _ := ringMs(p.StepMs)
-	b, nb := number(l.at.T, blockMs), number(l.at.T+p.StepMs, blockMs)
+	blockMs, _ := ring.Lengths(p.StepMs)
+	b, nb := ring.Number(l.at.T, blockMs), ring.Number(l.at.T+p.StepMs, blockMs)
 	if b != m.b {
 		if m.bN > 0 {
 			m.fine(p, m.b)
 		}
 		if !p.Extremes {
-			blank(m.r15(), m.b, b)
+			ring.Blank(m.r15(), m.b, b)
 		}
 		m.b, m.bN, m.bSum, m.bDev = b, 0, 0, 0
 	}
@@ -100,8 +79,8 @@ func (m *Model) fine(p *Params, b int32) {
 
 // rollMid adds the window to the cell of two hours or more under way, and reports whether it ended.
 func (m *Model) rollMid(p *Params, l *lesson) (ended bool) {
-	_, midMs := ringMs(p.StepMs)
-	return m.toCell(m.r2h(), number(l.at.T, midMs), number(l.at.T+p.StepMs, midMs), l.level)
+	_, midMs := ring.Lengths(p.StepMs)
+	return m.toCell(m.r2h(), ring.Number(l.at.T, midMs), ring.Number(l.at.T+p.StepMs, midMs), l.level)
 }
 
 // rollHour adds the window to the hour under way, of which all rings together keep the last 126, and reports whether it ended. They hold what
@@ -111,13 +90,13 @@ func (m *Model) rollHour(p *Params, l *lesson) (ended bool) {
 }
 
 // toCell adds y to cell c of a ring, and writes that when the next window belongs to another one. What was gathered for another cell is written first, and those between are holes.
-func (m *Model) toCell(ring []int16, c, next int32, y float64) (ended bool) {
-	n := int32(len(ring))
+func (m *Model) toCell(cells []int16, c, next int32, y float64) (ended bool) {
+	n := int32(len(cells))
 	if c != m.q {
 		if m.qN > 0 {
-			ring[m.q%n] = pack(m.qSum / float32(m.qN))
+			cells[m.q%n] = pack(m.qSum / float32(m.qN))
 		}
-		blank(ring, m.q, c)
+		ring.Blank(cells, m.q, c)
 		m.q, m.qN, m.qSum = c, 0, 0
 	}
 	m.qSum += float32(y)
@@ -125,7 +104,7 @@ func (m *Model) toCell(ring []int16, c, next int32, y float64) (ended bool) {
 	if next == c {
 		return false
 	}
-	ring[c%n] = pack(m.qSum / float32(m.qN))
+	cells[c%n] = pack(m.qSum / float32(m.qN))
 	m.qN, m.qSum = 0, 0
 	return true
 }
@@ -133,16 +112,16 @@ func (m *Model) toCell(ring []int16, c, next int32, y float64) (ended bool) {
 // rollDay adds the window to the civil day, and reports whether one of more than twelve hours ended before it.
 func (m *Model) rollDay(p *Params, l *lesson) (ended bool) {
 	if d := l.at.Day & 0x3fffffff; d != m.d {
-		ring := m.r1d()
+		days := m.r1d()
 		lived := m.dN > 0 && m.d != 0
 		if lived && float64(m.dN)*float64(p.StepMs) > 12*hourMs { // half a day has another mean
 			if !p.Extremes {
-				ring[m.d%int32(len(ring))] = pack(m.dSum / float32(m.dN))
+				days[m.d%int32(len(days))] = pack(m.dSum / float32(m.dN))
 			}
 			ended = true
 		}
 		if !p.Extremes {
-			blank(ring, m.d, d)
+			ring.Blank(days, m.d, d)
 		}
 		if lived {
 			for i := range m.tails {
@@ -150,6 +129,7 @@ func (m *Model) rollDay(p *Params, l *lesson) (ended bool) {
 			}
 			m.age = m.age&^ageDays | min(m.age&ageDays+1, ageDays)
 		}
+		m.book.Close(m.d, d, ended)
 		m.d, m.dN, m.dSum = d, 0, 0
 	}
 	if m.dN < math.MaxUint16 {
@@ -165,6 +145,3 @@ func civilHour(p *Params, at Moment, moreMs int64) int32 {
 	x := float64(at.Day)*24 + float64(at.HourOfWeek%24) + at.HourFrac + float64(moreMs-p.StepMs/2)/hourMs
 	return int32(int64(math.Floor(x)) & 0x3fffffff)
 }
-
-// number returns the number of the cell in which the window that ended at t lies.
-func number(t, cell int64) int32 { return int32((t - 1) / cell & 0x3fffffff) }

@@ -214,8 +214,8 @@ func (m *Model) shareBand(p *Params) Band {
 	return b
 }
 
-// told is what was counted in the row that is told, until it turns.
-func (m *Model) told() (count, of float64) {
+// counted is what was counted in the row that is told, until it turns.
+func (m *Model) counted() (count, of float64) {
 	if m.test != CountTest || m.row.Back > 0 {
 		return 0, 0
 	}

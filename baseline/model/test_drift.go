@@ -1,6 +1,10 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/ring"
+)
 
 // The drift test: a trend over hours, days or weeks of the seasonally adjusted level, of signals that a pack knows.
 //
@@ -41,8 +45,11 @@ func (m *Model) drift(p *Params, l *lesson, ended ends, w *voice) {
 	if !ended.fine && !ended.mid && !ended.day {
 		return
 	}
+	if ended.mid || ended.day {
+		m.fills(p, l, w)
+	}
 	t := m.driftTest(p, l.at, ended)
-	if t.strength < weakTrend || t.perHour == 0 {
+	if t.strength < weakTrend || t.perHour == 0 || m.reached(p, m.x(float64(m.smooth))) {
 		return
 	}
 	up := t.perHour > 0
@@ -75,7 +82,7 @@ func (m *Model) driftTest(p *Params, at Moment, ended ends) (best slowMove) {
 		return best
 	}
 	h := m.ageH()
-	block, midMs := ringMs(p.StepMs)
+	block, midMs := ring.Lengths(p.StepMs)
 	wait := 9 * dayH
 	switch {
 	case p.Season == NoSeason:
@@ -93,7 +100,7 @@ func (m *Model) driftTest(p *Params, at Moment, ended ends) (best slowMove) {
 		best.orStronger(m.trendOf(p, at, m.r2h(), m.q, 24, float64(midMs)/hourMs, zHours, sdDays))
 		best.orStronger(m.trendOf(p, at, m.r2h(), m.q, 48, float64(midMs)/hourMs, zHours, sdDays))
 	}
-	if ended.day {
+	if _, limited := p.limited(); ended.day && !limited {
 		if p.Season == NoSeason || p.Season == Daily {
 			best.orStronger(m.trendOf(p, at, m.r1d(), m.d-1, 10, 24, zWeeks, sdWeeks))
 		}

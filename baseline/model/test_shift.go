@@ -3,6 +3,7 @@ package model
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/model/ring"
 	"github.com/wrackline/wrackline/baseline/model/tail"
 )
 
@@ -28,7 +29,7 @@ func (m *Model) gatherShift(p *Params, q *prediction, l *lesson) {
 	if !l.closed {
 		return
 	}
-	blockMs, _ := ringMs(p.StepMs)
+	blockMs, _ := ring.Lengths(p.StepMs)
 	most := min(capBlock, 1+math.Log(1+m.weight(priorRarity)*float64(p.StepMs)/float64(blockMs)))
 	gross := l.gross
 	if l.age < blockYoungH && p.Season != NoSeason {
@@ -50,7 +51,7 @@ func (m *Model) gatherShift(p *Params, q *prediction, l *lesson) {
 
 // shift says how much evidence the blocks of a side give, and whether a row of windows beyond the band is too long.
 func (m *Model) shift(p *Params, l *lesson, side int, w *voice) {
-	blockMs, _ := ringMs(p.StepMs)
+	blockMs, _ := ring.Lengths(p.StepMs)
 	score, t := 0., &m.tails[2+side]
 	if t.Nats > 0 {
 		score = float64(t.Nats) / (l.threshold * temper(t, dayH*hourMs/float64(blockMs)))

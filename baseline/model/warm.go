@@ -5,24 +5,9 @@ package model
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/model/ring"
 	"github.com/wrackline/wrackline/baseline/model/trend"
 )
-
-// keep and kept put the first values into the rings' room, which nothing else needs yet.
-func (m *Model) keep(i int, v float64) {
-	b := math.Float64bits(v)
-	for k := range 4 {
-		m.rings[i*4+k] = int16(uint16(b >> (16 * k)))
-	}
-}
-
-func (m *Model) kept(i int) float64 {
-	var b uint64
-	for k := range 4 {
-		b |= uint64(uint16(m.rings[i*4+k])) << (16 * k)
-	}
-	return math.Float64frombits(b)
-}
 
 // warmBand is the provisional band of the first windows: around the median, wide. next is taken for the very first.
 func (m *Model) warmBand(p *Params, next float64) Band {
@@ -37,7 +22,7 @@ func (m *Model) warmBand(p *Params, next float64) Band {
 		buf[0], n = next, 1
 	} else {
 		for i := range n {
-			buf[i] = m.kept(i)
+			buf[i] = ring.Kept(m.rings[:], i)
 		}
 	}
 	med, top := trend.Median(buf[:n]), 0.
@@ -59,7 +44,7 @@ func (m *Model) idle(p *Params) bool {
 	}
 	n := 0
 	for i := range int(m.seen) {
-		if !p.hit(m.kept(i)) {
+		if !p.hit(ring.Kept(m.rings[:], i)) {
 			n++
 		}
 	}
@@ -76,7 +61,7 @@ func (m *Model) usualHits(p *Params) float32 {
 		run = 0
 	}
 	for i := range warmUp {
-		if p.hit(m.kept(i)) {
+		if p.hit(ring.Kept(m.rings[:], i)) {
 			run++
 			continue
 		}
@@ -114,7 +99,7 @@ func (m *Model) warm(p *Params, at Moment, v float64, gap bool, why *Why) Judgem
 		j.Seen = int64(m.seen)
 		return j // a fault is not what the scale is made of
 	}
-	m.keep(int(m.seen), v)
+	ring.Keep(m.rings[:], int(m.seen), v)
 	m.seen++
 	m.live(p.StepMs)
 	m.prevX = likeness(v)
@@ -132,7 +117,7 @@ func (m *Model) settle(p *Params, at Moment) {
 	var xs, buf [warmUp]float64
 	zeros, mean := 0, 0.
 	for i := range warmUp {
-		xs[i] = m.kept(i)
+		xs[i] = ring.Kept(m.rings[:], i)
 		buf[i] = math.Abs(xs[i])
 		mean += buf[i] / warmUp
 		if xs[i] == 0 {
@@ -160,7 +145,7 @@ func (m *Model) settle(p *Params, at Moment) {
 		abs += buf[i] / warmUp
 	}
 	mad := trend.Median(buf[:])
-	m.off[0], m.quick = float32(level), float32(level)
+	m.off[0], m.quick, m.smooth = float32(level), float32(level), float32(level)
 	m.sigma = float32(max(max(1.4826*mad, min(1.2533*abs, 3*1.4826*mad)), minSig))
 	if mad == 0 {
 		m.sigma = float32(max(1.2533*abs, minSig))

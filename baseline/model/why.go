@@ -133,7 +133,7 @@ func (m *Model) clears(p *Params, q *prediction) Clear {
 	switch m.test {
 	case CeilingTest:
 		if p.Bad == Down {
-			c.Lower = p.Ceiling
+			c.Lower = m.mark(p)
 		} else {
 			c.Upper = p.Ceiling
 		}

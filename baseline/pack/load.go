@@ -290,6 +290,9 @@ func (l *packLoader) marks(r *Rule, y *packRule, at string) error {
 	if b.Ceiling != nil {
 		p.Ceiling = *b.Ceiling
 	}
+	if p.Renews = b.Renews; b.Renews != 0 && (!(b.Renews > 0 && b.Renews <= math.MaxFloat64) || b.Ceiling == nil || p.Bad != model.Down) {
+		return l.errorf(at+".renews", "renews %g: want a life in the signal's unit, of a rule with a ceiling and bad: down", b.Renews)
+	}
 	if b.Limit != nil {
 		p.Limit = *b.Limit
 	}

@@ -37,6 +37,7 @@ type (
 		MinEvents float64    `yaml:"min_events"`
 		Effect    packEffect `yaml:"effect"`
 		Ceiling   *float64   `yaml:"ceiling"`
+		Renews    float64    `yaml:"renews"`
 		Limit     *float64   `yaml:"limit"`
 		Eta       string     `yaml:"eta"`
 		Born      string     `yaml:"born"`

@@ -1,9 +1,14 @@
-package model
-
-// What a model would notice. A formula for that would be another model of the model, and wrong as soon as a constant changes; so a copy is fed
+// Package trial says what a model would notice. A formula for that would be another model of the model, and wrong as soon as a constant changes; so a copy is fed
 // what the model itself expects, with its own scatter, plus a change, and one looks whether and when it alarms.
+package trial
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model"
+)
+
+const hourMs = 3_600_000
 
 // Notice is the smallest change that would be noticed within a span, in the signal's unit, as a distance from what is expected. NaN
 // means that none would: not on that side, or only one beyond a thousandfold.
@@ -19,27 +24,21 @@ var NoticeSpans = [...]int64{15 * 60_000, hourMs, 24 * hourMs, 7 * 24 * hourMs}
 const stepsMax = 7 * 24 * 60
 
 // Clock tells civil time: the moment of an instant, Unix ms.
-type Clock func(t int64) Moment
+type Clock func(t int64) model.Moment
 
 // shadow is a copy of a model that is fed what it expects.
 type shadow struct {
-	m     Model
-	p     Params
+	m     model.Model
+	p     model.Params
 	at    Clock
 	noise uint64
 }
 
-// newShadow returns a shadow of m as it would be without an alarm. m is not changed.
-func (m *Model) newShadow(p *Params, at Clock) *shadow {
-	s := &shadow{m: *m, p: *p, at: at}
-	if !p.sane() {
-		s.p = p.repaired()
-	}
-	if s.m.state.Alarm() {
-		s.m.end(&s.p)
-	}
-	s.m.mute, s.m.spanH = 0, 0
-	return s
+// newShadow returns a shadow of m; ok is false while m has not seen its first windows. m is not changed.
+func newShadow(m *model.Model, p *model.Params, at Clock) (s *shadow, ok bool) {
+	s = &shadow{p: p.Sane(), at: at}
+	s.m, ok = m.Shadow(&s.p)
+	return s, ok
 }
 
 // normal returns the next value of a fixed sequence that is about normal, within ±2.5.
@@ -52,23 +51,23 @@ func (s *shadow) normal() float64 {
 	return clamp(sum, -2.5, 2.5)
 }
 
-// next feeds the next window: what is expected, with scatter, as change makes it. It returns the judgement and what was expected.
-func (s *shadow) next(change func(v, expected float64) float64) (Judgement, float64) {
-	at := s.at(s.m.last + s.p.StepMs)
-	var q prediction
-	s.m.predict(&s.p, at, &q)
-	v := q.band.Expected
-	if s.m.sigma > 2*minSig && s.m.p0 < .5 {
-		v = s.m.x(q.yhat + q.sig*s.normal())
-	}
-	v = change(clamp(v, s.p.Min, s.p.Max), q.band.Expected)
-	return s.m.Observe(&s.p, at, clamp(v, max(s.p.Min, -math.MaxFloat64), min(s.p.Max, math.MaxFloat64))), q.band.Expected
+// next feeds the next window: what is expected, with scatter, as change makes it.
+func (s *shadow) next(change func(v, expected float64) float64) model.Judgement {
+	at := s.at(s.m.Newest() + s.p.StepMs)
+	expected, v := s.m.Draw(&s.p, at, s.normal())
+	v = change(v, expected)
+	return s.m.Observe(&s.p, at, clamp(v, max(s.p.Min, -math.MaxFloat64), min(s.p.Max, math.MaxFloat64)))
 }
 
+// band is what is expected of the next window.
+func (s *shadow) band() model.Band { return s.m.Predict(&s.p, s.at(s.m.Newest()+s.p.StepMs)) }
+
+func clamp(v, lo, hi float64) float64 { return min(max(v, lo), hi) }
+
 // feed lets windows pass until an alarm or the end of a span, each changed by so much, and returns the last judgement.
-func (s *shadow) feed(change float64, withinMs int64) (j Judgement) {
+func (s *shadow) feed(change float64, withinMs int64) (j model.Judgement) {
 	for range min(max(withinMs/max(s.p.StepMs, 1), 1), stepsMax) {
-		if j, _ = s.next(func(v, _ float64) float64 { return v + change }); j.State.Alarm() {
+		if j = s.next(func(v, _ float64) float64 { return v + change }); j.State.Alarm() {
 			break
 		}
 	}
@@ -76,16 +75,16 @@ func (s *shadow) feed(change float64, withinMs int64) (j Judgement) {
 }
 
 // notices reports whether a change that lasts is noticed within a span, whatever the noise: with each of a few sequences of it.
-func (m *Model) notices(p *Params, at Clock, change float64, withinMs int64) bool {
+func notices(m *model.Model, p *model.Params, at Clock, change float64, withinMs int64) bool {
 	tries := 4
 	if withinMs > 24*hourMs {
 		tries = 1 // many windows are many tries
 	}
 	for k := range tries {
-		s := m.newShadow(p, at)
+		s, _ := newShadow(m, p, at)
 		s.noise = uint64(k) << 32
 		j := s.feed(change, withinMs)
-		if !j.State.Alarm() || (j.State != Low) != (change > 0) && j.State != Drifting {
+		if !j.State.Alarm() || (j.State != model.Low) != (change > 0) && j.State != model.Drifting {
 			return false
 		}
 	}
@@ -95,34 +94,34 @@ func (m *Model) notices(p *Params, at Clock, change float64, withinMs int64) boo
 // Detect returns the smallest lasting change that would be noticed within each of NoticeSpans, were the signal what is expected of it, with its usual scatter,
 // until now. It takes a tenth of a second of CPU, does not change m, and gives nil while m has not seen its first windows. Sizes are exact to a tenth; the
 // scatter that is fed is independent from window to window, so slow wandering of a signal's own may hide or feign a little more.
-func (m *Model) Detect(p *Params, at Clock) []Notice {
-	if m.flags&flagWarm == 0 {
+func Detect(m *model.Model, p *model.Params, at Clock) []Notice {
+	s, ok := newShadow(m, p, at)
+	if !ok {
 		return nil
 	}
-	s := m.newShadow(p, at)
-	var q prediction
-	s.m.predict(&s.p, at(s.m.last+s.p.StepMs), &q)
+	band := s.band()
 	out := make([]Notice, len(NoticeSpans))
 	for i, span := range NoticeSpans {
 		out[i] = Notice{WithinMs: span, Up: math.NaN(), Down: math.NaN()}
 	}
 	for side, sign := range [2]float64{1, -1} {
-		if !s.p.badSides()[side] {
+		if s.p.Bad == [2]model.Direction{model.Down, model.Up}[side] {
 			continue
 		}
 		// What was noticed within a shorter span is noticed within a longer one, so each search ends where the one before did.
-		largest := 1000 * max(q.band.Upper-q.band.Lower, math.Abs(q.band.Expected), s.p.EffectAbs)
-		if room := s.room(&q)[side]; finite(room) {
+		largest := 1000 * max(band.Upper-band.Lower, math.Abs(band.Expected), s.p.EffectAbs)
+		if room := s.room(band)[side]; room-room == 0 {
 			largest = min(largest, max(room, 0))
 		}
 		known := false
 		for i, span := range NoticeSpans {
 			least := [2]*float64{&out[i].Up, &out[i].Down}[side]
-			if known && span > 24*hourMs && m.newShadow(p, at).feed(0, span).State.Alarm() {
+			quiet, _ := newShadow(m, p, at)
+			if known && span > 24*hourMs && quiet.feed(0, span).State.Alarm() {
 				*least = largest // a week of scatter alone raises an alarm, so what it would find says nothing
 				continue
 			}
-			if !known && !(largest > 0 && m.notices(p, at, sign*largest, span)) {
+			if !known && !(largest > 0 && notices(m, p, at, sign*largest, span)) {
 				continue
 			}
 			lo, hi := largest/2e6, largest
@@ -131,7 +130,7 @@ func (m *Model) Detect(p *Params, at Clock) []Notice {
 			}
 			for hi > 1.1*lo {
 				mid := math.Sqrt(lo * hi)
-				if m.notices(p, at, sign*mid, span) {
+				if notices(m, p, at, sign*mid, span) {
 					hi = mid
 				} else {
 					lo = mid
@@ -144,8 +143,8 @@ func (m *Model) Detect(p *Params, at Clock) []Notice {
 }
 
 // room says how far what is expected is from the bounds of the signal, above and below.
-func (s *shadow) room(q *prediction) [2]float64 {
-	return [2]float64{s.p.Max - q.band.Expected, q.band.Expected - s.p.Min}
+func (s *shadow) room(b model.Band) [2]float64 {
+	return [2]float64{s.p.Max - b.Expected, b.Expected - s.p.Min}
 }
 
 // Fault is a kind of trouble that Trial injects.
@@ -167,17 +166,17 @@ func (f Fault) String() string {
 	return [...]string{"quiet day", "doubled", "gone", "shifted", "creeping", "stuck"}[f%FaultKinds]
 }
 
-// Trial injects a fault into a shadow of m and returns after how many ms it alarms, -1 when it does not. ok is false when the fault means
+// Run injects a fault into a shadow of m and returns after how many ms it alarms, -1 when it does not. ok is false when the fault means
 // nothing to the signal: what is zero cannot double, and a signal with a bad side may rest. m is not changed.
-func (m *Model) Trial(p *Params, at Clock, f Fault) (afterMs int64, ok bool) {
-	if m.flags&flagWarm == 0 {
+func Run(m *model.Model, p *model.Params, at Clock, f Fault) (afterMs int64, ok bool) {
+	s, ok := newShadow(m, p, at)
+	if !ok {
 		return 0, false
 	}
-	s := m.newShadow(p, at)
-	var q prediction
-	s.m.predict(&s.p, at(s.m.last+s.p.StepMs), &q)
-	down := s.p.Bad == Down
-	usual := math.Abs(q.band.Expected)
+	band := s.band()
+	down := s.p.Bad == model.Down
+	usual := math.Abs(band.Expected)
+	effect := min(max(s.p.EffectAbs, s.p.EffectRel*usual), math.MaxFloat64)
 	length := int64(24 * hourMs)
 	n := 0.
 	var stuck float64
@@ -189,12 +188,12 @@ func (m *Model) Trial(p *Params, at Clock, f Fault) (afterMs int64, ok bool) {
 			if down {
 				return e / 2
 			}
-			if finite(s.p.Max) {
+			if !math.IsInf(s.p.Max, 0) {
 				return min(2*e, e+(s.p.Max-e)/2)
 			}
 			return 2 * e
 		}
-		if usual < 2*max(s.p.EffectAbs, 1e-12) || s.p.Mode == Event || math.Abs(target(q.band.Expected)-q.band.Expected) < s.p.EffectAbs {
+		if usual < 2*max(s.p.EffectAbs, 1e-12) || s.p.Mode == model.Event || math.Abs(target(band.Expected)-band.Expected) < s.p.EffectAbs {
 			return 0, false
 		}
 		total := float64(length / s.p.StepMs)
@@ -205,7 +204,7 @@ func (m *Model) Trial(p *Params, at Clock, f Fault) (afterMs int64, ok bool) {
 			change = func(v, e float64) float64 { return v + min(n/total, 1)*(target(e)-e) }
 		}
 	case Gone:
-		if s.p.Bad == Up || usual < 2*max(s.p.EffectAbs, 1e-12) || s.p.Min > 0 {
+		if s.p.Bad == model.Up || usual < 2*max(s.p.EffectAbs, 1e-12) || s.p.Min > 0 {
 			return 0, false
 		}
 		length = hourMs / 2
@@ -214,15 +213,16 @@ func (m *Model) Trial(p *Params, at Clock, f Fault) (afterMs int64, ok bool) {
 		length = 4 * hourMs
 		change = func(v, e float64) float64 {
 			if down {
-				return v - max(3*(q.band.Expected-q.band.Lower), 2*q.effect)
+				return v - max(3*(band.Expected-band.Lower), 2*effect)
 			}
-			return v + max(3*(q.band.Upper-q.band.Expected), 2*q.effect)
+			return v + max(3*(band.Upper-band.Expected), 2*effect)
 		}
-		if by := change(0, 0); s.room(&q)[sideOf(by)] < math.Abs(by) {
+		by, room := change(0, 0), s.room(band)
+		if by > 0 && room[0] < by || by < 0 && room[1] < -by {
 			return 0, false
 		}
 	case Stuck:
-		if s.p.Bad != Both || s.p.Mode == Event || s.m.same > .2 || s.m.p0 > .01 {
+		if s.p.Bad != model.Both || s.p.Mode == model.Event || !s.m.Moves() {
 			return 0, false
 		}
 		length = 4 * hourMs
@@ -236,7 +236,7 @@ func (m *Model) Trial(p *Params, at Clock, f Fault) (afterMs int64, ok bool) {
 	}
 	for range min(max(length/s.p.StepMs, 1), stepsMax) {
 		n++
-		j, _ := s.next(change)
+		j := s.next(change)
 		if j.State.Alarm() {
 			return int64(n) * s.p.StepMs, true
 		}
