@@ -68,8 +68,8 @@ func (w *laggards) look(senders []signal.SenderStats, now int64) {
 			continue
 		}
 		seen[key] = true
-		if !known && now-s.UsedMs > silentAfter.Milliseconds() {
-			continue // nothing of it is used, so its newest sample that was says nothing of what it sends now: that is told as what it is, too
+		if !known && s.UsedMs != 0 && now-s.UsedMs > silentAfter.Milliseconds() && s.UsedMs-s.LastT <= behindAfter.Milliseconds() {
+			continue // it was in time, and nothing of it is used any more: its newest sample that was says nothing of what it sends now. That is told as what it is, too
 		}
 		if !known {
 			if now-s.LastT > behindAfter.Milliseconds() && s.LastMs-s.FirstMs > knownAfter.Milliseconds() && !timely(senders, s, now) {

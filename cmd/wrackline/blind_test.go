@@ -236,7 +236,7 @@ func storeWays() []blindCase {
 					r.t.Error(err)
 				}
 			}},
-		{name: "notifications wait for the disk", told: "wrackline.outbox.held", culprit: "wait in memory", words: -1,
+		{name: "notifications wait for the disk", told: "wrackline.outbox.held", culprit: "in memory because the disk refuses", words: -1,
 			rig: func(t *testing.T) rigOptions {
 				o := rigOptions{}
 				o.dir, fill, free = smallDisk(t)

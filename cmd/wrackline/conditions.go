@@ -139,7 +139,7 @@ func (s *self) ofDisk(f *facts) (list []condition) {
 			fix:  "Look at the disk (a network file system?) and at /debug/pprof/goroutine?debug=1.", meaning: refusal})
 	}
 	if n, lost := f.outbox.waiting, f.outbox.lost; n > 0 || lost > 0 {
-		c := condition{kind: "outbox.held", blind: n > 0, bad: true, cause: "disk", text: fmt.Sprintf("The disk refuses notifications: %s in memory, %s lost.", waits(n), alerting.Commas(strconv.FormatInt(int64(lost), 10))), fix: "Free disk space.",
+		c := condition{kind: "outbox.held", blind: n > 0, bad: true, cause: "disk", text: fmt.Sprintf("%s in memory because the disk refuses them, and %s were lost.", waits(n), alerting.Commas(strconv.FormatInt(int64(lost), 10))), fix: "Free disk space.",
 			meaning: "Nobody is told of these incidents yet. The pages show them."}
 		list = append(list, c)
 	}
@@ -377,7 +377,7 @@ func (s *self) ofLimits(f *facts) (list []condition) {
 			if !recent && f.ms-r.lastMs >= refusedMs || limitOf(r.reason) != kind {
 				continue
 			}
-			list = append(list, condition{kind: kind, blind: recent, text: fmt.Sprintf("No room was found for %s, the last %s ago from %s: %s.", alerting.Count(r.samples, "sample"), alerting.Span(f.ms-r.lastMs), r.sender, r.reason),
+			list = append(list, condition{kind: kind, blind: recent, text: fmt.Sprintf("%s found no room, the last %s ago from %s: %s.", alerting.Count(r.samples, "sample"), alerting.Span(f.ms-r.lastMs), r.sender, r.reason),
 				fix: "Send less (the keep-list), or raise the limit under signals.", meaning: "What is new beyond the limit is not judged; what is known goes on."})
 		}
 	}

@@ -70,7 +70,7 @@ func TestConfigErrorsNameTheirPlace(t *testing.T) {
 		}
 	}
 	code, out, errs := run(t, "check-config", file(t, "w.yml", goodConfig))
-	if code != exitOK || !strings.Contains(out, "1 track rules, 2 receivers") {
+	if code != exitOK || !strings.Contains(out, "1 track rule, 2 receivers") {
 		t.Errorf("good configuration: code %d, %q %q", code, out, errs)
 	}
 }

@@ -25,7 +25,7 @@ tests:
 func TestPacksTest(t *testing.T) {
 	good := file(t, "good.yaml", testedPack)
 	code, out, errs := run(t, "packs", "test", good)
-	if code != exitOK || !strings.Contains(out, "1 expectations of 1 tests: ok") || strings.Contains(out, "pass") {
+	if code != exitOK || !strings.Contains(out, "1 expectation of 1 test: ok") || strings.Contains(out, "pass") {
 		t.Errorf("good: code %d, %q %q", code, out, errs)
 	}
 	code, out, _ = run(t, "packs", "test", "-v", good)
@@ -34,7 +34,7 @@ func TestPacksTest(t *testing.T) {
 	}
 	bad := file(t, "bad.yaml", strings.ReplaceAll(testedPack, "prev+10x10", "prev+1x10"))
 	code, out, _ = run(t, "packs", "test", bad)
-	if code != exitFindings || !strings.Contains(out, "FAIL  "+bad+":14") || !strings.Contains(out, "it did not fire; loudest") || !strings.Contains(out, "1 of 1 expectations of 1 tests failed") {
+	if code != exitFindings || !strings.Contains(out, "FAIL  "+bad+":14") || !strings.Contains(out, "it did not fire; loudest") || !strings.Contains(out, "1 of 1 expectation of 1 test failed") {
 		t.Errorf("bad: code %d, %q", code, out)
 	}
 	broken := file(t, "broken.yaml", strings.ReplaceAll(testedPack, "prev+10x10", "prev+10"))

@@ -355,7 +355,7 @@ func TestExplain(t *testing.T) {
 		t.Errorf("a recording:\n%s\na server that got it:\n%s", played, asked)
 	}
 	for _, want := range []string{
-		"node.cpu — ", "cluster default: form 1, 1 signals", "    node_cpu_seconds_total{", " alive, newest sample 2", "    node.cpu~cluster=default~node=",
+		"node.cpu — ", "cluster default: form 1, 1 signal", "    node_cpu_seconds_total{", " alive, newest sample 2", "    node.cpu~cluster=default~node=",
 		"cluster default: dormant, not received: coredns_dns_responses_total",
 	} {
 		if !strings.Contains(asked, want) {
