@@ -49,6 +49,7 @@ type (
 	}
 	packLabels struct {
 		Severity string `yaml:"severity"`
+		Digest   bool   `yaml:"digest"`
 		Lesson   string `yaml:"lesson"`
 	}
 	packAnnotations struct {
