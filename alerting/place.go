@@ -28,7 +28,7 @@ func (m *Manager) place(cluster string, v *baseline.Verdict) {
 		m.join(inc, s, v.T)
 		return
 	}
-	if SeverityRank(mem.Severity) > 0 && m.openIncident(s, v.T) {
+	if (SeverityRank(mem.Severity) > 0 || v.Signal.Rule.Digest) && m.openIncident(s, v.T) {
 		return
 	}
 	if len(m.loose) >= looseMax {

@@ -109,7 +109,7 @@ func (m *Member) Sentence(worst bool) string {
 		value, band, few = m.Worst, m.WorstBand, m.WorstFew
 	}
 	if m.State == model.Absent && (!worst || math.IsNaN(m.Worst)) {
-		return Clean(m.Name+" has no data any more", summaryMax)
+		return Clean(m.Name+m.whose()+" has no data any more", summaryMax)
 	}
 	if m.Rule != nil && m.Rule.Summary != "" {
 		if text, ok := m.fill(m.Rule.Summary, value, band, few, func(s string) string { return s }); ok {
@@ -205,3 +205,13 @@ func Clean(s string, max int) string { return series.Clean(s, max) }
 
 // Cut is series.Cut.
 func Cut(s string, max int) string { return series.Cut(s, max) }
+
+// whose names the thing that a signal is about, " of cart"; "" for a whole cluster.
+func (m *Member) whose() string {
+	for _, l := range [...]string{"workload", "job", "node", "namespace"} {
+		if x := m.Entity.Get(l); x != "" {
+			return " of " + x
+		}
+	}
+	return ""
+}

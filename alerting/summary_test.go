@@ -34,7 +34,7 @@ func TestSentencesAreOneSafeLine(t *testing.T) {
 		t.Errorf("command: %q", got)
 	}
 	m.State, m.Value = model.Absent, math.NaN()
-	if got := m.Sentence(false); got != "wl.cpu has no data any more" {
+	if got := m.Sentence(false); got != "wl.cpu of x'; rm -rf / # has no data any more" {
 		t.Errorf("absent: %q", got)
 	}
 	for text, ok := range map[string]bool{"{{ $value | pct }} of {{ $labels.x }}": true, "{{ $valu }}": false, "{{": false, "": true, "{{ $eta }} {{ $slope }} {{ $top }} {{ $expected }}": true} {

@@ -77,6 +77,9 @@ func (m *Manager) due(inc *incident, t int64) Reason {
 	if inc.active != t { // between flaps there is nothing new to say
 		return ""
 	}
+	if SeverityRank(inc.Severity) == 0 { // listed, and nobody is called
+		return ""
+	}
 	firing, rank := inc.firing()
 	if firing == 0 { // it is on its way back: the closing word will say so
 		return ""

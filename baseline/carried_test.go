@@ -121,7 +121,7 @@ func carriedPlay(t *testing.T, e *baseline.Engine, from, until int64) {
 	}
 }
 
-// TestOlderCheckpointIsCarriedOn reads the store that the commit before the rooms wrote (stream state 6), and goes on as that program went on: as many verdicts and alarms but for the two windows in which rules whose
+// TestOlderCheckpointIsCarriedOn reads the store that the commit before the rooms wrote (stream state 6), and goes on as that program went on: as many verdicts and alarms but for new signals and the two windows in which rules whose
 // expressions have become others wait for their series, and since the judge counts what comes and goes, other sums.
 func TestOlderCheckpointIsCarriedOn(t *testing.T) {
 	in, err := os.Open(carriedFile)

@@ -15,8 +15,10 @@ import "math"
 // TogetherMs is within which time births may have one cause.
 const TogetherMs = 300_000
 
+// Small is a first value that needs no growth to be believed.
+const Small = 10.
+
 const (
-	small      = 10.     // a first value that needs no growth to be believed
 	growFactor = 10.     // × the growth of an interval that a first value may be
 	endedMs    = 600_000 // a series that ended so long before a birth may be the same under another name
 	none       = math.MaxUint32
@@ -112,7 +114,7 @@ func (c *Census) Plausible(b Birth, x Series) bool {
 	if x.Set != none {
 		g = c.sets[x.Set]
 	}
-	return g.v <= max(small, growFactor*g.by)
+	return g.v <= max(Small, growFactor*g.by)
 }
 
 func grown(b Birth, x Series) growth {

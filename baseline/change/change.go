@@ -27,6 +27,7 @@ const (
 	NodeNew  Kind = "node_new"  // a node joined, or came back
 	NodeGone Kind = "node_gone" // a node is no longer listed
 	Version  Kind = "version"   // of a kubelet, kernel, runtime, OS image, or of a control-plane component or add-on
+	Gone     Kind = "gone"      // a workload was deleted
 	Config   Kind = "config"    // a ConfigMap
 	Secret   Kind = "secret"    // a Secret
 	Webhook  Kind = "webhook"   // an admission webhook's configuration
@@ -37,7 +38,7 @@ const (
 
 // Kinds returns all kinds, in the order in which people are offered them.
 func Kinds() []Kind {
-	return []Kind{Rollout, Rolled, Stuck, Scale, HPA, Limits, Cordon, Uncordon, Drain, Reboot, NodeNew, NodeGone, Version, Config, Secret, Webhook, RBAC, OOM, Restart}
+	return []Kind{Rollout, Rolled, Stuck, Scale, HPA, Limits, Cordon, Uncordon, Drain, Reboot, NodeNew, NodeGone, Gone, Version, Config, Secret, Webhook, RBAC, OOM, Restart}
 }
 
 // Bounds of a Change.
@@ -91,7 +92,7 @@ func (c *Change) Text() string {
 		return c.Object + " rebooted" + move
 	case NodeNew:
 		return c.Object + " joined"
-	case NodeGone:
+	case NodeGone, Gone:
 		return c.Object + " is gone"
 	case OOM:
 		return c.Object + " was killed at its memory limit" + move

@@ -79,6 +79,9 @@ func (tk *Tracker) changed(oi uint32, from, to fact) {
 			by = " by its autoscaler"
 		}
 		tk.tell(o, Scale, to.firstT, amount("", number(from)), amount("", number(to))+by, 0)
+		if number(to) == 0 {
+			o.went(to.firstT, by != "")
+		}
 	case watchHPA:
 		if o.sub == "desired" {
 			for _, kind := range [...]string{identity.Deployment, identity.StatefulSet} {
@@ -253,6 +256,10 @@ func (tk *Tracker) lookForGone(end int64) {
 		o := &tk.objects[i]
 		if o.what == watchLimits && !o.gone && o.lastT != 0 {
 			tk.lookForRemovedLimit(o, end)
+			continue
+		}
+		if o.what == watchReplicas && !o.gone && o.lastT != 0 {
+			tk.lookForDeleted(o, end)
 			continue
 		}
 		if o.what != watchNode && o.what != watchVersion || o.gone || o.lastT == 0 {

@@ -70,8 +70,8 @@ type object struct {
 	pendN   int64  // restarts: how many
 	pendPod string // restarts: whose the newest was
 	oom     bool   // restarts: one of them was at the memory limit
-	pods    int64  // cordon: pods on the node then
-	until   int64  // cordon: until when a drain is looked for, 0 = not any more; rollouts: end of the newest
+	pods    int64  // cordon: pods on the node then; workloads: 1 = that it went was news
+	until   int64  // cordon: until when a drain is looked for, 0 = not any more; rollouts: end of the newest; workloads: when it went, see gone.go
 	rollT   int64  // rollouts: when the one under way began; 0 = none
 	usual   int64  // rollouts: how long they usually take, ms; 0 = none has ended yet
 	late    bool   // rollouts: the one under way was told as late

@@ -14,6 +14,7 @@ const (
 	OwnLate      = ownPrefix + "rollout_late_seconds" // namespace, workload, workload_type: for how long a rollout has been late, 0 = none is
 	OwnShort     = ownPrefix + "rollout_short_ratio"  // … share of the wanted replicas that a rollout misses beyond what it may, 0 without one
 	OwnCohort    = ownPrefix + "node_cohort"          // node, cohort = new or old: 1 while kubelets of two versions run on three nodes each
+	OwnGone      = ownPrefix + "workload_gone"        // namespace, workload, workload_type, how: 1 while it is news that it was scaled to zero or deleted, 0 afterwards
 	OwnSenderGap = ownPrefix + "sender_gap_seconds"   // sender: for how long the newest sample of a sender has been older than the cluster's
 	OwnLateShare = ownPrefix + "sender_late_ratio"    // sender: share of the samples of the newest windows that came after theirs had closed
 )
@@ -33,7 +34,7 @@ var Language = promql.Dialect{
 		"id": {Instead: "container", Prefix: "container_"}, "name": {Instead: "container", Prefix: "container_"},
 	},
 	Prefix: ownPrefix,
-	Made:   []string{OwnLate, OwnShort, OwnCohort, OwnSenderGap, OwnLateShare},
+	Made:   []string{OwnLate, OwnShort, OwnCohort, OwnGone, OwnSenderGap, OwnLateShare},
 }
 
 // Compile compiles an expression of a rule.

@@ -50,6 +50,7 @@ type (
 	}
 	packLabels struct {
 		Severity string `yaml:"severity"`
+		Digest   bool   `yaml:"digest"`
 		Lesson   string `yaml:"lesson"`
 	}
 	packAnnotations struct {

@@ -13,7 +13,7 @@ import (
 func (s *Stream) bear(c *cluster) {
 	// The second sample says how it grows. It is not waited for longer than another window.
 	due := func(b birth.Birth) bool {
-		return !b.Done && b.T <= c.open && (s.hot[b.Series].stepMs != 0 || b.T <= c.open-2*windowMs)
+		return !b.Done && b.T <= c.open && (b.V <= birth.Small || s.hot[b.Series].stepMs != 0 || b.T <= c.open-2*windowMs)
 	}
 	c.births = slices.DeleteFunc(c.births, func(b birth.Birth) bool { return b.Done && b.T <= c.open-birth.TogetherMs })
 	if !slices.ContainsFunc(c.births, due) {

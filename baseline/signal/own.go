@@ -50,6 +50,8 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []promql.Ele
 		for _, n := range c.changes.Cohorts(end) {
 			give(1, math.NaN(), series.Labels{{Name: "cohort", Value: n.Side}, {Name: identity.LabelNode, Value: n.Node}})
 		}
+	case pack.OwnGone:
+		c.changes.Departed(end, func(w series.Labels, news float64) { give(news, math.NaN(), w) })
 	case pack.OwnSenderGap:
 		for _, n := range s.senders {
 			if n.lastT != 0 && s.nowMs-n.lastMs < gapForgetMs && n.home(s, "") == c.name {
