@@ -104,15 +104,22 @@ func (m *Model) within(p *Params, q *prediction, l *lesson, w *voice) bool {
 
 // recover ends an alarm that has been over for long enough.
 func (m *Model) recover(p *Params, at Moment) Transition {
-	was := m.test
+	was, stood := m.test, at.T-m.onset()
 	m.remember(p, at)
+	if was == PointTest || was == ShiftTest {
+		m.censor(p, m.onset())
+		m.driftH = driftHMost
+	}
 	m.end(p)
 	if p.Extremes {
 		m.evHits = uint16(min(relapseMs/p.StepMs, 60000))
 	}
-	if p.Extremes && was != DriftTest && m.mute > 0 {
-		m.state, m.test, m.since = Drifting, DriftTest, seconds(at.T) // what was slow goes on
+	if p.Extremes && was != DriftTest && float64(m.mute)*hourMs > float64(stood) {
+		m.state, m.test, m.since = Drifting, DriftTest, seconds(at.T) // what was slow before it goes on
 		return Stay
+	}
+	if p.Extremes && was != DriftTest {
+		m.mute, m.spanH = 0, 0
 	}
 	return Recovered
 }

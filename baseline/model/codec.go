@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 4 counted no events; version 3 had no habits, and wider times.
-const version = 5
+// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 5 did not remember how levels scattered; version 4 counted no events; version 3 had no habits, and wider times.
+const version = 6
 
 // ErrEncoding is wrapped by every error of UnmarshalBinary: the bytes are not a model of this version, or hold values that no model has.
 var ErrEncoding = errors.New("not an encoded model")
@@ -28,7 +28,7 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 	if len(data) == 0 || data[0] < 3 || data[0] > version {
 		return fmt.Errorf("%w: unknown version", ErrEncoding)
 	}
-	c := codec{b: data[1:], before: data[0] == 3, uncounted: data[0] < 5}
+	c := codec{b: data[1:], before: data[0] == 3, uncounted: data[0] < 5, unscattered: data[0] < 6}
 	var n Model
 	c.model(&n)
 	switch {
@@ -56,11 +56,12 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 
 // codec walks over a model's fields, writing them to b or reading them from it.
 type codec struct {
-	b          []byte
-	write      bool
-	short, bad bool
-	before     bool // version 3
-	uncounted  bool // version 4 or before
+	b           []byte
+	write       bool
+	short, bad  bool
+	before      bool // version 3
+	uncounted   bool // version 4 or before
+	unscattered bool // version 5 or before
 }
 
 // word writes the lower n bytes of v, or returns the next n; what lies above them is for the caller to drop.
@@ -186,6 +187,9 @@ func (c *codec) model(m *Model) {
 	ints(c, &m.lent)
 	if !c.uncounted {
 		c.counts(m)
+	}
+	if !c.unscattered {
+		list(c, m.altSig[:])
 	}
 }
 

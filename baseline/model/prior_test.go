@@ -319,7 +319,7 @@ func TestWhoLends(t *testing.T) {
 	}
 }
 
-// A model that has borrowed is saved and goes on bit for bit; one of the version before is read as one without habits.
+// A model that has borrowed is saved and goes on bit for bit; those of versions before are read as ones without what they did not have.
 func TestBorrowedModelIsSaved(t *testing.T) {
 	t.Parallel()
 	src := rnd(1601)
@@ -337,12 +337,15 @@ func TestBorrowedModelIsSaved(t *testing.T) {
 	if err := m.UnmarshalBinary(data); err != nil || m != r.m {
 		t.Fatalf("%v", err)
 	}
-	const countBytes = 8*counts.Classes + 28 // what follows since version 5
+	const countBytes = 8*counts.Classes + 28 + 2 // what follows since version 5, and 6
 	older := append([]byte{4}, data[1:len(data)-countBytes]...)
 	if err := m.UnmarshalBinary(older); err != nil || m != r.m {
 		t.Errorf("version 4: %v", err)
 	}
-	c := codec{b: []byte{3}, write: true, before: true, uncounted: true}
+	if err := m.UnmarshalBinary(append([]byte{5}, data[1:len(data)-2]...)); err != nil || m != r.m {
+		t.Errorf("version 5: %v", err)
+	}
+	c := codec{b: []byte{3}, write: true, before: true, uncounted: true, unscattered: true}
 	c.model(&r.m)
 	if err := m.UnmarshalBinary(c.b); err != nil || m.Borrowed() != 6 || m.Seen() != 40 || m.first != r.m.first || m.lived != r.m.lived {
 		t.Errorf("version 3: %v, %+v", err, m)
