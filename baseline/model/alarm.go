@@ -113,15 +113,23 @@ func (m *Model) within(p *Params, q *prediction, l *lesson, w *voice) bool {
 
 // recover ends an alarm that has been over for long enough.
 func (m *Model) recover(p *Params, at Moment) Transition {
-	was := m.test
+	was, onset := m.test, m.onset()
+	before := p.Extremes && was != DriftTest && float64(m.mute)*hourMs > float64(at.T-onset) // a drift stood already
 	m.remember(p, at)
+	if !before && (was == PointTest || was == ShiftTest) {
+		m.censor(p, onset)
+		m.driftH = driftHMost
+	}
 	m.end(p)
 	if p.Extremes {
 		m.evHits = uint16(min(relapseMs/p.StepMs, 60000))
 	}
-	if p.Extremes && was != DriftTest && m.mute > 0 {
+	if before {
 		m.state, m.test, m.since = Drifting, DriftTest, seconds(at.T) // what was slow goes on
 		return Stay
+	}
+	if p.Extremes && was != DriftTest {
+		m.mute, m.spanH, m.wander = 0, 0, 0
 	}
 	return Recovered
 }

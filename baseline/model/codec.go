@@ -10,7 +10,7 @@ import (
 	"unsafe"
 )
 
-// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 4 counted no events and had no ledger; version 3 had no habits, and wider times.
+// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 4 counted no events, had no ledger and did not remember how levels scattered; version 3 had no habits, and wider times.
 const version = 5
 
 // ErrEncoding is wrapped by every error of UnmarshalBinary: the bytes are not a model of this version, or hold values that no model has.
@@ -187,6 +187,7 @@ func (c *codec) model(m *Model) {
 	if !c.bare {
 		c.counts(m)
 		c.ledger(m)
+		list(c, m.altSig[:])
 	} else if !c.write {
 		m.book.Clear()
 	}

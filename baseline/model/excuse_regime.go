@@ -5,51 +5,73 @@ import "math"
 // Excuse: the signal stood there before the level that it has now was adopted. A leader that is elected away, a pool that is resized every other week: each new
 // level is told, lasts, and is adopted as an event; a return to one that is remembered is no news.
 //
-// A level is remembered for four weeks, at most two of them, the lowest and the highest. A window is excused within three sigmas, or a quarter of the way, of
+// A level is remembered for four weeks, at most two of them, the lowest and the highest. A window is excused within three sigmas, four of that level's own, or a quarter of the way, of
 // one, and once there are two anywhere between them and the present level. A return that lasts for two hours makes it the level.
 
 const (
 	regimeDays  = 28. // days for which a level is remembered after it was adopted or left
 	regimeNear  = 3.  // sigmas within which it is that level, or …
+	regimeOwn   = 4.  // sigmas as that level scattered, of which a few hundred windows pass until it is the level, or …
 	regimeShare = .25 // of the way to it: a larger level scatters more
 	regimeDwell = 2   // hours after which a return to it is one
 )
 
-// formerly returns the remembered level near a distance from the present one. Once two are remembered, what lies between all of them is known too, as
-// the level itself; a signal without a bad side that was seen to move to and fro is then silent within its range, and not beyond.
-func (m *Model) formerly(e float64, sig float64) (level float64, ok bool) {
+// scatterCode keeps a scale in a byte, in eighths of an octave, which is 9 %; scatterOf is its inverse.
+func scatterCode(sigma float32) uint8 {
+	return uint8(clamp(math.Round((math.Log2(max(float64(sigma), 1e-6))+20)*8), 1, 255))
+}
+
+func scatterOf(code uint8) float64 { return math.Exp2(float64(code)/8 - 20) }
+
+// formerly returns the remembered level near a distance from the present one, and how it scattered, as a scatterCode. Once two are remembered, what lies between all of them is
+// known too, as the level itself; a signal without a bad side that was seen to move to and fro is then silent within its range, and not beyond.
+func (m *Model) formerly(e float64, sig float64) (level float64, scatter uint8, ok bool) {
 	if m.altEnd == 0 {
-		return 0, false
+		return 0, 0, false
 	}
 	lo, hi := 0., 0.
 	both := m.alt[0] != 0 && m.alt[1] != 0
-	for _, a := range m.alt {
+	for i, a := range m.alt {
 		y := float64(a) * unit
-		if a != 0 && math.Abs(e-y) < max(regimeNear*sig, regimeShare*math.Abs(y)) {
-			return y, true
+		near := max(regimeNear*sig, regimeShare*math.Abs(y))
+		if c := m.altSig[i]; c != 0 {
+			near = max(near, regimeOwn*scatterOf(c))
+		}
+		if a != 0 && math.Abs(e-y) < near {
+			return y, m.altSig[i], true
 		}
 		lo, hi = min(lo, y), max(hi, y)
 	}
-	return e, both && e > lo && e < hi
+	return e, 0, both && e > lo && e < hi
 }
 
 // returned reports whether a window that is off is where the signal stood before.
 func (m *Model) returned(q *prediction, l *lesson) bool {
-	_, known := m.formerly(l.e, q.sig)
+	_, _, known := m.formerly(l.e, q.sig)
 	return known && l.e != 0
 }
 
-// moved notes that the level has moved by d: what was the level is remembered. Of more than two levels the lowest and the highest are.
+// moved notes that the level has moved by d: what was the level is remembered, and how it scattered. Of more than two levels the lowest and the highest are.
 func (m *Model) moved(d float32, at int64, sig float64) {
-	lo, hi := -float64(d), -float64(d)
-	for _, a := range m.alt {
-		if y := float64(a)*unit - float64(d); a != 0 && math.Abs(y) > regimeNear*sig { // else it is the level now
-			lo, hi = min(lo, y), max(hi, y)
+	was := -float64(d)
+	lo, hi := was, was
+	var scatter [2]uint8
+	scatter[0], scatter[1] = scatterCode(m.sigma), scatterCode(m.sigma)
+	for i, a := range m.alt {
+		y := float64(a)*unit - float64(d)
+		if a == 0 || math.Abs(y) <= regimeNear*sig { // none, or the level now
+			continue
+		}
+		if y < lo {
+			lo, scatter[0] = y, m.altSig[i]
+		}
+		if y > hi {
+			hi, scatter[1] = y, m.altSig[i]
 		}
 	}
-	m.alt = [2]int16{pack(float32(lo)), 0}
+	m.alt, m.altSig = [2]int16{pack(float32(lo)), 0}, [2]uint8{scatter[0], 0}
 	if hi != lo {
-		m.alt[1] = pack(float32(hi))
+		m.alt[1], m.altSig[1] = pack(float32(hi)), scatter[1]
 	}
 	m.altEnd = seconds(at + regimeDays*dayH*hourMs)
 }
@@ -57,13 +79,13 @@ func (m *Model) moved(d float32, at int64, sig float64) {
 // regime forgets levels that are long past, and takes a lasting return to one for the level.
 func (m *Model) regime(p *Params, q *prediction, l *lesson) {
 	if seconds(l.at.T) >= m.altEnd {
-		m.alt, m.altEnd = [2]int16{}, 0
+		m.alt, m.altSig, m.altEnd = [2]int16{}, [2]uint8{}, 0
 		return
 	}
 	if m.state.Alarm() {
 		return
 	}
-	level, ok := m.formerly(l.e, q.sig)
+	level, scatter, ok := m.formerly(l.e, q.sig)
 	if ok && math.Abs(l.e) > 2*q.sig && !l.usual { // the weekend is no regime
 		m.rec += float32(l.dt)
 	} else {
@@ -75,6 +97,9 @@ func (m *Model) regime(p *Params, q *prediction, l *lesson) {
 		}
 		m.quick += float32(level)
 		m.moved(float32(level), l.at.T, q.sig)
+		if scatter != 0 { // a level that is back scatters as it did
+			m.sigma = float32(scatterOf(scatter))
+		}
 		if p.Extremes { // trends know a step when they see one
 			m.carry(p, float32(level), q.yhat-q.shape+level, int64(regimeDwell*hourMs))
 		}

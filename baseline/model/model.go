@@ -89,6 +89,7 @@ type Model struct {
 	weekday [7]uint8  // visits of each weekday
 	visits  [12]uint8 // visits of each hour of day, four bits each, saturating
 	scale   [24]uint8 // residual scale of each hour, 1/32 octaves from 128
+	altSig  [2]uint8  // how the levels before adoptions scattered, see scatterCode; 0 = unknown
 
 	usually counts.Share // what part of events usually goes wrong
 	row     counts.Run   // few events in a row that are not as usual

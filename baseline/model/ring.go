@@ -26,6 +26,30 @@ func (m *Model) clearRings(p *Params) {
 	m.bSum, m.bDev, m.bN, m.qSum, m.qN = 0, 0, 0, 0, 0
 }
 
+// censor forgets what the rings took in from some moment on, Unix ms, until now: what an alarm was about does not testify once that is over. With Params.Extremes
+// only hours of an alarm that a median would heed.
+func (m *Model) censor(p *Params, from int64) {
+	block, mid := ring.Lengths(p.StepMs)
+	if p.Extremes {
+		if m.last-from < wanderHours*hourMs/2 {
+			return // no median heeds that
+		}
+		n := int32(len(m.rings))
+		for h := max(m.q-int32((m.last-from)/hourMs)-1, m.q-n+1, 0); h <= m.q; h++ {
+			m.rings[h%n] = ring.Hole
+		}
+		m.qSum, m.qN, m.wander = 0, 0, 0
+		return
+	}
+	ring.Blank(m.r15(), max(ring.Number(from, block), 1)-1, m.b)
+	ring.Blank(m.r2h(), max(ring.Number(from, mid), 1)-1, m.q)
+	m.bSum, m.bDev, m.bN, m.qSum, m.qN = 0, 0, 0, 0, 0
+	if days := int32((m.last - from) / (24 * hourMs)); days > 0 {
+		ring.Blank(m.r1d(), max(m.d-days, 1)-1, m.d)
+		m.dSum, m.dN = 0, 0
+	}
+}
+
 // roll adds the window to the blocks under way and closes those that end with it.
 func (m *Model) roll(p *Params, q *prediction, l *lesson) (ended ends) {
 	l.level = l.y - q.shape

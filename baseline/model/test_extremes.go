@@ -69,9 +69,9 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 		}
 	}
 	if z >= extMoves && d > 0 && !l.foreign {
-		m.sees(p, s, z, news)
-		m.sees(p, 2+s, sharp, news)
-		m.sees(p, 4, d, news)
+		m.sees(p, l, s, z, news)
+		m.sees(p, l, 2+s, sharp, news)
+		m.sees(p, l, 4, d, news)
 	}
 	m.extL = min(m.extL+1, 60000)
 	if float64(m.extL)*float64(p.StepMs) < block {
@@ -87,10 +87,11 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 	}
 }
 
-// sees takes a value into a law: where a side is bad by less than what would be news, since how far an incident went says nothing of how far the signal goes when nothing is wrong.
-func (m *Model) sees(p *Params, i int, v, news float64) {
+// sees takes a value into a law: what goes to the bad end of its scale by less than what would be news, since how far an outage went says nothing of how far the signal goes when
+// nothing is wrong.
+func (m *Model) sees(p *Params, l *lesson, i int, v, news float64) {
 	x := &m.ext[i]
-	if p.Bad != Both && m.extN[i] >= extFew {
+	if p.Bad != Both && l.bad[sideOf(l.e)] && l.toEnd >= endShare && m.extN[i] >= extFew {
 		v = min(v, x.Height(extTeach*news, m.extN[i]))
 	}
 	x.See(v)
