@@ -418,3 +418,16 @@ func (c *compiler) need(n *node, want []string) {
 		}
 	}
 }
+
+// Span returns the longest range in which p counts events, in windows; 0 = it counts none.
+func (p *Plan) Span() (windows int) {
+	for _, l := range p.Leaves {
+		if l.Func == Rate || l.Func == Increase {
+			windows = max(windows, l.Windows)
+		}
+	}
+	return windows
+}
+
+// Plain is an expression without its layout.
+func Plain(expr string) string { return strings.Join(strings.Fields(expr), "") }

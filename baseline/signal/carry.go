@@ -3,10 +3,10 @@ package signal
 import (
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -40,13 +40,10 @@ func (s *Stream) appendRules(w *codec.Writer) {
 		w.Word(r.Name)
 		w.Num(len(r.Exprs))
 		for _, x := range r.Exprs {
-			w.Word(plainExpr(x))
+			w.Word(promql.Plain(x))
 		}
 	}
 }
-
-// plainExpr is an expression without its layout.
-func plainExpr(x string) string { return strings.Join(strings.Fields(x), "") }
 
 // all reports whether the book is of exactly the present rules.
 func (b *ruleBook) all(s *Stream) bool {
@@ -100,7 +97,7 @@ func (s *Stream) readRules(r *stateReader) *ruleBook {
 		common := false
 		for range r.Count(1) {
 			x := r.Word()
-			common = common || ok && (plainExpr(s.rules[i].Was) == x || slices.ContainsFunc(s.rules[i].Exprs, func(y string) bool { return plainExpr(y) == x }))
+			common = common || ok && (promql.Plain(s.rules[i].Was) == x || slices.ContainsFunc(s.rules[i].Exprs, func(y string) bool { return promql.Plain(y) == x }))
 		}
 		if !common {
 			i = none

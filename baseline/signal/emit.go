@@ -7,8 +7,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/change"
 )
 
-// retire drops the signals that have had no value for so long that nobody can see them any more: they would use up the limit for
-// ever. A cluster that comes back after a long silence has an hour to show what is left of it.
+// retire drops the signals that have had no value for so long that nobody can see them any more: they would use up the limit for ever. A cluster that comes back after a long silence has an hour to show what is left of it.
 func (s *Stream) retire() {
 	limit := s.eventMs - s.opts.RetireMs
 	if limit <= 0 {

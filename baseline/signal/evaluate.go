@@ -131,7 +131,7 @@ func (s *Stream) judge(h *tracked, e *promql.Element, lp *leafPlan, live, behind
 
 // observe turns the result of a form of a rule into observations.
 func (s *Stream) observe(c *cluster, rule uint32, form int, end int64) {
-	r := s.rules[rule]
+	r, span := s.rules[rule], s.current.form.plan.Span()
 	for i := range s.result {
 		e := &s.result[i]
 		if e.Missing*missingMax > e.Members+e.Missing {
@@ -141,7 +141,6 @@ func (s *Stream) observe(c *cluster, rule uint32, form int, end int64) {
 		if e.V-e.V != 0 {
 			continue
 		}
-		span := s.current.form.span
 		if e.Events < r.MinEvents && (span == 0 || !r.Share()) { // false when they are not counted
 			s.stats.FewEvents++
 			continue

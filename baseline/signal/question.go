@@ -19,7 +19,6 @@ type ruleForms struct {
 type form struct {
 	plan    *promql.Plan
 	leaves  []uint32 // plan.leaves[i] is Stream.leaves[leaves[i]]
-	span    int      // longest range of counted events, in windows; 0 = there are none
 	natives []uint32 // the leaf of the native histograms that may stand in for it, none
 }
 

@@ -43,7 +43,6 @@ type Window struct {
 	End          int64         // Unix milliseconds
 	ClosedMs     int64         // receive clock at which it closed, Unix milliseconds
 	Observations []Observation // sorted by signal id; borrowed, valid only during the call
-	// Changes are what has become certain to have changed since the window before, by time. The slice is borrowed; what is in it
-	// stays as it is.
+	// Changes are what has become certain to have changed since the window before, by time. The slice is borrowed; what is in it stays as it is.
 	Changes []change.Change
 }

@@ -193,9 +193,6 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 			plans = append(plans, p)
 			for _, l := range p.Leaves {
 				f.leaves = append(f.leaves, s.leaf(l, specs, false))
-				if l.Func == promql.Rate || l.Func == promql.Increase {
-					f.span = max(f.span, l.Windows)
-				}
 				stand := uint32(none)
 				if n := l.Native(); n != nil {
 					stand = s.leaf(n, specs, true)
