@@ -75,10 +75,11 @@ fuzz: ## every fuzz target, FUZZTIME each (60s)
 	    echo "$$pkg $$f"; $(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
 	  done; done
 
-pictures: ## docs/series/*.svg, the pictures of docs/series.md
-	mkdir -p docs/series
+pictures: ## docs/told/*.svg and docs/series/*.svg, the pictures of docs/told.md and docs/series.md
+	mkdir -p docs/told docs/series
+	WRACKLINE_PICTURES=$(CURDIR)/docs/told $(GO) test -tags $(TAGS) -count=1 -run TestToldAndKept ./cmd/wrackline
 	WRACKLINE_PICTURES=$(CURDIR)/docs/series $(GO) test -tags $(TAGS) -count=1 -run TestTellingSeries ./cmd/wrackline
-	chmod 644 docs/series/*.svg
+	chmod 644 docs/told/*.svg docs/series/*.svg
 
 screenshot: ## docs/incident.png, as the demo's browser test sees it
 	mkdir -p docs

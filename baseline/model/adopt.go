@@ -71,7 +71,7 @@ func (m *Model) candidate(l *lesson, q *prediction) {
 	} else {
 		m.candH += float32(l.dt)
 	}
-	m.cand += r * clamp32(d, -lim, lim)
+	m.cand += r * min(max(d, -lim), lim)
 	if d < 0 {
 		d = -d
 	}

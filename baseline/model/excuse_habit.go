@@ -103,7 +103,7 @@ func (m *Model) remember(p *Params, at Moment) {
 	for i := range m.habits {
 		h := &m.habits[i]
 		apart := (begin - int(h.At) + 96) % 96
-		if h.N != 0 && (h.Level > 0) == (level > 0) && min(apart, 96-apart) <= habitNear && alike(h.Level, level) {
+		if h.N != 0 && (h.Level > 0) == (level > 0) && min(apart, 96-apart) <= habitNear && h.Like(level) {
 			pick = i
 			break
 		}
@@ -119,12 +119,6 @@ func (m *Model) remember(p *Params, at Moment) {
 	h.Come(d)
 	h.Level = int16((int(h.Level) + int(level)) / 2)
 	h.Long = max(uint8(long), uint8((int(h.Long)+int(long))/2))
-}
-
-// alike reports whether two distances to the same side are within a factor of two.
-func alike(a, b int16) bool {
-	x, y := math.Abs(float64(a)), math.Abs(float64(b))
-	return x <= 2*y && y <= 2*x
 }
 
 // expects reports whether an hour of the day belongs to a habit that is alive: the profile learns it quickly then.

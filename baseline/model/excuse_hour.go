@@ -1,6 +1,10 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/curve"
+)
 
 // Excuse: the same hours of last week brought it. A window at least usualZ sigmas from its prediction is usual where the shape of the week, though not in use yet, has it:
 // that must prove itself, which takes days, and the Monday after the first weekend and the second weekend are no news either. What the hours of the shape in use bring
@@ -20,7 +24,7 @@ func (m *Model) usual(p *Params, q *prediction, l *lesson) bool {
 // near reports whether a window is what the hours around it bring, of the day or of the week, within three sigmas, or six where the minutes before were as far out; from is the hour of the week with the last centre not after it.
 func (m *Model) near(q *prediction, l *lesson, from int, week bool, off float64) bool {
 	c, seen := m.around(from, week, true)
-	lo, hi := between(&c, q.frac)
+	lo, hi := curve.Between(&c, q.frac)
 	lo, hi = min(lo, c[2], c[3]), max(hi, c[2], c[3])
 	y := l.y - off
 	room := 3 * max(q.sig, m.like((lo+hi)/2))

@@ -1,6 +1,10 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/field"
+)
 
 // Excuse: the signal stood there before the level that it has now was adopted. A leader that is elected away, a pool that is resized every other week: each new
 // level is told, lasts, and is adopted as an event; a return to one that is remembered is no news.
@@ -16,14 +20,7 @@ const (
 	regimeDwell = 2   // hours after which a return to it is one
 )
 
-// scatterCode keeps a scale in a byte, in eighths of an octave, which is 9 %; scatterOf is its inverse.
-func scatterCode(sigma float32) uint8 {
-	return uint8(clamp(math.Round((math.Log2(max(float64(sigma), 1e-6))+20)*8), 1, 255))
-}
-
-func scatterOf(code uint8) float64 { return math.Exp2(float64(code)/8 - 20) }
-
-// formerly returns the remembered level near a distance from the present one, and how it scattered, as a scatterCode. Once two are remembered, what lies between all of them is
+// formerly returns the remembered level near a distance from the present one, and how it scattered, as a field.Scale. Once two are remembered, what lies between all of them is
 // known too, as the level itself; a signal without a bad side that was seen to move to and fro is then silent within its range, and not beyond.
 func (m *Model) formerly(e float64, sig float64) (level float64, scatter uint8, ok bool) {
 	if m.altEnd == 0 {
@@ -35,7 +32,7 @@ func (m *Model) formerly(e float64, sig float64) (level float64, scatter uint8, 
 		y := float64(a) * unit
 		near := max(regimeNear*sig, regimeShare*math.Abs(y))
 		if c := m.altSig[i]; c != 0 {
-			near = max(near, regimeOwn*scatterOf(c))
+			near = max(near, regimeOwn*field.ScaleOf(c))
 		}
 		if a != 0 && math.Abs(e-y) < near {
 			return y, m.altSig[i], true
@@ -56,7 +53,7 @@ func (m *Model) moved(d float32, at int64, sig float64) {
 	was := -float64(d)
 	lo, hi := was, was
 	var scatter [2]uint8
-	scatter[0], scatter[1] = scatterCode(m.sigma), scatterCode(m.sigma)
+	scatter[0], scatter[1] = field.Scale(m.sigma), field.Scale(m.sigma)
 	for i, a := range m.alt {
 		y := float64(a)*unit - float64(d)
 		if a == 0 || math.Abs(y) <= regimeNear*sig { // none, or the level now
@@ -98,7 +95,7 @@ func (m *Model) regime(p *Params, q *prediction, l *lesson) {
 		m.quick += float32(level)
 		m.moved(float32(level), l.at.T, q.sig)
 		if scatter != 0 { // a level that is back scatters as it did
-			m.sigma = float32(scatterOf(scatter))
+			m.sigma = float32(field.ScaleOf(scatter))
 		}
 		if p.Extremes { // trends know a step when they see one
 			m.carry(p, float32(level), q.yhat-q.shape+level, int64(regimeDwell*hourMs))

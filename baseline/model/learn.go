@@ -5,6 +5,7 @@ package model
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/model/field"
 	"github.com/wrackline/wrackline/baseline/model/ring"
 	"github.com/wrackline/wrackline/baseline/model/tail"
 )
@@ -102,7 +103,7 @@ func (m *Model) learnAtoms(p *Params, l *lesson, n, r float64, alarm bool) {
 	if p.Mode == Event {
 		m.hit += float32(r * max(1/(n+30), l.dt/(7*dayH)) * (one(l.hit) - float64(m.hit)))
 	}
-	like := likeness(l.v)
+	like := field.Likeness(l.v)
 	if !alarm || m.test != FlatTest {
 		m.same += float32(r * max(1/(n+2), l.dt/(7*dayH)) * (one(like == m.prevX) - float64(m.same)))
 	}
@@ -172,7 +173,7 @@ func (m *Model) learnScatter(q *prediction, l *lesson, e, n, r float64, clear bo
 		m.cov += float32(rw * (zc*q.g - float64(m.cov)))
 		m.gvar += float32(rw * (q.g*q.g - float64(m.gvar)))
 		m.v += float32(rw * (min(res*res, 16*float64(m.v)) - float64(m.v)))
-		m.v = clamp32(m.v, .01, 100)
+		m.v = min(max(m.v, .01), 100)
 	}
 	m.g += float32(l.dt / (l.dt + tauFast) * (zc - q.g))
 }

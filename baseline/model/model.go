@@ -89,7 +89,7 @@ type Model struct {
 	weekday [7]uint8  // visits of each weekday
 	visits  [12]uint8 // visits of each hour of day, four bits each, saturating
 	scale   [24]uint8 // residual scale of each hour, 1/32 octaves from 128
-	altSig  [2]uint8  // how the levels before adoptions scattered, see scatterCode; 0 = unknown
+	altSig  [2]uint8  // how the levels before adoptions scattered, see field.Scale; 0 = unknown
 
 	usually counts.Share // what part of events usually goes wrong
 	row     counts.Run   // few events in a row that are not as usual
@@ -167,15 +167,6 @@ func (m *Model) live(stepMs int64) {
 // seconds returns t, Unix ms, in whole seconds that fit.
 func seconds(t int64) uint32 { return uint32(min(max(t/1000, 0), math.MaxUint32)) }
 
-// likeness maps a value to a hash that tells it from the next one.
-func likeness(v float64) uint32 {
-	if v == 0 {
-		v = 0 // minus zero is zero
-	}
-	b := math.Float64bits(v)
-	return uint32((b ^ b>>32) * 0x9e3779b1)
-}
-
 // y maps a value to the scale of judgement, within ±700.
 func (m *Model) y(x float64) float64 {
 	if x == 0 || m.s == 0 {
@@ -209,8 +200,6 @@ func clamp(v, lo, hi float64) float64 {
 	}
 	return v
 }
-
-func clamp32(v, lo, hi float32) float32 { return min(max(v, lo), hi) }
 
 func finite(v float64) bool { return v-v == 0 }
 

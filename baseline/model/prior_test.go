@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/model/counts"
+	"github.com/wrackline/wrackline/baseline/model/field"
 )
 
 // kinds are workloads of the same kind: each call makes another one, of its own size and scatter.
@@ -342,9 +343,9 @@ func TestBorrowedModelIsSaved(t *testing.T) {
 	if err := m.UnmarshalBinary(older); err != nil || m != r.m {
 		t.Errorf("version 4: %v", err)
 	}
-	c := codec{b: []byte{3}, write: true, before: true, bare: true}
+	c := codec{Walker: field.Walker{B: []byte{3}, Write: true}, before: true, bare: true}
 	c.model(&r.m)
-	if err := m.UnmarshalBinary(c.b); err != nil || m.Borrowed() != 6 || m.Seen() != 40 || m.first != r.m.first || m.lived != r.m.lived {
+	if err := m.UnmarshalBinary(c.B); err != nil || m.Borrowed() != 6 || m.Seen() != 40 || m.first != r.m.first || m.lived != r.m.lived {
 		t.Errorf("version 3: %v, %+v", err, m)
 	}
 	data[len(data)-1-laterBytes] = PriorMost + 1

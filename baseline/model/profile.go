@@ -2,7 +2,11 @@ package model
 
 // The rhythm: what the hour of the day and of the week usually brings, and whether knowing it predicts better.
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/curve"
+)
 
 func (m *Model) visited(h int) int { return int(m.visits[h/2]>>(4*(h&1))) & 15 }
 
@@ -69,25 +73,6 @@ func (m *Model) around(from int, week, raw bool) (c [6]float64, seen bool) {
 	return c, true
 }
 
-// between returns the range of what six hours leave open at the share frac of the way between the two in the middle: the line between those, and the slope of either side led on to
-// there. Where days are smooth the three are one; where a step or a break is near, which may be at any minute, they are not.
-func between(c *[6]float64, frac float64) (lo, hi float64) {
-	line := c[2] + frac*(c[3]-c[2])
-	before := c[2] + frac*slope(c[1]-c[0], c[2]-c[1])
-	after := c[3] - (1-frac)*slope(c[5]-c[4], c[4]-c[3])
-	return min(line, before, after), max(line, before, after)
-}
-
-// slope leads two moves from hour to hour, the first of them further away, on to the next: by no more than either of them, less as they become less, and 0 where they are not the
-// same way: a step is no slope.
-func slope(a, b float64) float64 {
-	next := 2*b - a
-	if a*b <= 0 || b*next <= 0 {
-		return 0
-	}
-	return math.Copysign(min(math.Abs(a), math.Abs(b), math.Abs(next)), b)
-}
-
 // steep is how far apart, in sigmas, the levels that the hours around leave open are where a window that is early or late looks like scatter.
 const steep = 8.
 
@@ -98,7 +83,7 @@ func (m *Model) reach(q *prediction, k int) (lo, hi float64) {
 		return q.p[k], q.p[k]
 	}
 	c, _ := m.around(q.from, k == 2, false)
-	lo, hi = between(&c, q.frac)
+	lo, hi = curve.Between(&c, q.frac)
 	if hi-lo < steep*q.sig {
 		return q.p[k], q.p[k]
 	}
@@ -134,14 +119,12 @@ func (m *Model) teaches(q *prediction, k int, y float64) (e float64, ok bool) {
 func (m *Model) like(y float64) float64 {
 	at, h := pack(float32(y)), 0
 	for i, c := range m.byHour {
-		if abs32(int32(c)-int32(at)) < abs32(int32(m.byHour[h])-int32(at)) {
+		if curve.Nearer(c, m.byHour[h], at) {
 			h = i
 		}
 	}
 	return max(float64(m.sigma), minSig) * float64(octaves[m.scale[h]])
 }
-
-func abs32(v int32) int32 { return max(v, -v) }
 
 // trust is the weight of an hour-of-week cell against its hour of day: n/(n+k), where k falls as the week proves to
 // predict better (empirical Bayes; a fixed k left a bias of 20 % at weekends).
@@ -208,7 +191,7 @@ func (m *Model) closeHour(p *Params, r float32) {
 		lim, least = math.MaxFloat32, 1./3 // what comes back is not an outlier
 	}
 	was := float32(m.byHour[h]) * unit
-	m.byHour[h] = pack(toward(was, mean, vis, least, lim, r))
+	m.byHour[h] = pack(curve.Toward(was, mean, vis, least, lim, r))
 	if r == 1 || vis == 0 {
 		m.visit(h)
 	}
@@ -225,7 +208,7 @@ func (m *Model) closeHour(p *Params, r float32) {
 	c := m.byWeek[how]
 	switch {
 	case c != noCell:
-		m.setCell(how, toward(float32(c)*m.weekUnit, mean-day, max(int(m.weekday[how/24]), 1), 1./5, lim, r))
+		m.setCell(how, curve.Toward(float32(c)*m.weekUnit, mean-day, max(int(m.weekday[how/24]), 1), 1./5, lim, r))
 	case r == 1, m.weekday[how/24] == 0 && m.ageH() < 8*dayH: // what an alarm was about is not taken for the week's habit, but a first weekend is
 		m.setCell(how, mean-day)
 	}
@@ -265,18 +248,6 @@ func (m *Model) setMean() {
 		}
 	}
 	m.mean = float32(s)
-}
-
-// toward moves old to seen by 1/(visits+1), at least least, of the distance; from the third visit on by no more than lim allows.
-func toward(old, seen float32, visits int, least, lim, r float32) float32 {
-	if visits == 0 {
-		return seen
-	}
-	d := seen - old
-	if visits >= 2 {
-		d = clamp32(d, -lim, lim)
-	}
-	return old + r*max(1/float32(visits+1), least)*d
 }
 
 // setCell writes an hour of week. The unit doubles when a value does not fit. Rounding is dithered by the count of windows:
@@ -336,7 +307,7 @@ func (m *Model) choose(p *Params) {
 		return
 	}
 	if m.err[m.mode] > 0 {
-		f := clamp32(m.err[best]/m.err[m.mode], .1, 10)
+		f := min(max(m.err[best]/m.err[m.mode], .1), 10)
 		m.sigma *= f
 		m.hv *= f * f
 	}

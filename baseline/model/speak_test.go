@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/model/extreme"
+	"github.com/wrackline/wrackline/baseline/model/field"
 )
 
 // When each test speaks. A row names what its two scenes differ in.
@@ -202,7 +203,7 @@ func TestFlatSpeaks(t *testing.T) {
 		return w.score >= 1 && w.test == FlatTest
 	}
 	all := func(s *scene) {
-		s.v, s.m.prevX, s.m.run, s.m.runMax, s.m.same = 103, likeness(103), 39, 2, .05
+		s.v, s.m.prevX, s.m.run, s.m.runMax, s.m.same = 103, field.Likeness(103), 39, 2, .05
 	}
 	still := func(s *scene) { s.m.sigma = minSig }
 	moves := []twin{
@@ -211,7 +212,7 @@ func TestFlatSpeaks(t *testing.T) {
 		{"how common repeats are", nil, func(s *scene) { s.m.same = .9 }},
 		{"the first day", nil, func(s *scene) { s.m.lived = 23 * 3600 }},
 		{"a signal that hardly moves", nil, still},
-		{"zeros", func(s *scene) { s.v, s.m.prevX, s.m.p0 = 0, likeness(0), 0 }, func(s *scene) { s.v, s.m.prevX, s.m.p0 = 0, likeness(0), .1 }},
+		{"zeros", func(s *scene) { s.v, s.m.prevX, s.m.p0 = 0, field.Likeness(0), 0 }, func(s *scene) { s.v, s.m.prevX, s.m.p0 = 0, field.Likeness(0), .1 }},
 	}
 	hear(t, all, speaks, append([]twin{
 		{"half an hour", func(s *scene) { s.m.run = 30 }, func(s *scene) { s.m.run = 28 }},

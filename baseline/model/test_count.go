@@ -17,6 +17,7 @@ import (
 	"math"
 
 	"github.com/wrackline/wrackline/baseline/model/counts"
+	"github.com/wrackline/wrackline/baseline/model/field"
 )
 
 const (
@@ -169,7 +170,7 @@ func (m *Model) judgeFew(p *Params, at Moment, v float64, why *Why) (j Judgement
 	if why != nil && m.state.Alarm() {
 		why.Clear = m.clears(p, &prediction{band: j.Band})
 	}
-	m.last, m.prevX = at.T, likeness(v)
+	m.last, m.prevX = at.T, field.Likeness(v)
 	j.Seen, j.Borrowed = int64(m.seen), m.Borrowed()
 	return j
 }

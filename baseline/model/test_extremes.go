@@ -24,6 +24,7 @@ const (
 	extLeast   = 20        // windows of a block, at least
 	extStart   = 16        // while little has been seen a block is this share of it
 	extFew     = 8         // blocks of a law that alone may raise an alarm without Persist
+	extRow     = 5.        // windows in a row from which on each doubling says more
 	extNews    = 3         // -ln of the probability per block of six hours at which a deviation is news
 	extMoves   = .5        // sigmas below which a window says nothing about extremes
 	extTeach   = .7        // of what would be news: what a bad side teaches at most
@@ -50,7 +51,7 @@ func (m *Model) extremes(p *Params, q *prediction, l *lesson, w *voice) {
 	news := (extNews + math.Log(extBlockMs/block)) * p.strict() // of short blocks there are more
 	if l.bad[s] && d > 0 {
 		r := (m.ext[s].Rare(z, m.extN[s]) + m.ext[2+s].Rare(sharp, m.extN[2+s]) + 2*m.ext[4].Rare(d, m.extN[4])) / 4
-		score := r / news
+		score := r / news * (1 + .1*math.Log2(max(1, float64(m.streak[s])/extRow)))
 		l.rare = score * p.Nats(PointTest)
 		if d < q.effect {
 			score = min(score*d/q.effect, extHeld)

@@ -1,6 +1,10 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/field"
+)
 
 // The flatline test: a signal that moves has stopped moving.
 //
@@ -23,7 +27,7 @@ const (
 
 // flat counts the values that repeat, and speaks when they are too many.
 func (m *Model) flat(p *Params, l *lesson, w *voice) {
-	if likeness(l.v) == m.prevX {
+	if field.Likeness(l.v) == m.prevX {
 		m.run = min(m.run+1, 60000)
 	} else {
 		// A row teaches once it is over, or none would ever be longer than those before. One that was an alarm teaches twice what was known.

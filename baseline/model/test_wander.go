@@ -113,7 +113,7 @@ func (m *Model) whereabouts(how int, weekly bool) (ref, d, far float64, ok bool)
 		x := m.x(float64(ring[i%int32(len(ring))]) * unit)
 		rs[n] = m.x(trend.Median(past[:np]))
 		fs[n] = x - rs[n]
-		if h := (how + 168 - int(k)) % 168; m.mode == 2 && m.byWeek[h] != noCell {
+		if h := (how + 168 - int(k)) % 168; m.mode > 0 && m.byWeek[h] != noCell {
 			week := m.x(float64(m.byHour[h%24])*unit + float64(m.byWeek[h])*float64(m.weekUnit))
 			if weekly || math.Abs(x-week) < math.Abs(x-rs[n]) {
 				rs[n] = week

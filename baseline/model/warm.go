@@ -5,6 +5,7 @@ package model
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/model/field"
 	"github.com/wrackline/wrackline/baseline/model/ring"
 	"github.com/wrackline/wrackline/baseline/model/trend"
 )
@@ -102,7 +103,7 @@ func (m *Model) warm(p *Params, at Moment, v float64, gap bool, why *Why) Judgem
 	ring.Keep(m.rings[:], int(m.seen), v)
 	m.seen++
 	m.live(p.StepMs)
-	m.prevX = likeness(v)
+	m.prevX = field.Likeness(v)
 	j.Seen = int64(m.seen)
 	if m.seen == warmUp {
 		m.settle(p, at)

@@ -55,11 +55,10 @@ type Stats struct {
 	Evicted     int64 // series forgotten after an hour without samples, with spellings of them
 	Retired     int64 // signals dropped after StreamOptions.RetireMs without a value
 
-	Changes     int64 // changes told: events, not samples
-	ChangesHeld int64 // changes not told: part of a rollout that was told, or of an object that changes all the time
-	OverObjects int64 // series whose object is not watched for changes because there are too many
-
-	PerSeriesBytes int // memory of a tracked series, without label strings
+	Changes        int64 // changes told: events, not samples
+	ChangesHeld    int64 // changes not told: part of a rollout that was told, or of an object that changes all the time
+	OverObjects    int64 // series whose object is not watched for changes because there are too many
+	PerSeriesBytes int   // memory of a tracked series, without label strings
 }
 
 // ClusterStats is a cluster's part.

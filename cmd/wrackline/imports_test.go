@@ -12,6 +12,8 @@ const module = "github.com/wrackline/wrackline/"
 var mayImport = map[string][]string{
 	"baseline/series":        {},
 	"baseline/codec":         {"baseline/series"},
+	"baseline/model/curve":   {},
+	"baseline/model/field":   {},
 	"baseline/model/habit":   {},
 	"baseline/model/trend":   {},
 	"baseline/model/extreme": {},
@@ -21,7 +23,7 @@ var mayImport = map[string][]string{
 	"baseline/model/ledger":  {},
 	"baseline/model/ring":    {},
 	"baseline/model/trial":   {"baseline/model"},
-	"baseline/model":         {"baseline/model/counts", "baseline/model/extreme", "baseline/model/habit", "baseline/model/ledger", "baseline/model/ring", "baseline/model/tail", "baseline/model/trend"},
+	"baseline/model":         {"baseline/model/counts", "baseline/model/curve", "baseline/model/field", "baseline/model/extreme", "baseline/model/habit", "baseline/model/ledger", "baseline/model/ring", "baseline/model/tail", "baseline/model/trend"},
 	"baseline/promql":        {"baseline/series", "baseline/codec"},
 	"baseline/promql/oracle": {"baseline/series", "baseline/promql"},
 	"baseline/identity":      {"baseline/series", "baseline/codec", "baseline/promql"},

@@ -1,6 +1,8 @@
 // Package habit is what came at the same time of the day or of the week before, and how often: arithmetic that knows no model.
 package habit
 
+import "math"
+
 // Habit is a deviation by the quarter of an hour at which it began. The zero value is none.
 type Habit struct {
 	Level int16 // distance from what was expected, in the owner's unit
@@ -59,4 +61,10 @@ func (h *Habit) Known(day uint8, young bool) bool {
 // First is a habit that has come once.
 func First(level int16, at, long, day uint8) Habit {
 	return Habit{Level: level, At: at, Long: long, Day: day, N: 0x11}
+}
+
+// Like reports whether a distance is within a factor of two of the habit's, which is on the same side.
+func (h *Habit) Like(level int16) bool {
+	a, b := math.Abs(float64(h.Level)), math.Abs(float64(level))
+	return a <= 2*b && b <= 2*a
 }

@@ -1,0 +1,40 @@
+// Package curve is what the hours around a moment leave open there: arithmetic that knows no model.
+package curve
+
+import "math"
+
+// Between returns the range of what six hours leave open at the share frac of the way between the two in the middle: the line between those, and the slope of either side led on to
+// there. Where days are smooth the three are one; where a step or a break is near, which may be at any minute, they are not.
+func Between(c *[6]float64, frac float64) (lo, hi float64) {
+	line := c[2] + frac*(c[3]-c[2])
+	before := c[2] + frac*slope(c[1]-c[0], c[2]-c[1])
+	after := c[3] - (1-frac)*slope(c[5]-c[4], c[4]-c[3])
+	return min(line, before, after), max(line, before, after)
+}
+
+// slope leads two moves from hour to hour, the first of them further away, on to the next: by no more than either of them, less as they become less, and 0 where they are not the
+// same way: a step is no slope.
+func slope(a, b float64) float64 {
+	next := 2*b - a
+	if a*b <= 0 || b*next <= 0 {
+		return 0
+	}
+	return math.Copysign(min(math.Abs(a), math.Abs(b), math.Abs(next)), b)
+}
+
+// Toward moves old to seen by 1/(visits+1), at least least, of the distance; from the third visit on by no more than lim allows.
+func Toward(old, seen float32, visits int, least, lim, r float32) float32 {
+	if visits == 0 {
+		return seen
+	}
+	d := seen - old
+	if visits >= 2 {
+		d = min(max(d, -lim), lim)
+	}
+	return old + r*max(1/float32(visits+1), least)*d
+}
+
+// Nearer reports whether a is nearer to c than b is.
+func Nearer(a, b, c int16) bool {
+	return math.Abs(float64(a)-float64(c)) < math.Abs(float64(b)-float64(c))
+}
