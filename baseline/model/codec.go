@@ -157,5 +157,5 @@ func (c *codec) ledger(m *Model) {
 	}
 	field.Ints(&c.Walker, &m.book.Now.Low, &m.book.Now.High)
 	c.F32(&m.smooth, &m.life.Spent, &m.life.Least, &m.told.Far, &m.told.FarY)
-	field.Ints(&c.Walker, &m.told.N)
+	field.Ints(&c.Walker, &m.told.Way, &m.told.N)
 }

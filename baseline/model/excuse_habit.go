@@ -79,7 +79,7 @@ func (m *Model) worse(p *Params, q *prediction, l *lesson, h *habit.Habit) bool 
 		}
 		share = graveShare
 	}
-	end := [2]float64{p.Max, p.Min}[side]
+	end := p.end(side)
 	return finite(end) && far >= share*math.Abs(end-x) && h.Long < graveLong
 }
 

@@ -14,7 +14,7 @@ const (
 )
 
 // resting reports whether the window belongs to a holiday, and keeps count of how much the day is like one.
-func (m *Model) resting(q *prediction, l *lesson) bool {
+func (m *Model) resting(p *Params, q *prediction, l *lesson) bool {
 	rest := m.age >> restShift
 	switch {
 	case l.at.Day&0x3fffffff != m.d:
@@ -26,7 +26,7 @@ func (m *Model) resting(q *prediction, l *lesson) bool {
 	sudden := math.Abs(l.z) > 2*suddenX && math.Abs(q.g) < suddenX/2 // a holiday departs from a working day slowly
 	if sudden || m.mode != 2 || m.weekday[sunday] < restSundays || q.how/24 == sunday {
 		rest = 0
-	} else if m.near(q, l, (q.from+24*(sunday-q.how/24))%168, true, float64(m.off[2])) {
+	} else if m.near(p, q, l, (q.from+24*(sunday-q.how/24))%168, true, float64(m.off[2])) {
 		rest = min(rest+1, restFull)
 	} else {
 		rest -= min(rest, 2)

@@ -17,17 +17,25 @@ func (m *Model) usual(p *Params, q *prediction, l *lesson) bool {
 	if math.Abs(l.z) < usualZ || m.mode == 0 && p.Season != Weekly {
 		return false
 	}
-	return m.mode == 1 && m.near(q, l, q.from, false, float64(m.off[1])) ||
-		(m.mode == 2 || p.Season == Auto || p.Season == Weekly) && m.near(q, l, q.from, true, float64(m.off[2]))
+	return m.mode == 1 && m.near(p, q, l, q.from, false, float64(m.off[1])) ||
+		(m.mode == 2 || p.Season == Auto || p.Season == Weekly) && m.near(p, q, l, q.from, true, float64(m.off[2]))
 }
 
 // near reports whether a window is what the hours around it bring, of the day or of the week, within three sigmas, or six where the minutes before were as far out; from is the hour of the week with the last centre not after it.
-func (m *Model) near(q *prediction, l *lesson, from int, week bool, off float64) bool {
+func (m *Model) near(p *Params, q *prediction, l *lesson, from int, week bool, off float64) bool {
 	c, seen := m.around(from, week, true)
 	lo, hi := curve.Between(&c, q.frac)
 	lo, hi = min(lo, c[2], c[3]), max(hi, c[2], c[3])
 	y := l.y - off
 	room := 3 * max(q.sig, m.like((lo+hi)/2))
+	for _, k := range [2]int{2, 3} { // an hour between its neighbours has a step within it, on one day earlier than on another: what lies behind the step may come
+		if p.Extremes {
+			break // they have laws of what comes
+		}
+		if past := c[3*k-5]; seen && (c[k]-c[5-k])*(past-c[k]) > 0 && math.Abs(c[k]-c[5-k]) > room && math.Abs(past-c[k]) > room {
+			lo, hi = min(lo, past), max(hi, past)
+		}
+	}
 	if q.other(l) {
 		room *= 2
 	}

@@ -95,7 +95,7 @@ func TestHolidayExcuses(t *testing.T) {
 		s.m.age = s.m.age&ageDays | restFull<<restShift
 	}, func(s *scene) bool {
 		q, l := s.window()
-		return s.m.resting(&q, &l)
+		return s.m.resting(&s.p, &q, &l)
 	}, []twin{
 		{"the value", nil, func(s *scene) { s.v, s.m.age = 70, s.m.age&ageDays|1<<restShift }},
 		{"the day so far", nil, func(s *scene) { s.m.age &= ageDays }},

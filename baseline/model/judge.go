@@ -80,7 +80,7 @@ func (m *Model) judge(p *Params, q *prediction, l *lesson, j *Judgement) {
 	l.usual = m.usual(p, q, l)
 	l.regime = m.returned(q, l) || l.out != 0 && m.reached(p, l.v)
 	l.habit = !l.usual && !l.regime && !m.state.Alarm() && m.habitual(p, q, l)
-	l.rest = m.resting(q, l)
+	l.rest = m.resting(p, q, l)
 	l.known = l.usual || l.regime || l.habit || l.rest
 	l.foreign = l.known && !l.habit && q.other(l)
 
@@ -132,8 +132,8 @@ func (m *Model) measure(p *Params, q *prediction, l *lesson) {
 		near := clamp(l.v, q.xlo, q.xhi)
 		l.dev, q.effect = l.v-near, p.effect(near)
 	}
-	l.big = q.big(l.dev, l.gross)
-	if end := [2]float64{p.Max, p.Min}[sideOf(l.dev)]; finite(end) && end != q.band.Expected {
+	l.big = q.big(p, l.dev, l.gross)
+	if end := p.end(sideOf(l.dev)); finite(end) && end != q.band.Expected {
 		l.toEnd = (l.v - q.band.Expected) / (end - q.band.Expected)
 	}
 	l.beyond = [2]bool{l.z > q.hiZ && l.v > q.band.Upper, l.z < -q.lowZ && l.v < q.band.Lower}

@@ -338,7 +338,7 @@ func TestBorrowedModelIsSaved(t *testing.T) {
 	if err := m.UnmarshalBinary(data); err != nil || m != r.m {
 		t.Fatalf("%v", err)
 	}
-	const laterBytes = 8*counts.Classes + 28 + 80 + 2 // what follows since version 5
+	const laterBytes = 8*counts.Classes + 28 + 80 + 4 // what follows since version 5
 	older := append([]byte{4}, data[1:len(data)-laterBytes]...)
 	if err := m.UnmarshalBinary(older); err != nil || m != r.m {
 		t.Errorf("version 4: %v", err)

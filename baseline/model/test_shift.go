@@ -35,7 +35,7 @@ func (m *Model) gatherShift(p *Params, q *prediction, l *lesson) {
 	if l.age < blockYoungH && p.Season != NoSeason {
 		gross = max(gross, grossYoung)
 	}
-	big := q.big(m.x(q.yhat+l.bz*q.sig)-m.x(q.yhat), gross)
+	big := q.big(p, m.x(q.yhat+l.bz*q.sig)-m.x(q.yhat), gross)
 	young := l.age < blockFromH && p.Season != NoSeason
 	means := [2]float64{l.bw, -l.bw}
 	for side := range means {

@@ -23,14 +23,17 @@ func (m *Model) worsens(p *Params, q *prediction, l *lesson) bool {
 		far, farY, room = -far, -farY, q.band.Expected-p.Min
 	}
 	if m.told.Far <= 0 || l.at.T-m.onset() < worseFrom {
-		m.told.Tell(far, farY)
+		m.told.Tell(far, farY, room)
 		return false
 	}
 	if !m.told.Count(!l.known && m.told.Farther(far, farY, room, q.effect, worseSigma*q.sig), max(p.persist(), worseLeast)) {
 		return false
 	}
+	if float64(m.mute)*hourMs <= float64(l.at.T-m.onset()) {
+		m.mute = 0 // a drift that this alarm brought stood not before what begins here, see recover
+	}
 	m.begins(l.at.T - int64(m.told.N-1)*p.StepMs)
 	m.told = ledger.Told{}
-	m.told.Tell(far, farY)
+	m.told.Tell(far, farY, room)
 	return true
 }

@@ -99,3 +99,35 @@ func TestYoungFaultIsKept(t *testing.T) {
 		}
 	}
 }
+
+// What goes to the end of its scale is gross, however large the smallest effect is; what stays above the effect is not.
+func TestTheEndOfTheScaleIsGross(t *testing.T) {
+	t.Parallel()
+	for _, effect := range []float64{.3, .5, .7} {
+		for _, side := range []Direction{Up, Down} {
+			for _, minutes := range []int{60, 400, 3000, 30000} {
+				for seed := range uint64(2) {
+					p := Defaults()
+					p.Mode, p.Bad, p.Min, p.Max, p.EffectAbs, p.EffectRel, p.Persist = Spread, side, 0, 1, effect, 0, 10
+					value := func(share float64) series {
+						return func(_ int, r *rand.Rand) float64 {
+							v := clamp(share+.01*math.Abs(r.NormFloat64()), 0, 1)
+							if side == Down {
+								return 1 - v
+							}
+							return v
+						}
+					}
+					for _, to := range []float64{1, .9 * effect} {
+						r, src := newRun(p), rnd(seed)
+						r.feed(minutes, value(0), src)
+						r.feed(25+15*int(one(minutes == 60)), value(to), src)
+						if told := len(r.alarms) > 0; told != (to == 1) {
+							t.Errorf("effect %v, %v, after %d min, seed %d: at %v, told %v, band %v", effect, side, minutes, seed, to, told, r.last.Band)
+						}
+					}
+				}
+			}
+		}
+	}
+}

@@ -434,7 +434,7 @@ func TestSignalsLiveInTheSimulatedCluster(t *testing.T) {
 			continue
 		}
 		alive++
-		if values[r.Rule.Name] == 0 {
+		if values[r.Rule.Name] == 0 && r.Rule.Name != "wl.gone" { // no workload goes in these minutes
 			t.Errorf("%s has its metrics but no value: form %d, %d series", r.Rule.Name, r.Form, r.Series)
 		}
 	}
