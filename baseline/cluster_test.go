@@ -316,7 +316,7 @@ func nodesPack(t *testing.T) []*pack.Pack {
 
 // A flood of new series in one cluster takes nothing from another: neither room nor memory, and its models are those that it would have without.
 func TestFloodStaysInItsCluster(t *testing.T) {
-	const most = 12_000
+	const most = 13_000
 	run := func(flood bool) (models string, tracked int, refused int64) {
 		e, err := baseline.New(baseline.Options{Stream: signal.StreamOptions{Packs: packs(t), MaxSeries: most}})
 		if err != nil {

@@ -29,8 +29,8 @@ func (m *Model) near(p *Params, q *prediction, l *lesson, from int, week bool, o
 	y := l.y - off
 	room := 3 * max(q.sig, m.like((lo+hi)/2))
 	for _, k := range [2]int{2, 3} { // an hour between its neighbours has a step within it, on one day earlier than on another: what lies behind the step may come
-		if p.Extremes {
-			break // they have laws of what comes
+		if p.Extremes || p.Bad != Both {
+			break // those have laws of what comes, and where somebody is hurt a step that comes early is told
 		}
 		if past := c[3*k-5]; seen && (c[k]-c[5-k])*(past-c[k]) > 0 && math.Abs(c[k]-c[5-k]) > room && math.Abs(past-c[k]) > room {
 			lo, hi = min(lo, past), max(hi, past)

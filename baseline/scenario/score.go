@@ -237,7 +237,9 @@ func (a *Alarm) incident() string {
 }
 
 // within reports whether a starts while t, or what it left behind, lasts.
-func within(t *Truth, a *Alarm, tail int64) bool { return a.Start >= t.Start && a.Start <= t.End+tail }
+func within(t *Truth, a *Alarm, tail int64) bool {
+	return a.Start >= t.Start && a.Start <= t.End+max(tail, t.LastsMs)
+}
 
 // extent returns the first and the last time in truth and alarms.
 func extent(truth []Truth, alarms []Alarm) (first, last int64) {

@@ -17,6 +17,8 @@ type Truth struct {
 	Must []Expect `json:"must"`
 	// May lists signals that may alarm; a trailing * matches any rest.
 	May []Expect `json:"may"`
+	// LastsMs is for how long after its end what it moved may still be noticed, milliseconds; 0 = as long as the scorer allows after any fault.
+	LastsMs int64 `json:"lasts_ms,omitempty"`
 	// MustNot lists signals that must stay silent although something else may speak; a trailing * matches any rest.
 	MustNot []string `json:"must_not"`
 }
@@ -136,7 +138,9 @@ func (w *world) truthOf(p *planned) Truth {
 		if len(nodes) >= 3 && len(w.nodes)-len(nodes) >= 3 {
 			t.Must = append(t.Must, Expect{"upg.cohort_retrans", "", "up", 2*upgradeEveryMs/1000 + withinUpgrade})
 		}
-		// Whatever lived on the nodes has moved: fewer replicas for a while, other neighbours, counters that begin anew.
+		// Whatever lived on the nodes has moved: fewer replicas for a while, other neighbours, counters that begin anew. It stays where it
+		// went, and the nodes that took it in are fuller than they ever were when the next day's traffic comes.
+		t.LastsMs = 24 * 3_600_000
 		may("upg.*", "node.*", "net.*", "wl.*", "svc.*", "dns.*", "prom.*", "kubelet.*", "cap.*", "ing.*", "roll.unavailable")
 		t.MustNot = []string{"api.forbidden", "api.client_denied", "dns.servfail_ratio", "roll.duration"}
 	case PrometheusStall:

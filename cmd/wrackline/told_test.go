@@ -65,7 +65,7 @@ var kinds = []kind{
 		},
 		tells: []tells{{[]string{"api.client_denied~", "workload=cart"}, 3*aDay + 600, 3*aDay + 620}}},
 
-	{name: "death", days: 9, drawn: "wl.available_ratio~", last: 1.5,
+	{name: "death", days: 9, drawn: "wl.down~", last: 1.5,
 		build: func(w *town) {
 			dead := 8*aDay + 660
 			until := func(v float64, after float64) func(int) float64 {
@@ -88,9 +88,14 @@ var kinds = []kind{
 			w.objects("shop", "cart", always(2), until(2, 0))
 			w.service("shop", "steady", func(i int) float64 { return 20 * rps(i) }, always(.001))
 			w.objects("shop", "steady", always(2), always(2))
+			// The twin is scaled to zero by somebody who means it, in the same minute.
+			w.service("shop", "retired", gone, always(.001))
+			w.objects("shop", "retired", until(2, 0), until(2, 0))
 		},
 		tells: []tells{{[]string{"wl.", "workload=cart"}, 8*aDay + 660, 8*aDay + 666}},
-		may:   func(s said) bool { return s.opened >= 8*aDay+660 && s.about("", "workload=cart") }},
+		may: func(s said) bool {
+			return s.opened >= 8*aDay+660 && (s.about("", "workload=cart") || s.about("wl.gone~", "workload=retired") && s.told == 0)
+		}},
 
 	{name: "habit", days: 13, drawn: "svc.error_ratio~", last: 4,
 		config: "track:\n- {name: batch.rows, match: 'rows_total', func: rate, agg: sum, by: [job], unit: /s}\n",
@@ -349,6 +354,9 @@ func (k *kind) draw(t *testing.T, w *town, dir string) {
 		for len(points) > 0 && points[0].T <= from {
 			points = points[1:]
 		}
+	}
+	if len(points) == 0 {
+		t.Fatalf("no signal begins with %q", w.drawn)
 	}
 	title := strings.ReplaceAll(w.title, "~", " ")
 	if err := os.WriteFile(filepath.Join(dir, k.name+".svg"), ui.Picture(title, w.unit, w.params, points, 60_000), 0o644); err != nil {
