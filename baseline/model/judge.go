@@ -3,7 +3,11 @@ package model
 // The judge: one window's excuses, the evidence in it, the tests, and what becomes of the alarm. What each test and each excuse is stands in
 // a file of its own, test_….go and excuse_….go.
 
-import "math"
+import (
+	"math"
+
+	"github.com/wrackline/wrackline/baseline/model/trend"
+)
 
 // above and below index pairs: the side above what was expected, and the one below.
 const above, below = 0, 1
@@ -169,7 +173,7 @@ func (m *Model) report(p *Params, w, slow *voice, l *lesson, j *Judgement) {
 	j.Count, j.Of = m.counted()
 	j.Evidence = j.Score * p.Nats(j.Test)
 	if m.state == Drifting || (m.state.Alarm() && m.test == DriftTest) {
-		t := slowMove{hours: 24, start: l.level - float64(m.slope), end: l.level}
+		t := trend.Move{Hours: 24, Start: l.level - float64(m.slope), End: l.level}
 		j.LimitEta, j.SlopePerDay = m.eta(p, &t)
 	}
 }

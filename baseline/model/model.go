@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/wrackline/wrackline/baseline/model/counts"
+	"github.com/wrackline/wrackline/baseline/model/curve"
 	"github.com/wrackline/wrackline/baseline/model/extreme"
 	"github.com/wrackline/wrackline/baseline/model/habit"
 	"github.com/wrackline/wrackline/baseline/model/ledger"
@@ -86,10 +87,10 @@ type Model struct {
 	age   uint8 // daily evidence maxima seen, saturating; above them how much today is like a Sunday, see resting
 	lent  uint8 // siblings that it began with, and lentLevel; see prior.go
 
-	weekday [7]uint8  // visits of each weekday
-	visits  [12]uint8 // visits of each hour of day, four bits each, saturating
-	scale   [24]uint8 // residual scale of each hour, 1/32 octaves from 128
-	altSig  [2]uint8  // how the levels before adoptions scattered, see field.Scale; 0 = unknown
+	weekday [7]uint8     // visits of each weekday
+	visits  curve.Visits // of each hour of the day
+	scale   [24]uint8    // residual scale of each hour, 1/32 octaves from 128
+	altSig  [2]uint8     // how the levels before adoptions scattered, see field.Scale; 0 = unknown
 
 	usually counts.Share // what part of events usually goes wrong
 	row     counts.Run   // few events in a row that are not as usual

@@ -8,14 +8,6 @@ import (
 	"github.com/wrackline/wrackline/baseline/model/curve"
 )
 
-func (m *Model) visited(h int) int { return int(m.visits[h/2]>>(4*(h&1))) & 15 }
-
-func (m *Model) visit(h int) {
-	if m.visited(h) < 15 {
-		m.visits[h/2] += 1 << (4 * (h & 1))
-	}
-}
-
 // profile returns the daily and the weekly shape at ph (hours of the week), the factor of the hour's residual scale,
 // the last hour whose centre is not after ph, and the share of the way from there to the next centre. Values between the centres of hours are on the line between them.
 func (m *Model) profile(ph float64) (day, week, widen float64, from int, frac float64) {
@@ -34,7 +26,7 @@ func (m *Model) profile(ph float64) (day, week, widen float64, from int, frac fl
 	di, dk := float64(m.byHour[hi])*unit, float64(m.byHour[hk])*unit
 	day = di + f*(dk-di)
 	week, widen = day, 1
-	if m.visits[0]&15 != 0 || m.mode > 0 {
+	if m.visits.Of(0) != 0 || m.mode > 0 {
 		a, b := float64(octaves[m.scale[hi]]), float64(octaves[m.scale[hk]])
 		widen = a + f*(b-a)
 	}
@@ -152,7 +144,7 @@ func (m *Model) rhythm(p *Params) bool {
 // ready reports whether every hour of the day has been seen n times.
 func (m *Model) ready(n int) bool {
 	for h := range 24 {
-		if m.visited(h) < n {
+		if m.visits.Of(h) < n {
 			return false
 		}
 	}
@@ -185,7 +177,7 @@ func (m *Model) closeHour(p *Params, r float32) {
 	mean := m.hSum / n
 	// What one hour may move the profile: robust once the profile has been seen twice.
 	lim := 4 * max(m.sigma, minSig) * octaves[m.scale[h]]
-	vis := m.visited(h)
+	vis := m.visits.Of(h)
 	least := float32(1. / 8)
 	if m.expects(h) {
 		lim, least = math.MaxFloat32, 1./3 // what comes back is not an outlier
@@ -193,7 +185,7 @@ func (m *Model) closeHour(p *Params, r float32) {
 	was := float32(m.byHour[h]) * unit
 	m.byHour[h] = pack(curve.Toward(was, mean, vis, least, lim, r))
 	if r == 1 || vis == 0 {
-		m.visit(h)
+		m.visits.Add(h)
 	}
 	day := float32(m.byHour[h]) * unit
 	// Cells are kept as distances from the hour of day but mean levels: when that moves they must not. Without this the

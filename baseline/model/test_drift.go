@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/wrackline/wrackline/baseline/model/ring"
+	"github.com/wrackline/wrackline/baseline/model/trend"
 )
 
 // The drift test: a trend over hours, days or weeks of the seasonally adjusted level, of signals that a pack knows.
@@ -49,10 +50,10 @@ func (m *Model) drift(p *Params, l *lesson, ended ends, w *voice) {
 		m.fills(p, l, w)
 	}
 	t := m.driftTest(p, l.at, ended)
-	if t.strength < weakTrend || t.perHour == 0 || m.reached(p, m.x(float64(m.smooth))) {
+	if t.Strength < weakTrend || t.PerHour == 0 || m.reached(p, m.x(float64(m.smooth))) {
 		return
 	}
-	up := t.perHour > 0
+	up := t.PerHour > 0
 	if up && !l.bad[above] || !up && !l.bad[below] {
 		return
 	}
@@ -68,16 +69,16 @@ func (m *Model) drift(p *Params, l *lesson, ended ends, w *voice) {
 		return
 	}
 	m.driftH = 0
-	if !standing || t.strength >= p.strict() {
-		m.slope = float32(t.perHour * 24)
-		m.spanH = float32(clamp(t.hours/3, 4, 72))
+	if !standing || t.Strength >= p.strict() {
+		m.slope = float32(t.PerHour * 24)
+		m.spanH = float32(clamp(t.Hours/3, 4, 72))
 	}
-	w.say(DriftTest, Drifting, t.strength/p.strict(), l.at.T-int64(t.since*hourMs))
+	w.say(DriftTest, Drifting, t.Strength/p.strict(), l.at.T-int64(t.Since*hourMs))
 }
 
 // driftTest tests for a trend in all windows for which there is enough, after the cell of a ring closed.
 // Seasonal signals wait nine days for windows of less than a week: a shape not yet known looks like a trend.
-func (m *Model) driftTest(p *Params, at Moment, ended ends) (best slowMove) {
+func (m *Model) driftTest(p *Params, at Moment, ended ends) (best trend.Move) {
 	if p.Mode == Event || p.Mode == Spread {
 		return best
 	}
@@ -94,18 +95,18 @@ func (m *Model) driftTest(p *Params, at Moment, ended ends) (best slowMove) {
 		ended.fine, ended.mid = false, false // a weekday seen once is half known, and what its shape lacks looks like a slow move
 	}
 	if ended.fine && h >= wait {
-		best.orStronger(m.trendOf(p, at, m.r15(), m.b, 48, float64(block)/hourMs, zHours, sdHours))
+		best.OrStronger(m.trendOf(p, at, m.r15(), m.b, 48, float64(block)/hourMs, zHours, sdHours))
 	}
 	if ended.mid && h >= wait {
-		best.orStronger(m.trendOf(p, at, m.r2h(), m.q, 24, float64(midMs)/hourMs, zHours, sdDays))
-		best.orStronger(m.trendOf(p, at, m.r2h(), m.q, 48, float64(midMs)/hourMs, zHours, sdDays))
+		best.OrStronger(m.trendOf(p, at, m.r2h(), m.q, 24, float64(midMs)/hourMs, zHours, sdDays))
+		best.OrStronger(m.trendOf(p, at, m.r2h(), m.q, 48, float64(midMs)/hourMs, zHours, sdDays))
 	}
 	if _, limited := p.limited(); ended.day && !limited {
 		if p.Season == NoSeason || p.Season == Daily {
-			best.orStronger(m.trendOf(p, at, m.r1d(), m.d-1, 10, 24, zWeeks, sdWeeks))
+			best.OrStronger(m.trendOf(p, at, m.r1d(), m.d-1, 10, 24, zWeeks, sdWeeks))
 		}
 		for _, n := range [...]int{14, 21, 28} {
-			best.orStronger(m.trendOf(p, at, m.r1d(), m.d-1, n, 24, zWeeks, sdWeeks))
+			best.OrStronger(m.trendOf(p, at, m.r1d(), m.d-1, n, 24, zWeeks, sdWeeks))
 		}
 	}
 	return best
@@ -117,12 +118,12 @@ func (p *Params) trendEffect(x float64) float64 {
 }
 
 // eta returns the milliseconds until Limit at the trend's slope in the signal's unit, 0 when it does not lead there.
-func (m *Model) eta(p *Params, t *slowMove) (ms int64, perDay float64) {
-	x0, x1 := m.x(t.start), m.x(t.end)
-	if t.hours <= 0 {
+func (m *Model) eta(p *Params, t *trend.Move) (ms int64, perDay float64) {
+	x0, x1 := m.x(t.Start), m.x(t.End)
+	if t.Hours <= 0 {
 		return 0, 0
 	}
-	perHour := (x1 - x0) / t.hours
+	perHour := (x1 - x0) / t.Hours
 	if !finite(perHour) {
 		return 0, 0
 	}

@@ -93,7 +93,7 @@ func (m *Model) explain(p *Params, q *prediction, l *lesson, y *Why) {
 	if m.mode == 2 {
 		y.Visits = m.weekday[q.how/24]
 	} else {
-		y.Visits = uint8(m.visited(q.hi))
+		y.Visits = uint8(m.visits.Of(q.hi))
 	}
 	if !m.state.Alarm() && (l.out != 0 || math.Abs(l.z) >= usualZ) {
 		y.Excuse = m.excuse(p, l)
