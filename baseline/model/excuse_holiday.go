@@ -29,6 +29,10 @@ func (m *Model) resting(p *Params, q *prediction, l *lesson) bool {
 		return false
 	}
 	const sunday = 6
+	if l.at.HourOfWeek%24 == 0 && q.hi == 23 { // it ends at midnight: the day before is over, and this one not begun
+		m.age = m.age&ageDays | restFull<<restShift
+		return false
+	}
 	sudden := q.hi > 0 && math.Abs(l.z) > 2*suddenX && math.Abs(q.g) < suddenX/2 // a holiday departs from a working day slowly
 	if sudden || m.mode != 2 || m.weekday[sunday] < restSundays || q.how/24 == sunday {
 		m.age &= ageDays
