@@ -39,21 +39,6 @@ func Nearer(a, b, c int16) bool {
 	return math.Abs(float64(a)-float64(c)) < math.Abs(float64(b)-float64(c))
 }
 
-// Climbed returns the share of a day's climb, from its lowest level to its highest, that is done by an hour; 1 where the day climbs by less than least.
-func Climbed(day *[24]float64, hour int, least float64) float64 {
-	lo, hi, so := math.Inf(1), math.Inf(-1), math.Inf(-1)
-	for k, y := range day {
-		lo, hi = min(lo, y), max(hi, y)
-		if k <= hour {
-			so = max(so, y)
-		}
-	}
-	if hi-lo < max(least, math.SmallestNonzeroFloat64) {
-		return 1
-	}
-	return (so - lo) / (hi - lo)
-}
-
 // Visits counts up to 15 visits of each hour of the day, four bits each.
 type Visits [12]uint8
 
