@@ -125,9 +125,13 @@ func (s *self) ofDisk(f *facts) (list []condition) {
 		}
 		list = append(list, c)
 	}
-	if err := f.journal.SyncErr; err != nil {
-		list = append(list, condition{kind: "journal.unsynced", blind: true, bad: true, stops: tellAfter, cause: "disk", text: "The journal cannot be written: " + err.Error(),
-			fix: "Free disk space or replace the disk. What is not proven is written again, and then it goes on by itself.", meaning: refusal})
+	if err := f.journal.SyncErr; err != nil || m.unsynced.goes(f.now, tried) {
+		c := condition{kind: "journal.unsynced", blind: true, bad: true, stops: tellAfter, cause: "disk", text: "The journal cannot be written: " + text(cmp.Or(err, f.journal.LastSyncErr)),
+			fix: "Free disk space or replace the disk. What is not proven is written again, and then it goes on by itself.", meaning: refusal}
+		if err == nil {
+			c.meaning = "Each request is written again elsewhere before it is acknowledged, so nothing is lost yet."
+		}
+		list = append(list, c)
 	}
 	if f.disk != nil {
 		list = append(list, condition{kind: "disk.refuses", blind: true, bad: true, cause: "disk", text: "The data directory cannot be written: " + f.disk.Error(),

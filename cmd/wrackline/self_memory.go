@@ -141,6 +141,7 @@ type receiverMemory struct {
 type memory struct {
 	up         time.Duration // when requests were first taken; −1 = not yet
 	failing    contest       // requests that the journal did not take
+	unsynced   contest       // syncs of the journal that failed, though what they were about may have been written again
 	busy       contest       // requests for which there was no room in line
 	folded     meter
 	saveFails  time.Duration // since when checkpoints fail; −1 = they do not
@@ -177,6 +178,7 @@ func (m *memory) learn(f *facts) {
 		m.up = f.now
 	}
 	m.failing.see(f.failed, f.taken, f.now)
+	m.unsynced.see(f.journal.SyncFails, f.journal.Syncs, f.now)
 	m.busy.see(f.busy, f.taken, f.now)
 	m.folded.see(int64(f.folded), f.now)
 	if f.folded == f.last {

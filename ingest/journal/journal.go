@@ -72,6 +72,8 @@ type Stats struct {
 	Compressed        int   // of the segments
 	Full              bool  // the last Append failed for want of room
 	SyncErr           error // why durability is not claimed any more; nil = it is
+	Syncs, SyncFails  int64 // how many syncs held, and how many failed, since Open
+	LastSyncErr       error // of the newest that failed, though what it was about may have been written again since; nil = none has
 }
 
 // Journal is an open journal. Its methods are safe for concurrent use, but for Run, which has one caller.
@@ -88,22 +90,24 @@ type Journal struct {
 
 	frameBytes int // of the bodies in a frame
 
-	mu       sync.Mutex // guards what follows
-	closed   bool
-	segments []segment  // ascending; the last one is active
-	active   *os.File   // nil = the next Append begins a segment
-	salt     uint64     // of the active segment
-	next     uint64     // position of the next record
-	first    uint64     // lowest position that may be kept
-	synced   uint64     // positions up to here are on disk
-	unsynced []*os.File // segments that were followed by others and are not synced yet
-	syncErr  error      // of the last sync, until heal has written again what it may have taken
-	full     bool
-	tookMs   int64
-	syncedMs int64
-	torn     int64
-	damaged  int64
-	buf      []byte // of the record being written
+	mu               sync.Mutex // guards what follows
+	closed           bool
+	segments         []segment  // ascending; the last one is active
+	active           *os.File   // nil = the next Append begins a segment
+	salt             uint64     // of the active segment
+	next             uint64     // position of the next record
+	first            uint64     // lowest position that may be kept
+	synced           uint64     // positions up to here are on disk
+	unsynced         []*os.File // segments that were followed by others and are not synced yet
+	syncs, syncFails int64
+	lastSyncErr      error
+	syncErr          error // of the last sync, until heal has written again what it may have taken
+	full             bool
+	tookMs           int64
+	syncedMs         int64
+	torn             int64
+	damaged          int64
+	buf              []byte // of the record being written
 
 	compressing *compression // of Run, nil = none
 	toldHeal    time.Time    // of Run: when it last said that heal failed
@@ -139,6 +143,7 @@ func (j *Journal) Stats() Stats {
 		FirstPos:   j.first, LastPos: j.next - 1, SyncedPos: j.synced,
 		Bytes: j.bytes(), Segments: len(j.segments), LastSyncMs: j.tookMs, SyncedMs: j.syncedMs,
 		TornBytes: j.torn, DamagedBytes: j.damaged, Full: j.full, SyncErr: j.syncErr,
+		Syncs: j.syncs, SyncFails: j.syncFails, LastSyncErr: j.lastSyncErr,
 	}
 }
 

@@ -66,9 +66,12 @@ func (j *Journal) syncTo(pos uint64) error {
 	if err != nil {
 		syncsFailed.Inc()
 		j.syncErr = fmt.Errorf("%w: %w", ErrSync, err)
+		j.syncFails++
+		j.lastSyncErr = j.syncErr
 		j.logger.Error("journal cannot be synced; nothing is acknowledged until what is not proven has been written again", "err", err)
 		return j.syncErr
 	}
+	j.syncs++
 	j.synced, j.syncedMs = max(j.synced, to), j.now().UnixMilli()
 	return nil
 }
