@@ -28,13 +28,9 @@ func (m *Model) near(p *Params, q *prediction, l *lesson, from int, week bool, o
 	lo, hi = min(lo, c[2], c[3]), max(hi, c[2], c[3])
 	y := l.y - off
 	room := 3 * max(q.sig, m.like((lo+hi)/2))
-	for _, k := range [2]int{2, 3} { // an hour between its neighbours has a step within it, on one day earlier than on another: what lies behind the step may come
-		if p.Extremes || p.Bad != Both {
-			break // those have laws of what comes, and where somebody is hurt a step that comes early is told
-		}
-		if past := c[3*k-5]; seen && (c[k]-c[5-k])*(past-c[k]) > 0 && math.Abs(c[k]-c[5-k]) > room && math.Abs(past-c[k]) > room {
-			lo, hi = min(lo, past), max(hi, past)
-		}
+	if p.Bad == Both && !p.Extremes { // those have laws of what comes, and where a side is bad a step that comes early is told
+		past, next := curve.Behind(&c, room)
+		lo, hi = min(lo, past, next), max(hi, past, next)
 	}
 	if q.other(l) {
 		room *= 2

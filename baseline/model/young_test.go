@@ -100,7 +100,7 @@ func TestYoungFaultIsKept(t *testing.T) {
 	}
 }
 
-// What goes to the end of its scale is gross, however large the smallest effect is; what stays above the effect is not.
+// What goes to the end of its scale is gross, however large the smallest effect is; what stays below the effect is not.
 func TestTheEndOfTheScaleIsGross(t *testing.T) {
 	t.Parallel()
 	for _, effect := range []float64{.3, .5, .7} {

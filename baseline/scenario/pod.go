@@ -99,7 +99,7 @@ func (w *world) makePod(wl *workload, born int64, name string) *pod {
 	c := wl.container()
 	set(1, "kube_pod_owner", "owner_kind", ownerKind, "owner_name", owner, "owner_is_controller", "true")
 	set(1, "kube_pod_info", "node", p.n.name, "host_ip", p.n.ip, "pod_ip", p.ip, "created_by_kind", ownerKind, "created_by_name", owner, "host_network", "false")
-	set(float64(w.now/1000), "kube_pod_start_time")
+	set(float64(born/1000), "kube_pod_start_time")
 	p.ksmReady = set(0, "kube_pod_status_ready", "condition", "true")
 	set(1, "kube_pod_status_ready", "condition", "false")
 	set(0, "kube_pod_status_ready", "condition", "unknown")

@@ -126,10 +126,10 @@ func (s *self) ofDisk(f *facts) (list []condition) {
 		list = append(list, c)
 	}
 	if err := f.journal.SyncErr; err != nil || m.unsynced.goes(f.now, tried) {
-		c := condition{kind: "journal.unsynced", blind: true, bad: true, stops: tellAfter, cause: "disk", text: "The journal cannot be written: " + text(cmp.Or(err, f.journal.LastSyncErr)),
+		c := condition{kind: "journal.unsynced", blind: true, bad: true, stops: tellAfter, cause: "disk", text: "The journal cannot be written: " + cmp.Or(err, f.journal.LastSyncErr).Error(),
 			fix: "Free disk space or replace the disk. What is not proven is written again, and then it goes on by itself.", meaning: refusal}
 		if err == nil {
-			c.meaning = "Each request is written again elsewhere before it is acknowledged, so nothing is lost yet."
+			c.stops, c.meaning = 0, "Each request is written again elsewhere before it is acknowledged: nothing is lost yet, and all of it is judged."
 		}
 		list = append(list, c)
 	}

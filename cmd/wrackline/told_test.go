@@ -28,6 +28,7 @@ type kind struct {
 type tells struct {
 	about    []string // prefix of an id, and parts of it
 	from, by int
+	listed   bool // and nobody is sent a message
 }
 
 var none = math.NaN()
@@ -63,7 +64,7 @@ var kinds = []kind{
 				return one(i == born+30) / 60
 			})
 		},
-		tells: []tells{{[]string{"api.client_denied~", "workload=cart"}, 3*aDay + 600, 3*aDay + 620}}},
+		tells: []tells{{about: []string{"api.client_denied~", "workload=cart"}, from: 3*aDay + 600, by: 3*aDay + 620}}},
 
 	{name: "death", days: 9, drawn: "wl.down~", last: 1.5,
 		build: func(w *town) {
@@ -88,14 +89,20 @@ var kinds = []kind{
 			w.objects("shop", "cart", always(2), until(2, 0))
 			w.service("shop", "steady", func(i int) float64 { return 20 * rps(i) }, always(.001))
 			w.objects("shop", "steady", always(2), always(2))
-			// The twin is scaled to zero by somebody who means it, in the same minute.
-			w.service("shop", "retired", gone, always(.001))
-			w.objects("shop", "retired", until(2, 0), until(2, 0))
+			// The twin is scaled to zero by somebody who means it, the afternoon before.
+			meant := 7*aDay + 900
+			w.service("old", "retired", func(i int) float64 {
+				if i < meant {
+					return 30 * rps(i)
+				}
+				return none
+			}, always(.001))
+			two := func(i int) float64 { return 2 * one(i < meant) }
+			w.objects("old", "retired", two, two)
 		},
-		tells: []tells{{[]string{"wl.", "workload=cart"}, 8*aDay + 660, 8*aDay + 666}},
-		may: func(s said) bool {
-			return s.opened >= 8*aDay+660 && (s.about("", "workload=cart") || s.about("wl.gone~", "workload=retired") && s.told == 0)
-		}},
+		tells: []tells{{about: []string{"wl.", "workload=cart"}, from: 8*aDay + 660, by: 8*aDay + 666},
+			{about: []string{"wl.gone~", "workload=retired"}, from: 7*aDay + 900, by: 7*aDay + 910, listed: true}},
+		may: func(s said) bool { return s.opened >= 8*aDay+660 && s.about("", "workload=cart") }},
 
 	{name: "habit", days: 13, drawn: "svc.error_ratio~", last: 4,
 		config: "track:\n- {name: batch.rows, match: 'rows_total', func: rate, agg: sum, by: [job], unit: /s}\n",
@@ -115,8 +122,8 @@ var kinds = []kind{
 				return w.poisson(600) / 60
 			})
 		},
-		tells: []tells{{[]string{"svc.error_ratio~", "cart"}, 7*aDay + 540, 7*aDay + 550}, {[]string{"svc.error_ratio~", "cart"}, 9*aDay + 540, 9*aDay + 550},
-			{[]string{"svc.error_ratio~", "cart"}, 10*aDay + 540, 10*aDay + 550}, {[]string{"svc.error_ratio~", "cart"}, 12*aDay + 540, 12*aDay + 550}},
+		tells: []tells{{about: []string{"svc.error_ratio~", "cart"}, from: 7*aDay + 540, by: 7*aDay + 550}, {about: []string{"svc.error_ratio~", "cart"}, from: 9*aDay + 540, by: 9*aDay + 550},
+			{about: []string{"svc.error_ratio~", "cart"}, from: 10*aDay + 540, by: 10*aDay + 550}, {about: []string{"svc.error_ratio~", "cart"}, from: 12*aDay + 540, by: 12*aDay + 550}},
 		may: func(s said) bool {
 			return s.about("svc.error_ratio~", "cart") && between(s.opened%aDay, 540, 560) || s.about("batch.rows~") && s.opened < 4*aDay
 		}},
@@ -147,7 +154,7 @@ var kinds = []kind{
 			w.service("shop", "cart", begin(60), blips(born+26*60))
 			w.service("shop", "pay", begin(40), blips(0))
 		},
-		tells: []tells{{[]string{"svc.error_ratio~", "cart"}, aDay + 26*60, aDay + 26*60 + 10}}},
+		tells: []tells{{about: []string{"svc.error_ratio~", "cart"}, from: aDay + 26*60, by: aDay + 26*60 + 10}}},
 
 	{name: "leak", days: 24, drawn: "wl.mem_growth~", last: 12,
 		build: func(w *town) {
@@ -164,7 +171,7 @@ var kinds = []kind{
 			// The twin is as high each evening and is collected each night.
 			mem("pay", func(i int) float64 { return .40 + .35*float64(i%aDay)/aDay })
 		},
-		tells: []tells{{[]string{"wl.mem_", "cart"}, 14 * aDay, 14*aDay + 9*aDay}}},
+		tells: []tells{{about: []string{"wl.mem_", "cart"}, from: 14 * aDay, by: 14*aDay + 9*aDay}}},
 
 	{name: "return", days: 19, drawn: "shop.orders~", last: 7, config: orders,
 		build: func(w *town) {
@@ -177,7 +184,7 @@ var kinds = []kind{
 				return w.poisson(300*rps(i)) / 60
 			})
 		},
-		tells: []tells{{[]string{"shop.orders~"}, 12*aDay + 600, 12*aDay + 615}, {[]string{"shop.orders~"}, 17*aDay + 800, 17*aDay + 815}}},
+		tells: []tells{{about: []string{"shop.orders~"}, from: 12*aDay + 600, by: 12*aDay + 615}, {about: []string{"shop.orders~"}, from: 17*aDay + 800, by: 17*aDay + 815}}},
 
 	{name: "steep", days: 15, drawn: "shop.orders~", last: 3.5, config: orders,
 		build: func(w *town) {
@@ -204,7 +211,7 @@ var kinds = []kind{
 			// The twin begins some minutes later on that day.
 			w.counter(`orders_total{job="shop",instance="a:1",shop="fr"}`, func(i int) float64 { return w.poisson(400*b(i)*(1+.04*w.rng.NormFloat64())) / 60 })
 		},
-		tells: []tells{{[]string{"shop.orders~", "de"}, 14*aDay + 840, 14*aDay + 870}},
+		tells: []tells{{about: []string{"shop.orders~", "de"}, from: 14*aDay + 840, by: 14*aDay + 870}},
 		may:   func(s said) bool { return s.opened < 8*aDay }},
 
 	{name: "flaps", days: 9, drawn: "wl.ready_ratio~", last: 1.5,
@@ -220,7 +227,7 @@ var kinds = []kind{
 			// The twin is not ready for two minutes, once an hour.
 			ready("pay", func(i, pod int) float64 { return one(i%60 >= 2 || pod > 0) })
 		},
-		tells: []tells{{[]string{"wl.", "cart"}, 8*aDay + 600, 8*aDay + 630}}},
+		tells: []tells{{about: []string{"wl.", "cart"}, from: 8*aDay + 600, by: 8*aDay + 630}}},
 
 	{name: "few", days: 11, drawn: "svc.error_ratio~", last: 1.5,
 		build: func(w *town) {
@@ -235,7 +242,7 @@ var kinds = []kind{
 			// The twin has next to no requests, of which one fails now and then.
 			w.service("shop", "pay", func(i int) float64 { return .05 * rps(i) }, always(.03))
 		},
-		tells: []tells{{[]string{"svc.error_ratio~", "cart"}, 10*aDay + 600, 10*aDay + 630}}},
+		tells: []tells{{about: []string{"svc.error_ratio~", "cart"}, from: 10*aDay + 600, by: 10*aDay + 630}}},
 
 	{name: "certificate", days: 14, drawn: "cert.days_left~", last: 7,
 		build: func(w *town) {
@@ -253,7 +260,7 @@ var kinds = []kind{
 			cert("cart", 6*86400, 2*86400, 9*aDay)
 			cert("pay", 2*86400, 86400, 0) // the twin lives two days, by design
 		},
-		tells: []tells{{[]string{"cert.", "cart"}, 9 * aDay, 13 * aDay}}},
+		tells: []tells{{about: []string{"cert.", "cart"}, from: 9 * aDay, by: 13 * aDay}}},
 
 	{name: "worse", days: 13, drawn: "svc.error_ratio~", last: 4,
 		build: func(w *town) {
@@ -275,7 +282,7 @@ var kinds = []kind{
 				return .001
 			})
 		},
-		tells: []tells{{[]string{"svc.error_ratio~", "cart"}, 9*aDay + 600, 9*aDay + 615}, {[]string{"svc.error_ratio~", "cart"}, 11*aDay + 600, 11*aDay + 610}}},
+		tells: []tells{{about: []string{"svc.error_ratio~", "cart"}, from: 9*aDay + 600, by: 9*aDay + 615}, {about: []string{"svc.error_ratio~", "cart"}, from: 11*aDay + 600, by: 11*aDay + 610}}},
 
 	{name: "ghost", days: 10, drawn: "queue.depth~", last: 2.5,
 		config: "track:\n- {name: queue.depth, match: 'queue_depth', agg: max, by: [job], bad: up}\n",
@@ -289,7 +296,7 @@ var kinds = []kind{
 				return v
 			})
 		},
-		tells: []tells{{[]string{"queue.depth~"}, 8*aDay + 600, 8*aDay + 610}}, ends: 8*aDay + 900},
+		tells: []tells{{about: []string{"queue.depth~"}, from: 8*aDay + 600, by: 8*aDay + 610}}, ends: 8*aDay + 900},
 }
 
 // TestToldAndKept says of each kind of docs/told.md what is told and what is kept. With WRACKLINE_PICTURES it draws them into that directory.
@@ -319,6 +326,9 @@ func (k *kind) hold(t *testing.T, w *town) {
 		for i, s := range got {
 			if s.opened >= c.from && s.opened < c.by && s.about(c.about[0], c.about[1:]...) {
 				found, right[i] = true, true
+				if c.listed != (s.told == 0) {
+					t.Errorf("sent %d messages, only to be listed: %v; %v", s.told, c.listed, s)
+				}
 				if k.ends > 0 && (s.ended < 0 || s.ended > k.ends) {
 					t.Errorf("not over by %s: %v", clockOf(k.ends), s)
 				}

@@ -90,24 +90,25 @@ type Journal struct {
 
 	frameBytes int // of the bodies in a frame
 
-	mu               sync.Mutex // guards what follows
-	closed           bool
-	segments         []segment  // ascending; the last one is active
-	active           *os.File   // nil = the next Append begins a segment
-	salt             uint64     // of the active segment
-	next             uint64     // position of the next record
-	first            uint64     // lowest position that may be kept
-	synced           uint64     // positions up to here are on disk
-	unsynced         []*os.File // segments that were followed by others and are not synced yet
-	syncs, syncFails int64
-	lastSyncErr      error
-	syncErr          error // of the last sync, until heal has written again what it may have taken
-	full             bool
-	tookMs           int64
-	syncedMs         int64
-	torn             int64
-	damaged          int64
-	buf              []byte // of the record being written
+	mu          sync.Mutex // guards what follows
+	closed      bool
+	segments    []segment  // ascending; the last one is active
+	active      *os.File   // nil = the next Append begins a segment
+	salt        uint64     // of the active segment
+	next        uint64     // position of the next record
+	first       uint64     // lowest position that may be kept
+	synced      uint64     // positions up to here are on disk
+	unsynced    []*os.File // segments that were followed by others and are not synced yet
+	syncs       int64
+	syncFails   int64
+	lastSyncErr error // of the newest sync that failed
+	syncErr     error // of the last sync, until heal has written again what it may have taken
+	full        bool
+	tookMs      int64
+	syncedMs    int64
+	torn        int64
+	damaged     int64
+	buf         []byte // of the record being written
 
 	compressing *compression // of Run, nil = none
 	toldHeal    time.Time    // of Run: when it last said that heal failed

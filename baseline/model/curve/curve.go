@@ -12,6 +12,24 @@ func Between(c *[6]float64, frac float64) (lo, hi float64) {
 	return min(line, before, after), max(line, before, after)
 }
 
+// Behind returns the levels that lie behind a step within the hours around a moment: an hour that is by more than room between its neighbours has a step within it, which on another day may
+// come before the moment or after it. Where there is none it is that hour's own level.
+func Behind(c *[6]float64, room float64) (past, next float64) {
+	past, next = c[2], c[3]
+	if within(c[1], c[2], c[3], room) {
+		past = c[1]
+	}
+	if within(c[2], c[3], c[4], room) {
+		next = c[4]
+	}
+	return past, next
+}
+
+// within reports whether b is between a and c, farther than room from both.
+func within(a, b, c, room float64) bool {
+	return (b-a)*(c-b) > 0 && math.Abs(b-a) > room && math.Abs(c-b) > room
+}
+
 // slope leads two moves from hour to hour, the first of them further away, on to the next: by no more than either of them, less as they become less, and 0 where they are not the
 // same way: a step is no slope.
 func slope(a, b float64) float64 {
