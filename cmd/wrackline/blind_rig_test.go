@@ -301,6 +301,8 @@ func (r *blindRig) steps(most time.Duration, done func() bool) (time.Duration, b
 // failing is a disk whose journal fails as the test says.
 type failing struct {
 	write, sync atomic.Pointer[error]
+	again       atomic.Pointer[error] // of a file's second sync, and those after it
+	synced      sync.Map              // *os.File that were synced
 	hang        atomic.Pointer[chan struct{}]
 	hanging     atomic.Int64 // calls that do
 }
@@ -326,6 +328,11 @@ func (d *failing) disk() journal.Disk {
 			return f.WriteAt(b, off)
 		},
 		Sync: func(f *os.File) error {
+			if _, was := d.synced.LoadOrStore(f, true); was {
+				if err := d.again.Load(); err != nil {
+					return *err
+				}
+			}
 			if err := d.sync.Load(); err != nil {
 				return *err
 			}

@@ -126,7 +126,7 @@ func faultDisk(d *failing) func(*testing.T) rigOptions {
 }
 
 func diskWays() []blindCase {
-	var fsync, rofs, eio, hang failing
+	var fsync, worn, rofs, eio, hang failing
 	var fill, free func()
 	var hung chan struct{}
 	return []blindCase{
@@ -149,6 +149,23 @@ func diskWays() []blindCase {
 			well: func(r *blindRig) {
 				fsync.set(&fsync.sync, nil)
 				await(r.t, "a sync that heals", func() bool { return r.a.journal.Stats().SyncErr == nil })
+			}},
+		{name: "fsync fails, and works for new files", told: "wrackline.journal.unsynced", culprit: "cannot be synced", hiccup: true, rig: faultDisk(&worn),
+			blind: func(r *blindRig) {
+				worn.set(&worn.again, syscall.EIO)
+				r.send = func(r *blindRig) { // a sync takes place each second of the real clock, a step hardly any
+					n := r.a.journal.Stats().SyncFails
+					r.write()
+					if time.Duration(r.clock.Load())%time.Minute < 15*time.Second {
+						await(r.t, "a sync that fails", func() bool { return r.a.journal.Stats().SyncFails > n })
+					}
+				}
+			},
+			well: func(r *blindRig) {
+				worn.set(&worn.again, nil)
+				r.send = (*blindRig).write
+				n := r.a.journal.Stats().Syncs
+				await(r.t, "a sync that holds", func() bool { r.post(r.body()); return r.a.journal.Stats().Syncs > n })
 			}},
 		{name: "the disk hangs", told: "wrackline.hangs", culprit: "has not answered",
 			rig: func(*testing.T) rigOptions {

@@ -81,10 +81,7 @@ func (a *app) append(ctx context.Context, raw *ingest.Raw, b *series.Batch, done
 	l := a.line
 	held := int64(raw.Decoded) + entryBytes*int64(len(b.Entries)) + sampleBytes*int64(len(b.Samples)) + histogramBytes*int64(len(b.Histograms))
 	x := waiting{bytes: int64(len(raw.Body)), weight: min(max(held, lineLeast), lineBytes), done: done}
-	wait, cancel := context.WithTimeout(ctx, l.wait)
-	err := l.room.Acquire(wait, x.weight)
-	cancel()
-	if err != nil {
+	if err := l.enter(ctx, x.weight); err != nil {
 		done()
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -104,6 +101,16 @@ func (a *app) append(ctx context.Context, raw *ingest.Raw, b *series.Batch, done
 		return fmt.Errorf("journal: %w", err)
 	}
 	return nil
+}
+
+// enter waits for room, but not for long. Room that is there is taken without a look at the clock.
+func (l *line) enter(ctx context.Context, weight int64) error {
+	if l.room.TryAcquire(weight) {
+		return nil
+	}
+	wait, cancel := context.WithTimeout(ctx, l.wait)
+	defer cancel()
+	return l.room.Acquire(wait, weight)
 }
 
 // put appends a request to the journal and to the line.
@@ -169,7 +176,7 @@ func (a *app) follow() {
 			a.fold.Unlock()
 			for i := range batch {
 				batch[i].done()
-				a.line.room.Release(batch[i].weight)
+				a.line.room.Release(batch[i].weight) // before held says so
 				a.line.held.Add(-batch[i].weight)
 			}
 			a.line.folded.Store(jobs[len(jobs)-1].Pos)
