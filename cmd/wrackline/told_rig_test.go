@@ -26,7 +26,7 @@ type town struct {
 	rng     *rand.Rand
 	lines   []*townLine
 	offline *offline
-	drawn   string // prefix of the ids whose windows are kept for a picture
+	drawn   []string // prefix of the id whose windows are kept for a picture, and parts of it; nil = none
 	points  []ui.Point
 	params  *model.Params
 	title   string
@@ -156,8 +156,11 @@ func (w *town) watch(b baseline.Batch) {
 			}
 			w.all[v.Signal.ID] = a
 		}
-		if w.drawn == "" || !strings.HasPrefix(v.Signal.ID, w.drawn) {
+		if w.drawn == nil || !fits(v.Signal.ID, w.drawn[0], w.drawn[1:]) {
 			continue
+		}
+		if w.title != "" && w.title != v.Signal.ID {
+			w.t.Fatalf("%v draws %s and %s", w.drawn, w.title, v.Signal.ID)
 		}
 		w.title, w.unit, w.params = v.Signal.ID, v.Signal.Rule.Unit, &v.Signal.Rule.Params
 		w.points = append(w.points, ui.Point{T: v.T, Min: v.Value, Max: v.Value, Value: v.Value, Lower: v.Band.Lower, Expected: v.Band.Expected, Upper: v.Band.Upper, State: v.State, Score: v.Score})
@@ -176,6 +179,11 @@ func (s said) String() string {
 	return fmt.Sprintf("day %d %02d:%02d to %s (told %d): %s %v", s.opened/aDay, s.opened%aDay/60, s.opened%60, clockOf(s.ended), s.told, s.title, s.ids)
 }
 
+// fits reports whether an id begins with prefix and holds every part.
+func fits(id, prefix string, parts []string) bool {
+	return strings.HasPrefix(id, prefix) && !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(id, p) })
+}
+
 func clockOf(minute int) string {
 	if minute < 0 {
 		return "now"
@@ -185,9 +193,7 @@ func clockOf(minute int) string {
 
 // about reports whether a member's id begins with prefix and holds every part.
 func (s said) about(prefix string, parts ...string) bool {
-	return slices.ContainsFunc(s.ids, func(id string) bool {
-		return strings.HasPrefix(id, prefix) && !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(id, p) })
-	})
+	return slices.ContainsFunc(s.ids, func(id string) bool { return fits(id, prefix, parts) })
 }
 
 // incidents returns what was told, by the time it opened.

@@ -17,8 +17,8 @@ type kind struct {
 	days   float64
 	config string
 	build  func(w *town)
-	drawn  string  // the signal of the picture
-	last   float64 // days of the picture
+	drawn  []string // the signal of the picture: prefix of its id, and parts of it
+	last   float64  // days of the picture
 	tells  []tells
 	ends   int               // minute by which each incident of tells is over; 0 = no matter
 	may    func(s said) bool // further incidents that are right; nil = none
@@ -37,7 +37,7 @@ var none = math.NaN()
 const orders = "track:\n- {name: shop.orders, match: 'orders_total', func: rate, agg: sum, by: [shop], unit: /s, bad: down}\n"
 
 var kinds = []kind{
-	{name: "birth", days: 4, drawn: "api.client_denied~", last: 1.5,
+	{name: "birth", days: 4, drawn: []string{"api.client_denied~", "workload=cart"}, last: 1.5,
 		build: func(w *town) {
 			l := func(who, code string) string {
 				return fmt.Sprintf(`rest_client_requests_total{namespace="shop",pod="%s-7d9f8b6c5d-x2k4q",code="%s",method="GET"}`, who, code)
@@ -66,7 +66,7 @@ var kinds = []kind{
 		},
 		tells: []tells{{about: []string{"api.client_denied~", "workload=cart"}, from: 3*aDay + 600, by: 3*aDay + 620}}},
 
-	{name: "death", days: 9, drawn: "wl.down~", last: 1.5,
+	{name: "death", days: 9, drawn: []string{"wl.down~", "workload=cart"}, last: 1.5,
 		build: func(w *town) {
 			dead := 8*aDay + 660
 			until := func(v float64, after float64) func(int) float64 {
@@ -104,7 +104,7 @@ var kinds = []kind{
 			{about: []string{"wl.gone~", "workload=retired"}, from: 7*aDay + 900, by: 7*aDay + 910, listed: true}},
 		may: func(s said) bool { return s.opened >= 8*aDay+660 && s.about("", "workload=cart") }},
 
-	{name: "habit", days: 13, drawn: "svc.error_ratio~", last: 4,
+	{name: "habit", days: 13, drawn: []string{"svc.error_ratio~", "workload=cart"}, last: 4,
 		config: "track:\n- {name: batch.rows, match: 'rows_total', func: rate, agg: sum, by: [job], unit: /s}\n",
 		build: func(w *town) {
 			rps := traffic(.35)
@@ -128,7 +128,7 @@ var kinds = []kind{
 			return s.about("svc.error_ratio~", "cart") && between(s.opened%aDay, 540, 560) || s.about("batch.rows~") && s.opened < 4*aDay
 		}},
 
-	{name: "young", days: 2.5, drawn: "svc.error_ratio~", last: 1.3,
+	{name: "young", days: 2.5, drawn: []string{"svc.error_ratio~", "workload=cart"}, last: 1.3,
 		build: func(w *town) {
 			rps := traffic(.35)
 			born := aDay
@@ -156,7 +156,7 @@ var kinds = []kind{
 		},
 		tells: []tells{{about: []string{"svc.error_ratio~", "cart"}, from: aDay + 26*60, by: aDay + 26*60 + 10}}},
 
-	{name: "leak", days: 24, drawn: "wl.mem_growth~", last: 12,
+	{name: "leak", days: 24, drawn: []string{"wl.mem_growth~", "workload=cart"}, last: 12,
 		build: func(w *town) {
 			from := 14 * aDay
 			day := traffic(0)
@@ -173,7 +173,7 @@ var kinds = []kind{
 		},
 		tells: []tells{{about: []string{"wl.mem_", "cart"}, from: 14 * aDay, by: 14*aDay + 9*aDay}}},
 
-	{name: "return", days: 19, drawn: "shop.orders~", last: 7, config: orders,
+	{name: "return", days: 19, drawn: []string{"shop.orders~"}, last: 7, config: orders,
 		build: func(w *town) {
 			rps := traffic(.35)
 			out := func(i int) bool { return between(i, 12*aDay+600, 15*aDay+700) || between(i, 17*aDay+800, 17*aDay+890) }
@@ -186,7 +186,7 @@ var kinds = []kind{
 		},
 		tells: []tells{{about: []string{"shop.orders~"}, from: 12*aDay + 600, by: 12*aDay + 615}, {about: []string{"shop.orders~"}, from: 17*aDay + 800, by: 17*aDay + 815}}},
 
-	{name: "steep", days: 15, drawn: "shop.orders~", last: 3.5, config: orders,
+	{name: "steep", days: 15, drawn: []string{"shop.orders~", "shop=de"}, last: 3.5, config: orders,
 		build: func(w *town) {
 			office := func(late int) func(int) float64 {
 				return func(i int) float64 {
@@ -214,7 +214,7 @@ var kinds = []kind{
 		tells: []tells{{about: []string{"shop.orders~", "de"}, from: 14*aDay + 840, by: 14*aDay + 870}},
 		may:   func(s said) bool { return s.opened < 8*aDay }},
 
-	{name: "flaps", days: 9, drawn: "wl.ready_ratio~", last: 1.5,
+	{name: "flaps", days: 9, drawn: []string{"wl.ready_ratio~", "workload=cart"}, last: 1.5,
 		build: func(w *town) {
 			bad := 8*aDay + 600
 			ready := func(name string, of func(i, pod int) float64) {
@@ -229,7 +229,7 @@ var kinds = []kind{
 		},
 		tells: []tells{{about: []string{"wl.", "cart"}, from: 8*aDay + 600, by: 8*aDay + 630}}},
 
-	{name: "few", days: 11, drawn: "svc.error_ratio~", last: 1.5,
+	{name: "few", days: 11, drawn: []string{"svc.error_ratio~", "workload=cart"}, last: 1.5,
 		build: func(w *town) {
 			rps := traffic(.35)
 			bad := 10*aDay + 600
@@ -244,7 +244,7 @@ var kinds = []kind{
 		},
 		tells: []tells{{about: []string{"svc.error_ratio~", "cart"}, from: 10*aDay + 600, by: 10*aDay + 630}}},
 
-	{name: "certificate", days: 14, drawn: "cert.days_left~", last: 7,
+	{name: "certificate", days: 14, drawn: []string{"cert.days_left~", "name=cart"}, last: 7,
 		build: func(w *town) {
 			cert := func(name string, life, before float64, stop int) {
 				end := 0.
@@ -262,7 +262,7 @@ var kinds = []kind{
 		},
 		tells: []tells{{about: []string{"cert.", "cart"}, from: 9 * aDay, by: 13 * aDay}}},
 
-	{name: "worse", days: 13, drawn: "svc.error_ratio~", last: 4,
+	{name: "worse", days: 13, drawn: []string{"svc.error_ratio~", "workload=cart"}, last: 4,
 		build: func(w *town) {
 			rps := traffic(.35)
 			w.service("shop", "cart", func(i int) float64 { return 30 * rps(i) }, func(i int) float64 {
@@ -284,7 +284,7 @@ var kinds = []kind{
 		},
 		tells: []tells{{about: []string{"svc.error_ratio~", "cart"}, from: 9*aDay + 600, by: 9*aDay + 615}, {about: []string{"svc.error_ratio~", "cart"}, from: 11*aDay + 600, by: 11*aDay + 610}}},
 
-	{name: "ghost", days: 10, drawn: "queue.depth~", last: 2.5,
+	{name: "ghost", days: 10, drawn: []string{"queue.depth~"}, last: 2.5,
 		config: "track:\n- {name: queue.depth, match: 'queue_depth', agg: max, by: [job], bad: up}\n",
 		build: func(w *town) {
 			bad := 8*aDay + 600
