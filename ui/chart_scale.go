@@ -32,11 +32,22 @@ func (g *geometry) gap(a, b *Point) bool {
 	return g.stepMs > 0 && b.T-a.T > g.stepMs*3/2
 }
 
+// endless is how many times the largest value a side of a band must be to be one without an end.
+const endless = 200
+
 // domain returns the lowest and highest value that the plot shows: every value, and the band as far as it is not
-// itself an outlier, with a little air, from zero where zero is near.
+// itself an outlier or without an end, with a little air, from zero where zero is near.
 func domain(points []Point, p *model.Params) (lo, hi float64) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	var band []float64
+	far := 0. // beyond it a side of a band has no end: a rule that counts by its ceiling alone has such a one
+	for i := range points {
+		for _, v := range [...]float64{points[i].Min, points[i].Max, points[i].Value} {
+			if finite(v) {
+				far = max(far, endless*math.Abs(v))
+			}
+		}
+	}
 	for i := range points {
 		q := &points[i]
 		for _, v := range [...]float64{q.Min, q.Max, q.Value} {
@@ -45,7 +56,7 @@ func domain(points []Point, p *model.Params) (lo, hi float64) {
 			}
 		}
 		for _, v := range [...]float64{q.Lower, q.Expected, q.Upper} {
-			if finite(v) {
+			if finite(v) && (far == 0 || math.Abs(v) <= far) {
 				band = append(band, v)
 			}
 		}

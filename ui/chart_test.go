@@ -184,6 +184,9 @@ func TestDomainHoldsWhatMatters(t *testing.T) {
 		{"a share ends at 100 %", flat(9, 0.99, 0.5, 0.98), &ratio, 0.4, 0.5, 0.99, 1},
 		{"the ceiling is shown when it is near", flat(9, 0.2, 0, 0.1), &ceiling, 0, 0, 0.25, 0.3},
 		{"the ceiling is left out when it is far", flat(9, 0.001, 0, 0.002), &ceiling, 0, 0, 0.002, 0.01},
+		{"a band without an end is left out", flat(9, 6*86400, -1e9, 1e9), nil, 0, 0, 6 * 86400, 7 * 86400},
+		{"a wide band is not", flat(9, 0.0005, 0, 0.05), &ratio, 0, 0, 0.05, 0.06},
+		{"a band about nothing is not", flat(9, 0, 0, 40), nil, 0, 0, 40, 50},
 		{"below zero", flat(9, -5, -6, -4), nil, -7, -6, -4, -3},
 	} {
 		lo, hi := domain(c.points, c.params)
