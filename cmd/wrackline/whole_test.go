@@ -51,6 +51,7 @@ func TestWholeJournalFillsHoles(t *testing.T) {
 	if err := a.checkpoint(); err != nil {
 		t.Fatal(err)
 	}
+	a.engine.Publish() // counts are published from time to time
 	want := a.engine.Stats()
 	if want.Signals == 0 {
 		t.Fatal("no signal")
