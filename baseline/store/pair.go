@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -21,20 +22,34 @@ type Pair struct {
 // TwinName is the name of the twin's file in the directory of the store.
 const TwinName = "checkpoint.db"
 
-// OpenPair opens both, each as Open does.
+// OpenPair opens both, each as Open does. With ReadOnly one of them is enough: the other may be damaged or missing, and its part is played by the one that is there.
 func OpenPair(path string, o Options) (*Pair, error) {
 	s, err := Open(path, o)
-	if err != nil {
+	if err != nil && !spared(err, o) {
 		return nil, err
 	}
-	p := &Pair{Store: s}
-	if p.twin, err = Open(filepath.Join(filepath.Dir(path), TwinName), o); err != nil {
-		return nil, errors.Join(err, s.Close())
+	twin, errTwin := Open(filepath.Join(filepath.Dir(path), TwinName), o)
+	if errTwin != nil && (s == nil || !spared(errTwin, o)) {
+		err = errors.Join(err, errTwin)
+		if s != nil {
+			err = errors.Join(err, s.Close())
+		}
+		return nil, err
+	}
+	p := &Pair{Store: cmp.Or(s, twin), twin: cmp.Or(twin, s)}
+	if s == nil || twin == nil {
+		p.log.Warn("one of the two files of the store cannot be read; the other one is", "path", p.path, "err", errors.Join(err, errTwin))
+		return p, nil
 	}
 	if s.place().generation == 0 && p.twin.place().generation > 0 {
 		s.log.Warn("the store had been missing, empty or damaged: chart history and messages that waited may be gone; what was learned is in its twin", "path", path, "twin", p.twin.path)
 	}
 	return p, nil
+}
+
+// spared reports whether a file that cannot be opened is done without: where it is only read, and nobody has it, nor a newer program made it.
+func spared(err error, o Options) bool {
+	return o.ReadOnly && !errors.Is(err, ErrInUse) && !errors.Is(err, ErrVersion)
 }
 
 // place says which checkpoint a file has. Generations are numbered over both files, since a person's word changes the state at a position that has one already. The zero value is none.

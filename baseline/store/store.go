@@ -83,6 +83,7 @@ type Store struct {
 	db       *bolt.DB
 	batchMax int      // see the constant
 	file     *os.File // bbolt's, kept so that a broken store can be let go without bbolt's help
+	empty    bool     // the file was, or was not there
 	rec      *Recorder
 	used     int64       // bytes of pages in use when the file was opened
 	broken   atomic.Bool // a panic came out of bbolt: its locks cannot be trusted any more
@@ -127,7 +128,7 @@ type Salvage struct {
 
 // Open opens the store at path, or makes one, and verifies it: the structure of every page, every record of the checkpoint,
 // and that no record of the history is missing. A damaged file is renamed to path.damaged-<Unix seconds>, what can be proven
-// whole is carried into a new file, and Quarantined tells. A file of more than 8 MiB whose pages in use are less than two thirds of it is compacted,
+// whole is carried into a new file, and Quarantined tells; where a full disk has no room for that, it stays as it was. A file of more than 8 MiB whose pages in use are less than two thirds of it is compacted,
 // where the disk has room for both. Errors: ErrInUse, ErrVersion, and with ReadOnly ErrDamaged.
 func Open(path string, o Options) (*Store, error) {
 	o = o.filled()
@@ -145,10 +146,14 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	quarantines.Inc()
 	if s, err = open(path, o); err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.Rename(aside, path))
 	}
 	s.quarantined = aside
-	if s.salvaged, err = s.salvage(aside); err != nil {
+	if s.salvaged, err = s.salvage(aside); disk.Full(err) {
+		// What finds no room is not lost: the damaged file has it for whoever opens it when there is room.
+		return nil, errors.Join(fmt.Errorf("salvage of the damaged store: %w", err), s.abandon(), os.Rename(aside, path))
+	}
+	if err != nil {
 		// The new file is sound and the old one is kept; there is nothing more to be had from it.
 		o.Logger.Error("salvage of the damaged store stopped", "path", aside, "err", err)
 	}
@@ -181,6 +186,9 @@ func open(path string, o Options) (s *Store, err error) {
 	s.rec = newRecorder(s)
 	defer func() {
 		if err != nil {
+			if s.empty && !o.ReadOnly && !errors.Is(err, ErrInUse) {
+				err = errors.Join(err, os.Remove(path)) // half of a new file would be taken for a damaged one
+			}
 			err = errors.Join(err, s.abandon())
 			s = nil
 		}
@@ -255,6 +263,7 @@ func (s *Store) checkFile(f *os.File) error {
 		if s.opts.ReadOnly {
 			return fmt.Errorf("%w: the file is empty", ErrDamaged)
 		}
+		s.empty = true
 		return nil
 	}
 	p, err := pages.Open(f, st.Size())
@@ -337,7 +346,11 @@ func (s *Store) begin() error {
 		err = s.update(&s.man, putFormat)
 	}
 	if err == nil && len(s.left) > 0 {
-		err = s.sweep()
+		if e := s.sweep(); errors.Is(e, ErrDamaged) {
+			err = e
+		} else if e != nil { // the next checkpoint tries again
+			s.log.Warn("what a failed checkpoint left is still there", "path", s.path, "err", e)
+		}
 	}
 	s.publish()
 	return err

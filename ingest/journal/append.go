@@ -24,6 +24,9 @@ func (j *Journal) Append(r Record) (pos uint64, err error) {
 	if j.closed {
 		return 0, ErrClosed
 	}
+	if j.opts.ReadOnly {
+		return 0, ErrReadOnly
+	}
 	if j.syncErr != nil {
 		return 0, j.syncErr
 	}

@@ -27,6 +27,7 @@ type Options struct {
 	// half of MaxBytes none waits. 0 = 5 minutes, negative = segments are never compressed.
 	CompressAfter time.Duration
 	Logger        *slog.Logger // nil = discard
+	ReadOnly      bool         // nothing is written: what is there can be replayed, a directory that is missing is an empty one, and Append says ErrReadOnly
 	Disk          Disk         // what is asked of the disk; the zero value asks the operating system, tests ask something that fails
 }
 
@@ -55,6 +56,8 @@ var (
 	ErrVersion = errors.New("journal was written by a newer version of wrackline")
 	// ErrLocked is returned by Open when another process has the journal open.
 	ErrLocked = errors.New("journal is in use by another process")
+	// ErrReadOnly is returned by Append and Drop of a journal that was opened with Options.ReadOnly.
+	ErrReadOnly = errors.New("journal is open for reading only")
 	// ErrClosed is returned by methods that are called after Close.
 	ErrClosed = errors.New("journal is closed")
 )
@@ -81,7 +84,7 @@ type Journal struct {
 	dir    string
 	opts   Options
 	logger *slog.Logger
-	lock   *os.File
+	lock   *os.File // nil where it is only read, and nobody ever locked it
 
 	// Failing disks, clocks and small frames are tested by replacing these. Set before first use.
 	writeAt func(f *os.File, b []byte, off int64) (int, error)
@@ -197,7 +200,10 @@ func (j *Journal) Close() error {
 		_ = f.Close()
 	}
 	j.unsynced = nil
-	return errors.Join(err, j.lock.Close())
+	if j.lock != nil {
+		err = errors.Join(err, j.lock.Close())
+	}
+	return err
 }
 
 var (

@@ -40,10 +40,13 @@ func Open(dir string, o Options) (*Journal, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	takeLock := lockDir
+	if o.ReadOnly {
+		takeLock = lockToRead
+	} else if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	lock, err := lockDir(dir)
+	lock, err := takeLock(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +66,7 @@ func Open(dir string, o Options) (*Journal, error) {
 	}
 	j.syncing <- struct{}{}
 	if err := j.load(); err != nil {
-		_ = lock.Close()
+		_ = lock.Close() // nil = there is none
 		return nil, err
 	}
 	return j, nil
@@ -74,6 +77,18 @@ const lockName = "lock"
 // lockDir takes the directory's lock, which ends with the process.
 func lockDir(dir string) (*os.File, error) {
 	return lockFile(os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o640))
+}
+
+// lockToRead is lockDir for who writes nothing, not even a lock: one that can only be read is one as well. nil means that there is none, so that nobody can have taken it.
+func lockToRead(dir string) (*os.File, error) {
+	lock, err := lockDir(dir)
+	if err != nil && !errors.Is(err, ErrLocked) {
+		lock, err = lockFile(os.Open(filepath.Join(dir, lockName)))
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return lock, err
 }
 
 // lockFile locks a file that has been opened.
@@ -98,9 +113,15 @@ func (j *Journal) load() error {
 		return fmt.Errorf("open journal: %w", err)
 	}
 	for _, name := range rest {
-		_ = os.Remove(name)
+		if !j.opts.ReadOnly {
+			_ = os.Remove(name)
+		}
 	}
-	if err := j.list(); err != nil || len(j.segments) == 0 {
+	err = j.list()
+	if j.opts.ReadOnly && errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil || len(j.segments) == 0 {
 		return err
 	}
 	j.first = j.segments[0].first
@@ -148,7 +169,11 @@ func (j *Journal) list() error {
 func (j *Journal) openLast() error {
 	s := &j.segments[len(j.segments)-1]
 	name := j.path(s.first)
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	flag := os.O_RDWR
+	if j.opts.ReadOnly {
+		flag = os.O_RDONLY
+	}
+	f, err := os.OpenFile(name, flag, 0)
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)
 	}
@@ -178,6 +203,9 @@ func (j *Journal) openLast() error {
 		j.synced = j.next - 1
 		j.logger.Error("journal segment is damaged", "file", name, "err", r.err)
 		j.addDamage(r.skipped+r.tail(), name)
+		return f.Close()
+	case j.opts.ReadOnly:
+		s.size = r.end // of what may be a torn tail nothing is wanted
 		return f.Close()
 	case r.tail() > 0:
 		j.logger.Warn("journal tail is torn, cutting it off", "file", name, "bytes", r.tail(), "last", r.last)

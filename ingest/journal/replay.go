@@ -109,6 +109,9 @@ func (j *Journal) Drop(upTo uint64) error {
 	if j.closed {
 		return ErrClosed
 	}
+	if j.opts.ReadOnly {
+		return ErrReadOnly
+	}
 	for len(j.segments) > 1 && j.segments[1].first <= upTo+1 {
 		if err := os.Remove(j.path(j.segments[0].first)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("drop journal segment: %w", err)

@@ -4,6 +4,8 @@ package disk
 import (
 	"errors"
 	"os"
+	"strings"
+	"syscall"
 )
 
 // ErrLocked is returned by Lock when another process, or another descriptor of this one, has the file.
@@ -16,4 +18,14 @@ func SyncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// Full reports whether err says that there is no room left. bbolt keeps the text alone of some errors.
+func Full(err error) bool {
+	for _, no := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT} {
+		if err != nil && (errors.Is(err, no) || strings.HasSuffix(err.Error(), ": "+no.Error())) {
+			return true
+		}
+	}
+	return false
 }
