@@ -31,6 +31,9 @@ type Token struct {
 	Sender, Cluster string // either may be empty
 }
 
+// State says whether requests are taken; when they are not, they are answered 503, and doing, which follows "Wrackline is", says why. Safe for concurrent use.
+type State func() (ok bool, doing string)
+
 // Options configure a Handler. Appender is required; every other zero value is useful.
 type Options struct {
 	Appender    Appender
@@ -41,7 +44,7 @@ type Options struct {
 	QueueWait   time.Duration // the longest wait for one's turn; 0 = 2 s
 	Logger      *slog.Logger  // nil = discard
 	Clock       *Clock        // makes receive stamps; nil = one of its own
-	Ready       func() bool   // false = 503; nil = always ready
+	Ready       State         // nil = always ready
 	Heard       *Heard        // remembers who was heard from; nil = one of the handler
 }
 
@@ -60,7 +63,7 @@ type Handler struct {
 	queueWait time.Duration
 	logger    *slog.Logger
 	clock     *Clock
-	ready     func() bool
+	ready     State
 	bodies    bodies
 	decoders  idle
 	known     known
@@ -163,7 +166,7 @@ func NewHandler(o Options) *Handler {
 		h.clock = NewClock(nil, o.Logger)
 	}
 	if h.ready == nil {
-		h.ready = func() bool { return true }
+		h.ready = func() (bool, string) { return true, "" }
 	}
 	for _, t := range o.Tokens {
 		h.tokens = append(h.tokens, credential{sha256.Sum256([]byte(t.Token)), t.Sender, t.Cluster})
@@ -271,8 +274,8 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (raw Raw, a answ
 	if !nameOK(raw.Cluster) || !nameOK(raw.Sender) {
 		return raw, a.bad("name", "cluster and sender must be printable and at most 128 bytes long")
 	}
-	if !h.ready() {
-		return raw, a.busy("starting", "not ready yet")
+	if ok, doing := h.ready(); !ok {
+		return raw, a.busy("starting", "not ready: Wrackline is "+doing)
 	}
 	return raw, a
 }

@@ -119,7 +119,7 @@ func TestJournaledRequestDecodesAgain(t *testing.T) {
 func TestBusyIs503(t *testing.T) {
 	body := snap(marshal(t, reqV1(one(up, now, 1))))
 	for name, o := range map[string]Options{
-		"starting": {Ready: func() bool { return false }},
+		"starting": {Ready: func() (bool, string) { return false, "starting" }},
 		"busy":     {Appender: &memory{err: ErrBusy}},
 		"storage":  {Appender: &memory{err: fmt.Errorf("%w: disk is full", ErrStorage)}},
 		"other":    {Appender: &memory{err: errors.New("no idea")}},

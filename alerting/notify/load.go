@@ -49,6 +49,9 @@ func (b *Outbox) load(now time.Time) error {
 		rand.Read(s.salt) // never fails
 	}
 	p := b.settleIn(s, now)
+	if b.opts.Idle {
+		return nil
+	}
 	err = b.opts.DB.Update(func(tx *bolt.Tx) error {
 		root, err := prepare(tx, s.salt)
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 type Options struct {
 	// DB keeps the outbox, in one bucket of its own. It must sync its commits. Without a DB only SendTest works.
 	DB          *bolt.DB
+	Idle        bool // what waits is shown, and nothing else happens: nothing is taken, sent or written, and DB may be open for reading only. Run must not be called
 	Receivers   []Receiver
 	ExternalURL string // where people reach the UI, for links; "" leaves links out
 	Guard       Guard

@@ -14,8 +14,11 @@ import (
 )
 
 // Accept takes a notification whatever happens: it is what alerting.Options.Emit wants. When the disk refuses it, it
-// is held in memory, in order, and offered again every few seconds while Run runs.
+// is held in memory, in order, and offered again every few seconds while Run runs. An idle outbox drops it.
 func (b *Outbox) Accept(n alerting.Notification) {
+	if b.opts.Idle {
+		return
+	}
 	b.mu.Lock()
 	waiting := len(b.pending) > 0
 	b.mu.Unlock()

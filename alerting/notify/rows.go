@@ -353,7 +353,11 @@ func putMissed(root *bolt.Bucket, lane string, m *missed) error {
 func (b *Outbox) DeadLetters() ([]DeadLetter, error) {
 	var out []DeadLetter
 	err := b.opts.DB.View(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketName).Bucket(deadBucket).Cursor()
+		root := tx.Bucket(bucketName)
+		if root == nil || root.Bucket(deadBucket) == nil { // an idle one makes none
+			return nil
+		}
+		c := root.Bucket(deadBucket).Cursor()
 		for k, v := c.Last(); k != nil; k, v = c.Prev() {
 			var d DeadLetter
 			if json.Unmarshal(v, &d) == nil {

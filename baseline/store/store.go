@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -140,7 +139,7 @@ func Open(path string, o Options) (*Store, error) {
 		return s, err
 	}
 	damaged := err
-	aside, err := setAside(path)
+	aside, err := disk.SetAside(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w; set it aside: %w", damaged, err)
 	}
@@ -160,24 +159,6 @@ func Open(path string, o Options) (*Store, error) {
 	o.Logger.Error("store was damaged: set aside, and a new one begun", "err", damaged, "path", aside,
 		"checkpoint_kept", s.salvaged.Checkpoint, "checkpoint_older", s.salvaged.Older, "history_records_kept", s.salvaged.History, "other_records_kept", s.salvaged.Other, "lost", s.salvaged.Lost, "checkpoint_lacks", len(s.salvaged.Holes))
 	return s, nil
-}
-
-// setAside renames a damaged file to a name that nothing has.
-func setAside(path string) (string, error) {
-	base := path + ".damaged-" + strconv.FormatInt(time.Now().Unix(), 10)
-	for i := range 100 {
-		name := base
-		if i > 0 {
-			name += "-" + strconv.Itoa(i)
-		}
-		if _, err := os.Lstat(name); err == nil {
-			continue
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return "", err
-		}
-		return name, os.Rename(path, name)
-	}
-	return "", fmt.Errorf("every name like %s is taken", base)
 }
 
 // open opens and verifies once.
@@ -228,11 +209,11 @@ func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, err
 	if err != nil {
 		return nil, err
 	}
-	if err = disk.Lock(f, s.opts.ReadOnly, s.opts.Timeout); errors.Is(err, disk.ErrLocked) {
-		err = ErrInUse
+	if err = disk.Lock(f, s.opts.ReadOnly, s.opts.Timeout); err == nil {
+		err = disk.InPlace(f, path)
 	}
-	if err == nil {
-		err = inPlace(f, path)
+	if errors.Is(err, disk.ErrLocked) {
+		err = ErrInUse
 	}
 	if err == nil {
 		err = s.checkFile(f)
@@ -242,16 +223,6 @@ func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, err
 	}
 	s.file = f
 	return f, nil
-}
-
-// inPlace returns ErrInUse unless f is still what lies at path: whoever had the lock before may have put another file there.
-func inPlace(f *os.File, path string) error {
-	own, err := f.Stat()
-	now, lost := os.Stat(path)
-	if err == nil && lost == nil && !os.SameFile(own, now) {
-		return ErrInUse
-	}
-	return errors.Join(err, lost)
 }
 
 func (s *Store) checkFile(f *os.File) error {

@@ -73,7 +73,9 @@ type app struct {
 	main, admin atomic.Pointer[http.Handler] // what is served at each; see setWeb
 
 	ready    atomic.Bool
-	progress atomic.Pointer[string] // what start-up is doing, for /-/ready
+	progress atomic.Pointer[string]  // what start-up is doing, for /-/ready
+	reading  atomic.Pointer[failure] // why this life writes nothing; nil = it does. See reading.go
+	lives    int                     // that only read, before this one
 
 	checkpointMu   sync.Mutex                            // one checkpoint at a time
 	wanted         atomic.Pointer[chan store.Checkpoint] // who waits for the state right behind the next exchange; nil = nobody
@@ -91,6 +93,19 @@ type app struct {
 
 // openApp opens the data directory and restores the last checkpoint. Nothing runs yet, and nothing of the journal has been folded.
 func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
+	a := newApp(cfg, dir, log)
+	a.stage("opening the store")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("storage path: %w", err)
+	}
+	if err := a.openDir(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// newApp returns one without a data directory.
+func newApp(cfg config, dir string, log *slog.Logger) *app {
 	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
 	a.clock = ingest.NewClock(func() time.Time { return a.now() }, log)
 	a.watch = &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
@@ -99,24 +114,26 @@ func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 	a.self = newSelf(a)
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())
-	a.stage("opening the store")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("storage path: %w", err)
-	}
+	return a
+}
+
+// openDir opens what the data directory holds: for reading alone when a.reading says so.
+func (a *app) openDir() error {
+	cfg := a.cfg.Load()
 	packs, err := cfg.packs()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.packs.Store(&packs)
-	a.store, err = store.OpenPair(filepath.Join(dir, "wrackline.db"), store.Options{
-		Logger: log, MaxBytes: int64(cfg.Storage.MaxSize), RetentionMs: time.Duration(cfg.Storage.Retention).Milliseconds()})
+	a.store, err = store.OpenPair(filepath.Join(a.dir, "wrackline.db"), store.Options{ReadOnly: a.reading.Load() != nil,
+		Logger: a.log, MaxBytes: int64(cfg.Storage.MaxSize), RetentionMs: time.Duration(cfg.Storage.Retention).Milliseconds()})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.open(); err != nil {
-		return nil, errors.Join(err, a.store.Close())
+		return errors.Join(err, a.store.Close())
 	}
-	return a, nil
+	return nil
 }
 
 func (a *app) open() error {
@@ -128,7 +145,7 @@ func (a *app) open() error {
 		return err
 	}
 	var err error
-	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log, Disk: cfg.disk})
+	a.journal, err = journal.Open(filepath.Join(a.dir, "journal"), journal.Options{ReadOnly: a.reading.Load() != nil, Sync: cfg.Ingest.Sync, MaxBytes: int64(cfg.Ingest.JournalMax), Logger: a.log, Disk: cfg.disk})
 	if err != nil {
 		return err
 	}

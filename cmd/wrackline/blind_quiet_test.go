@@ -27,7 +27,7 @@ func (r *blindRig) as(host, token string, send func(r *blindRig)) {
 
 // TestWhatIsNoBlindness: what looks like a way of going blind and is none is not told. Hiccups of half a minute are part of TestGoingBlindIsTold.
 func TestWhatIsNoBlindness(t *testing.T) {
-	for _, c := range slices.Concat(quietOnes(), quietSenders()) {
+	for _, c := range slices.Concat(quietOnes(), quietSenders(), quietStarts(t)) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := newBlindRig(t, c.rig)

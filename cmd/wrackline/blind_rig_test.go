@@ -108,7 +108,14 @@ func (r *blindRig) start(setup func(*config)) {
 	}
 	a, err := openApp(cfg, r.dir, slog.New(slog.DiscardHandler))
 	if err != nil {
+		a, err = openReading(cfg, r.dir, slog.New(slog.DiscardHandler), err)
+	}
+	if err != nil {
 		r.t.Fatal(err)
+	}
+	reads := a.reading.Load() != nil
+	if r.a != nil && r.a.reading.Load() != nil { // the same process goes on
+		a.self.inherit(r.a.self)
 	}
 	r.a, a.file = a, r.conf
 	begun := time.Duration(r.clock.Load())
@@ -122,19 +129,26 @@ func (r *blindRig) start(setup func(*config)) {
 	}
 	run, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	wg.Go(func() { _ = a.journal.Run(run) }) // what it says is what the tests are about
+	if !reads {
+		wg.Go(func() { _ = a.journal.Run(run) }) // what it says is what the tests are about
+	}
 	a.startRun = func(f func(context.Context)) func() {
 		ctx, stop := context.WithCancel(run)
 		done := make(chan struct{})
 		go func() { defer close(done); f(ctx) }()
 		return func() { stop(); <-done }
 	}
-	a.stopHerald, a.stopOutbox = a.startRun(a.runHerald), a.startRun(a.outbox.Load().Run)
+	a.stopHerald, a.stopOutbox = a.startRun(a.runHerald), func() {}
 	a.self.begin()
-	a.line.begin(a.engine.Pos())
-	wg.Go(a.follow)
-	a.up.Store(a.now().UnixMilli())
-	a.ready.Store(true)
+	if reads {
+		a.stage("only reading, " + a.barred())
+	} else {
+		a.stopOutbox = a.startRun(a.outbox.Load().Run)
+		a.line.begin(a.engine.Pos())
+		wg.Go(a.follow)
+		a.up.Store(a.now().UnixMilli())
+		a.ready.Store(true)
+	}
 	r.stop = func() {
 		r.stop = func() {}
 		a.reloadMu.Lock()
@@ -146,6 +160,12 @@ func (r *blindRig) start(setup func(*config)) {
 		wg.Wait()
 		_ = a.journal.Close()
 		_ = a.store.Close()
+		a.self.mu.Lock()
+		if a.self.mark.file != nil { // as the end of a process does
+			_ = a.self.mark.file.Close()
+			a.self.mark.file = nil
+		}
+		a.self.mu.Unlock()
 	}
 }
 
@@ -253,9 +273,9 @@ func (r *blindRig) step() {
 	r.quiet()
 }
 
-// folded waits until everything that was acknowledged is in the counts, unless the test holds the fold up.
+// folded waits until everything that was acknowledged is in the counts, unless the test holds the fold up or nothing is taken in.
 func (r *blindRig) folded() {
-	if r.frozen {
+	if r.frozen || r.a.reading.Load() != nil {
 		return
 	}
 	soon(r.t, "the fold", func() bool {
@@ -354,22 +374,38 @@ func smallDisk(t *testing.T) (dir string, fill, free func()) {
 		}
 	})
 	name := dir + "/other.data"
-	return dir, func() {
-			f, err := os.Create(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			for b := make([]byte, 1<<20); len(b) > 0; {
-				if _, err := f.Write(b); err != nil {
-					b = b[:len(b)/2]
-				}
-			}
-		}, func() {
-			if err := os.Remove(name); err != nil {
-				t.Fatal(err)
-			}
+	return dir, func() { fillUp(t, name) }, func() {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
 		}
+	}
+}
+
+// fillUp makes a file that takes all the room of its disk.
+func fillUp(t *testing.T, name string) {
+	t.Helper()
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for b := make([]byte, 1<<20); len(b) > 0; {
+		if _, err := f.Write(b); err != nil {
+			b = b[:len(b)/2]
+		}
+	}
+}
+
+// remount makes a disk that the test mounted read-only, or not.
+func remount(t *testing.T, dir string, readOnly bool) {
+	t.Helper()
+	flags := uintptr(syscall.MS_REMOUNT)
+	if readOnly {
+		flags |= syscall.MS_RDONLY
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", flags, "size=48m"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // conditionsOf returns what is seen now.

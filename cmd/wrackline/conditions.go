@@ -22,7 +22,11 @@ import (
 // judge returns all conditions, bad ones first. The caller holds mu.
 func (s *self) judge(f *facts) []condition {
 	var list []condition
-	for _, side := range []func(*facts) []condition{s.ofStart, s.ofClock, s.ofDisk, s.ofCheckpoints, s.ofFold, s.ofDoor, s.ofSenders, s.ofPacks, s.ofLimits, s.ofReceivers} {
+	sides := []func(*facts) []condition{s.ofStart, s.ofClock, s.ofDisk, s.ofDoor, s.ofReceivers, s.ofCheckpoints, s.ofFold, s.ofSenders, s.ofPacks, s.ofLimits}
+	if s.a.reading.Load() != nil {
+		sides = sides[:5] // what is not taken in cannot be judged
+	}
+	for _, side := range sides {
 		list = append(list, side(f)...)
 	}
 	slices.SortStableFunc(list, func(a, b condition) int {
@@ -62,7 +66,10 @@ const startLong = 2 * time.Minute // a start is news when it takes longer by tel
 
 func (s *self) ofStart(f *facts) (list []condition) {
 	a := s.a
-	if !f.ready && a.extra == nil && s.memory.up < 0 && f.now > startLong {
+	if why := a.reading.Load(); why != nil {
+		list = append(list, condition{kind: "start.reading", blind: true, bad: true, stops: time.Nanosecond, cause: "disk", text: "Wrackline takes nothing in since its start, " + a.barred(),
+			fix: "Free disk space, mount it for writing, or replace the disk. It goes on by itself, without a restart.", meaning: "Senders are answered 503 and keep what they have; nothing new is judged, and incidents of before are shown and not told."})
+	} else if !f.ready && a.extra == nil && s.memory.up < 0 && f.now > startLong {
 		list = append(list, condition{kind: "start.slow", blind: true, bad: true, stops: time.Nanosecond, text: "Wrackline has been starting for " + alerting.Span(f.now.Milliseconds()) + ": " + f.stage + ".",
 			fix: "It goes on by itself. The log says what it does.", meaning: "Senders are answered 503 and keep what they have."})
 	}
@@ -133,7 +140,7 @@ func (s *self) ofDisk(f *facts) (list []condition) {
 		}
 		list = append(list, c)
 	}
-	if f.disk != nil {
+	if f.disk != nil && s.a.reading.Load() == nil { // which says it
 		list = append(list, condition{kind: "disk.refuses", blind: true, bad: true, cause: "disk", text: "The data directory cannot be written: " + f.disk.Error(),
 			fix: "Free disk space, mount it for writing, or replace it.", meaning: "Nothing is lost yet; what comes may be refused, and a crash would tell again what was told."})
 	}

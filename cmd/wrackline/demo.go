@@ -121,7 +121,7 @@ func runDemo(ctx context.Context, e env, args []string) error {
 	a.now = d.now
 	var sender sync.WaitGroup
 	defer sender.Wait()
-	return a.serve(ctx, l, admin, func(ctx context.Context) error {
+	return a.serve(ctx, newFront(l, admin), func(ctx context.Context) error {
 		if err := d.learn(ctx, e.stdout, *history); err != nil {
 			return err
 		}

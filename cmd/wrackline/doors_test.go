@@ -201,7 +201,7 @@ func TestStartAndStopRaceNothing(t *testing.T) {
 	var serving, asking sync.WaitGroup
 	asked := make(chan struct{})
 	serving.Go(func() {
-		if err := a.serve(ctx, l, nil, func(context.Context) error { <-asked; return nil }); err != nil {
+		if err := a.serve(ctx, newFront(l, nil), func(context.Context) error { <-asked; return nil }); err != nil {
 			t.Error(err)
 		}
 	})

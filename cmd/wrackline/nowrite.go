@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"syscall"
 
 	"github.com/wrackline/wrackline/baseline/store"
@@ -12,9 +11,7 @@ import (
 
 // wayOut adds to why a data directory could not be opened, when that is because it may not be written, what can be done. Nothing has been changed then, and nothing is lost: senders keep what they have meanwhile.
 func wayOut(err error, dir string) error {
-	is := func(no syscall.Errno) bool {
-		return errors.Is(err, no) || strings.HasSuffix(err.Error(), ": "+no.Error())
-	} // bbolt keeps the text alone
+	is := func(no syscall.Errno) bool { return diskIs(err, no) }
 	const look = "What it holds can be looked at meanwhile: wrackline inspect verify --storage.path %[2]s"
 	switch {
 	case err == nil:

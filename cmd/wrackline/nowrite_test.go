@@ -8,49 +8,26 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/wrackline/wrackline/baseline/store"
 )
 
-// A data directory that was mounted for reading, or has become so, is an error that says so and what to do, changes nothing, and can be looked at; mounted for writing again, a start goes on from it.
-func TestReadOnlyMountIsAnErrorWithTheWayOut(t *testing.T) {
+// A directory on a file system that is mounted for reading, and that holds nothing to be read, is an error that says what to do.
+func TestNothingOnAReadOnlyMountIsAnErrorWithTheWayOut(t *testing.T) {
 	t.Parallel()
-	mnt := t.TempDir()
-	if err := syscall.Mount("tmpfs", mnt, "tmpfs", 0, "size=64m"); err != nil {
-		t.Skipf("a file system cannot be mounted here: %v", err)
+	mnt, _, _ := smallDisk(t)
+	remount(t, mnt, true)
+	path := filepath.Join(mnt, "new")
+	code, _, errs := run(t, "serve", "--storage.path", path, "--web.listen-address", "127.0.0.1:0")
+	if code != exitFailure || !strings.Contains(errs, "read-only file system") || !strings.Contains(errs, "mount it for writing") || !strings.Contains(errs, path) {
+		t.Errorf("code %d: %s", code, errs)
 	}
-	t.Cleanup(func() { _ = syscall.Unmount(mnt, syscall.MNT_DETACH) })
-	dir := filepath.Join(mnt, "data")
-	serve := []string{"serve", "--storage.path", dir, "--web.listen-address", "127.0.0.1:0"}
-	p := start(t, serve...)
-	p.awaitReady()
-	for i := range int64(5) {
-		p.gauge("something", time.Now().UnixMilli()-60_000+i, 1, func(int64) float64 { return 1 })
+	remount(t, mnt, false)
+	fillUp(t, filepath.Join(mnt, "other.data"))
+	code, _, errs = run(t, "serve", "--storage.path", path, "--web.listen-address", "127.0.0.1:0")
+	if code != exitFailure || !strings.Contains(errs, "no room") || !strings.Contains(errs, path) {
+		t.Errorf("on a full disk: code %d: %s", code, errs)
 	}
-	p.settle()
-	p.kill()
-	if err := syscall.Mount("tmpfs", mnt, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, "size=64m"); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{dir, filepath.Join(mnt, "new")} {
-		code, _, errs := run(t, "serve", "--storage.path", path, "--web.listen-address", "127.0.0.1:0")
-		if code != exitFailure || !strings.Contains(errs, "read-only file system") || !strings.Contains(errs, "mount it for writing") || !strings.Contains(errs, path) {
-			t.Errorf("a start in %s: code %d: %s", path, code, errs)
-		}
-	}
-	if code, out, errs := run(t, "inspect", "verify", "--storage.path", dir); code != exitOK {
-		t.Errorf("verify of what can only be read: code %d: %s%s", code, out, errs)
-	}
-	if err := syscall.Mount("tmpfs", mnt, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
-		t.Fatal(err)
-	}
-	p = start(t, serve...)
-	p.awaitReady()
-	if log := p.log(); !strings.Contains(log, `msg="journal folded" requests=5`) {
-		t.Errorf("not all that was taken is there: %s", log)
-	}
-	p.stop()
 }
 
 func TestWayOut(t *testing.T) {

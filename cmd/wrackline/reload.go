@@ -31,7 +31,7 @@ func (a *app) setReceivers(cfg *config) error {
 			return fmt.Errorf("%d notifications wait in memory for the disk; receivers cannot be replaced now: %w", waiting, errNotReady)
 		}
 	}
-	b, err := notify.Open(notify.Options{DB: a.store.DB(), Receivers: cfg.Receivers, ExternalURL: cfg.Alerting.ExternalURL,
+	b, err := notify.Open(notify.Options{DB: a.store.DB(), Idle: a.reading.Load() != nil, Receivers: cfg.Receivers, ExternalURL: cfg.Alerting.ExternalURL,
 		ProxyFromEnvironment: cfg.Alerting.Outlet.ProxyFromEnvironment, UserAgent: "Wrackline/" + buildVersion(), Guard: cfg.guard(), Log: a.log,
 		Current: func(id string) (*alerting.Incident, bool) {
 			if a.manager == nil { // nothing is sent before the fold is there
@@ -111,7 +111,7 @@ func (a *app) makeDoor(cfg *config) (*ingest.Handler, error) {
 		return nil, err
 	}
 	return ingest.NewHandler(ingest.Options{Appender: a, Limits: cfg.limits(), Keyer: a.keyer, Tokens: tokens, Logger: a.log,
-		Heard: a.heard, Clock: a.clock, Ready: a.ready.Load}), nil
+		Heard: a.heard, Clock: a.clock, Ready: a.state}), nil
 }
 
 // reloadEvery is how often the files are looked at. One that differs is taken when it is the same at the next look: nobody's editor or kubelet is between two halves of it then.

@@ -121,6 +121,7 @@ type self struct {
 	groups  map[string]*group   // by cause
 	looked  time.Duration       // when the last look ended
 	mark    mark
+	handed  *[]toldMark // what the life before in this process has told; nil = there was none
 }
 
 // outboxFacts are those of the outbox.
@@ -289,6 +290,9 @@ func (s *self) begin() {
 	m.Told = nil
 	s.mu.Lock()
 	s.mark = m
+	if s.handed != nil {
+		told = *s.handed
+	}
 	s.mu.Unlock()
 	s.recall(told)
 	s.disk.see(s.mono(), s.wait, s.saveSometimes)
@@ -341,13 +345,18 @@ var diskFaults = []struct {
 	{syscall.EACCES, "the disk refuses access"}, {syscall.EPERM, "the disk refuses access"},
 }
 
-// diskFault returns the culprit when err came from a disk, "" otherwise. bbolt keeps the text alone of some errors.
+// diskIs reports whether err is what a disk answers. bbolt keeps the text alone of some errors.
+func diskIs(err error, no syscall.Errno) bool {
+	return err != nil && (errors.Is(err, no) || slices.ContainsFunc(strings.Split(err.Error(), "\n"), func(line string) bool { return strings.HasSuffix(line, ": "+no.Error()) }))
+}
+
+// diskFault returns the culprit when err came from a disk, "" otherwise.
 func diskFault(err error) string {
 	if err == nil {
 		return ""
 	}
 	for _, f := range diskFaults {
-		if errors.Is(err, f.no) || strings.HasSuffix(err.Error(), ": "+f.no.Error()) {
+		if diskIs(err, f.no) {
 			return f.says
 		}
 	}

@@ -57,17 +57,21 @@ type lineMark struct {
 // readMark returns what the process before left. Whatever cannot be read is as if it were not there.
 func readMark(dir string, nowMs int64) (m mark) {
 	f, err := os.OpenFile(filepath.Join(dir, markFile), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	writable := err == nil
+	if !writable {
 		if f, err = os.Open(filepath.Join(dir, markFile)); err != nil {
 			return mark{}
 		}
+		defer f.Close()
 	}
 	b := make([]byte, markBytes)
 	n, _ := f.ReadAt(b, 0)
 	if json.Unmarshal(bytes.TrimRight(b[:n], " \n\x00"), &m) != nil || m.Version != 1 {
 		m = mark{}
 	}
-	m.file = f
+	if writable {
+		m.file = f
+	}
 	if m.AliveMs != 0 && !m.Clean {
 		m.Deaths = append(m.Deaths, m.AliveMs)
 	}
@@ -146,6 +150,16 @@ func (s *self) told() (list []toldMark) {
 }
 
 func cut(s string) string { return s[:min(len(s), 300)] }
+
+// inherit takes over what the life before in this process has told, which its disk may not have taken.
+func (s *self) inherit(before *self) {
+	before.mu.Lock()
+	told := before.told()
+	before.mu.Unlock()
+	s.mu.Lock()
+	s.handed = &told
+	s.mu.Unlock()
+}
 
 // end says that this life ended in good order.
 func (s *self) end() {

@@ -95,16 +95,7 @@ func runServe(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	cfg.acceptLoss = f.acceptLoss
-	a, err := openApp(cfg, f.dir, log)
-	if err != nil {
-		return errors.Join(wayOut(err, f.dir), closeAll(l, admin))
-	}
-	a.file, a.listening = f.configFile, f.addresses()
-	log.Info("listening", "url", pageURL(l.Addr()), "write", pageURL(l.Addr())+"/api/v1/write", "version", buildVersion())
-	if len(cfg.Receivers) == 0 {
-		log.Info("no receiver is configured: incidents show in the UI only; add receivers to the file that --config.file names (see README)")
-	}
-	return a.serve(ctx, l, admin, nil)
+	return f.lives(ctx, cfg, log, newFront(l, admin))
 }
 
 // addresses returns what is listened on: the second is that of administration, "" when it has none of its own. One without a host is of this machine.
@@ -152,10 +143,63 @@ func pageURL(addr net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// newServer returns a server with timeouts that answers by what handler holds at the time.
-func (a *app) newServer(handler *atomic.Pointer[http.Handler]) *http.Server {
+// front is what listens, for the life of a process: one app after the other may stand behind it.
+type front struct {
+	l, admin net.Listener // admin is where administration listens, nil when that is l
+	app      atomic.Pointer[app]
+	servers  []*http.Server
+	failed   chan error
+	hup      chan os.Signal
+	wg       sync.WaitGroup
+}
+
+func newFront(l, admin net.Listener) *front {
+	f := &front{l: l, admin: admin, failed: make(chan error, 2), hup: make(chan os.Signal, 1)}
+	ossignal.Notify(f.hup, syscall.SIGHUP) // from the first moment: by itself the signal ends a process
+	return f
+}
+
+// show lets a answer from now on.
+func (f *front) show(a *app) {
+	if f.app.Swap(a) != nil {
+		return
+	}
+	listen := func(l net.Listener, handler func() *http.Handler) {
+		srv := a.newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*handler()).ServeHTTP(w, r) }))
+		f.servers = append(f.servers, srv)
+		f.wg.Go(func() {
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				f.failed <- fmt.Errorf("http: %w", err)
+			}
+		})
+	}
+	listen(f.l, func() *http.Handler { return f.app.Load().main.Load() })
+	if f.admin != nil {
+		listen(f.admin, func() *http.Handler { return f.app.Load().admin.Load() })
+	}
+}
+
+// close lets requests that are under way end and listens no more.
+func (f *front) close() (err error) {
+	ossignal.Stop(f.hup)
+	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, srv := range f.servers {
+		if e := srv.Shutdown(drain); e != nil {
+			err = errors.Join(err, srv.Close())
+		}
+	}
+	if len(f.servers) == 0 {
+		err = closeAll(f.l, f.admin)
+	}
+	f.wg.Wait()
+	return err
+}
+
+// newServer returns a server with timeouts.
+func (a *app) newServer(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*handler.Load()).ServeHTTP(w, r) }),
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		WriteTimeout:      120 * time.Second, // profiles take up to a minute
@@ -165,40 +209,27 @@ func (a *app) newServer(handler *atomic.Pointer[http.Handler]) *http.Server {
 	}
 }
 
-// serve runs everything until ctx ends or a part fails, then stops in the reverse order. admin is where administration listens, nil when that is l. before, when not nil, runs after
-// the journal has been folded and before requests are taken.
-func (a *app) serve(ctx context.Context, l, admin net.Listener, before func(context.Context) error) error {
+// serve runs everything until ctx ends or a part fails, then stops in the reverse order. before, when not nil, runs after the journal has been folded and before requests are taken.
+// A life that only reads also ends, with errDiskWell and without a word to who asks at the front, when it need not be one any more.
+func (a *app) serve(ctx context.Context, f *front, before func(context.Context) error) error {
 	limitMemory(a.log)
-	a.apart = admin != nil
+	a.apart = f.admin != nil
 	if err := a.setWeb(a.cfg.Load()); err != nil {
-		return errors.Join(err, closeAll(l, admin), a.close(false))
+		return errors.Join(err, f.close(), a.close(false))
 	}
 	a.tried.Store(&a.cfg.Load().seen)
-	hup := make(chan os.Signal, 1) // from the first moment: by itself the signal ends a process
-	ossignal.Notify(hup, syscall.SIGHUP)
-	defer ossignal.Stop(hup)
 	run, stop := context.WithCancel(context.Background())
 	defer stop()
 	var wg sync.WaitGroup
-	failed := make(chan error, 3)
-	servers := []*http.Server{a.newServer(&a.main)}
-	listen := func(srv *http.Server, l net.Listener) {
+	failed := make(chan error, 1)
+	f.show(a)
+	if a.reading.Load() == nil {
 		wg.Go(func() {
-			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				failed <- fmt.Errorf("http: %w", err)
+			if err := a.journal.Run(run); err != nil && run.Err() == nil {
+				failed <- fmt.Errorf("journal: %w", err)
 			}
 		})
 	}
-	listen(servers[0], l)
-	if admin != nil {
-		servers = append(servers, a.newServer(&a.admin))
-		listen(servers[1], admin)
-	}
-	wg.Go(func() {
-		if err := a.journal.Run(run); err != nil && run.Err() == nil {
-			failed <- fmt.Errorf("journal: %w", err)
-		}
-	})
 
 	a.reloadMu.Lock()
 	a.startRun = func(f func(context.Context)) func() {
@@ -220,23 +251,22 @@ func (a *app) serve(ctx context.Context, l, admin net.Listener, before func(cont
 		err = before(ctx)
 	}
 	folded := err == nil
-	if folded {
-		a.begun(run, &wg, hup)
+	if folded && a.reading.Load() != nil {
+		folded, err = false, a.awaitDisk(ctx, f)
+	} else if folded {
+		a.begun(run, &wg, f.hup)
 		select {
 		case <-ctx.Done():
 		case err = <-failed:
+		case err = <-f.failed:
 		}
 	}
 	a.ready.Store(false)
-	a.stage("stopping")
-	a.log.Info("stopping")
-	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	for _, srv := range servers {
-		if e := srv.Shutdown(drain); e != nil {
-			err = errors.Join(err, srv.Close())
-		}
+	if !errors.Is(err, errDiskWell) {
+		a.stage("stopping")
+		a.log.Info("stopping")
+		err = errors.Join(err, f.close())
 	}
-	cancel()
 	a.reloadMu.Lock() // a reload that is under way ends first, and no other begins: it would start what nobody waits for
 	a.startRun = nil
 	a.reloadMu.Unlock()

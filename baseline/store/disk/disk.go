@@ -1,11 +1,15 @@
-// Package disk is what the store asks of an operating system beside bbolt: a lock of its own, and how much room there is.
+// Package disk is what the store asks of an operating system beside bbolt: a lock of its own, how much room there is, files put aside.
 package disk
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // ErrLocked is returned by Lock when another process, or another descriptor of this one, has the file.
@@ -28,4 +32,32 @@ func Full(err error) bool {
 		}
 	}
 	return false
+}
+
+// SetAside renames a damaged file to path.damaged-<Unix seconds>, or a name like it that nothing has, and returns that.
+func SetAside(path string) (string, error) {
+	base := path + ".damaged-" + strconv.FormatInt(time.Now().Unix(), 10)
+	for i := range 100 {
+		name := base
+		if i > 0 {
+			name += "-" + strconv.Itoa(i)
+		}
+		if _, err := os.Lstat(name); err == nil {
+			continue
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		return name, os.Rename(path, name)
+	}
+	return "", fmt.Errorf("every name like %s is taken", base)
+}
+
+// InPlace returns ErrLocked unless f is still what lies at path: whoever had the lock before may have put another file there.
+func InPlace(f *os.File, path string) error {
+	own, err := f.Stat()
+	now, lost := os.Stat(path)
+	if err == nil && lost == nil && !os.SameFile(own, now) {
+		return ErrLocked
+	}
+	return errors.Join(err, lost)
 }
