@@ -14,9 +14,13 @@
 package ui
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -70,7 +74,7 @@ func (s *server) apiOK(c *gin.Context, data any) {
 	s.writeJSON(c, http.StatusOK, apiAnswer{Status: "success", Data: data})
 }
 
-// writeJSON escapes <, > and & in strings, so that an answer shown as HTML by mistake does nothing.
+// writeJSON escapes <, > and & in strings, so that an answer shown as HTML by mistake does nothing, and what is hidden, so that one in a terminal does not either: a string says to who decodes it what it said.
 func (s *server) writeJSON(c *gin.Context, code int, v any) {
 	apiAnswers.Inc()
 	b, err := json.Marshal(v)
@@ -80,7 +84,29 @@ func (s *server) writeJSON(c *gin.Context, code int, v any) {
 		code, b = http.StatusInternalServerError, []byte(`{"status":"error","errorType":"internal","error":"the answer cannot be written; the log says why"}`)
 	}
 	c.Header("Cache-Control", "no-cache")
-	c.Data(code, "application/json", append(b, '\n'))
+	c.Data(code, "application/json", append(escapeHidden(b), '\n'))
+}
+
+// escapeHidden writes the hidden characters of a JSON text, which stand in its strings alone, by their numbers.
+func escapeHidden(b []byte) []byte {
+	if !bytes.ContainsFunc(b, series.Hidden) {
+		return b
+	}
+	out := make([]byte, 0, len(b)+len(b)/8)
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		switch {
+		case !series.Hidden(r):
+			out = append(out, b[:n]...)
+		case r <= 0xffff:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		default:
+			hi, lo := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		}
+		b = b[n:]
+	}
+	return out
 }
 
 // intParam reads a whole number between 0 and most. false means that an answer has been written.

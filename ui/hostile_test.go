@@ -249,7 +249,7 @@ func TestHostileLabelsAreShownAsText(t *testing.T) {
 		checkSVG(t, payload, body(t, h, "/chart/"+id+".svg", http.StatusOK))
 		for _, p := range []string{"/api/v1/signals", "/api/v1/signals/" + id, "/api/v1/incidents", "/api/v1/incidents/inc_7h2k9qv4m1xz", "/api/v1/changes", "/api/v1/packs", "/api/v1/status", "/api/v1/status/config"} {
 			text := body(t, h, p, http.StatusOK)
-			if !json.Valid([]byte(text)) || strings.ContainsAny(text, "<>&\u2028") {
+			if !json.Valid([]byte(text)) || strings.ContainsAny(text, "<>&") || strings.ContainsFunc(strings.TrimSuffix(text, "\n"), series.Hidden) {
 				t.Errorf("payload %.60q: %s is not safe JSON", payload, p)
 			}
 		}
