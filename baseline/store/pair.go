@@ -16,8 +16,12 @@ import (
 // and the journal behind it give the same state. The store itself also has the history of charts and the buckets of others; the twin has checkpoints alone.
 type Pair struct {
 	*Store
-	twin *Store
+	twin   *Store
+	bereft bool
 }
+
+// Bereft reports whether the store itself was missing or empty when the pair was opened, though its twin proves that there had been one: charts and the rows of other buckets are gone.
+func (p *Pair) Bereft() bool { return p.bereft }
 
 // TwinName is the name of the twin's file in the directory of the store.
 const TwinName = "checkpoint.db"
@@ -42,6 +46,7 @@ func OpenPair(path string, o Options) (*Pair, error) {
 		return p, nil
 	}
 	if s.place().generation == 0 && p.twin.place().generation > 0 {
+		p.bereft = s.quarantined == ""
 		s.log.Warn("the store had been missing, empty or damaged: chart history and messages that waited may be gone; what was learned is in its twin", "path", path, "twin", p.twin.path)
 	}
 	return p, nil

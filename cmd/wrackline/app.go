@@ -161,6 +161,9 @@ func (a *app) open() error {
 		a.noteLoss(err.Error())
 	}
 	a.journal.SkipTo(a.engine.Pos())
+	if a.store.Bereft() {
+		a.noteLoss("wrackline.db was missing or empty, and " + store.TwinName + " has what was learned: charts of before, and messages that waited for receivers, are gone")
+	}
 	return nil
 }
 

@@ -53,8 +53,8 @@ func quietOnes() []quietCase {
 	return []quietCase{
 		{"a planned restart", rigOptions{}, func(r *blindRig) {
 			for range 5 {
-				r.die()
 				r.a.self.end()
+				r.die()
 				r.clock.Add(int64(40 * time.Second))
 				r.start(nil)
 				r.steps(90*time.Second, nil)

@@ -288,6 +288,11 @@ func (s *self) begin() {
 	m := readMark(s.a.dir, s.a.now().UnixMilli())
 	told := m.Told
 	m.Told = nil
+	if end := s.a.journal.Stats().LastPos; m.Taken > end {
+		s.a.log.Error("the journal ends before what had been taken", "taken", m.Taken, "ends", end)
+		s.a.noteLoss(fmt.Sprintf("requests up to %d had been taken, and the journal ends with %d: it was removed, or the disk has lost its end", m.Taken, end))
+		m.Taken = end
+	}
 	s.mu.Lock()
 	s.mark = m
 	if s.handed != nil {

@@ -28,6 +28,7 @@ type mark struct {
 	AliveMs int64      `json:"alive_ms"` // when it was written, Unix milliseconds
 	Clean   bool       `json:"clean"`    // the process ended in good order
 	Deaths  []int64    `json:"deaths_ms"`
+	Taken   uint64     `json:"taken"` // position of the newest request that was in the journal
 	Told    []toldMark `json:"told"`
 
 	file    *os.File
@@ -97,6 +98,8 @@ func (s *self) saveSometimes() error {
 func (s *self) save() error {
 	s.mu.Lock()
 	m := s.mark
+	s.mark.Taken = max(s.mark.Taken, s.a.line.last.Load())
+	m.Taken = s.mark.Taken
 	m.Version, m.AliveMs, m.Told = 1, s.a.now().UnixMilli(), s.told()
 	s.mu.Unlock()
 	if m.file == nil {
