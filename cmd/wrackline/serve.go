@@ -113,7 +113,10 @@ func (f *serveFlags) addresses() [2]string {
 // listeners listens on the flags' addresses; admin is nil when administration has none of its own.
 func (f *serveFlags) listeners() (l, admin net.Listener, err error) {
 	addresses := f.addresses()
-	if l, err = net.Listen("tcp", addresses[0]); err != nil || addresses[1] == "" {
+	if l, err = net.Listen("tcp", addresses[0]); errors.Is(err, syscall.EADDRINUSE) {
+		return nil, nil, fmt.Errorf("%w\nSomebody listens there already, another wrackline perhaps. Name another address by --web.listen-address", err)
+	}
+	if err != nil || addresses[1] == "" {
 		return l, nil, err
 	}
 	if admin, err = net.Listen("tcp", addresses[1]); err != nil {
