@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/ui"
 	"github.com/wrackline/wrackline/web"
 )
@@ -143,7 +144,7 @@ func underPrefix(external string, next http.Handler) http.Handler {
 	})
 }
 
-// serveReady answers whether requests are taken.
+// serveReady answers whether requests are taken. While a disk refuses them the answer is yes all the same, with the reason: to be cut off from who asks for pages helps nobody, and senders are told to come again.
 func (a *app) serveReady(w http.ResponseWriter, _ *http.Request) {
 	ok, text := a.state()
 	if !ok {
@@ -151,6 +152,9 @@ func (a *app) serveReady(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	io.WriteString(w, "Wrackline is "+text+".\n")
+	if no := a.intake.refusing.Load(); ok && no != nil {
+		io.WriteString(w, "But the newest request was refused: "+series.Clean(no.err.Error(), problemMax)+"\n")
+	}
 	if alive, why := a.self.alive(); ok && !alive {
 		io.WriteString(w, "But judging does not go on: "+why+"\n")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha512"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/store"
+	"github.com/wrackline/wrackline/baseline/wire"
 )
 
 // again ends a life without a word and begins another on the same disk: r.a.reading says of which kind.
@@ -151,6 +154,31 @@ func TestStartOnAReadOnlyMountReads(t *testing.T) {
 	p := start(t, args...)
 	p.reads("the disk is read-only")
 	remount(t, mnt, false)
+	p.goesOn(n)
+}
+
+// TestStartOnAFullDiskWorks: where a start needs no room, all but taking requests works on a full disk, and that goes on by itself too.
+func TestStartOnAFullDiskWorks(t *testing.T) {
+	t.Parallel()
+	mnt, _, free := smallDisk(t)
+	args, n := onDiskOf(t, mnt)
+	fillUp(t, filepath.Join(mnt, "other.data"))
+	p := start(t, args...)
+	p.awaitReady()
+	var msg []byte // larger than what is left of pages here and there
+	for i := range 100 {
+		l := wire.AppendLabel(wire.AppendLabel(nil, "__name__", "something"), "pad", fmt.Sprintf("%02d %x", i, sha512.Sum512([]byte{byte(i)})))
+		msg = wire.AppendSeries(msg, l, []series.Sample{{T: time.Now().UnixMilli(), V: 1}})
+	}
+	code, text := p.write("", wire.AppendBody(nil, msg))
+	if code != http.StatusServiceUnavailable || !strings.Contains(text, "no space") {
+		t.Errorf("a write: %d %s", code, text)
+	}
+	const refused = "But the newest request was refused: journal: journal is full"
+	if text := p.get("/-/ready"); !strings.Contains(text, refused) {
+		t.Errorf("readiness: %s", text)
+	}
+	free()
 	p.goesOn(n)
 }
 

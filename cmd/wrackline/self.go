@@ -81,6 +81,7 @@ type failure struct{ err error }
 type intake struct {
 	taken, failed, busy atomic.Int64
 	last                atomic.Pointer[failure] // of those that failed
+	refusing            atomic.Pointer[failure] // the same, until one is taken
 }
 
 // note counts a request by its error.
@@ -88,11 +89,15 @@ func (n *intake) note(err error) error {
 	switch {
 	case err == nil:
 		n.taken.Add(1)
+		if n.refusing.Load() != nil {
+			n.refusing.Store(nil)
+		}
 	case errors.Is(err, ingest.ErrBusy):
 		n.busy.Add(1)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // nobody waits any more
 	default:
 		n.last.Store(&failure{err})
+		n.refusing.Store(n.last.Load())
 		n.failed.Add(1)
 	}
 	return err
