@@ -23,7 +23,7 @@ const (
 	activeMs    = 3 * 60_000          // who has sent nothing for so long says nothing
 	sureMs      = 15_000              // for how long two senders or more must be off by the same to be believed …
 	soloMs      = 60_000              // … a single one …
-	backMs      = 2 * 60_000          // … and all, when they are behind
+	backMs      = 2 * 60_000          // … and longer, when they are behind
 	floorMs     = 10_000              // how long to wait for others when all that is known is that it is later than the machine's clock says
 	doubtMs     = 2 * 60_000          // for how long the clock may be unsure of itself, see Clock.unsure
 	sendersMost = 256                 // that are listened to
@@ -31,7 +31,7 @@ const (
 
 // Clock makes receive stamps. It counts on from the last one by the machine's monotonic time, so that a machine's clock that jumps (a glitch of NTP, a wrong clock at boot, a resumed machine) moves nothing by itself. Which of
 // the two is right the senders say: the samples of whoever has a right clock are of now. So a jump that they did not see is shown and not followed, one that they did see is followed, and a machine's
-// clock that was wrong from the beginning gives way to senders that are all off from it by the same. As soon as the machine's clock is right it is followed again.
+// clock that was wrong from the beginning gives way to senders that are off from it by the same, when none is in time by it. As soon as the machine's clock is right it is followed again.
 //
 // A single sender with a wrong clock says nothing of the machine's: its samples are refused when they are ahead (series.FutureMs), and judged late when they are behind.
 //
@@ -259,19 +259,18 @@ func (c *Clock) askAll(heard []*witness) {
 			best, n = w.skew(), alike
 		}
 	}
-	all := n == len(heard)
-	trusted := c.proven && c.jumps // monotonic time does not err: then it is the senders, unless all of several are
+	trusted := c.proven && c.jumps // monotonic time does not err: then it is the senders, unless several are and nobody bears the kept clock out
 	span := int64(sureMs)
 	switch d := best - c.kept; {
 	case d > farMs && n == 1:
 		span = soloMs
-	case d < -farBack && n > 1 && all && !trusted:
+	case d < -farBack && n > 1 && confirm == 0 && !trusted: // who is behind by itself leaves somebody who is not
 		span = backMs
 	case d > farMs:
 	default:
 		return
 	}
-	if trusted && !(all && n > 1) || n <= len(heard)-n+confirm {
+	if trusted && !(confirm == 0 && n > 1) || n <= len(heard)-n+confirm {
 		return
 	}
 	for _, w := range heard {

@@ -73,14 +73,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// killRounds is how often the child is killed: 20, 4 with -short, or as often as WRACKLINE_TEST_KILLS says.
+// killRounds is how often the child is killed: 20, 4 with -short, or as often as WRACKLINE_TORTURE says, once for each message at most.
 func killRounds(t *testing.T) int {
-	if text := os.Getenv("WRACKLINE_TEST_KILLS"); text != "" {
+	if text := os.Getenv("WRACKLINE_TORTURE"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return n
+		return min(n, killNotes)
 	}
 	if testing.Short() {
 		return 4
