@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 		if d, err := time.ParseDuration(os.Getenv(lookEvery)); err == nil {
 			reloadEvery = d
 		}
+		probeEvery = func(int) time.Duration { return 200 * time.Millisecond }
 		main() // exits
 	}
 	os.Exit(m.Run())

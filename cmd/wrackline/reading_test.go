@@ -208,3 +208,10 @@ func TestOnlyTheDiskIsWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+// TestProbesComeSeldomWhereStartsFail: a disk that takes the probe and not the start is not folded for all the time.
+func TestProbesComeSeldomWhereStartsFail(t *testing.T) {
+	if a, b, c := probeEvery(0), probeEvery(3), probeEvery(1000); a != probeFirst || b != 8*probeFirst || c != probeMost {
+		t.Errorf("%s, %s, %s", a, b, c)
+	}
+}
