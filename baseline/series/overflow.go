@@ -11,20 +11,27 @@ import (
 const (
 	overMetricsMax = 32      // metrics told apart: the most frequent ones, by and large
 	overLabelsMax  = 16      // labels of each
+	overSendersMax = 8       // senders of each, the most frequent ones, by and large
 	overFade       = 1 << 16 // series after which what was is worth half
 	overTextMax    = 80      // bytes of a name in a reason
 )
 
-// Overflow remembers, of series that found no room, which metric most of them are of, from whom, and which label makes them so many. It is no state: a start begins it anew. The zero value remembers nothing. It has one user at a time and is bounded.
+// Overflow remembers, of series that found no room, which metric most of them are of, from whom most of these, and which label makes them so many. It is no state: a start begins it anew. The zero value remembers nothing. It has one user at a time and is bounded.
 type Overflow struct {
 	total   int
 	metrics []overMetric
 }
 
 type overMetric struct {
-	name, sender string
-	n            int
-	labels       []overLabel
+	name    string
+	n       int
+	senders []overSender
+	labels  []overLabel
+}
+
+type overSender struct {
+	name string
+	n    int
 }
 
 // overLabel counts a label's values by the bits that their hashes set.
@@ -41,14 +48,15 @@ func (o *Overflow) Note(l Labels, sender string) {
 			m := &o.metrics[i]
 			m.n /= 2
 			m.labels = m.labels[:0]
+			for k := range m.senders {
+				m.senders[k].n /= 2
+			}
 			o.total += m.n
 		}
 	}
 	m := o.metric(l.Get(NameLabel))
 	m.n++
-	if m.sender != sender {
-		m.sender = strings.Clone(sender)
-	}
+	m.from(sender)
 	for _, x := range l {
 		if x.Name == NameLabel {
 			continue
@@ -69,6 +77,37 @@ func (o *Overflow) Note(l Labels, sender string) {
 		h := Hash64([]byte(x.Value))
 		m.labels[at].seen[h>>6&3] |= 1 << (h & 63)
 	}
+}
+
+// from counts a series of a sender, in the place of the rarest one when there are too many.
+func (m *overMetric) from(sender string) {
+	least := 0
+	for i := range m.senders {
+		if m.senders[i].name == sender {
+			m.senders[i].n++
+			return
+		}
+		if m.senders[i].n < m.senders[least].n {
+			least = i
+		}
+	}
+	if len(m.senders) < overSendersMax {
+		m.senders = append(m.senders, overSender{strings.Clone(sender), 1})
+		return
+	}
+	m.senders[least].name = strings.Clone(sender)
+	m.senders[least].n++
+}
+
+// most returns the sender of most of the series.
+func (m *overMetric) most() (name string) {
+	n := -1
+	for _, x := range m.senders {
+		if x.n > n {
+			name, n = x.name, x.n
+		}
+	}
+	return name
 }
 
 // metric returns the entry of a metric, in the place of the rarest one when there are too many: the frequent ones stay.
@@ -130,5 +169,5 @@ func (o *Overflow) Worst() string {
 	if most > 2 {
 		text += worst
 	}
-	return text + ", from sender " + Clean(m.sender, overTextMax)
+	return text + ", from sender " + Clean(m.most(), overTextMax)
 }

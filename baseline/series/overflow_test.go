@@ -27,6 +27,12 @@ func TestOverflowNamesTheWorst(t *testing.T) {
 			t.Errorf("%q is missing in %q", want, got)
 		}
 	}
+	for k := range 40 { // many who come after, with a few of the same metric, are not who floods
+		send(20, "http_requests_total", "session", fmt.Sprint("prom-", k), func(i int) string { return fmt.Sprint("s", i) })
+	}
+	if got := o.Worst(); !strings.Contains(got, "sender prom-a") {
+		t.Errorf("somebody who came last is blamed: %q", got)
+	}
 	send(40_000, "bad\u202e\x1b[1m"+strings.Repeat("m", 500), "pod", "prom\nc", func(i int) string { return fmt.Sprint("p", i%50) })
 	send(40_000, "bad\u202e\x1b[1m"+strings.Repeat("m", 500), "pod", "prom\nc", func(i int) string { return fmt.Sprint("p", i%50) })
 	got = o.Worst()
