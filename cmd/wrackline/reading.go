@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/wrackline/wrackline/baseline/store/disk"
 )
 
 // errDiskWell ends a life that only reads: the disk takes writes again.
@@ -54,12 +56,7 @@ func (f *serveFlags) lives(ctx context.Context, cfg config, log *slog.Logger, fr
 
 // transient reports whether err, of a start, is the disk's: what may pass, and not what is only a wrong name or right.
 func transient(err error) bool {
-	for _, no := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
-		if diskIs(err, no) {
-			return true
-		}
-	}
-	return false
+	return disk.Is(err, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO)
 }
 
 // openReading opens the data directory for reading after a start that failed because of why. An error says that this is no such case, or that nothing is there to be read.

@@ -9,7 +9,6 @@ import (
 	"runtime/metrics"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,6 +17,7 @@ import (
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/baseline/store"
+	"github.com/wrackline/wrackline/baseline/store/disk"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/journal"
 )
@@ -355,18 +355,13 @@ var diskFaults = []struct {
 	{syscall.EACCES, "the disk refuses access"}, {syscall.EPERM, "the disk refuses access"},
 }
 
-// diskIs reports whether err is what a disk answers. bbolt keeps the text alone of some errors.
-func diskIs(err error, no syscall.Errno) bool {
-	return err != nil && (errors.Is(err, no) || slices.ContainsFunc(strings.Split(err.Error(), "\n"), func(line string) bool { return strings.HasSuffix(line, ": "+no.Error()) }))
-}
-
 // diskFault returns the culprit when err came from a disk, "" otherwise.
 func diskFault(err error) string {
 	if err == nil {
 		return ""
 	}
 	for _, f := range diskFaults {
-		if diskIs(err, f.no) {
+		if disk.Is(err, f.no) {
 			return f.says
 		}
 	}

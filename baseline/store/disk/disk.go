@@ -1,4 +1,4 @@
-// Package disk is what the store asks of an operating system beside bbolt: a lock of its own, how much room there is, files put aside.
+// Package disk is what the store asks of an operating system beside bbolt: a lock of its own, how much room there is, files put aside, what an error of a disk says.
 package disk
 
 import (
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,15 +25,19 @@ func SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Full reports whether err says that there is no room left. bbolt keeps the text alone of some errors.
-func Full(err error) bool {
-	for _, no := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT} {
-		if err != nil && (errors.Is(err, no) || strings.HasSuffix(err.Error(), ": "+no.Error())) {
-			return true
-		}
+// Is reports whether err is one of what a disk answers. bbolt keeps the text alone of some errors, and errors that were joined have a line each.
+func Is(err error, answers ...syscall.Errno) bool {
+	if err == nil {
+		return false
 	}
-	return false
+	lines := strings.Split(err.Error(), "\n")
+	return slices.ContainsFunc(answers, func(no syscall.Errno) bool {
+		return errors.Is(err, no) || slices.ContainsFunc(lines, func(line string) bool { return strings.HasSuffix(line, ": "+no.Error()) })
+	})
 }
+
+// Full reports whether err says that there is no room left.
+func Full(err error) bool { return Is(err, syscall.ENOSPC, syscall.EDQUOT) }
 
 // SetAside renames a damaged file to path.damaged-<Unix seconds>, or a name like it that nothing has, and returns that.
 func SetAside(path string) (string, error) {
