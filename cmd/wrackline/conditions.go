@@ -67,7 +67,7 @@ const startLong = 2 * time.Minute // a start is news when it takes longer by tel
 func (s *self) ofStart(f *facts) (list []condition) {
 	a := s.a
 	if why := a.reading.Load(); why != nil {
-		list = append(list, condition{kind: "start.reading", blind: true, bad: true, stops: time.Nanosecond, cause: "disk", text: "Wrackline takes nothing in since its start, " + a.barred(),
+		list = append(list, condition{kind: "start.reading", blind: true, bad: true, stops: time.Nanosecond, cause: "disk", text: "Wrackline takes nothing in since its start, " + a.barred() + ".",
 			fix: "Free disk space, mount it for writing, or replace the disk. It goes on by itself, without a restart.", meaning: "Senders are answered 503 and keep what they have; nothing new is judged, and incidents of before are shown and not told."})
 	} else if !f.ready && a.extra == nil && s.memory.up < 0 && f.now > startLong {
 		list = append(list, condition{kind: "start.slow", blind: true, bad: true, stops: time.Nanosecond, text: "Wrackline has been starting for " + alerting.Span(f.now.Milliseconds()) + ": " + f.stage + ".",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/baseline/store/disk"
+	"github.com/wrackline/wrackline/ingest/journal"
 )
 
 // wayOut adds to why a data directory could not be opened, when that is because it may not be written, what can be done. Nothing has been changed then, and nothing is lost: senders keep what they have meanwhile.
@@ -23,7 +24,7 @@ func wayOut(err error, dir string) error {
 		return fmt.Errorf("%w\nThe user that runs Wrackline (uid %[3]d, gid %[4]d) may not write there; nothing was changed. Give it the directory: chown -R %[3]d:%[4]d %[2]s; in Kubernetes fsGroup of the pod's securityContext. "+look, err, dir, os.Getuid(), os.Getgid())
 	case disk.Full(err):
 		return fmt.Errorf("%w\nThere is no room in %[2]s to begin: free some, or name another directory by --storage.path. Files whose name ends in .damaged-… may be moved away", err, dir)
-	case errors.Is(err, store.ErrInUse):
+	case errors.Is(err, store.ErrInUse), errors.Is(err, journal.ErrLocked):
 		return fmt.Errorf("%w\nAnother wrackline serves %[2]s. Stop it, or name another directory by --storage.path", err, dir)
 	}
 	return err

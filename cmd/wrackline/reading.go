@@ -12,7 +12,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/baseline/store/disk"
+	"github.com/wrackline/wrackline/ingest/journal"
 )
 
 // errDiskWell ends a life that only reads: the disk takes writes again.
@@ -34,6 +36,9 @@ func (f *serveFlags) lives(ctx context.Context, cfg config, log *slog.Logger, fr
 		a, err := openApp(cfg, f.dir, log)
 		if why := err; why != nil {
 			if a, err = openReading(cfg, f.dir, log, why); err != nil {
+				if errors.Is(err, store.ErrInUse) || errors.Is(err, journal.ErrLocked) { // another one reads it already
+					why = err
+				}
 				return errors.Join(wayOut(why, f.dir), fr.close())
 			}
 			a.lives = reads

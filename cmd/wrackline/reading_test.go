@@ -153,6 +153,9 @@ func TestStartOnAReadOnlyMountReads(t *testing.T) {
 	remount(t, mnt, true)
 	p := start(t, args...)
 	p.reads("the disk is read-only")
+	if code, _, errs := run(t, args...); code != exitFailure || !strings.Contains(errs, "Another wrackline serves") || strings.Contains(errs, "mount it for writing") {
+		t.Errorf("a second one: code %d: %s", code, errs)
+	}
 	remount(t, mnt, false)
 	p.goesOn(n)
 }

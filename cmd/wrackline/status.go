@@ -21,7 +21,6 @@ import (
 type source struct{ a *app }
 
 func (s source) Incidents() *alerting.Snapshot { return s.a.manager.Snapshot() }
-func (s source) Ready() (bool, string)         { return s.a.state() }
 
 // View returns what has been folded, waiting a moment for what has just been acknowledged.
 func (s source) View() *baseline.View {
@@ -245,4 +244,12 @@ func (d *demo) status(st *ui.Status) {
 	}
 	x.Inbox, x.InboxMore = d.inbox.list()
 	st.Demo = x
+}
+
+// Ready is the app's state. Why it only reads is among the problems that every page shows.
+func (s source) Ready() (bool, string) {
+	if s.a.reading.Load() != nil && !s.a.ready.Load() {
+		return false, "only reading, what is shown is what was known"
+	}
+	return s.a.state()
 }
