@@ -117,6 +117,9 @@ func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
 		if h, d := &s.hot[id], &s.cold[id]; s.unresolved(d) || d.target == none && h.counts() {
 			s.resolve(id, l)
 		}
+		if !s.twins.Knows(id) {
+			s.meet(id, &identity.View{Labels: l, Cluster: s.clusters[s.hot[id].cluster].name})
+		}
 		return id, nil
 	}
 	return s.register(l, p, mi, from, own)
@@ -184,6 +187,7 @@ func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint1
 		c.lists[bd.leaf] = append(c.lists[bd.leaf], i)
 	}
 	s.prints.Put(id, s.printHash)
+	s.meet(id, &view)
 	c.identify(s, id, m, &view)
 	return id, nil
 }

@@ -67,6 +67,9 @@ func (s *Stream) vector(i int, dst []promql.Element) []promql.Element {
 			continue
 		}
 		h := &s.hot[b.series]
+		if h.flags&flagLeft != 0 && !lp.asker {
+			continue
+		}
 		live := h.flags&flagStale == 0 && h.lastT > ev.end-liveMs
 		behind := live && h.lastT < ev.end
 		if lp.Bucket && h.group != none {

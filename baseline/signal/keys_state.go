@@ -82,7 +82,7 @@ func (s *Stream) restoreKeys(r *stateReader, to []uint32, was *ruleBook) {
 		} else if step != 0 {
 			r.Fail()
 		}
-		if !same || !was.same && (k.series == none || s.unresolved(&s.cold[k.series])) || k.series != none && s.cold[k.series].target == none && s.hot[k.series].counts() {
+		if !same || r.version < 11 && k.series != none || !was.same && (k.series == none || s.unresolved(&s.cold[k.series])) || k.series != none && s.cold[k.series].target == none && s.hot[k.series].counts() {
 			continue
 		}
 		if r.Err() != nil || s.find(k.hash) != none {

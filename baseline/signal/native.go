@@ -108,10 +108,11 @@ func (s *Stream) nativeVector(li uint32, dst []promql.Element) []promql.Element 
 	for _, bi := range ev.c.lists[li] {
 		b := &s.binds[bi]
 		no := s.cold[b.series].native
-		if b.ls == none || no == none {
+		h := &s.hot[b.series]
+		if b.ls == none || no == none || h.flags&flagLeft != 0 && !lp.asker {
 			continue
 		}
-		h, n := &s.hot[b.series], &s.natives[no]
+		n := &s.natives[no]
 		live := h.flags&flagStale == 0 && h.lastT > ev.end-liveMs
 		behind := live && h.lastT < ev.end
 		v, sum, gaps, hist := n.Read(lp.Leaf, ev.w, &ev.c.table.Work)

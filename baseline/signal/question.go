@@ -2,6 +2,7 @@ package signal
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/change"
@@ -36,6 +37,7 @@ type leafPlan struct {
 	kinds    uint8
 	ring     uint8
 	own      bool   // one of the stream's own metrics
+	asker    bool   // keep holds job: who was asked is a part of the question, so nobody is left out
 	stands   bool   // selects native histograms that stand in for classic series
 	selector uint32 // number of what is selected, the same for leaves that differ in keep only
 }
@@ -69,6 +71,7 @@ type metric struct {
 	name   string
 	leaves []uint32
 	fact   identity.Fact
+	net    bool // cAdvisor's of interfaces: of a pod in its node's network they are the node's
 	watch  change.Metric
 }
 
@@ -82,7 +85,7 @@ func (s *Stream) metric(name string) *metric {
 	i, ok := s.byName[name]
 	if !ok {
 		i = uint32(len(s.metrics))
-		s.metrics = append(s.metrics, &metric{name: name})
+		s.metrics = append(s.metrics, &metric{name: name, net: strings.HasPrefix(name, "container_network_")})
 		s.byName[name] = i
 	}
 	return s.metrics[i]
@@ -134,6 +137,7 @@ func (s *Stream) leaf(l *promql.Leaf, specs map[string]uint32, stands bool) uint
 	default:
 		lp.kinds = kindValue
 	}
+	lp.asker = slices.Contains(l.Keep, "job")
 	lp.ring = shortRing
 	if l.Windows > 5 {
 		lp.ring = longRing

@@ -27,7 +27,7 @@ func (s *Stream) appendSeries(w *codec.Writer, version int) {
 		set.Write(w, c.table, d.place)
 		w.Num(int(d.pod + 1)) // none + 1 is 0
 		w.Num(int(h.replica))
-		w.Num(int(h.flags))
+		w.Num(int(h.flags &^ flagLeft))
 		w.Byte(h.kinds)
 		w.Byte(h.ring)
 		w.Int(h.lastT)
@@ -124,7 +124,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		if r.version < 4 {
 			h.flags = uint16(r.Byte()) & (flagNative - 1)
 		} else {
-			h.flags = uint16(r.Num(flagsAll))
+			h.flags = uint16(r.Num(flagsAll)) &^ flagLeft
 		}
 		h.kinds, h.ring = r.Byte(), r.Byte()
 		h.lastT, h.lastV = r.Time(), r.Float()

@@ -17,7 +17,7 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 10 // 9 had targets of one metric each, no births and not which expression a signal's value is of; 8 did not say when samples of a sender were last used, 7 had no keys; up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
+	stateVersion = 11 // 10 knew of no twins, 9 had targets of one metric each, no births and not which expression a signal's value is of; 8 did not say when samples of a sender were last used, 7 had no keys; up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
 )
 
 // The state is what package codec writes. Label sets are written where they first occur and referred to by number afterwards. In order:
@@ -28,7 +28,7 @@ const (
 //	clusters: their windows, the section of their book, the section of their tracker, births (cluster_state.go)
 //	signals, what has arrived
 //	tracked series with their rings (series_state.go)
-//	the section of keys (keys_state.go)
+//	the section of twins, that of keys (keys_state.go)
 //
 // With other rules everything is kept that they still need: identities, names, the signals of rules that have an expression in common
 // with what they were, and the rings of series in leaves that are still asked. So an unchanged signal loses no window. Leaves that
@@ -120,6 +120,9 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 		}
 	}
 	s.appendSeries(w, version)
+	if version >= 11 {
+		s.twins.Append(w)
+	}
 	s.appendKeys(w)
 	return w.B
 }
@@ -231,6 +234,9 @@ func (s *Stream) restore(r *stateReader) {
 		}
 	}
 	to := s.restoreSeries(r, was)
+	if r.version >= 11 && r.Err() == nil {
+		s.twins.Restore(r.Reader, to)
+	}
 	if r.version >= 8 && r.Err() == nil {
 		s.restoreKeys(r, to, was)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/room"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/twin"
 	"github.com/wrackline/wrackline/baseline/window"
 )
 
@@ -86,6 +87,8 @@ type Stream struct {
 	groupNo  []uint32         // free numbers
 	kin      map[uint64]int32 // most buckets of a set, by bucketSet.kin; of the window that closes
 	targets  birth.Targets
+	twins    twin.Table
+	left     []uint32 // series with flagLeft, while a window closes
 	natives  []window.Hists
 	nativeNo []uint32 // free numbers
 	buckets  int      // that natives have room for
@@ -227,6 +230,7 @@ func (s *Stream) clear() {
 	s.keyTab.Reset(0)
 	s.prints.Reset(0)
 	s.targets.Reset()
+	s.twins.Reset()
 	s.bind()
 }
 

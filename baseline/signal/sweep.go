@@ -63,6 +63,7 @@ func (s *Stream) sweep() {
 	}
 	if int(kept) < len(s.hot) {
 		s.closeRanks(to, kept)
+		s.twins.Keep(to)
 	}
 	s.sweepKeys(to)
 	s.sweepReplicas()

@@ -43,7 +43,7 @@ const (
 	flagPast                      // counted in cluster.past: has a sample at or after the end of the cluster's open window
 	flagQuiet                     // has no ring: kept for identity only, and never waited for
 	flagPlaced                    // its node follows from its instance, so it must be looked at when nodes become known
-	_                             // used to be: has sent two samples
+	flagLeft                      // not counted in the window that closes: others tell the same
 	flagWatch                     // speaks of a watched object
 	flagNative                    // a leaf reads its native histograms
 	flagBucket                    // a classic bucket: counts with the others of its set or not at all

@@ -199,6 +199,7 @@ func (s *Stream) close(c *cluster, early bool) {
 		s.fed = make([]int, len(s.leaves))
 	}
 	clear(s.fed)
+	s.leaveOut(c, end)
 	for i, r := range s.rules {
 		st := &c.rules[i]
 		st.form, st.series = s.formOf(c, r, 0, end), 0
@@ -211,6 +212,7 @@ func (s *Stream) close(c *cluster, early bool) {
 		}
 	}
 	s.input.Finish()
+	s.countAll()
 	s.emit(c, end, changes)
 }
 
