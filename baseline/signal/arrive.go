@@ -5,7 +5,10 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -39,15 +42,8 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 	if l, err = series.Canonical(l); err != nil {
 		return none, none, err
 	}
-	rep := ""
-	for _, name := range s.opts.ReplicaLabels {
-		if v := l.Get(name); v != "" {
-			if rep == "" {
-				rep = v
-			}
-			l = slices.DeleteFunc(l, func(x series.Label) bool { return x.Name == name })
-		}
-	}
+	oneSpelling(l)
+	l, named, rep := s.stripReplica(l)
 	s.arriving = 0
 	first := int64(math.MaxInt64)
 	if e := &b.Entries[i]; e.SampleLo < e.SampleHi {
@@ -58,7 +54,12 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 	if first <= b.ReceivedMs+series.FutureMs {
 		s.arriving = first
 	}
+	twin := s.copyOf(l, from, b.ReceivedMs)
+	if twin.Waits && !twin.Room {
+		return none, none, errWaits
+	}
 	id, err = s.lookup(l, from)
+	s.hold(twin, id)
 	if err != nil {
 		s.over.Note(l, b.Sender)
 		return none, none, err
@@ -74,12 +75,24 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 		return none, id, nil
 	}
 	if from := s.senders[from]; from.replica == "" {
-		from.replica = rep
+		from.replica = named
 	}
 	at = uint32(len(s.keys))
 	s.keys = append(s.keys, key{hash: hash, series: id, next: at + 1, replica: replica, seen: s.epoch})
 	s.keyTab.Put(at, s.keyHash)
 	return at, id, nil
+}
+
+// oneSpelling writes bounds of buckets and quantiles in one way: Prometheus 3 sends le="1.0" where older ones send what the target says, 1 or 1e0, and two of a pair are not
+// updated at once.
+func oneSpelling(l series.Labels) {
+	for i := range l {
+		if n := l[i].Name; n == labels.BucketLabel || n == "quantile" {
+			if x, err := strconv.ParseFloat(l[i].Value, 64); err == nil {
+				l[i].Value = strconv.FormatFloat(x, 'g', -1, 64)
+			}
+		}
+	}
 }
 
 // replica returns the number of a replica's name.

@@ -67,7 +67,7 @@ func (s *Stream) vector(i int, dst []promql.Element) []promql.Element {
 			continue
 		}
 		h := &s.hot[b.series]
-		if h.flags&flagLeft != 0 && !lp.asker {
+		if lp.leaves(h) {
 			continue
 		}
 		live := h.flags&flagStale == 0 && h.lastT > ev.end-liveMs

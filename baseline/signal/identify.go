@@ -24,9 +24,6 @@ func (c *cluster) static(lp *leafPlan, v *identity.View) uint32 {
 	l := c.scratch[:0]
 	for _, name := range lp.keep {
 		if x := v.Get(name); x != "" {
-			if lp.Bucket && name == "le" {
-				x = strings.TrimSuffix(x, ".0") // one bound, two spellings
-			}
 			l = append(l, series.Label{Name: name, Value: x})
 		}
 	}

@@ -3,6 +3,7 @@ package signal
 import (
 	"fmt"
 
+	"github.com/wrackline/wrackline/baseline/asked"
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -11,7 +12,7 @@ const keysVersion = 1
 
 // keysName tells the present keys from those of another salt, and from those whose labels were read by other rules.
 func (s *Stream) keysName() series.Print {
-	return series.KeysName(s.opts.Salt, fmt.Sprintf("%q %q", s.opts.ReplicaLabels, s.opts.ClusterLabels))
+	return series.KeysName(s.opts.Salt, fmt.Sprintf("%q %q", s.replicaLabels(), s.opts.ClusterLabels))
 }
 
 // What the code of a key says besides the step from the series that was expected, which is the one after that of the key before.
@@ -54,7 +55,7 @@ func (s *Stream) appendKeys(w *codec.Writer) {
 // restoreKeys reads what appendKeys wrote. to has the present numbers of the series. Left out are keys that must show their labels
 // again: all when the name is not the present one, and with other rules those of series that have new leaves, and of those that
 // nobody needed.
-func (s *Stream) restoreKeys(r *stateReader, to []uint32, was *ruleBook) {
+func (s *Stream) restoreKeys(r *stateReader, to []uint32, was *asked.Book) {
 	r.Section(keysVersion)
 	same := r.Print() == s.keysName()
 	n := r.Count(10)
@@ -82,7 +83,7 @@ func (s *Stream) restoreKeys(r *stateReader, to []uint32, was *ruleBook) {
 		} else if step != 0 {
 			r.Fail()
 		}
-		if !same || r.version < 11 && k.series != none || !was.same && (k.series == none || s.unresolved(&s.cold[k.series])) || k.series != none && s.cold[k.series].target == none && s.hot[k.series].counts() {
+		if !same || r.version < 11 && k.series != none || !was.Same && (k.series == none || s.unresolved(&s.cold[k.series])) || k.series != none && s.cold[k.series].target == none && s.hot[k.series].counts() {
 			continue
 		}
 		if r.Err() != nil || s.find(k.hash) != none {

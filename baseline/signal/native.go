@@ -109,7 +109,7 @@ func (s *Stream) nativeVector(li uint32, dst []promql.Element) []promql.Element 
 		b := &s.binds[bi]
 		no := s.cold[b.series].native
 		h := &s.hot[b.series]
-		if b.ls == none || no == none || h.flags&flagLeft != 0 && !lp.asker {
+		if b.ls == none || no == none || lp.leaves(h) {
 			continue
 		}
 		n := &s.natives[no]

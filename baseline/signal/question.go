@@ -78,6 +78,11 @@ type metric struct {
 // speaks reports whether series of the metric say something of identity or changes, so that they are of use without a rule.
 func (m *metric) speaks() bool { return m.fact != 0 || m.watch.Watched() }
 
+// leaves reports whether a series is not counted in the window that closes.
+func (lp *leafPlan) leaves(h *tracked) bool {
+	return h.flags&(flagLeft|flagHeld) != 0 && (h.flags&flagHeld != 0 || !lp.asker)
+}
+
 // isDynamic reports whether the leaf asks for something that may become known later.
 func (lp *leafPlan) isDynamic() bool { return len(lp.dynamic) > 0 || lp.workload || lp.kind || lp.node }
 

@@ -3,6 +3,7 @@ package signal
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/asked"
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -27,7 +28,7 @@ func (s *Stream) appendSeries(w *codec.Writer, version int) {
 		set.Write(w, c.table, d.place)
 		w.Num(int(d.pod + 1)) // none + 1 is 0
 		w.Num(int(h.replica))
-		w.Num(int(h.flags &^ flagLeft))
+		w.Num(int(h.flags &^ (flagLeft | flagHeld)))
 		w.Byte(h.kinds)
 		w.Byte(h.ring)
 		w.Int(h.lastT)
@@ -64,9 +65,9 @@ func (s *Stream) appendSeries(w *codec.Writer, version int) {
 }
 
 // restoreBinds reads in which leaves the series that comes next takes part.
-func (s *Stream) restoreBinds(r *stateReader, was *ruleBook, set *promql.SetReader, t *promql.Table, h *tracked, d *cold) bool {
+func (s *Stream) restoreBinds(r *stateReader, was *asked.Book, set *promql.SetReader, t *promql.Table, h *tracked, d *cold) bool {
 	for range r.Count(3) {
-		b := bind{series: uint32(len(s.hot)), leaf: r.present(was.leaves), static: set.Read(r.Reader, t, labelsMost), ls: set.Read(r.Reader, t, labelsMost)}
+		b := bind{series: uint32(len(s.hot)), leaf: r.present(was.Leaves), static: set.Read(r.Reader, t, labelsMost), ls: set.Read(r.Reader, t, labelsMost)}
 		if r.Err() != nil || b.static == none && b.ls != none {
 			r.Fail()
 			return false
@@ -95,7 +96,7 @@ func (g *bucketSet) append(w *codec.Writer) {
 }
 
 // restoreSeries returns the present number of each series of the state, none for those that no rule needs any more.
-func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
+func (s *Stream) restoreSeries(r *stateReader, was *asked.Book) (to []uint32) {
 	n := r.Count(40)
 	to = make([]uint32, 0, n)
 	sets := make([]promql.SetReader, len(s.clusters))
@@ -106,7 +107,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 	for range n {
 		id := uint32(len(s.hot))
 		var h tracked
-		d := cold{print: r.Print(), metric: r.present(was.metrics)}
+		d := cold{print: r.Print(), metric: r.present(was.Metrics)}
 		h.cluster, d.sender = uint16(r.Num(len(s.clusters)-1)), uint16(r.Num(len(s.senders)-1))
 		if r.Err() != nil || s.withPrint(d.print) != none {
 			r.Fail()
@@ -124,7 +125,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		if r.version < 4 {
 			h.flags = uint16(r.Byte()) & (flagNative - 1)
 		} else {
-			h.flags = uint16(r.Num(flagsAll)) &^ flagLeft
+			h.flags = uint16(r.Num(flagsAll)) &^ (flagLeft | flagHeld)
 		}
 		h.kinds, h.ring = r.Byte(), r.Byte()
 		h.lastT, h.lastV = r.Time(), r.Float()
@@ -167,7 +168,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		if r.Err() != nil {
 			return nil
 		}
-		if !was.same && !s.refit(&h, &d, was) {
+		if !was.Same && !s.refit(&h, &d, was) {
 			s.cells, s.binds = s.cells[:h.cells], s.binds[:d.binds]
 			s.dropNative(&d)
 			if d.target != none {

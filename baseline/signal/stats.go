@@ -17,6 +17,7 @@ type (
 	Stats           = tally.Stats
 	ClusterStats    = tally.ClusterStats
 	SenderStats     = tally.SenderStats
+	PairStats       = tally.PairStats
 	RuleStats       = tally.RuleStats
 	Explanation     = tally.Explanation
 	RuleExplanation = tally.RuleExplanation
@@ -68,8 +69,11 @@ func (s *Stream) Stats() Stats {
 			st.Rules = append(st.Rules, rs)
 		}
 	}
-	for _, n := range s.senders {
-		st.Senders = append(st.Senders, SenderStats{Name: n.name, Cluster: n.home(s, ""), Replica: n.replica, Samples: n.samples, Accepted: n.accepted,
+	for _, p := range s.halves.Pairs() {
+		st.Pairs = append(st.Pairs, PairStats{Cluster: cmp.Or(s.opts.Cluster, s.opts.DefaultCluster), Label: p.Label, Values: p.Values})
+	}
+	for i, n := range s.senders {
+		st.Senders = append(st.Senders, SenderStats{Name: n.name, Cluster: n.home(s, ""), Replica: cmp.Or(n.replica, s.halves.ReplicaOf(i)), Samples: n.samples, Accepted: n.accepted,
 			Duplicate: n.duplicate, Late: n.late, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, UsedMs: n.usedMs, LastT: n.lastT})
 	}
 	st.Sort()

@@ -11,6 +11,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/replica"
 	"github.com/wrackline/wrackline/baseline/room"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/twin"
@@ -47,7 +48,7 @@ type StreamOptions struct {
 	RetireMs int64
 	// ClusterLabels name the labels that hold a cluster's name, best first; nil = cluster, k8s_cluster, cluster_name, k8s.cluster.name.
 	ClusterLabels []string
-	// ReplicaLabels name the labels by which HA replicas differ, best first; nil = __replica__, prometheus_replica.
+	// ReplicaLabels name the labels by which HA replicas differ, best first; nil = __replica__, prometheus_replica, and any other that what they send shows to be one.
 	ReplicaLabels []string
 	// DefaultCluster is the name of a cluster that nobody names; "" = "default".
 	DefaultCluster string
@@ -88,6 +89,7 @@ type Stream struct {
 	kin      map[uint64]int32 // most buckets of a set, by bucketSet.kin; of the window that closes
 	targets  birth.Targets
 	twins    twin.Table
+	halves   replica.Book
 	left     []uint32 // series with flagLeft, while a window closes
 	natives  []window.Hists
 	nativeNo []uint32 // free numbers
@@ -156,9 +158,6 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 	}
 	if o.ClusterLabels == nil {
 		o.ClusterLabels = ClusterLabels()
-	}
-	if o.ReplicaLabels == nil {
-		o.ReplicaLabels = []string{"__replica__", "prometheus_replica"}
 	}
 	if o.DefaultCluster == "" {
 		o.DefaultCluster = DefaultCluster
@@ -231,6 +230,7 @@ func (s *Stream) clear() {
 	s.prints.Reset(0)
 	s.targets.Reset()
 	s.twins.Reset()
+	s.halves.Reset()
 	s.bind()
 }
 
@@ -347,6 +347,7 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 	s.clock(b.ReceivedMs)
 	from, fromNo := s.sender(b)
 	from.seen(b.ReceivedMs)
+	s.halves.Begin(int(fromNo))
 	from.used = false
 	limit := b.ReceivedMs + series.FutureMs
 	if s.eventMs == 0 && len(b.Samples) > 0 {
@@ -449,10 +450,17 @@ func (s *Stream) future(res *series.Result, from *sender) {
 var (
 	errOverSeries   = errors.New("series limit reached")
 	errOverClusters = errors.New("cluster limit reached")
+	errWaits        = errors.New("it is not known yet whether it is a replica's copy") // no fault of the sender
 )
 
 func (s *Stream) refuse(res *series.Result, from *sender, err error, samples, hists int) {
 	n := samples + hists
+	if errors.Is(err, errWaits) {
+		s.stats.Samples, s.stats.Histograms, s.stats.Replica = s.stats.Samples+int64(samples), s.stats.Histograms+int64(hists), s.stats.Replica+int64(n)
+		from.samples, from.duplicate, from.used = from.samples+int64(samples), from.duplicate+int64(n), true
+		res.Samples, res.Histograms = res.Samples+samples, res.Histograms+hists
+		return
+	}
 	s.stats.Samples += int64(samples)
 	s.stats.Refused += int64(n)
 	from.samples += int64(samples)

@@ -21,6 +21,7 @@ func (s *Stream) sweep() {
 		}
 	}
 
+	gone := s.halves.Gone()
 	lives := make([]bool, s.targets.Len()) // targets of which something is still heard
 	for id := range s.hot {
 		if h, t := &s.hot[id], s.cold[id].target; t != none && h.lastT > due[h.cluster] {
@@ -36,7 +37,7 @@ func (s *Stream) sweep() {
 		if limit != 0 && d.target != none && lives[d.target] && len(s.hot) < s.most.Tracked/2 {
 			limit -= missedMs - idleMs // or it would be taken for new when it is back
 		}
-		dead := c.undo || h.lastT <= limit && limit != 0 ||
+		dead := gone[uint32(id)] || c.undo || h.lastT <= limit && limit != 0 ||
 			d.nbinds == 0 && !s.metrics[d.metric].speaks() || // nobody needs it any more
 			s.opts.Cluster != "" && c.name != s.opts.Cluster // of a state that was of several clusters
 		if owns := s.drops[d.sender]; owns != nil {
@@ -64,6 +65,7 @@ func (s *Stream) sweep() {
 	if int(kept) < len(s.hot) {
 		s.closeRanks(to, kept)
 		s.twins.Keep(to)
+		s.halves.Keep(to)
 	}
 	s.sweepKeys(to)
 	s.sweepReplicas()
@@ -228,6 +230,7 @@ func (s *Stream) keepSenders(ok func(i int, n *sender) bool) {
 	if len(kept) == len(s.senders) {
 		return
 	}
+	s.halves.KeepSenders(func(i int) int { return slices.Index(kept, s.senders[i]) })
 	s.senders, s.senderAt = kept, make(map[senderKey]uint16, len(kept))
 	for i, n := range kept {
 		s.senderAt[senderKey{n.name, n.fixed}] = uint16(i)

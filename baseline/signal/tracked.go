@@ -47,6 +47,7 @@ const (
 	flagWatch                     // speaks of a watched object
 	flagNative                    // a leaf reads its native histograms
 	flagBucket                    // a classic bucket: counts with the others of its set or not at all
+	flagHeld                      // not counted until it is known whether it is a replica's copy; as flagLeft, while a window closes
 	flagsAll   = 1<<iota - 1
 )
 

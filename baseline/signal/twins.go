@@ -11,8 +11,9 @@ func (s *Stream) meet(id uint32, v *identity.View) {
 	s.twins.Meet(id, s.metrics[s.cold[id].metric].name, s.hot[id].cluster, v)
 }
 
-// leaveOut marks the series that are not counted in the window that closes, since others tell the same. count takes the marks away.
+// leaveOut marks the series that are not counted in the window that closes, since others tell the same. countAll takes the marks away.
 func (s *Stream) leaveOut(c *cluster, end int64) {
+	s.judgeReplicas(c, end)
 	s.twins.Choose(s.clusterAt[c.name], end, func(id uint32) twin.Reading { return s.reading(c, id, end) }, c.whereIs, func(id uint32) {
 		s.hot[id].flags |= flagLeft
 		s.left = append(s.left, id)
@@ -21,7 +22,7 @@ func (s *Stream) leaveOut(c *cluster, end int64) {
 
 func (s *Stream) countAll() {
 	for _, id := range s.left {
-		s.hot[id].flags &^= flagLeft
+		s.hot[id].flags &^= flagLeft | flagHeld
 	}
 	s.left = s.left[:0]
 }
@@ -51,23 +52,8 @@ func (s *Stream) reading(c *cluster, id uint32, end int64) twin.Reading {
 	if h.kinds&kindIncrease == 0 {
 		return r
 	}
-	ring, w, n := s.ring(h, kindIncrease), window.Of(end), uint32(h.ring)
-	if h.lastT < end || h.head >= w+n-1 || ring[w%n] != ring[w%n] {
-		return r // it has not come so far, or not from there
-	}
-	r.Counter = true
-	for i := w - 1; i <= h.head; i++ {
-		x := ring[i%n]
-		if x != x {
-			continue
-		}
-		if i > w {
-			r.V -= x
-		}
-		if i <= w+1 {
-			r.Inc += x
-			r.Step = max(r.Step, x*min(1, float64(h.stepMs)/windowMs))
-		}
+	if after, around, most, ok := window.Around(s.ring(h, kindIncrease), h.head, window.Of(end)); ok && h.lastT >= end {
+		r.Counter, r.V, r.Inc, r.Step = true, h.lastV-after, around, most*min(1, float64(h.stepMs)/windowMs)
 	}
 	return r
 }

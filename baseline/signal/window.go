@@ -249,7 +249,7 @@ func (c *cluster) tidyLists() {
 
 // tidy forgets what has been idle, and moves the series of senders whose cluster was decided anew.
 func (s *Stream) tidy() {
-	due := false
+	due := s.halves.Gone() != nil
 	for _, c := range s.clusters {
 		due = due || c.open != 0 && c.open >= c.sweepAt
 	}

@@ -14,6 +14,7 @@ type Stats struct {
 	Clusters []ClusterStats // sorted by name
 	Senders  []SenderStats  // sorted by name, then cluster
 	Rules    []RuleStats    // in the order of the packs, then by cluster
+	Pairs    []PairStats    // senders that were found to be replicas of each other
 
 	Series     int // series known as senders spell them, needed or not; an HA pair's count twice
 	SeriesMax  int //
@@ -74,11 +75,17 @@ type ClusterStats struct {
 	Owners        bool  // owner data of kube-state-metrics was seen; without it workloads follow from pods' names
 }
 
+// PairStats says that what is sent with one of the values of a label is the same as what is sent with another.
+type PairStats struct {
+	Cluster, Label string
+	Values         []string // the first is that of the series that are read
+}
+
 // SenderStats is a sender's part.
 type SenderStats struct {
 	Name      string
 	Cluster   string // where its series go, unless they say otherwise
-	Replica   string // value of its replica label; "" = none
+	Replica   string // value of the label that tells it from its replicas; "" = none
 	Samples   int64  // that came
 	Accepted  int64  // folded into open windows
 	Duplicate int64  // repeated, or of the replica that is not current
@@ -104,6 +111,7 @@ type RuleStats struct {
 // Add adds what another stream says: counts are summed, surveys put together. Call Sort when all are added.
 func (s *Stats) Add(o *Stats) {
 	s.Clusters, s.Senders, s.Rules = append(s.Clusters, o.Clusters...), append(s.Senders, o.Senders...), append(s.Rules, o.Rules...)
+	s.Pairs = append(s.Pairs, o.Pairs...)
 	s.Series, s.Tracked, s.Signals, s.Objects = s.Series+o.Series, s.Tracked+o.Tracked, s.Signals+o.Signals, s.Objects+o.Objects
 	if o.OverSignalMs > s.OverSignalMs {
 		s.OverSignal, s.OverSignalMs = o.OverSignal, o.OverSignalMs
@@ -128,6 +136,7 @@ func (s *Stats) Sort() {
 	slices.SortFunc(s.Senders, func(a, b SenderStats) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Cluster, b.Cluster))
 	})
+	slices.SortStableFunc(s.Pairs, func(a, b PairStats) int { return strings.Compare(a.Cluster, b.Cluster) })
 	if len(s.Clusters) < 2 {
 		return // its rules are in their order
 	}

@@ -218,7 +218,7 @@ func (t *Table) judge(p *pair, k pairKey, a, b *metrics, end int64, read Source)
 	door := t.askers[k.a].port != "" && t.askers[k.a].port == t.askers[k.b].port
 	for _, m := range a.order {
 		for _, x := range t.matches(a.of[m], b.of[m], offset) {
-			n, said := compare(read(x[0]), read(x[1]), door)
+			n, said := Compare(read(x[0]), read(x[1]), door)
 			switch {
 			case !said:
 			case n < 0:
@@ -265,10 +265,11 @@ func (p *pair) apart(end int64) {
 	p.nothing(end)
 }
 
-// compare returns the evidence in bits that two series count the same, below 0 that they do not. said is false when that cannot be told: two gauges are read at different times.
-func compare(a, b Reading, door bool) (bits float64, said bool) {
+// Compare returns the evidence in bits that two series show the same, below 0 that they do not. said is false when that cannot be told: two gauges are read at different times. With gauges
+// equal ones count, too.
+func Compare(a, b Reading, gauges bool) (bits float64, said bool) {
 	if !a.Counter || !b.Counter {
-		if door && !a.Counter && !b.Counter && a.Live && b.Live && a.V == b.V && math.Abs(a.V) > 1 {
+		if gauges && !a.Counter && !b.Counter && a.Live && b.Live && a.V == b.V && math.Abs(a.V) > 1 {
 			return gaugeBits, true
 		}
 		return 0, false
