@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -64,7 +62,7 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 		s.over.Note(l, b.Sender)
 		return none, none, err
 	}
-	replica := s.replica(rep)
+	replica := s.names.Of(rep)
 	if id == none {
 		if len(s.keys) >= s.most.Unneeded {
 			s.over.Note(l, b.Sender)
@@ -93,26 +91,6 @@ func oneSpelling(l series.Labels) {
 			}
 		}
 	}
-}
-
-// replica returns the number of a replica's name.
-func (s *Stream) replica(name string) uint16 {
-	if id, ok := s.replicaAt[name]; ok {
-		return id
-	}
-	name = strings.Clone(name)
-	id := slices.Index(s.replicas[1:], "") + 1 // the lowest that is free, so that numbers do not depend on when others were forgotten
-	switch {
-	case id > 0:
-		s.replicas[id] = name
-	case len(s.replicas) >= replicasMax:
-		return replicasMax
-	default:
-		id = len(s.replicas)
-		s.replicas = append(s.replicas, name)
-	}
-	s.replicaAt[name] = uint16(id)
-	return uint16(id)
 }
 
 // lookup returns the tracked series with the labels, which are canonical and hold no replica, made when it is new; none when no

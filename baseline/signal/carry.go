@@ -7,6 +7,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/asked"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/window"
 )
 
 // How long what has only just been asked for is given to show itself, milliseconds of event time.
@@ -87,15 +88,11 @@ func (s *Stream) refit(h *tracked, d *cold, b *asked.Book) bool {
 	for range kindsOf(kinds) * int(size) {
 		s.cells = append(s.cells, math.NaN())
 	}
-	n, was := uint32(size), uint32(old.ring)
+	was := uint32(old.ring)
 	for k := kinds & old.kinds; k != 0; k &= k - 1 {
 		kind := k & -k
 		from := oldCells[uint32(kindsOf(old.kinds&(kind-1)))*was:][:was]
-		to := s.ring(h, kind)
-		for i := uint32(0); i < min(n, was) && i <= h.head; i++ {
-			w := h.head - i
-			to[w%n] = from[w%was]
-		}
+		window.Move(s.ring(h, kind), from, h.head)
 	}
 	if d.native != none {
 		s.buckets -= s.natives[d.native].Room()
@@ -143,8 +140,8 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 	d.nbinds = uint16(at - d.binds)
 	if base != "" && h.group == none {
 		h.group = s.bucketSet(s.printOfHistogram(s.senders[d.sender].fixed, l, base), kinOf(&view, base))
-		if g := &s.groups[h.group]; h.lastT > g.lastT {
-			g.lastT, g.replica = h.lastT, h.replica
+		if g := &s.groups[h.group]; h.lastT > g.LastT {
+			g.LastT, g.replica = h.lastT, h.replica
 		}
 	}
 	if h.flags&^was&flagNative != 0 {

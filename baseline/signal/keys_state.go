@@ -5,6 +5,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/asked"
 	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/replica"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -30,7 +31,7 @@ func (s *Stream) appendKeys(w *codec.Writer) {
 	w.Bytes(name[:])
 	w.Num(len(s.keys))
 	epoch := byte(s.eventMs / sweepMs)
-	expected, replica := int64(0), uint16(0)
+	expected, rep := int64(0), uint16(0)
 	for i := range s.keys {
 		k := &s.keys[i]
 		code := int64(codeIgnored)
@@ -38,15 +39,15 @@ func (s *Stream) appendKeys(w *codec.Writer) {
 			code = (int64(k.series) - expected) << codeStep
 			expected = int64(k.series) + 1
 		}
-		other := k.replica != replica
+		other := k.replica != rep
 		if other {
 			code |= codeReplica
 		}
 		w.Uint64(k.hash)
 		w.Int(code)
 		if other {
-			replica = k.replica
-			w.Num(int(replica))
+			rep = k.replica
+			w.Num(int(rep))
 		}
 		w.Byte(epoch - k.seen)
 	}
@@ -65,14 +66,14 @@ func (s *Stream) restoreKeys(r *stateReader, to []uint32, was *asked.Book) {
 		s.keyTab.Reset(n)
 	}
 	epoch := byte(s.eventMs / sweepMs)
-	expected, replica := int64(0), 0
+	expected, rep := int64(0), 0
 	for range n {
 		k := key{hash: r.Uint64(), series: none}
 		code := r.Int()
 		if code&codeReplica != 0 {
-			replica = r.Num(replicasMax)
+			rep = r.Num(replica.NamesMost)
 		}
-		k.replica, k.seen = uint16(replica), epoch-r.Byte()
+		k.replica, k.seen = uint16(rep), epoch-r.Byte()
 		if step := code >> codeStep; code&codeIgnored == 0 {
 			if expected += step; r.Err() != nil || expected < 0 || expected >= int64(len(to)) {
 				r.Fail()

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	lateWindows = 5             // windows of whose samples the late ones are counted
+	lateWindows = 5             // windows that brought samples of which the late ones are counted
 	gapForgetMs = 60 * windowMs // a sender that is silent for so long is gone
 )
 
@@ -61,7 +61,7 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []promql.Ele
 	case pack.OwnLateShare:
 		for _, n := range s.senders {
 			from, to := n.recent[lateWindows], n.recent[0]
-			if d := float64(to.needed - from.needed); d > 0 && n.home(s, "") == c.name {
+			if d := float64(to.needed - from.needed); d > 0 && s.nowMs-n.lastMs < stepMax && n.home(s, "") == c.name {
 				give(float64(to.late-from.late)/d, d, series.Labels{{Name: "sender", Value: n.name}})
 			}
 		}

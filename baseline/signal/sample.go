@@ -30,12 +30,9 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 	h.lastT, h.lastV = x.T, x.V
 	if h.group != none {
 		g := &s.groups[h.group]
-		g.lastT = max(g.lastT, x.T)
+		g.LastT = max(g.LastT, x.T)
 		if h.flags&flagBucket != 0 {
-			if g.firstT == 0 {
-				g.firstT = x.T
-			}
-			g.chain.Add(before, x.T)
+			g.Came(before, x.T)
 		}
 	}
 	if h.flags&(flagLive|flagPast|flagStale|flagQuiet) != flagLive|flagPast {
@@ -88,6 +85,7 @@ func (s *Stream) follows(from *sender, c *cluster, id uint32, h *tracked, t int6
 		s.first(c, id, h, t, v)
 	} else if d := t - h.lastT; d < stepMax {
 		h.step(d)
+		s.widen(id, h)
 	}
 }
 

@@ -20,18 +20,23 @@ type sender struct {
 	samples, needed, accepted, duplicate, late, rejected int64
 	firstMs, lastMs, lastT                               int64
 	usedMs                                               int64 // receive clock of its newest request of which a sample was used
+	closedMs                                             int64 // of its newest request when a window closed
 	used                                                 bool  // of the request under way
 
-	recent [lateWindows + 1]arrivals // what had arrived when the newest windows of its cluster closed, newest first
+	begun  arrivals                  // before its newest request: windows close in the midst of one
+	recent [lateWindows + 1]arrivals // what had arrived when the newest windows of its cluster closed that brought anything, newest first
 }
 
 // arrivals counts what a sender has sent since it is known.
 type arrivals struct{ needed, late int64 }
 
-// closed notes what has arrived when a window of the sender's cluster closes.
+// closed notes what has arrived when a window of the sender's cluster closes. One that sends every few minutes brings nothing to most.
 func (n *sender) closed() {
-	copy(n.recent[1:], n.recent[:])
-	n.recent[0] = arrivals{n.needed, n.late}
+	if n.lastMs != n.closedMs {
+		copy(n.recent[1:], n.recent[:])
+		n.closedMs = n.lastMs
+	}
+	n.recent[0] = n.begun
 }
 
 type senderKey struct{ name, fixed string }
@@ -76,6 +81,7 @@ func (n *sender) seen(ms int64) {
 		n.firstMs = ms
 	}
 	n.lastMs = max(n.lastMs, ms)
+	n.begun = arrivals{n.needed, n.late}
 }
 
 // ownCluster returns the cluster that a series' labels name.

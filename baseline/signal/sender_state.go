@@ -24,6 +24,11 @@ func (n *sender) append(w *codec.Writer, version int) {
 	if version >= 9 {
 		w.Int(n.usedMs)
 	}
+	if version >= 11 {
+		w.Int(n.closedMs)
+		w.Int(n.begun.needed)
+		w.Int(n.begun.late)
+	}
 }
 
 func (n *sender) counters() []*int64 {
@@ -61,4 +66,7 @@ func (s *Stream) restoreSender(r *stateReader) {
 		return
 	}
 	n.usedMs = r.Int()
+	if r.version >= 11 {
+		n.closedMs, n.begun = r.Int(), arrivals{r.Int(), r.Int()}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/asked"
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/replica"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/window"
 )
@@ -89,10 +90,10 @@ func (s *Stream) restoreBinds(r *stateReader, was *asked.Book, set *promql.SetRe
 func (g *bucketSet) append(w *codec.Writer) {
 	w.Bytes(g.print[:])
 	w.Uint64(g.kin)
-	w.Int(g.firstT)
+	w.Int(g.FirstT)
 	w.Num(int(g.replica))
-	w.Int(g.lastT)
-	g.chain.Append(w)
+	w.Int(g.LastT)
+	g.Buckets.Append(w)
 }
 
 // restoreSeries returns the present number of each series of the state, none for those that no rule needs any more.
@@ -121,7 +122,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *asked.Book) (to []uint32) {
 			return nil
 		}
 		d.podNext, d.watch, d.native = none, none, none
-		h.replica = uint16(r.Num(replicasMax))
+		h.replica = uint16(r.Num(replica.NamesMost))
 		if r.version < 4 {
 			h.flags = uint16(r.Byte()) & (flagNative - 1)
 		} else {
@@ -204,9 +205,10 @@ func (s *Stream) restoreGroup(r *stateReader, known *[]uint32) uint32 {
 		r.Fail()
 	}
 	g := s.bucketSet(p, r.Uint64())
-	s.groups[g].firstT = r.Time()
-	s.groups[g].replica, s.groups[g].lastT = uint16(r.Num(replicasMax)), r.Time()
-	s.groups[g].chain.Restore(r.Reader)
+	x := &s.groups[g]
+	x.FirstT = r.Time()
+	x.replica, x.LastT = uint16(r.Num(replica.NamesMost)), r.Time()
+	x.Restore(r.Reader)
 	*known = append(*known, g)
 	return g
 }

@@ -85,10 +85,7 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 	for _, c := range s.counters {
 		w.Int(*c)
 	}
-	w.Num(len(s.replicas) - 1)
-	for _, r := range s.replicas[1:] {
-		w.Word(r)
-	}
+	s.names.Append(w)
 	w.Num(len(s.senders))
 	for _, n := range s.senders {
 		n.append(w, version)
@@ -174,17 +171,7 @@ func (s *Stream) restore(r *stateReader) {
 			*s.counters[i] = v
 		}
 	}
-	for range r.Count(1) {
-		if len(s.replicas) >= replicasMax {
-			r.Fail()
-			return
-		}
-		name := r.Word() // "" = the number is free
-		if name != "" {
-			s.replicaAt[name] = uint16(len(s.replicas))
-		}
-		s.replicas = append(s.replicas, name)
-	}
+	s.names.Restore(r.Reader)
 	for range r.Count(10) {
 		if len(s.senders) >= math.MaxUint16 {
 			r.Fail()

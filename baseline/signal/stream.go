@@ -27,7 +27,6 @@ const (
 	RetireDefault  = int64(15 * 24 * 3_600_000) // ms
 	ClustersMax    = 1000                       // clusters in a stream; series of further ones are refused
 	sendersMax     = 1000                       // senders told apart in Stats; further ones are counted as one
-	replicasMax    = 4096                       // replica names told apart; further ones are one
 	DefaultCluster = "default"
 )
 
@@ -81,6 +80,7 @@ type Stream struct {
 	hot      []tracked
 	cold     []cold
 	cells    []float64
+	moved    bool // cells are not in order of series
 	binds    []bind
 	prints   series.Index
 	groups   []bucketSet
@@ -102,8 +102,7 @@ type Stream struct {
 	clusterAt map[string]uint16
 	senders   []*sender
 	senderAt  map[senderKey]uint16
-	replicas  []string // id → name; 0 is no replica label
-	replicaAt map[string]uint16
+	names     replica.Names // of replicas
 
 	signals  []*Signal // by Signal.Index; nil = free
 	signalNo []uint32  // free numbers
@@ -224,13 +223,14 @@ func (s *Stream) clear() {
 		input:   promql.Input{Shared: s.input.Shared},
 		groupAt: map[series.Print]uint32{}, kin: map[uint64]int32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
 		changeCounts: &change.Counts{}, most: RoomOf(s.opts),
-		replicas: []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
+		signalAt: map[string]*Signal{},
 	}
 	s.keyTab.Reset(0)
 	s.prints.Reset(0)
 	s.targets.Reset()
 	s.twins.Reset()
 	s.halves.Reset()
+	s.names.Reset()
 	s.bind()
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/replica"
 )
 
 // sweep forgets series that have been idle for an hour of their cluster's time, and those that belong to another
@@ -96,13 +97,17 @@ func (c *cluster) own(d *cold) string {
 // closeRanks moves the series that stay to their new numbers.
 func (s *Stream) closeRanks(to []uint32, kept uint32) {
 	var cells, binds, words uint32
+	from := s.cells
+	if s.moved {
+		from, s.moved = slices.Clone(s.cells), false
+	}
 	for id := range s.hot {
 		if to[id] == none {
 			continue
 		}
 		h, d := s.hot[id], s.cold[id]
 		n := uint32(kindsOf(h.kinds)) * uint32(h.ring)
-		copy(s.cells[cells:cells+n], s.cells[h.cells:h.cells+n])
+		copy(s.cells[cells:cells+n], from[h.cells:h.cells+n])
 		h.cells = cells
 		cells += n
 		copy(s.binds[binds:], s.binds[d.binds:d.binds+uint32(d.nbinds)])
@@ -190,7 +195,7 @@ func (s *Stream) sweepKeys(to []uint32) {
 
 // sweepReplicas forgets the names of replicas that nothing refers to any more.
 func (s *Stream) sweepReplicas() {
-	used := make([]bool, replicasMax+1)
+	used := make([]bool, replica.NamesMost+1)
 	for i := range s.keys {
 		used[s.keys[i].replica] = true
 	}
@@ -200,12 +205,7 @@ func (s *Stream) sweepReplicas() {
 	for i := range s.groups {
 		used[s.groups[i].replica] = true
 	}
-	for id := 1; id < len(s.replicas); id++ {
-		if name := s.replicas[id]; !used[id] && name != "" {
-			delete(s.replicaAt, name)
-			s.replicas[id] = ""
-		}
-	}
+	s.names.Keep(used)
 }
 
 // sweepSenders forgets the senders of which nothing has come for as long as signals are kept. The others keep their order.

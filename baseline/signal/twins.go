@@ -43,7 +43,7 @@ func (c *cluster) whereIs(a twin.At) string {
 // reading returns what a series has at the end of a window.
 func (s *Stream) reading(c *cluster, id uint32, end int64) twin.Reading {
 	h, d := &s.hot[id], &s.cold[id]
-	r := twin.Reading{LastT: h.lastT, Live: h.flags&flagStale == 0 && h.lastT > end-liveMs, Metric: d.metric, V: h.lastV}
+	r := twin.Reading{LastT: h.lastT, Live: h.isLive(end), Metric: d.metric, V: h.lastV}
 	if d.pod != none {
 		r.Known = 2
 	} else if c.table.Labels(d.place).Get(identity.LabelNode) != "" {

@@ -55,7 +55,7 @@ func (c *cluster) ended(h *tracked) {
 // count decides anew who is alive and past the end of the open window.
 func (c *cluster) count(h *tracked) {
 	h.flags &^= flagLive | flagPast
-	if h.flags&(flagStale|flagQuiet) != 0 || h.lastT <= c.open-liveMs {
+	if h.flags&flagQuiet != 0 || !h.isLive(c.open) {
 		return
 	}
 	h.flags |= flagLive
@@ -185,10 +185,10 @@ func (s *Stream) close(c *cluster, early bool) {
 		if m := s.cold[id].metric; h.lastT > c.arrived[m] {
 			c.arrived[m] = h.lastT
 		}
-		if h.flags&flagBucket != 0 && h.lastT > end-liveMs {
+		if h.flags&flagBucket != 0 && h.isLive(end) {
 			g := &s.groups[h.group]
-			g.meet(end, h.lastT)
-			s.kin[g.kin] = max(s.kin[g.kin], g.n)
+			g.Meet(end, h.lastT)
+			s.kin[g.kin] = max(s.kin[g.kin], g.N)
 		}
 		c.count(h)
 	}
