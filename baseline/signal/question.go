@@ -21,6 +21,25 @@ type form struct {
 	plan    *promql.Plan
 	leaves  []uint32 // plan.leaves[i] is Stream.leaves[leaves[i]]
 	natives []uint32 // the leaf of the native histograms that may stand in for it, none
+	instead []bool   // by the number of an earlier form: it is about the same things under other names, so only one of the two answers
+}
+
+// replaced reports whether one of the forms that have been asked, a bit each, is about the same things.
+func (f *form) replaced(asked uint64) bool {
+	for i, x := range f.instead {
+		if x && asked>>min(i, 63)&1 != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// standsFor reports whether a form with other labels than an earlier one is about the same things: it reads a metric that the earlier one reads, too. A front door or an issuer of
+// certificates of another kind has metrics of its own.
+func (s *Stream) standsFor(f, earlier *form) bool {
+	return !slices.Equal(f.plan.Labels, earlier.plan.Labels) && slices.ContainsFunc(f.leaves, func(l uint32) bool {
+		return slices.ContainsFunc(earlier.leaves, func(e uint32) bool { return s.leaves[e].metric == s.leaves[l].metric })
+	})
 }
 
 // leafPlan is a leaf of one or more plans, with what follows from it.

@@ -59,7 +59,7 @@ func (s *Stream) admit(from *sender, c *cluster, h *tracked, replica uint16, t i
 			from.used = from.used || t > c.open-windowMs // somebody else sent it first: this one stands by, too
 		} else {
 			s.stats.OutOfOrder++
-			from.late++
+			from.tardy++
 		}
 		return false
 	}
@@ -73,7 +73,7 @@ func (s *Stream) admit(from *sender, c *cluster, h *tracked, replica uint16, t i
 func (s *Stream) follows(from *sender, c *cluster, id uint32, h *tracked, t int64, v float64, start int64) {
 	if t <= c.open-windowMs {
 		s.stats.Late++
-		from.late++
+		from.tardy++
 	} else {
 		from.accepted++
 		from.used = true

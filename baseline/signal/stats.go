@@ -74,7 +74,7 @@ func (s *Stream) Stats() Stats {
 	}
 	for i, n := range s.senders {
 		st.Senders = append(st.Senders, SenderStats{Name: n.name, Cluster: n.home(s, ""), Replica: cmp.Or(n.replica, s.halves.ReplicaOf(i)), Samples: n.samples, Accepted: n.accepted,
-			Duplicate: n.duplicate, Late: n.late, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, UsedMs: n.usedMs, LastT: n.lastT})
+			Duplicate: n.duplicate, Late: n.tardy, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, UsedMs: n.usedMs, LastT: n.lastT})
 	}
 	st.Sort()
 	return st

@@ -200,6 +200,9 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 				}
 				f.natives = append(f.natives, stand)
 			}
+			for i := range rf.forms {
+				f.instead = append(f.instead, s.standsFor(&f, &rf.forms[i]))
+			}
 			rf.forms = append(rf.forms, f)
 		}
 		s.rules = append(s.rules, rf)

@@ -172,7 +172,7 @@ func (s *Stream) close(c *cluster, early bool) {
 	}
 	for _, n := range s.senders {
 		if n.home(s, "") == c.name {
-			n.closed()
+			n.late.Closed(n.lastMs)
 		}
 	}
 	// One pass: what has arrived, which bucket sets are whole, and who is to be waited for next.
@@ -203,11 +203,12 @@ func (s *Stream) close(c *cluster, early bool) {
 	for i, r := range s.rules {
 		st := &c.rules[i]
 		st.form, st.series = s.formOf(c, r, 0, end), 0
-		// Later forms answer for entities of which the first has nothing: a service without a mesh beside those that are in it. With other labels they
-		// would be about the same things under other names.
+		// Later forms answer for entities of which earlier ones have nothing: a service without a mesh beside those that are in it, a second kind of front door.
+		var asked uint64 // forms
 		for k := st.form; k >= 0; k = s.formOf(c, r, k+1, end) {
-			if k == st.form || slices.Equal(r.forms[k].plan.Labels, r.forms[st.form].plan.Labels) {
+			if !r.forms[k].replaced(asked) {
 				s.ask(c, uint32(i), k, end)
+				asked |= 1 << min(k, 63)
 			}
 		}
 	}

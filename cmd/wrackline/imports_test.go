@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"baseline/room":          {},
 	"baseline/asked":         {"baseline/codec", "baseline/promql"},
 	"baseline/replica":       {"baseline/series", "baseline/codec"},
-	"baseline/tally":         {"baseline/pack"},
+	"baseline/tally":         {"baseline/codec", "baseline/pack"},
 	"baseline/twin":          {"baseline/series", "baseline/codec", "baseline/identity"},
 	"baseline/birth":         {"baseline/codec"},
 	"baseline/window":        {"baseline/series", "baseline/codec", "baseline/promql"},
