@@ -10,24 +10,8 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/spelling"
 )
-
-// key is a series as a sender spells it, in order of arrival: a scrape repeats its order, so the key that followed last time is
-// nearly always the one that follows now, and finding it is a walk through memory.
-type key struct {
-	hash    uint64
-	series  uint32 // in hot, none = ignored
-	next    uint32 // the key that followed last time
-	replica uint16
-	seen    byte // epoch in which it was last seen
-}
-
-// find returns the key with the hash, none when it is not known.
-func (s *Stream) find(hash uint64) uint32 {
-	return s.keyTab.Find(hash, func(i uint32) bool { return s.keys[i].hash == hash })
-}
-
-func (s *Stream) keyHash(i uint32) uint64 { return s.keys[i].hash }
 
 // learn finds out what the unknown key of an entry stands for. at is none when there was no room to remember the key; id is none
 // for a series that no rule needs.
@@ -64,21 +48,18 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 	}
 	replica := s.names.Of(rep)
 	if id == none {
-		if len(s.keys) >= s.most.Unneeded {
+		if len(s.keys.List) >= s.most.Unneeded {
 			s.over.Note(l, b.Sender)
-			return none, none, fmt.Errorf("%w: %d series are known here, and no signal needs this one (of such there may be %d times signals.series_max in all)", errOverSeries, len(s.keys), UnneededShare)
+			return none, none, fmt.Errorf("%w: %d series are known here, and no signal needs this one (of such there may be %d times signals.series_max in all)", errOverSeries, len(s.keys.List), UnneededShare)
 		}
-	} else if len(s.keys) >= s.most.Keys {
+	} else if len(s.keys.List) >= s.most.Keys {
 		s.unkeyed = replica
 		return none, id, nil
 	}
 	if from := s.senders[from]; from.replica == "" {
 		from.replica = named
 	}
-	at = uint32(len(s.keys))
-	s.keys = append(s.keys, key{hash: hash, series: id, next: at + 1, replica: replica, seen: s.epoch})
-	s.keyTab.Put(at, s.keyHash)
-	return at, id, nil
+	return s.keys.Add(spelling.Key{Hash: hash, Series: id, Replica: replica, Seen: s.epoch}), id, nil
 }
 
 // oneSpelling writes bounds of buckets and quantiles in one way: Prometheus 3 sends le="1.0" where older ones send what the target says, 1 or 1e0, and two of a pair are not

@@ -9,6 +9,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"github.com/wrackline/wrackline/baseline/spelling"
 	"github.com/wrackline/wrackline/baseline/tally"
 )
 
@@ -25,13 +26,13 @@ type (
 )
 
 // perSeries is the memory of a tracked series of one short ring in one leaf, known under one key, without slack of growth.
-const perSeries = int(unsafe.Sizeof(tracked{})+unsafe.Sizeof(cold{})+unsafe.Sizeof(bind{})+unsafe.Sizeof(key{})) +
+const perSeries = int(unsafe.Sizeof(tracked{})+unsafe.Sizeof(cold{})+unsafe.Sizeof(bind{})+unsafe.Sizeof(spelling.Key{})) +
 	shortRing*8 + 4 /* cluster.series */ + 4 /* cluster.lists */ + 2*3*4 /* the two indexes */
 
 // Stats returns a copy of the counters and a survey of clusters, senders and rules.
 func (s *Stream) Stats() Stats {
 	st := s.stats
-	st.Series, st.SeriesMax = len(s.keys), s.opts.MaxSeries
+	st.Series, st.SeriesMax = len(s.keys.List), s.opts.MaxSeries
 	st.Tracked, st.Objects = len(s.hot), s.changeCounts.Objects
 	st.OverSignal, st.OverSignalMs = s.overSignal, s.overSignalMs
 	st.Evicted += s.unspelt

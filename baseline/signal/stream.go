@@ -14,6 +14,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/replica"
 	"github.com/wrackline/wrackline/baseline/room"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/spelling"
 	"github.com/wrackline/wrackline/baseline/twin"
 	"github.com/wrackline/wrackline/baseline/window"
 )
@@ -72,8 +73,7 @@ type Stream struct {
 	byName  map[string]uint32 // metric name → metrics
 
 	// Keys, of this salt only.
-	keys    []key
-	keyTab  series.Index
+	keys    spelling.Table
 	unspelt int64 // keys forgotten
 
 	// Tracked series, in order of registration.
@@ -228,7 +228,7 @@ func (s *Stream) clear() {
 		changeCounts: &change.Counts{}, most: RoomOf(s.opts),
 		signalAt: map[string]*Signal{},
 	}
-	s.keyTab.Reset(0)
+	s.keys.Reset(0)
 	s.prints.Reset(0)
 	s.targets.Reset()
 	s.twins.Reset()
@@ -365,8 +365,8 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 		e := &b.Entries[i]
 		hash := e.Key ^ from.salt
 		at := expect
-		if uint64(at) >= uint64(len(s.keys)) || s.keys[at].hash != hash {
-			at = s.find(hash)
+		if uint64(at) >= uint64(len(s.keys.List)) || s.keys.List[at].Hash != hash {
+			at = s.keys.Find(hash)
 		}
 		if at == none {
 			var id uint32
@@ -383,13 +383,13 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 		if i == 0 {
 			from.first = at
 		} else if last != none {
-			s.keys[last].next = at
+			s.keys.List[last].Next = at
 		}
 		last = at
-		k := &s.keys[at]
-		k.seen = s.epoch
-		expect = k.next
-		s.apply(&res, from, b, e, k.series, k.replica, limit)
+		k := &s.keys.List[at]
+		k.Seen = s.epoch
+		expect = k.Next
+		s.apply(&res, from, b, e, k.Series, k.Replica, limit)
 	}
 	if from.used {
 		from.usedMs = max(from.usedMs, b.ReceivedMs)

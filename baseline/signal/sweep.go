@@ -5,6 +5,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/replica"
+	"github.com/wrackline/wrackline/baseline/spelling"
 )
 
 // sweep forgets series that have been idle for an hour of their cluster's time, and those that belong to another
@@ -171,23 +172,19 @@ func (s *Stream) relist() {
 
 // sweepKeys forgets the keys of forgotten series and those that no sender has used for an hour.
 func (s *Stream) sweepKeys(to []uint32) {
-	kept := s.keys[:0]
 	epoch := byte(s.eventMs / sweepMs)
-	for _, k := range s.keys {
-		if k.series != none {
-			if k.series = to[k.series]; k.series == none {
-				continue
+	s.keys.Keep(func(k *spelling.Key) bool {
+		if k.Series != none {
+			if k.Series = to[k.Series]; k.Series == none {
+				return false
 			}
 		}
-		if epoch-k.seen > idleMs/sweepMs {
+		if epoch-k.Seen > idleMs/sweepMs {
 			s.unspelt++
-			continue
+			return false
 		}
-		kept = append(kept, k)
-		kept[len(kept)-1].next = uint32(len(kept))
-	}
-	s.keys = kept
-	s.keyTab.Fill(len(s.keys), s.keyHash)
+		return true
+	})
 	for _, n := range s.senders {
 		n.first = none
 	}
@@ -196,8 +193,8 @@ func (s *Stream) sweepKeys(to []uint32) {
 // sweepReplicas forgets the names of replicas that nothing refers to any more.
 func (s *Stream) sweepReplicas() {
 	used := make([]bool, replica.NamesMost+1)
-	for i := range s.keys {
-		used[s.keys[i].replica] = true
+	for i := range s.keys.List {
+		used[s.keys.List[i].Replica] = true
 	}
 	for i := range s.hot {
 		used[s.hot[i].replica] = true
