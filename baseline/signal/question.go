@@ -90,9 +90,12 @@ type metric struct {
 	name   string
 	leaves []uint32
 	fact   identity.Fact
+	ofPod  bool // kube-state-metrics shows it of every pod, as long as there is one
 	net    bool // cAdvisor's of interfaces: of a pod in its node's network they are the node's
 	watch  change.Metric
 }
+
+var ofPods = []string{"kube_pod_info", "kube_pod_owner", "kube_pod_status_phase", "kube_pod_status_ready", "kube_pod_start_time", "kube_pod_created", "kube_pod_labels"}
 
 // speaks reports whether series of the metric say something of identity or changes, so that they are of use without a rule.
 func (m *metric) speaks() bool { return m.fact != 0 || m.watch.Watched() }
@@ -109,7 +112,7 @@ func (s *Stream) metric(name string) *metric {
 	i, ok := s.byName[name]
 	if !ok {
 		i = uint32(len(s.metrics))
-		s.metrics = append(s.metrics, &metric{name: name, net: strings.HasPrefix(name, "container_network_")})
+		s.metrics = append(s.metrics, &metric{name: name, ofPod: slices.Contains(ofPods, name), net: strings.HasPrefix(name, "container_network_")})
 		s.byName[name] = i
 	}
 	return s.metrics[i]

@@ -90,6 +90,7 @@ type Stream struct {
 	targets  birth.Targets
 	twins    twin.Table
 	halves   replica.Book
+	lost     []uint32 // scratch of depart
 	left     []uint32 // series with flagLeft, while a window closes
 	natives  []window.Hists
 	nativeNo []uint32 // free numbers

@@ -159,6 +159,7 @@ func (s *Stream) covered(id, w uint32) bool {
 
 // close evaluates the open window and opens the next.
 func (s *Stream) close(c *cluster, early bool) {
+	s.depart(c, c.open)
 	c.settle(s)
 	c.tidyLists()
 	s.bear(c)

@@ -56,10 +56,10 @@ func (t *Table) Add(k Key) uint32 {
 // Keep forgets the keys for which ok returns false; it may change the others. They close ranks.
 func (t *Table) Keep(ok func(k *Key) bool) {
 	kept := t.List[:0]
-	for _, k := range t.List {
-		if ok(&k) {
+	for i := range t.List {
+		if k := &t.List[i]; ok(k) {
 			k.Next = uint32(len(kept)) + 1
-			kept = append(kept, k)
+			kept = append(kept, *k)
 		}
 	}
 	t.List = kept
@@ -111,8 +111,9 @@ func (t *Table) Restore(r *codec.Reader, name series.Print, epoch byte, to []uin
 		t.Reset(n)
 	}
 	expected, rep := int64(0), 0
+	var k Key
 	for range n {
-		k := Key{Hash: r.Uint64(), Series: none}
+		k = Key{Hash: r.Uint64(), Series: none}
 		code := r.Int()
 		if code&CodeReplica != 0 {
 			rep = r.Num(replica.NamesMost)

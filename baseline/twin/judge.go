@@ -43,8 +43,11 @@ type pair struct {
 // Choose says of the window of a cluster that ends at end which series are not to be counted, since others tell the same: it calls leave for them. read must know every series that
 // Meet was called for, and name where an asker is, "" when nobody can say.
 func (t *Table) Choose(cluster uint16, end int64, read Source, name func(At) string, leave func(id uint32)) {
-	var list []uint32
-	for _, first := range slices.Sorted(maps.Keys(t.contested)) {
+	var list, firsts []uint32
+	if len(t.contested) > 0 {
+		firsts = slices.Sorted(maps.Keys(t.contested))
+	}
+	for _, first := range firsts {
 		if t.askers[t.told[first].asker].Cluster != cluster {
 			continue
 		}
@@ -122,7 +125,7 @@ func (t *Table) rehost(name func(At) string) {
 		At
 		name string
 	}
-	at := map[place][]uint32{}
+	alone, at := make(map[place]uint32, len(t.askers)), map[place][]uint32{} // most are alone at their place
 	var order []place
 	for i := range t.askers {
 		a := &t.askers[i]
@@ -133,16 +136,20 @@ func (t *Table) rehost(name func(At) string) {
 		if p.name == "" {
 			continue
 		}
+		first, known := alone[p]
+		if !known {
+			alone[p] = uint32(i)
+			continue
+		}
 		if at[p] == nil {
 			order = append(order, p)
+			at[p] = append(at[p], first)
 		}
 		at[p] = append(at[p], uint32(i))
 	}
+	slices.SortFunc(order, func(x, y place) int { return cmp.Compare(at[x][0], at[y][0]) })
 	for _, p := range order {
 		l := at[p]
-		if len(l) < 2 {
-			continue
-		}
 		if len(l) > hostMost {
 			slices.SortStableFunc(l, func(a, b uint32) int { return cmp.Compare(t.askers[b].n, t.askers[a].n) })
 			l = l[:hostMost]

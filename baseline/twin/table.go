@@ -167,6 +167,17 @@ func (t *Table) asker(kind Kind, cluster uint16, v *identity.View) uint32 {
 	return i
 }
 
+// Askers returns how many targets there are; AskerOf returns the number of a series' one, none for what tells of the scrape itself.
+func (t *Table) Askers() int { return len(t.askers) }
+
+// AskerOf: see Askers.
+func (t *Table) AskerOf(id uint32) uint32 {
+	if int(id) >= len(t.told) {
+		return none
+	}
+	return t.told[id].asker
+}
+
 // Rehost says that instances may be of other nodes than before.
 func (t *Table) Rehost() { t.stale = true }
 
