@@ -32,6 +32,7 @@ var statusParts = [...]struct {
 }{
 	{"build", (*server).apiBuild},
 	{"senders", (*server).apiSenders},
+	{"pairs", (*server).apiPairs},
 	{"clusters", (*server).apiClusters},
 	{"limits", (*server).apiLimits},
 	{"counters", (*server).apiCounters},
@@ -78,6 +79,10 @@ func (*server) apiSenders(st *Status) any {
 		return object{"name": x.Name, "cluster": x.Cluster, "replica": x.Replica, "samples": x.Samples, "accepted": x.Accepted, "duplicates": x.Duplicates, "late": x.Late,
 			"rejected": x.Rejected, "first": x.FirstMs, "last": x.LastMs, "newest_sample": x.LastT, "used_ratio": num(x.Used)}
 	})
+}
+
+func (*server) apiPairs(st *Status) any {
+	return objects(st.Pairs, func(x *Pair) object { return object{"cluster": x.Cluster, "label": x.Label, "values": x.Values} })
 }
 
 func (*server) apiClusters(st *Status) any {

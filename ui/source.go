@@ -58,6 +58,7 @@ type Status struct {
 	GraceMs   int64 // for how long a minute waits for its samples at most
 
 	Senders  []Sender
+	Pairs    []Pair
 	Clusters []Cluster
 	Rules    []RuleUse
 	Limits   []Limit
@@ -76,6 +77,12 @@ type Status struct {
 
 	Config string // the effective configuration, secrets redacted
 	Demo   *Demo  // nil unless this is a demo
+}
+
+// Pair says that what comes with one of the values of a label is what comes with another: senders that differ in it are replicas.
+type Pair struct {
+	Cluster, Label string
+	Values         []string // the first is that of the series that are read
 }
 
 // Sender is one source of samples.

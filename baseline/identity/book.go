@@ -51,8 +51,9 @@ type pod struct {
 	ownerKind, ownerName string
 	work, kind           string
 	why                  why
-	sure                 bool  // from owner data
-	held                 bool  // its series take no part in signals of workloads yet
+	sure                 bool // from owner data
+	held                 bool // its series take no part in signals of workloads yet
+	net                  network
 	firstT               int64 // first sample, Unix milliseconds; 0 = none yet
 }
 

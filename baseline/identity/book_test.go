@@ -291,3 +291,44 @@ func TestBookStateIsWhole(t *testing.T) {
 		t.Error("a newer version was read")
 	}
 }
+
+func TestNetworkOfPods(t *testing.T) {
+	d := newDesk()
+	pod := func(name string) uint32 { return d.Pod("shop", name) }
+	read := func(name, more string) uint32 {
+		i, _, _ := d.read("kube_pod_info", "namespace=shop pod="+name+" "+more)
+		return i
+	}
+	named := read("a-x2k4q", "host_network=true host_ip=10.0.0.1 pod_ip=10.0.0.1")
+	before := read("b-x2k4q", "host_ip=10.0.0.1 pod_ip=10.0.0.1")
+	own := read("c-x2k4q", "host_network=false host_ip=10.0.0.1 pod_ip=10.4.0.1")
+	agent, said := pod("kube-proxy-x2k4q"), read("aws-node-x2k4q", "host_network=false")
+	shows, inner := pod("d-x2k4q"), pod("e-x2k4q")
+	d.OnInterface(shows, "cali12345")
+	d.OnInterface(inner, "docker0")
+	d.OnInterface(inner, "eth0")
+	d.OnInterface(own, "cali12345")
+	static, _, _ := d.read("kube_pod_owner", "namespace=kube-system pod=etcd-n1 owner_kind=Node owner_name=n1")
+	check := func(b *Book) {
+		t.Helper()
+		for i, want := range map[uint32]bool{named: true, before: true, own: false, agent: true, said: false, shows: true, inner: false, static: true, None: false} {
+			if got := b.InNodesNetwork(i); got != want {
+				t.Errorf("pod %d: in its node's network: %v", i, got)
+			}
+		}
+	}
+	check(d.Book)
+	w := &codec.Writer{}
+	d.Append(w)
+	b := NewBook(nil)
+	if r := codec.NewReader(w.B, errors.New("damaged")); true {
+		if b.Restore(r); r.Err() != nil || r.Left() > 0 {
+			t.Fatal(r.Err(), r.Left())
+		}
+	}
+	check(b)
+	later := read("kube-proxy-x2k4q", "host_network=false")
+	if later != agent || d.InNodesNetwork(agent) {
+		t.Error("what kube-state-metrics says counts more than a name")
+	}
+}

@@ -24,14 +24,16 @@ type PodExplanation struct {
 	Why                  string // the rule, in words
 	OwnerKind, OwnerName string // what kube_pod_owner said; "" when it said nothing
 	Node                 string
-	Series               int // tracked series of the pod
+	NodesNetwork         bool // it lives in the network of its node, so traffic is not its own
+	Series               int  // tracked series of the pod
 }
 
 // Explain tells why a pod was folded into a workload. Cluster and Series are the caller's to fill.
 func (b *Book) Explain(i uint32) PodExplanation {
 	p := &b.pods[i]
 	return PodExplanation{Namespace: p.ns, Pod: p.name, Workload: p.work, Kind: p.kind, Sure: p.sure, Held: p.held, Why: p.why.String(),
-		OwnerKind: p.ownerKind, OwnerName: p.ownerName, Node: p.node}
+		OwnerKind: p.ownerKind, OwnerName: p.ownerName, Node: p.node,
+		NodesNetwork: b.InNodesNetwork(i)}
 }
 
 // Find yields the pods of a name, in order of their numbers. An empty namespace is any, which costs a look at every pod.

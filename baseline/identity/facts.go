@@ -67,6 +67,7 @@ func (b *Book) Learn(f Fact, v *View, pod, source uint32) {
 		if pod == None {
 			return
 		}
+		b.learnNetwork(pod, v)
 		p := &b.pods[pod]
 		if n := word(LabelNode); n != "" && n != p.node {
 			p.node = n

@@ -120,6 +120,14 @@ func (b *Book) Node(pod uint32, place series.Labels) (name string, held bool) {
 	return inst, false
 }
 
+// NodeOf returns the node of a pod, "" when that is not known.
+func (b *Book) NodeOf(ns, pod string) string {
+	if i, ok := b.podAt[key{ns, pod}]; ok {
+		return b.pods[i].node
+	}
+	return ""
+}
+
 // NodeNamed returns the node that an instance without port means; the instance itself when none is known.
 func (b *Book) NodeNamed(inst string) string {
 	if _, ok := b.nodes[inst]; ok {

@@ -12,9 +12,9 @@ import (
 // stateVersion is that of a book's section:
 //
 //	version, hosts wait until, owner data seen, nodes to be looked at
-//	pods: namespace, name, node, owner, workload; owned, sure, held, why, first sample
+//	pods: namespace, name, node, owner, workload; owned, sure, held, why, first sample, network (from 2 on)
 //	workloads, owners of ReplicaSets, owners of Jobs, nodes, hosts, each in order of its name
-const stateVersion = 1
+const stateVersion = 2
 
 // Append writes the book's section.
 func (b *Book) Append(w *codec.Writer) {
@@ -33,6 +33,7 @@ func (b *Book) Append(w *codec.Writer) {
 		w.Bool(p.held)
 		w.Num(int(p.why))
 		w.Int(p.firstT)
+		w.Byte(byte(p.net))
 	}
 	w.Num(len(b.workloads))
 	for _, k := range sorted(b.workloads) {
@@ -76,12 +77,14 @@ func sorted[V any](m map[key]V) []key {
 
 // Restore reads what Append wrote into a book that knows nothing. Faults are the reader's.
 func (b *Book) Restore(r *codec.Reader) {
-	r.Section(stateVersion)
-	b.RestoreUnversioned(r, r.Time())
+	version := r.Section(stateVersion)
+	b.restore(r, r.Time(), version)
 }
 
 // RestoreUnversioned reads a section of states that had no versions of sections, where hostsAt stood elsewhere.
-func (b *Book) RestoreUnversioned(r *codec.Reader, hostsAt int64) {
+func (b *Book) RestoreUnversioned(r *codec.Reader, hostsAt int64) { b.restore(r, hostsAt, 1) }
+
+func (b *Book) restore(r *codec.Reader, hostsAt int64, version int) {
 	b.hostsAt = hostsAt
 	b.owners, b.nodesNew = r.Bool(), r.Bool()
 	for i := range r.Count(12) {
@@ -91,6 +94,11 @@ func (b *Book) RestoreUnversioned(r *codec.Reader, hostsAt int64) {
 		}
 		p.owned, p.sure, p.held = r.Bool(), r.Bool(), r.Bool()
 		p.why, p.firstT = why(r.Num(int(whyCut))), r.Time()
+		if version >= 2 {
+			if p.net = network(r.Byte()); p.net&^netNamed > netsMax {
+				r.Fail()
+			}
+		}
 		if _, ok := b.podAt[p.key]; ok {
 			r.Fail()
 			return

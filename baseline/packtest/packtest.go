@@ -307,6 +307,8 @@ func (r *run) result(w *watch, p *pack.Pack) (x Result) {
 		default:
 			x.OK = true
 		}
+	case w.values == 0 && w.Never && r.foreign(w.Entity):
+		x.OK, x.Reason = true, "it is not asked: its pods live in the network of their node, whose traffic is not theirs"
 	case w.values == 0:
 		x.Reason = "it has no value" + r.why(w)
 	case w.before != nil:
@@ -326,6 +328,22 @@ func (r *run) result(w *watch, p *pack.Pack) (x Result) {
 		x.Reason = fmt.Sprintf("fired after %s, %s", span(w.fired.t-r.test.FromMs), w.fired.describe(unit))
 	}
 	return x
+}
+
+// foreign reports whether the test shows interfaces of pods of an entity's workload, and these pods live in the network of their node.
+func (r *run) foreign(entity series.Labels) bool {
+	for i := range r.test.Series {
+		l := r.test.Series[i].Labels
+		if !strings.HasPrefix(l.Get(series.NameLabel), "container_network_") || l.Get("pod") == "" {
+			continue
+		}
+		for _, p := range r.engine.FindPods("", l.Get("namespace"), l.Get("pod"), 1) {
+			if p.NodesNetwork && has(series.Labels{{Name: "cluster", Value: p.Cluster}, {Name: "namespace", Value: p.Namespace}, {Name: "workload", Value: p.Workload}}, entity) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // why says what is known of a signal without a value.

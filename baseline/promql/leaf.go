@@ -61,9 +61,9 @@ type Matcher struct{ M *labels.Matcher }
 // Label returns the name of the label that is tested.
 func (m Matcher) Label() string { return m.M.Name }
 
-// Matches tests a value; an absent label is "". Values of le are compared as numbers where both sides are: 1 and 1.0 are equal.
+// Matches tests a value; an absent label is "". Values of le and quantile are compared as numbers where both sides are: 1 and 1.0 are equal.
 func (m Matcher) Matches(value string) bool {
-	return m.M.Matches(value) || m.M.Name == "le" && m.numeric(value)
+	return m.M.Matches(value) || (m.M.Name == labels.BucketLabel || m.M.Name == "quantile") && m.numeric(value)
 }
 
 // String writes the matcher as PromQL.
@@ -107,7 +107,7 @@ type Input struct {
 	Shared []SharedVector
 }
 
-// numeric compares bucket bounds as numbers: Prometheus 3 writes le="1.0" where older ones keep le="1".
+// numeric compares bounds and quantiles as numbers: Prometheus 3 writes le="1.0" where older ones keep le="1".
 func (m Matcher) numeric(value string) bool {
 	if m.M.Type != labels.MatchEqual {
 		return false

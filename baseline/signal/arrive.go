@@ -4,29 +4,14 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"slices"
-	"strings"
+	"strconv"
+
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/spelling"
 )
-
-// key is a series as a sender spells it, in order of arrival: a scrape repeats its order, so the key that followed last time is
-// nearly always the one that follows now, and finding it is a walk through memory.
-type key struct {
-	hash    uint64
-	series  uint32 // in hot, none = ignored
-	next    uint32 // the key that followed last time
-	replica uint16
-	seen    byte // epoch in which it was last seen
-}
-
-// find returns the key with the hash, none when it is not known.
-func (s *Stream) find(hash uint64) uint32 {
-	return s.keyTab.Find(hash, func(i uint32) bool { return s.keys[i].hash == hash })
-}
-
-func (s *Stream) keyHash(i uint32) uint64 { return s.keys[i].hash }
 
 // learn finds out what the unknown key of an entry stands for. at is none when there was no room to remember the key; id is none
 // for a series that no rule needs.
@@ -39,15 +24,8 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 	if l, err = series.Canonical(l); err != nil {
 		return none, none, err
 	}
-	rep := ""
-	for _, name := range s.opts.ReplicaLabels {
-		if v := l.Get(name); v != "" {
-			if rep == "" {
-				rep = v
-			}
-			l = slices.DeleteFunc(l, func(x series.Label) bool { return x.Name == name })
-		}
-	}
+	oneSpelling(l)
+	l, named, rep := s.stripReplica(l)
 	s.arriving = 0
 	first := int64(math.MaxInt64)
 	if e := &b.Entries[i]; e.SampleLo < e.SampleHi {
@@ -58,48 +36,42 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 	if first <= b.ReceivedMs+series.FutureMs {
 		s.arriving = first
 	}
+	twin := s.copyOf(l, from, b.ReceivedMs)
+	if twin.Waits && !twin.Room {
+		return none, none, errWaits
+	}
 	id, err = s.lookup(l, from)
+	s.hold(twin, id)
 	if err != nil {
 		s.over.Note(l, b.Sender)
 		return none, none, err
 	}
-	replica := s.replica(rep)
+	replica := s.names.Of(rep)
 	if id == none {
-		if len(s.keys) >= s.most.Unneeded {
+		if len(s.keys.List) >= s.most.Unneeded {
 			s.over.Note(l, b.Sender)
-			return none, none, fmt.Errorf("%w: %d series are known here, and no signal needs this one (of such there may be %d times signals.series_max in all)", errOverSeries, len(s.keys), UnneededShare)
+			return none, none, fmt.Errorf("%w: %d series are known here, and no signal needs this one (of such there may be %d times signals.series_max in all)", errOverSeries, len(s.keys.List), UnneededShare)
 		}
-	} else if len(s.keys) >= s.most.Keys {
+	} else if len(s.keys.List) >= s.most.Keys {
 		s.unkeyed = replica
 		return none, id, nil
 	}
 	if from := s.senders[from]; from.replica == "" {
-		from.replica = rep
+		from.replica = named
 	}
-	at = uint32(len(s.keys))
-	s.keys = append(s.keys, key{hash: hash, series: id, next: at + 1, replica: replica, seen: s.epoch})
-	s.keyTab.Put(at, s.keyHash)
-	return at, id, nil
+	return s.keys.Add(spelling.Key{Hash: hash, Series: id, Replica: replica, Seen: s.epoch}), id, nil
 }
 
-// replica returns the number of a replica's name.
-func (s *Stream) replica(name string) uint16 {
-	if id, ok := s.replicaAt[name]; ok {
-		return id
+// oneSpelling writes bounds of buckets and quantiles in one way: Prometheus 3 sends le="1.0" where older ones send what the target says, 1 or 1e0, and two of a pair are not
+// updated at once.
+func oneSpelling(l series.Labels) {
+	for i := range l {
+		if n := l[i].Name; n == labels.BucketLabel || n == "quantile" {
+			if x, err := strconv.ParseFloat(l[i].Value, 64); err == nil {
+				l[i].Value = strconv.FormatFloat(x, 'g', -1, 64)
+			}
+		}
 	}
-	name = strings.Clone(name)
-	id := slices.Index(s.replicas[1:], "") + 1 // the lowest that is free, so that numbers do not depend on when others were forgotten
-	switch {
-	case id > 0:
-		s.replicas[id] = name
-	case len(s.replicas) >= replicasMax:
-		return replicasMax
-	default:
-		id = len(s.replicas)
-		s.replicas = append(s.replicas, name)
-	}
-	s.replicaAt[name] = uint16(id)
-	return uint16(id)
 }
 
 // lookup returns the tracked series with the labels, which are canonical and hold no replica, made when it is new; none when no
@@ -116,6 +88,9 @@ func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
 	if id := s.withPrint(p); id != none {
 		if h, d := &s.hot[id], &s.cold[id]; s.unresolved(d) || d.target == none && h.counts() {
 			s.resolve(id, l)
+		}
+		if !s.twins.Knows(id) {
+			s.meet(id, &identity.View{Labels: l, Cluster: s.clusters[s.hot[id].cluster].name})
 		}
 		return id, nil
 	}
@@ -184,6 +159,7 @@ func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint1
 		c.lists[bd.leaf] = append(c.lists[bd.leaf], i)
 	}
 	s.prints.Put(id, s.printHash)
+	s.meet(id, &view)
 	c.identify(s, id, m, &view)
 	return id, nil
 }

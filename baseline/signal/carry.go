@@ -4,10 +4,10 @@ import (
 	"math"
 	"slices"
 
-	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/asked"
 	"github.com/wrackline/wrackline/baseline/identity"
-	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/window"
 )
 
 // How long what has only just been asked for is given to show itself, milliseconds of event time.
@@ -16,111 +16,18 @@ const (
 	askedYoungMs = 10 * windowMs // a series that only new leaves take is not new because we see it for the first time
 )
 
-// ruleBook is what a state says of the rules that it was made with, and where each of them is in the present ones.
-type ruleBook struct {
-	same    bool
-	metrics []uint32            // number in the state → present number; none = no longer needed
-	leaves  []uint32            // the same of leaves
-	rules   []uint32            // the same of rules; none also when the rule has no expression in common with what it was
-	fresh   map[uint32][]uint32 // by present metric: the leaves that the state does not know
-}
-
-// appendRules writes which rules the state is made with.
-func (s *Stream) appendRules(w *codec.Writer) {
-	w.Num(len(s.metrics))
+// asks lists what the stream asks, by number.
+func (s *Stream) asks() (l asked.List) {
 	for _, m := range s.metrics {
-		w.Word(m.name)
+		l.Metrics = append(l.Metrics, m.name)
 	}
-	w.Num(len(s.leaves))
-	for _, l := range s.leaves {
-		w.Word(l.spec)
+	for _, p := range s.leaves {
+		l.Leaves = append(l.Leaves, asked.Leaf{Spec: p.spec, Metric: p.metric})
 	}
-	w.Num(len(s.rules))
 	for _, r := range s.rules {
-		w.Word(r.Name)
-		w.Num(len(r.Exprs))
-		for _, x := range r.Exprs {
-			w.Word(promql.Plain(x))
-		}
+		l.Rules = append(l.Rules, asked.Rule{Name: r.Name, Exprs: r.Exprs, Was: r.Was})
 	}
-}
-
-// all reports whether the book is of exactly the present rules.
-func (b *ruleBook) all(s *Stream) bool {
-	return inOrder(b.metrics, len(s.metrics)) && inOrder(b.leaves, len(s.leaves)) && inOrder(b.rules, len(s.rules))
-}
-
-func inOrder(l []uint32, n int) bool {
-	for i, x := range l {
-		if x != uint32(i) {
-			return false
-		}
-	}
-	return len(l) == n
-}
-
-// readRules reads what appendRules wrote.
-func (s *Stream) readRules(r *stateReader) *ruleBook {
-	b := &ruleBook{fresh: map[uint32][]uint32{}}
-	for range r.Count(1) {
-		i, ok := s.byName[r.Word()]
-		if !ok {
-			i = none
-		}
-		b.metrics = append(b.metrics, i)
-	}
-	specs := map[string]uint32{}
-	for i, l := range s.leaves {
-		specs[l.spec] = uint32(i)
-	}
-	known := make([]bool, len(s.leaves))
-	for range r.Count(1) {
-		i, ok := specs[r.Word()]
-		if ok {
-			known[i] = true
-		} else {
-			i = none
-		}
-		b.leaves = append(b.leaves, i)
-	}
-	for i, ok := range known {
-		if m := s.leaves[i].metric; !ok {
-			b.fresh[m] = append(b.fresh[m], uint32(i))
-		}
-	}
-	rules := map[string]uint32{}
-	for i, x := range s.rules {
-		rules[x.Name] = uint32(i)
-	}
-	for range r.Count(2) {
-		i, ok := rules[r.Word()]
-		common := false
-		for range r.Count(1) {
-			x := r.Word()
-			common = common || ok && (promql.Plain(s.rules[i].Was) == x || slices.ContainsFunc(s.rules[i].Exprs, func(y string) bool { return promql.Plain(y) == x }))
-		}
-		if !common {
-			i = none
-		}
-		b.rules = append(b.rules, i)
-	}
-	for _, l := range [][]uint32{b.metrics, b.leaves, b.rules} {
-		if twice(l) {
-			r.Fail()
-		}
-	}
-	return b
-}
-
-func twice(l []uint32) bool {
-	seen := map[uint32]bool{}
-	for _, x := range l {
-		if x != none && seen[x] {
-			return true
-		}
-		seen[x] = true
-	}
-	return false
+	return l
 }
 
 // present reads the number of a thing of the state and returns the present one, none when there is none.
@@ -132,18 +39,15 @@ func (r *stateReader) present(of []uint32) uint32 {
 	return of[i]
 }
 
-// keeps reports whether the signals of a rule go on.
-func (b *ruleBook) keeps(rule uint32) bool { return slices.Contains(b.rules, rule) }
-
 // refit gives a restored series, the newest, what the present rules need: the leaves that go on are there, those that are new
 // get their place but do not take part before resolve has seen the labels, and rings are made, moved or left out. It reports
 // false when no rule can need the series.
-func (s *Stream) refit(h *tracked, d *cold, b *ruleBook) bool {
+func (s *Stream) refit(h *tracked, d *cold, b *asked.Book) bool {
 	if d.metric == none {
 		return false
 	}
 	id := uint32(len(s.hot))
-	for _, li := range b.fresh[d.metric] {
+	for _, li := range b.Fresh[d.metric] {
 		if d.nbinds == math.MaxUint16 {
 			break
 		}
@@ -184,15 +88,11 @@ func (s *Stream) refit(h *tracked, d *cold, b *ruleBook) bool {
 	for range kindsOf(kinds) * int(size) {
 		s.cells = append(s.cells, math.NaN())
 	}
-	n, was := uint32(size), uint32(old.ring)
+	was := uint32(old.ring)
 	for k := kinds & old.kinds; k != 0; k &= k - 1 {
 		kind := k & -k
 		from := oldCells[uint32(kindsOf(old.kinds&(kind-1)))*was:][:was]
-		to := s.ring(h, kind)
-		for i := uint32(0); i < min(n, was) && i <= h.head; i++ {
-			w := h.head - i
-			to[w%n] = from[w%was]
-		}
+		window.Move(s.ring(h, kind), from, h.head)
 	}
 	if d.native != none {
 		s.buckets -= s.natives[d.native].Room()
@@ -240,8 +140,8 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 	d.nbinds = uint16(at - d.binds)
 	if base != "" && h.group == none {
 		h.group = s.bucketSet(s.printOfHistogram(s.senders[d.sender].fixed, l, base), kinOf(&view, base))
-		if g := &s.groups[h.group]; h.lastT > g.lastT {
-			g.lastT, g.replica = h.lastT, h.replica
+		if g := &s.groups[h.group]; h.lastT > g.LastT {
+			g.LastT, g.replica = h.lastT, h.replica
 		}
 	}
 	if h.flags&^was&flagNative != 0 {

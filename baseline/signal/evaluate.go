@@ -67,10 +67,12 @@ func (s *Stream) vector(i int, dst []promql.Element) []promql.Element {
 			continue
 		}
 		h := &s.hot[b.series]
-		live := h.flags&flagStale == 0 && h.lastT > ev.end-liveMs
-		behind := live && h.lastT < ev.end
+		if lp.leaves(h) {
+			continue
+		}
+		w, live, behind := s.reach(h, lp.Func != promql.Value && lp.Func != promql.Timestamp)
 		if lp.Bucket && h.group != none {
-			if g := &s.groups[h.group]; !g.whole(ev.end, lp.Windows, s.kin[g.kin]) {
+			if g := &s.groups[h.group]; !g.Whole(ev.end, lp.Windows, s.kin[g.kin]) {
 				// Some buckets of the set have not arrived, or they were read at different times. A part of a histogram is worse than none.
 				if live {
 					dst = append(dst, promql.Element{Set: b.ls, V: math.NaN(), Events: math.NaN(), Missing: 1, Top: promql.NoRefs})
@@ -81,7 +83,7 @@ func (s *Stream) vector(i int, dst []promql.Element) []promql.Element {
 		if lp.Base != "" && s.nativeOfGroup(h.group, ev.end) {
 			continue
 		}
-		v, gaps := s.read(h, lp.Leaf, ev.w)
+		v, gaps := s.read(h, lp.Leaf, w)
 		if v != v {
 			if behind {
 				dst = append(dst, promql.Element{Set: b.ls, V: v, Events: v, Missing: 1, Top: promql.NoRefs})

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+
+	"github.com/wrackline/wrackline/baseline/replica"
 )
 
 // Names of replicas and senders that are over make room for others, however many there have been; a stream that was restored in between goes on as the one that was not.
@@ -12,7 +14,7 @@ func TestNamesAreForgotten(t *testing.T) {
 	s, _ := newTestStream(t, StreamOptions{Packs: packOf(qps), Cluster: "eu", RetireMs: 6 * hour})
 	var other *Stream
 	t0 := int64(t0)
-	for i := range 3 * replicasMax / 10 {
+	for i := range 3 * replica.NamesMost / 10 {
 		at := t0 + int64(i)*hour/4
 		for m := range int64(15) {
 			for k := range 10 { // ten shards that are renamed with every restart of their Prometheus
@@ -26,17 +28,17 @@ func TestNamesAreForgotten(t *testing.T) {
 				}
 			}
 		}
-		if i == replicasMax/20 {
+		if i == replica.NamesMost/20 {
 			other, _ = restored(t, s.opts, s.AppendState(nil))
 		}
 	}
-	if n := len(s.replicaAt); n > 200 {
+	if n := s.names.Len(); n > 200 {
 		t.Errorf("%d replica names are known", n)
 	}
-	if id := s.replica("one more"); id == replicasMax {
+	if id := s.names.Of("one more"); id == replica.NamesMost {
 		t.Error("there is no room for a further replica")
 	}
-	other.replica("one more")
+	other.names.Of("one more")
 	if n := len(s.senders); n > 30 {
 		t.Errorf("%d senders are known", n)
 	}

@@ -24,9 +24,6 @@ func (c *cluster) static(lp *leafPlan, v *identity.View) uint32 {
 	l := c.scratch[:0]
 	for _, name := range lp.keep {
 		if x := v.Get(name); x != "" {
-			if lp.Bucket && name == "le" {
-				x = strings.TrimSuffix(x, ".0") // one bound, two spellings
-			}
 			l = append(l, series.Label{Name: name, Value: x})
 		}
 	}
@@ -42,6 +39,9 @@ func (c *cluster) identify(s *Stream, id uint32, m *metric, v *identity.View) {
 	if ns, p := v.PodOf(m.name); p != "" {
 		d.pod = c.book.Pod(ns, p)
 		c.link(d, id)
+		if m.net {
+			c.book.OnInterface(d.pod, v.Labels.Get("interface"))
+		}
 	}
 	c.placeOf(s, id, m, v)
 	if m.watch.Watched() {
@@ -86,6 +86,7 @@ func (c *cluster) placeOf(s *Stream, id uint32, m *metric, v *identity.View) {
 // follow gives the series of pods of which the book has another answer than before their labels anew.
 func (c *cluster) follow(s *Stream) {
 	for _, p := range c.book.Moved() {
+		s.twins.Rehost()
 		if int(p) >= len(c.podHead) {
 			continue // it has no series yet
 		}
@@ -106,6 +107,7 @@ func (c *cluster) project(s *Stream, id uint32) {
 		return
 	}
 	place := c.table.Labels(d.place)
+	foreign := s.metrics[d.metric].net && c.book.InNodesNetwork(d.pod)
 	work, kind, held := c.book.Workload(d.pod, place)
 	node, nodeHeld, nodeDone := "", false, false
 	for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
@@ -113,6 +115,10 @@ func (c *cluster) project(s *Stream, id uint32) {
 		lp := s.leaves[b.leaf]
 		if b.static == none {
 			continue // its labels have not been seen since the rules have changed
+		}
+		if foreign {
+			b.ls = none
+			continue
 		}
 		if !lp.isDynamic() {
 			b.ls = b.static
@@ -163,6 +169,7 @@ func (c *cluster) settle(s *Stream) {
 	if !nodes {
 		return
 	}
+	s.twins.Rehost()
 	for _, id := range c.series {
 		if s.hot[id].flags&flagPlaced != 0 {
 			c.project(s, id)

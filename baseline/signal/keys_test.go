@@ -9,6 +9,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/spelling"
 )
 
 // counting gives a stream a batch whose labels are counted as they are read.
@@ -42,7 +43,7 @@ func TestRestoredKeysNeedNoLabels(t *testing.T) {
 	s, want := newTestStream(t, opts)
 	g := generator(t, busy)
 	play(s, g, busy.StartMs+8*60_000)
-	state, keys, before := s.AppendState(nil), len(s.keys), len(want.windows)
+	state, keys, before := s.AppendState(nil), len(s.keys.List), len(want.windows)
 	t.Logf("%d keys, %.2f bytes each", keys, float64(len(keysSection(s)))/float64(keys))
 	if keys < 5000 || len(keysSection(s)) > 11*keys {
 		t.Errorf("%d keys take %d bytes", keys, len(keysSection(s)))
@@ -193,17 +194,17 @@ func TestHostileKeysAreRefused(t *testing.T) {
 	list := func(n byte, keys ...[]byte) []byte {
 		return append(append(bytes.Clone(section[:first-1]), n), bytes.Join(keys, nil)...)
 	}
-	good := list(3, key(1, 0, 0), key(2, 0, 0), key(3, codeIgnored, 0))
+	good := list(3, key(1, 0, 0), key(2, 0, 0), key(3, spelling.CodeIgnored, 0))
 	n, _ := restored(t, opts, append(bytes.Clone(head), good...))
-	if len(n.keys) != 3 || n.keys[1].series != 1 || n.keys[2].series != none {
+	if len(n.keys.List) != 3 || n.keys.List[1].Series != 1 || n.keys.List[2].Series != none {
 		t.Fatalf("keys %+v", n.keys)
 	}
 	for what, x := range map[string][]byte{
 		"no section": nil, "version 0": append([]byte{0}, good[1:]...), "version 2": append([]byte{2}, good[1:]...), "cut": good[:len(good)-1],
-		"more than there are": list(4, key(1, 0, 0), key(2, 0, 0), key(3, codeIgnored, 0)), "fewer than there are": list(2, key(1, 0, 0), key(2, 0, 0), key(3, codeIgnored, 0)),
-		"a hash twice": list(2, key(1, 0, 0), key(1, 0, 0)), "a series too far": list(1, key(1, 2<<codeStep, 0)), "a series before the first": list(1, key(1, -1<<codeStep, 0)),
-		"the furthest": list(1, key(1, -1<<63, 0)), "an ignored one with a step": list(1, key(1, 1<<codeStep|codeIgnored, 0)),
-		"a replica too far": list(1, key(1, codeReplica, 0xff, 0xff, 0x7f, 0)), "no age": list(1, key(1, 0)),
+		"more than there are": list(4, key(1, 0, 0), key(2, 0, 0), key(3, spelling.CodeIgnored, 0)), "fewer than there are": list(2, key(1, 0, 0), key(2, 0, 0), key(3, spelling.CodeIgnored, 0)),
+		"a hash twice": list(2, key(1, 0, 0), key(1, 0, 0)), "a series too far": list(1, key(1, 2<<spelling.CodeStep, 0)), "a series before the first": list(1, key(1, -1<<spelling.CodeStep, 0)),
+		"the furthest": list(1, key(1, -1<<63, 0)), "an ignored one with a step": list(1, key(1, 1<<spelling.CodeStep|spelling.CodeIgnored, 0)),
+		"a replica too far": list(1, key(1, spelling.CodeReplica, 0xff, 0xff, 0x7f, 0)), "no age": list(1, key(1, 0)),
 	} {
 		n, _ := newTestStream(t, opts)
 		if err := n.RestoreState(append(bytes.Clone(head), x...)); !errors.Is(err, ErrState) {
@@ -215,12 +216,12 @@ func TestHostileKeysAreRefused(t *testing.T) {
 	most := RoomOf(opts).Keys
 	var many [][]byte
 	for i := range most + 1 {
-		many = append(many, key(uint64(i+1), codeIgnored, 0))
+		many = append(many, key(uint64(i+1), spelling.CodeIgnored, 0))
 	}
-	if n, _ := restored(t, opts, append(bytes.Clone(head), list(byte(most), many[:most]...)...)); len(n.keys) != most {
-		t.Errorf("%d keys, want the %d that there may be", len(n.keys), most)
+	if n, _ := restored(t, opts, append(bytes.Clone(head), list(byte(most), many[:most]...)...)); len(n.keys.List) != most {
+		t.Errorf("%d keys, want the %d that there may be", len(n.keys.List), most)
 	}
-	if n, _ := restored(t, opts, append(bytes.Clone(head), list(byte(most+1), many...)...)); len(n.keys) != 0 {
-		t.Errorf("%d keys", len(n.keys))
+	if n, _ := restored(t, opts, append(bytes.Clone(head), list(byte(most+1), many...)...)); len(n.keys.List) != 0 {
+		t.Errorf("%d keys", len(n.keys.List))
 	}
 }

@@ -45,7 +45,7 @@ func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Hi
 	}
 	if h.group != none {
 		g := &s.groups[h.group]
-		g.lastT = max(g.lastT, x.T)
+		g.LastT = max(g.LastT, x.T)
 	}
 	if h.flags&(flagLive|flagPast|flagStale|flagQuiet) != flagLive|flagPast {
 		c.alive(h)
@@ -108,13 +108,13 @@ func (s *Stream) nativeVector(li uint32, dst []promql.Element) []promql.Element 
 	for _, bi := range ev.c.lists[li] {
 		b := &s.binds[bi]
 		no := s.cold[b.series].native
-		if b.ls == none || no == none {
+		h := &s.hot[b.series]
+		if b.ls == none || no == none || lp.leaves(h) {
 			continue
 		}
-		h, n := &s.hot[b.series], &s.natives[no]
-		live := h.flags&flagStale == 0 && h.lastT > ev.end-liveMs
-		behind := live && h.lastT < ev.end
-		v, sum, gaps, hist := n.Read(lp.Leaf, ev.w, &ev.c.table.Work)
+		n := &s.natives[no]
+		w, live, behind := s.reach(h, true)
+		v, sum, gaps, hist := n.Read(lp.Leaf, w, &ev.c.table.Work)
 		if v != v {
 			if behind {
 				dst = append(dst, promql.Element{Set: b.ls, V: v, Events: v, Missing: 1, Top: promql.NoRefs})
@@ -148,7 +148,7 @@ func (s *Stream) nativeOfGroup(group uint32, end int64) bool {
 		return false
 	}
 	h := &s.hot[id]
-	return h.flags&flagStale == 0 && h.lastT > end-liveMs
+	return h.isLive(end)
 }
 
 // drop forgets the native histogram of a series.

@@ -10,10 +10,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
-const (
-	lateWindows = 5             // windows of whose samples the late ones are counted
-	gapForgetMs = 60 * windowMs // a sender that is silent for so long is gone
-)
+const gapForgetMs = 60 * windowMs // a sender that is silent for so long is gone
 
 // ownVector appends the vector of a leaf of the stream's own metrics.
 func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []promql.Element) []promql.Element {
@@ -60,9 +57,8 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []promql.Ele
 		}
 	case pack.OwnLateShare:
 		for _, n := range s.senders {
-			from, to := n.recent[lateWindows], n.recent[0]
-			if d := float64(to.needed - from.needed); d > 0 && n.home(s, "") == c.name {
-				give(float64(to.late-from.late)/d, d, series.Labels{{Name: "sender", Value: n.name}})
+			if share, of := n.late.Share(); of > 0 && s.nowMs-n.lastMs < stepMax && n.home(s, "") == c.name {
+				give(share, of, series.Labels{{Name: "sender", Value: n.name}})
 			}
 		}
 	}

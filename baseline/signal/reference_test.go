@@ -78,7 +78,9 @@ func (f *reference) begin(rules []*pack.Rule, all []oracle.Series, asked func(*p
 	f.s, f.rec = newTestStream(f.t, StreamOptions{Packs: packOf(rules...)})
 	f.all, f.names, f.fed = all, map[series.Print]int{}, make([]int64, len(all))
 	for i := range all {
-		f.names[f.s.printOf("", all[i].Labels, "")] = i
+		l := slices.Clone(all[i].Labels)
+		oneSpelling(l)
+		f.names[f.s.printOf("", l, "")] = i
 	}
 	f.s.closed = func(w *Window) {
 		f.rec.closed(w)

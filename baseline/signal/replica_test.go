@@ -90,7 +90,7 @@ func TestPairSwitchesBucketsTogether(t *testing.T) {
 			t.Errorf("minute %d: p90 %v %v, want 0.82, and none in minutes 6 to 8", m, v, ok)
 		}
 	}
-	if rep := s.groups[s.hot[0].group].replica; s.replicas[rep] != "b" {
-		t.Errorf("the set is read from %q", s.replicas[rep])
+	if rep := s.groups[s.hot[0].group].replica; s.names.Name(rep) != "b" {
+		t.Errorf("the set is read from %q", s.names.Name(rep))
 	}
 }

@@ -20,7 +20,7 @@ func RoomOf(o StreamOptions) room.Room {
 
 // Holds returns what the stream holds.
 func (s *Stream) Holds() room.Room {
-	return room.Room{Keys: len(s.keys), Unneeded: len(s.keys), Tracked: len(s.hot), Signals: len(s.signalAt), Objects: s.changeCounts.Objects}
+	return room.Room{Keys: len(s.keys.List), Unneeded: len(s.keys.List), Tracked: len(s.hot), Signals: len(s.signalAt), Objects: s.changeCounts.Objects}
 }
 
 // Allow lets the stream take so much more than it holds, and no more than its own limits. A stream that was never told may take what its options say.

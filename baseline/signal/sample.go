@@ -30,12 +30,9 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 	h.lastT, h.lastV = x.T, x.V
 	if h.group != none {
 		g := &s.groups[h.group]
-		g.lastT = max(g.lastT, x.T)
+		g.LastT = max(g.LastT, x.T)
 		if h.flags&flagBucket != 0 {
-			if g.firstT == 0 {
-				g.firstT = x.T
-			}
-			g.chain.Add(before, x.T)
+			g.Came(before, x.T)
 		}
 	}
 	if h.flags&(flagLive|flagPast|flagStale|flagQuiet) != flagLive|flagPast {
@@ -62,7 +59,7 @@ func (s *Stream) admit(from *sender, c *cluster, h *tracked, replica uint16, t i
 			from.used = from.used || t > c.open-windowMs // somebody else sent it first: this one stands by, too
 		} else {
 			s.stats.OutOfOrder++
-			from.late++
+			from.tardy++
 		}
 		return false
 	}
@@ -76,7 +73,7 @@ func (s *Stream) admit(from *sender, c *cluster, h *tracked, replica uint16, t i
 func (s *Stream) follows(from *sender, c *cluster, id uint32, h *tracked, t int64, v float64, start int64) {
 	if t <= c.open-windowMs {
 		s.stats.Late++
-		from.late++
+		from.tardy++
 	} else {
 		from.accepted++
 		from.used = true
@@ -88,6 +85,7 @@ func (s *Stream) follows(from *sender, c *cluster, id uint32, h *tracked, t int6
 		s.first(c, id, h, t, v)
 	} else if d := t - h.lastT; d < stepMax {
 		h.step(d)
+		s.widen(id, h)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/tally"
 )
 
 // A sender is whoever pushes to us: a Prometheus, an agent.
@@ -16,22 +17,13 @@ type sender struct {
 
 	past past // of a state of several clusters
 
-	replica                                              string
-	samples, needed, accepted, duplicate, late, rejected int64
-	firstMs, lastMs, lastT                               int64
-	usedMs                                               int64 // receive clock of its newest request of which a sample was used
-	used                                                 bool  // of the request under way
+	replica                                               string
+	samples, needed, accepted, duplicate, tardy, rejected int64
+	firstMs, lastMs, lastT                                int64
+	usedMs                                                int64 // receive clock of its newest request of which a sample was used
+	used                                                  bool  // of the request under way
 
-	recent [lateWindows + 1]arrivals // what had arrived when the newest windows of its cluster closed, newest first
-}
-
-// arrivals counts what a sender has sent since it is known.
-type arrivals struct{ needed, late int64 }
-
-// closed notes what has arrived when a window of the sender's cluster closes.
-func (n *sender) closed() {
-	copy(n.recent[1:], n.recent[:])
-	n.recent[0] = arrivals{n.needed, n.late}
+	late tally.Lateness
 }
 
 type senderKey struct{ name, fixed string }
@@ -76,6 +68,7 @@ func (n *sender) seen(ms int64) {
 		n.firstMs = ms
 	}
 	n.lastMs = max(n.lastMs, ms)
+	n.late.Begin(tally.Arrivals{Needed: n.needed, Late: n.tardy})
 }
 
 // ownCluster returns the cluster that a series' labels name.

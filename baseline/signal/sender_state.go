@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/tally"
 )
 
 func (n *sender) append(w *codec.Writer, version int) {
@@ -17,17 +18,14 @@ func (n *sender) append(w *codec.Writer, version int) {
 	for _, c := range n.counters() {
 		w.Int(*c)
 	}
-	for _, a := range n.recent {
-		w.Int(a.needed)
-		w.Int(a.late)
-	}
+	n.late.Append(w, version >= 11)
 	if version >= 9 {
 		w.Int(n.usedMs)
 	}
 }
 
 func (n *sender) counters() []*int64 {
-	return []*int64{&n.samples, &n.needed, &n.accepted, &n.duplicate, &n.late, &n.rejected, &n.firstMs, &n.lastMs, &n.lastT}
+	return []*int64{&n.samples, &n.needed, &n.accepted, &n.duplicate, &n.tardy, &n.rejected, &n.firstMs, &n.lastMs, &n.lastT}
 }
 
 func (s *Stream) restoreSender(r *stateReader) {
@@ -47,15 +45,11 @@ func (s *Stream) restoreSender(r *stateReader) {
 		*c = r.Int()
 	}
 	if r.version < 6 {
-		for i := range n.recent { // as if its next window were its first
-			n.recent[i] = arrivals{n.needed, n.late}
-		}
+		n.late.Anew(tally.Arrivals{Needed: n.needed, Late: n.tardy})
 		n.usedMs = n.lastMs
 		return
 	}
-	for i := range n.recent {
-		n.recent[i] = arrivals{r.Int(), r.Int()}
-	}
+	n.late.Restore(r.Reader, r.version >= 11)
 	if r.version < 9 {
 		n.usedMs = n.lastMs
 		return

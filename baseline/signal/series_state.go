@@ -3,8 +3,10 @@ package signal
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/asked"
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/replica"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/window"
 )
@@ -27,7 +29,7 @@ func (s *Stream) appendSeries(w *codec.Writer, version int) {
 		set.Write(w, c.table, d.place)
 		w.Num(int(d.pod + 1)) // none + 1 is 0
 		w.Num(int(h.replica))
-		w.Num(int(h.flags))
+		w.Num(int(h.flags &^ (flagLeft | flagHeld)))
 		w.Byte(h.kinds)
 		w.Byte(h.ring)
 		w.Int(h.lastT)
@@ -64,9 +66,9 @@ func (s *Stream) appendSeries(w *codec.Writer, version int) {
 }
 
 // restoreBinds reads in which leaves the series that comes next takes part.
-func (s *Stream) restoreBinds(r *stateReader, was *ruleBook, set *promql.SetReader, t *promql.Table, h *tracked, d *cold) bool {
+func (s *Stream) restoreBinds(r *stateReader, was *asked.Book, set *promql.SetReader, t *promql.Table, h *tracked, d *cold) bool {
 	for range r.Count(3) {
-		b := bind{series: uint32(len(s.hot)), leaf: r.present(was.leaves), static: set.Read(r.Reader, t, labelsMost), ls: set.Read(r.Reader, t, labelsMost)}
+		b := bind{series: uint32(len(s.hot)), leaf: r.present(was.Leaves), static: set.Read(r.Reader, t, labelsMost), ls: set.Read(r.Reader, t, labelsMost)}
 		if r.Err() != nil || b.static == none && b.ls != none {
 			r.Fail()
 			return false
@@ -88,14 +90,14 @@ func (s *Stream) restoreBinds(r *stateReader, was *ruleBook, set *promql.SetRead
 func (g *bucketSet) append(w *codec.Writer) {
 	w.Bytes(g.print[:])
 	w.Uint64(g.kin)
-	w.Int(g.firstT)
+	w.Int(g.FirstT)
 	w.Num(int(g.replica))
-	w.Int(g.lastT)
-	g.chain.Append(w)
+	w.Int(g.LastT)
+	g.Buckets.Append(w)
 }
 
 // restoreSeries returns the present number of each series of the state, none for those that no rule needs any more.
-func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
+func (s *Stream) restoreSeries(r *stateReader, was *asked.Book) (to []uint32) {
 	n := r.Count(40)
 	to = make([]uint32, 0, n)
 	sets := make([]promql.SetReader, len(s.clusters))
@@ -106,7 +108,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 	for range n {
 		id := uint32(len(s.hot))
 		var h tracked
-		d := cold{print: r.Print(), metric: r.present(was.metrics)}
+		d := cold{print: r.Print(), metric: r.present(was.Metrics)}
 		h.cluster, d.sender = uint16(r.Num(len(s.clusters)-1)), uint16(r.Num(len(s.senders)-1))
 		if r.Err() != nil || s.withPrint(d.print) != none {
 			r.Fail()
@@ -120,11 +122,11 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 			return nil
 		}
 		d.podNext, d.watch, d.native = none, none, none
-		h.replica = uint16(r.Num(replicasMax))
+		h.replica = uint16(r.Num(replica.NamesMost))
 		if r.version < 4 {
 			h.flags = uint16(r.Byte()) & (flagNative - 1)
 		} else {
-			h.flags = uint16(r.Num(flagsAll))
+			h.flags = uint16(r.Num(flagsAll)) &^ (flagLeft | flagHeld)
 		}
 		h.kinds, h.ring = r.Byte(), r.Byte()
 		h.lastT, h.lastV = r.Time(), r.Float()
@@ -167,7 +169,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *ruleBook) (to []uint32) {
 		if r.Err() != nil {
 			return nil
 		}
-		if !was.same && !s.refit(&h, &d, was) {
+		if !was.Same && !s.refit(&h, &d, was) {
 			s.cells, s.binds = s.cells[:h.cells], s.binds[:d.binds]
 			s.dropNative(&d)
 			if d.target != none {
@@ -203,9 +205,10 @@ func (s *Stream) restoreGroup(r *stateReader, known *[]uint32) uint32 {
 		r.Fail()
 	}
 	g := s.bucketSet(p, r.Uint64())
-	s.groups[g].firstT = r.Time()
-	s.groups[g].replica, s.groups[g].lastT = uint16(r.Num(replicasMax)), r.Time()
-	s.groups[g].chain.Restore(r.Reader)
+	x := &s.groups[g]
+	x.FirstT = r.Time()
+	x.replica, x.LastT = uint16(r.Num(replica.NamesMost)), r.Time()
+	x.Restore(r.Reader)
 	*known = append(*known, g)
 	return g
 }

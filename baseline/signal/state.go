@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/wrackline/wrackline/baseline/asked"
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -17,7 +18,7 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 10 // 9 had targets of one metric each, no births and not which expression a signal's value is of; 8 did not say when samples of a sender were last used, 7 had no keys; up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
+	stateVersion = 11 // 10 knew of no twins and replicas, 9 had targets of one metric each, no births and not which expression a signal's value is of; 8 did not say when samples of a sender were last used, 7 had no keys; up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
 )
 
 // The state is what package codec writes. Label sets are written where they first occur and referred to by number afterwards. In order:
@@ -28,7 +29,7 @@ const (
 //	clusters: their windows, the section of their book, the section of their tracker, births (cluster_state.go)
 //	signals, what has arrived
 //	tracked series with their rings (series_state.go)
-//	the section of keys (keys_state.go)
+//	the section of twins, that of replicas, that of keys (keys_state.go)
 //
 // With other rules everything is kept that they still need: identities, names, the signals of rules that have an expression in common
 // with what they were, and the rings of series in leaves that are still asked. So an unchanged signal loses no window. Leaves that
@@ -76,17 +77,15 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 	w.Num(version)
 	sig := s.signature()
 	w.Bytes(sig[:])
-	s.appendRules(w)
+	list := s.asks()
+	list.Append(w)
 	w.Int(s.nowMs)
 	w.Int(s.eventMs)
 	w.Num(len(s.counters))
 	for _, c := range s.counters {
 		w.Int(*c)
 	}
-	w.Num(len(s.replicas) - 1)
-	for _, r := range s.replicas[1:] {
-		w.Word(r)
-	}
+	s.names.Append(w)
 	w.Num(len(s.senders))
 	for _, n := range s.senders {
 		n.append(w, version)
@@ -120,6 +119,10 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 		}
 	}
 	s.appendSeries(w, version)
+	if version >= 11 {
+		s.twins.Append(w)
+		s.halves.Append(w)
+	}
 	s.appendKeys(w)
 	return w.B
 }
@@ -155,29 +158,20 @@ func (s *Stream) RestoreState(b []byte) error {
 
 func (s *Stream) restore(r *stateReader) {
 	same := r.Print() == s.signature()
-	was := s.readRules(r)
-	if r.Err() != nil || same && !was.all(s) {
+	list := s.asks()
+	was := list.Read(r.Reader)
+	if r.Err() != nil || same && !was.All(&list) {
 		r.Fail()
 		return
 	}
-	was.same = same && r.version >= 8
+	was.Same = same && r.version >= 8
 	s.nowMs, s.eventMs = r.Time(), r.Time()
 	for i := range r.Count(1) {
 		if v := r.Int(); i < len(s.counters) {
 			*s.counters[i] = v
 		}
 	}
-	for range r.Count(1) {
-		if len(s.replicas) >= replicasMax {
-			r.Fail()
-			return
-		}
-		name := r.Word() // "" = the number is free
-		if name != "" {
-			s.replicaAt[name] = uint16(len(s.replicas))
-		}
-		s.replicas = append(s.replicas, name)
-	}
+	s.names.Restore(r.Reader)
 	for range r.Count(10) {
 		if len(s.senders) >= math.MaxUint16 {
 			r.Fail()
@@ -200,37 +194,41 @@ func (s *Stream) restore(r *stateReader) {
 		return
 	}
 	for _, c := range s.clusters {
-		for _, i := range was.rules {
+		for _, i := range was.Rules {
 			form, n := r.Int(), r.Num(math.MaxInt32)
 			if i == none {
 				continue
 			}
 			c.rules[i].form, c.rules[i].series = int(form), n
 			if form < -1 || form >= int64(len(s.rules[i].forms)) {
-				if was.same {
+				if was.Same {
 					r.Fail()
 					return
 				}
 				c.rules[i].form = -1 // decided anew when the next window closes
 			}
 		}
-		for _, i := range was.metrics {
+		for _, i := range was.Metrics {
 			if t := r.Time(); i != none {
 				c.arrived[i] = t
 			}
 		}
-		for _, i := range was.leaves {
+		for _, i := range was.Leaves {
 			if t := r.Time(); i != none {
 				c.asked[i] = t
 			}
 		}
-		for _, leaves := range was.fresh {
+		for _, leaves := range was.Fresh {
 			for _, i := range leaves {
 				c.asked[i] = c.open
 			}
 		}
 	}
 	to := s.restoreSeries(r, was)
+	if r.version >= 11 && r.Err() == nil {
+		s.twins.Restore(r.Reader, to)
+		s.halves.Restore(r.Reader, to)
+	}
 	if r.version >= 8 && r.Err() == nil {
 		s.restoreKeys(r, to, was)
 	}
@@ -240,7 +238,7 @@ func (s *Stream) restore(r *stateReader) {
 	if r.Err() != nil {
 		return
 	}
-	if !was.same {
+	if !was.Same {
 		s.recount()
 	}
 	s.relist()
@@ -248,7 +246,7 @@ func (s *Stream) restore(r *stateReader) {
 
 // restoreSignals puts back the signals whose rules still ask the same of the same kind of entity. The others are dropped: they
 // would be absent for ever, or their baseline would be of something else.
-func (s *Stream) restoreSignals(r *stateReader, was *ruleBook) {
+func (s *Stream) restoreSignals(r *stateReader, was *asked.Book) {
 	rules := map[string]uint32{}
 	for i, x := range s.rules {
 		rules[x.Name] = uint32(i)
@@ -264,7 +262,7 @@ func (s *Stream) restoreSignals(r *stateReader, was *ruleBook) {
 			return
 		}
 		ri, ok := rules[name]
-		if !ok || !was.keeps(ri) || !s.rules[ri].about(entity) {
+		if !ok || !was.Keeps(ri) || !s.rules[ri].about(entity) {
 			continue
 		}
 		asked := s.rules[ri].Of(entity)

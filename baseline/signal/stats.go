@@ -8,109 +8,31 @@ import (
 	"unsafe"
 
 	"github.com/VictoriaMetrics/metrics"
-	"github.com/wrackline/wrackline/baseline/pack"
+
+	"github.com/wrackline/wrackline/baseline/spelling"
+	"github.com/wrackline/wrackline/baseline/tally"
 )
 
-// Stats say what a stream has seen and holds. Counts are of samples unless a comment says otherwise, since the state began.
-type Stats struct {
-	Clusters []ClusterStats // sorted by name
-	Senders  []SenderStats  // sorted by name, then cluster
-	Rules    []RuleStats    // in the order of the packs, then by cluster
-
-	Series     int // series known as senders spell them, needed or not; an HA pair's count twice
-	SeriesMax  int //
-	Tracked    int // series that rules or identity need
-	Signals    int
-	SignalsMax int
-	Objects    int // watched for changes
-
-	// OverSignal is the rule whose new signals found no room last, OverSignalMs when, by the clock of samples, Unix milliseconds; "" and 0 = there was none.
-	OverSignal   string
-	OverSignalMs int64
-
-	Samples          int64 // that came
-	Needed           int64 // of tracked series
-	Ignored          int64 // of series that no rule needs
-	Duplicate        int64 // with the time and value of the newest
-	Late             int64 // folded in after their window had closed
-	OutOfOrder       int64 // not newer than the newest: dropped
-	Replica          int64 // of a replica that is not the current one: dropped
-	Future           int64 // too far ahead of the receive clock: refused
-	Refused          int64 // of bad series, or beyond a limit: refused
-	Stale            int64 // stale markers
-	Unusable         int64 // NaN and infinite values: dropped
-	Histograms       int64 // native histograms that came
-	HistogramsUnused int64 // of these, not used: no rule needs them, gauges, too many buckets
-	Resets           int64 // counters that began anew
-	Takeovers        int64 // series (or bucket sets) that went over to another replica
-
-	BadSeries   int64 // series whose labels no sender may send
-	OverSeries  int64 // samples and histograms of series beyond the limit: refused
-	Incomplete  int64 // values not given because too many of their series were missing
-	FewEvents   int64 // values not given because too few events were behind them
-	OverSignals int64 // values not given because the limit of signals was reached
-	Conflicts   int64 // values not given because two series matched where one may
-	Undefined   int64 // values not given because they are no number: a division by zero, a quantile of nothing
-	Disabled    int64 // values not given because an override switches their signal off
-	Evicted     int64 // series forgotten after an hour without samples, with spellings of them
-	Retired     int64 // signals dropped after StreamOptions.RetireMs without a value
-
-	Changes        int64 // changes told: events, not samples
-	ChangesHeld    int64 // changes not told: part of a rollout that was told, or of an object that changes all the time
-	OverObjects    int64 // series whose object is not watched for changes because there are too many
-	PerSeriesBytes int   // memory of a tracked series, without label strings
-}
-
-// ClusterStats is a cluster's part.
-type ClusterStats struct {
-	Name          string
-	Series        int   // tracked series that are alive
-	Tracked       int   // tracked series, those that ended within the last hour too
-	Signals       int   //
-	LastT         int64 // newest sample, Unix milliseconds
-	ClosedEnd     int64 // end of the newest closed window, Unix milliseconds; 0 = none yet
-	WindowsClosed int64
-	Early         int64 // of these, closed because all series had arrived
-	Grace         int64 // of these, closed at the end of the grace
-	Workloads     int   // with pods
-	Owners        bool  // owner data of kube-state-metrics was seen; without it workloads follow from pods' names
-}
-
-// SenderStats is a sender's part.
-type SenderStats struct {
-	Name      string
-	Cluster   string // where its series go, unless they say otherwise
-	Replica   string // value of its replica label; "" = none
-	Samples   int64  // that came
-	Accepted  int64  // folded into open windows
-	Duplicate int64  // repeated, or of the replica that is not current
-	Late      int64  // folded in late, or older than the newest
-	Rejected  int64  //
-	FirstMs   int64  // first and last request, receive clock, Unix milliseconds
-	LastMs    int64  //
-	UsedMs    int64  // its last request of which a sample was used, or stood by as that of the other half of a pair; receive clock, Unix milliseconds, 0 = none was
-	LastT     int64  // newest needed sample, Unix milliseconds
-}
-
-// RuleStats is a rule's part in one cluster.
-type RuleStats struct {
-	Rule    *pack.Rule
-	Cluster string
-	Form    int      // the expression in use; −1 = dormant
-	Series  int      // series that the expression selected in the last window
-	Signals int      //
-	Missing []string // metrics that the rule's expressions need and that did not arrive, when dormant
-	LastT   int64    // newest time at which the metrics that one of its expressions needs had all arrived, Unix milliseconds; 0 = never, or it needs none
-}
+// What a stream says of itself.
+type (
+	Stats           = tally.Stats
+	ClusterStats    = tally.ClusterStats
+	SenderStats     = tally.SenderStats
+	PairStats       = tally.PairStats
+	RuleStats       = tally.RuleStats
+	Explanation     = tally.Explanation
+	RuleExplanation = tally.RuleExplanation
+	LeafExplanation = tally.LeafExplanation
+)
 
 // perSeries is the memory of a tracked series of one short ring in one leaf, known under one key, without slack of growth.
-const perSeries = int(unsafe.Sizeof(tracked{})+unsafe.Sizeof(cold{})+unsafe.Sizeof(bind{})+unsafe.Sizeof(key{})) +
+const perSeries = int(unsafe.Sizeof(tracked{})+unsafe.Sizeof(cold{})+unsafe.Sizeof(bind{})+unsafe.Sizeof(spelling.Key{})) +
 	shortRing*8 + 4 /* cluster.series */ + 4 /* cluster.lists */ + 2*3*4 /* the two indexes */
 
 // Stats returns a copy of the counters and a survey of clusters, senders and rules.
 func (s *Stream) Stats() Stats {
 	st := s.stats
-	st.Series, st.SeriesMax = len(s.keys), s.opts.MaxSeries
+	st.Series, st.SeriesMax = len(s.keys.List), s.opts.MaxSeries
 	st.Tracked, st.Objects = len(s.hot), s.changeCounts.Objects
 	st.OverSignal, st.OverSignalMs = s.overSignal, s.overSignalMs
 	st.Evicted += s.unspelt
@@ -148,53 +70,15 @@ func (s *Stream) Stats() Stats {
 			st.Rules = append(st.Rules, rs)
 		}
 	}
-	for _, n := range s.senders {
-		st.Senders = append(st.Senders, SenderStats{Name: n.name, Cluster: n.home(s, ""), Replica: n.replica, Samples: n.samples, Accepted: n.accepted,
-			Duplicate: n.duplicate, Late: n.late, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, UsedMs: n.usedMs, LastT: n.lastT})
+	for _, p := range s.halves.Pairs() {
+		st.Pairs = append(st.Pairs, PairStats{Cluster: cmp.Or(s.opts.Cluster, s.opts.DefaultCluster), Label: p.Label, Values: p.Values})
+	}
+	for i, n := range s.senders {
+		st.Senders = append(st.Senders, SenderStats{Name: n.name, Cluster: n.home(s, ""), Replica: cmp.Or(n.replica, s.halves.ReplicaOf(i)), Samples: n.samples, Accepted: n.accepted,
+			Duplicate: n.duplicate, Late: n.tardy, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, UsedMs: n.usedMs, LastT: n.lastT})
 	}
 	st.Sort()
 	return st
-}
-
-// Add adds what another stream says: counts are summed, surveys put together. Call Sort when all are added.
-func (s *Stats) Add(o *Stats) {
-	s.Clusters, s.Senders, s.Rules = append(s.Clusters, o.Clusters...), append(s.Senders, o.Senders...), append(s.Rules, o.Rules...)
-	s.Series, s.Tracked, s.Signals, s.Objects = s.Series+o.Series, s.Tracked+o.Tracked, s.Signals+o.Signals, s.Objects+o.Objects
-	if o.OverSignalMs > s.OverSignalMs {
-		s.OverSignal, s.OverSignalMs = o.OverSignal, o.OverSignalMs
-	}
-	s.SeriesMax, s.SignalsMax, s.PerSeriesBytes = max(s.SeriesMax, o.SeriesMax), max(s.SignalsMax, o.SignalsMax), max(s.PerSeriesBytes, o.PerSeriesBytes)
-	mine, others := s.sums(), o.sums()
-	for i := range mine {
-		*mine[i] += *others[i]
-	}
-}
-
-// sums lists the counts.
-func (s *Stats) sums() []*int64 {
-	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
-		&s.Unusable, &s.Histograms, &s.HistogramsUnused, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
-		&s.Conflicts, &s.Undefined, &s.Disabled, &s.Evicted, &s.Retired, &s.Changes, &s.ChangesHeld, &s.OverObjects}
-}
-
-// Sort puts the surveys in order: clusters by name, senders by name and cluster, rules in the order in which they first occur and by cluster.
-func (s *Stats) Sort() {
-	slices.SortFunc(s.Clusters, func(a, b ClusterStats) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(s.Senders, func(a, b SenderStats) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Cluster, b.Cluster))
-	})
-	if len(s.Clusters) < 2 {
-		return // its rules are in their order
-	}
-	at := map[*pack.Rule]int{}
-	for i := range s.Rules {
-		if _, ok := at[s.Rules[i].Rule]; !ok {
-			at[s.Rules[i].Rule] = i
-		}
-	}
-	slices.SortStableFunc(s.Rules, func(a, b RuleStats) int {
-		return cmp.Or(cmp.Compare(at[a.Rule], at[b.Rule]), strings.Compare(a.Cluster, b.Cluster))
-	})
 }
 
 // StatsOf returns what a stream with the options says before anything has come.
@@ -220,32 +104,6 @@ func (s *Stream) missing(names []string, c *cluster, r *ruleForms) (out, all []s
 		out = slices.Clip(names[from:])
 	}
 	return out, names
-}
-
-// Explanation says what a rule makes of what arrives, for packs explain and the page of a signal.
-type Explanation struct {
-	Rule     *pack.Rule // nil when there is no such rule
-	Clusters []RuleExplanation
-}
-
-// RuleExplanation is a rule in one cluster.
-type RuleExplanation struct {
-	Cluster string
-	Form    int    // the expression in use; −1 = dormant
-	Expr    string // its text; "" when dormant
-	Missing []string
-	Leaves  []LeafExplanation // of the expression in use, or of the first one when dormant
-	Groups  []string          // ids of the rule's signals in the cluster, sorted
-}
-
-// LeafExplanation is one selector of an expression.
-type LeafExplanation struct {
-	Metric   string
-	Selector string
-	Series   int   // tracked series that match
-	Active   int   // of these, taking part (not held back for their owner, workload and node matching)
-	Live     int   // of these, alive
-	LastT    int64 // newest sample of the metric, Unix milliseconds; 0 = never
 }
 
 // Explain returns what a rule makes of what arrives. Rule is nil in the answer when there is no such rule.

@@ -11,8 +11,11 @@ import (
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/replica"
 	"github.com/wrackline/wrackline/baseline/room"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/spelling"
+	"github.com/wrackline/wrackline/baseline/twin"
 	"github.com/wrackline/wrackline/baseline/window"
 )
 
@@ -25,7 +28,6 @@ const (
 	RetireDefault  = int64(15 * 24 * 3_600_000) // ms
 	ClustersMax    = 1000                       // clusters in a stream; series of further ones are refused
 	sendersMax     = 1000                       // senders told apart in Stats; further ones are counted as one
-	replicasMax    = 4096                       // replica names told apart; further ones are one
 	DefaultCluster = "default"
 )
 
@@ -46,7 +48,7 @@ type StreamOptions struct {
 	RetireMs int64
 	// ClusterLabels name the labels that hold a cluster's name, best first; nil = cluster, k8s_cluster, cluster_name, k8s.cluster.name.
 	ClusterLabels []string
-	// ReplicaLabels name the labels by which HA replicas differ, best first; nil = __replica__, prometheus_replica.
+	// ReplicaLabels name the labels by which HA replicas differ, best first; nil = __replica__, prometheus_replica, and any other that what they send shows to be one.
 	ReplicaLabels []string
 	// DefaultCluster is the name of a cluster that nobody names; "" = "default".
 	DefaultCluster string
@@ -71,14 +73,14 @@ type Stream struct {
 	byName  map[string]uint32 // metric name → metrics
 
 	// Keys, of this salt only.
-	keys    []key
-	keyTab  series.Index
+	keys    spelling.Table
 	unspelt int64 // keys forgotten
 
 	// Tracked series, in order of registration.
 	hot      []tracked
 	cold     []cold
 	cells    []float64
+	moved    bool // cells are not in order of series
 	binds    []bind
 	prints   series.Index
 	groups   []bucketSet
@@ -86,6 +88,10 @@ type Stream struct {
 	groupNo  []uint32         // free numbers
 	kin      map[uint64]int32 // most buckets of a set, by bucketSet.kin; of the window that closes
 	targets  birth.Targets
+	twins    twin.Table
+	halves   replica.Book
+	lost     []uint32 // scratch of depart
+	left     []uint32 // series with flagLeft, while a window closes
 	natives  []window.Hists
 	nativeNo []uint32 // free numbers
 	buckets  int      // that natives have room for
@@ -97,8 +103,7 @@ type Stream struct {
 	clusterAt map[string]uint16
 	senders   []*sender
 	senderAt  map[senderKey]uint16
-	replicas  []string // id → name; 0 is no replica label
-	replicaAt map[string]uint16
+	names     replica.Names // of replicas
 
 	signals  []*Signal // by Signal.Index; nil = free
 	signalNo []uint32  // free numbers
@@ -154,9 +159,6 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 	if o.ClusterLabels == nil {
 		o.ClusterLabels = ClusterLabels()
 	}
-	if o.ReplicaLabels == nil {
-		o.ReplicaLabels = []string{"__replica__", "prometheus_replica"}
-	}
 	if o.DefaultCluster == "" {
 		o.DefaultCluster = DefaultCluster
 	}
@@ -199,6 +201,9 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 				}
 				f.natives = append(f.natives, stand)
 			}
+			for i := range rf.forms {
+				f.instead = append(f.instead, s.standsFor(&f, &rf.forms[i]))
+			}
 			rf.forms = append(rf.forms, f)
 		}
 		s.rules = append(s.rules, rf)
@@ -222,11 +227,14 @@ func (s *Stream) clear() {
 		input:   promql.Input{Shared: s.input.Shared},
 		groupAt: map[series.Print]uint32{}, kin: map[uint64]int32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
 		changeCounts: &change.Counts{}, most: RoomOf(s.opts),
-		replicas: []string{""}, replicaAt: map[string]uint16{"": 0}, signalAt: map[string]*Signal{},
+		signalAt: map[string]*Signal{},
 	}
-	s.keyTab.Reset(0)
+	s.keys.Reset(0)
 	s.prints.Reset(0)
 	s.targets.Reset()
+	s.twins.Reset()
+	s.halves.Reset()
+	s.names.Reset()
 	s.bind()
 }
 
@@ -343,6 +351,7 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 	s.clock(b.ReceivedMs)
 	from, fromNo := s.sender(b)
 	from.seen(b.ReceivedMs)
+	s.halves.Begin(int(fromNo))
 	from.used = false
 	limit := b.ReceivedMs + series.FutureMs
 	if s.eventMs == 0 && len(b.Samples) > 0 {
@@ -357,8 +366,8 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 		e := &b.Entries[i]
 		hash := e.Key ^ from.salt
 		at := expect
-		if uint64(at) >= uint64(len(s.keys)) || s.keys[at].hash != hash {
-			at = s.find(hash)
+		if uint64(at) >= uint64(len(s.keys.List)) || s.keys.List[at].Hash != hash {
+			at = s.keys.Find(hash)
 		}
 		if at == none {
 			var id uint32
@@ -375,13 +384,13 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 		if i == 0 {
 			from.first = at
 		} else if last != none {
-			s.keys[last].next = at
+			s.keys.List[last].Next = at
 		}
 		last = at
-		k := &s.keys[at]
-		k.seen = s.epoch
-		expect = k.next
-		s.apply(&res, from, b, e, k.series, k.replica, limit)
+		k := &s.keys.List[at]
+		k.Seen = s.epoch
+		expect = k.Next
+		s.apply(&res, from, b, e, k.Series, k.Replica, limit)
 	}
 	if from.used {
 		from.usedMs = max(from.usedMs, b.ReceivedMs)
@@ -445,10 +454,17 @@ func (s *Stream) future(res *series.Result, from *sender) {
 var (
 	errOverSeries   = errors.New("series limit reached")
 	errOverClusters = errors.New("cluster limit reached")
+	errWaits        = errors.New("it is not known yet whether it is a replica's copy") // no fault of the sender
 )
 
 func (s *Stream) refuse(res *series.Result, from *sender, err error, samples, hists int) {
 	n := samples + hists
+	if errors.Is(err, errWaits) {
+		s.stats.Samples, s.stats.Histograms, s.stats.Replica = s.stats.Samples+int64(samples), s.stats.Histograms+int64(hists), s.stats.Replica+int64(n)
+		from.samples, from.duplicate, from.used = from.samples+int64(samples), from.duplicate+int64(n), true
+		res.Samples, res.Histograms = res.Samples+samples, res.Histograms+hists
+		return
+	}
 	s.stats.Samples += int64(samples)
 	s.stats.Refused += int64(n)
 	from.samples += int64(samples)

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/replica"
+	"github.com/wrackline/wrackline/baseline/spelling"
 )
 
 // sweep forgets series that have been idle for an hour of their cluster's time, and those that belong to another
@@ -21,6 +23,7 @@ func (s *Stream) sweep() {
 		}
 	}
 
+	gone := s.halves.Gone()
 	lives := make([]bool, s.targets.Len()) // targets of which something is still heard
 	for id := range s.hot {
 		if h, t := &s.hot[id], s.cold[id].target; t != none && h.lastT > due[h.cluster] {
@@ -36,7 +39,7 @@ func (s *Stream) sweep() {
 		if limit != 0 && d.target != none && lives[d.target] && len(s.hot) < s.most.Tracked/2 {
 			limit -= missedMs - idleMs // or it would be taken for new when it is back
 		}
-		dead := c.undo || h.lastT <= limit && limit != 0 ||
+		dead := gone[uint32(id)] || c.undo || h.lastT <= limit && limit != 0 ||
 			d.nbinds == 0 && !s.metrics[d.metric].speaks() || // nobody needs it any more
 			s.opts.Cluster != "" && c.name != s.opts.Cluster // of a state that was of several clusters
 		if owns := s.drops[d.sender]; owns != nil {
@@ -63,6 +66,8 @@ func (s *Stream) sweep() {
 	}
 	if int(kept) < len(s.hot) {
 		s.closeRanks(to, kept)
+		s.twins.Keep(to)
+		s.halves.Keep(to)
 	}
 	s.sweepKeys(to)
 	s.sweepReplicas()
@@ -93,13 +98,17 @@ func (c *cluster) own(d *cold) string {
 // closeRanks moves the series that stay to their new numbers.
 func (s *Stream) closeRanks(to []uint32, kept uint32) {
 	var cells, binds, words uint32
+	from := s.cells
+	if s.moved {
+		from, s.moved = slices.Clone(s.cells), false
+	}
 	for id := range s.hot {
 		if to[id] == none {
 			continue
 		}
 		h, d := s.hot[id], s.cold[id]
 		n := uint32(kindsOf(h.kinds)) * uint32(h.ring)
-		copy(s.cells[cells:cells+n], s.cells[h.cells:h.cells+n])
+		copy(s.cells[cells:cells+n], from[h.cells:h.cells+n])
 		h.cells = cells
 		cells += n
 		copy(s.binds[binds:], s.binds[d.binds:d.binds+uint32(d.nbinds)])
@@ -163,23 +172,19 @@ func (s *Stream) relist() {
 
 // sweepKeys forgets the keys of forgotten series and those that no sender has used for an hour.
 func (s *Stream) sweepKeys(to []uint32) {
-	kept := s.keys[:0]
 	epoch := byte(s.eventMs / sweepMs)
-	for _, k := range s.keys {
-		if k.series != none {
-			if k.series = to[k.series]; k.series == none {
-				continue
+	s.keys.Keep(func(k *spelling.Key) bool {
+		if k.Series != none {
+			if k.Series = to[k.Series]; k.Series == none {
+				return false
 			}
 		}
-		if epoch-k.seen > idleMs/sweepMs {
+		if epoch-k.Seen > idleMs/sweepMs {
 			s.unspelt++
-			continue
+			return false
 		}
-		kept = append(kept, k)
-		kept[len(kept)-1].next = uint32(len(kept))
-	}
-	s.keys = kept
-	s.keyTab.Fill(len(s.keys), s.keyHash)
+		return true
+	})
 	for _, n := range s.senders {
 		n.first = none
 	}
@@ -187,9 +192,9 @@ func (s *Stream) sweepKeys(to []uint32) {
 
 // sweepReplicas forgets the names of replicas that nothing refers to any more.
 func (s *Stream) sweepReplicas() {
-	used := make([]bool, replicasMax+1)
-	for i := range s.keys {
-		used[s.keys[i].replica] = true
+	used := make([]bool, replica.NamesMost+1)
+	for i := range s.keys.List {
+		used[s.keys.List[i].Replica] = true
 	}
 	for i := range s.hot {
 		used[s.hot[i].replica] = true
@@ -197,12 +202,7 @@ func (s *Stream) sweepReplicas() {
 	for i := range s.groups {
 		used[s.groups[i].replica] = true
 	}
-	for id := 1; id < len(s.replicas); id++ {
-		if name := s.replicas[id]; !used[id] && name != "" {
-			delete(s.replicaAt, name)
-			s.replicas[id] = ""
-		}
-	}
+	s.names.Keep(used)
 }
 
 // sweepSenders forgets the senders of which nothing has come for as long as signals are kept. The others keep their order.
@@ -227,6 +227,7 @@ func (s *Stream) keepSenders(ok func(i int, n *sender) bool) {
 	if len(kept) == len(s.senders) {
 		return
 	}
+	s.halves.KeepSenders(func(i int) int { return slices.Index(kept, s.senders[i]) })
 	s.senders, s.senderAt = kept, make(map[senderKey]uint16, len(kept))
 	for i, n := range kept {
 		s.senderAt[senderKey{n.name, n.fixed}] = uint16(i)

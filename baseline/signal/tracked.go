@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/window"
@@ -15,16 +16,17 @@ import (
 const (
 	windowMs  = window.Ms
 	gapMs     = window.GapMs
-	liveMs    = 5 * windowMs   // a series without a stale marker counts as alive for this long
-	idleMs    = 60 * windowMs  // then it is forgotten
-	missedMs  = 24 * idleMs    // … and a counter of a target that goes on
-	sweepMs   = 10 * windowMs  // how often the forgotten are looked for
-	aliveMs   = 2 * windowMs   // a target known for this long may count new series from zero
-	stepMax   = 5 * windowMs   // the longest scrape interval that is believed
-	stepGuess = windowMs       // the interval of a series that has sent one sample
-	shortRing = 8              // windows, for ranges of up to 5
-	longRing  = 20             // windows, for ranges of up to 15
-	none      = math.MaxUint32 // no number
+	liveMs    = 5 * windowMs            // a series without a stale marker counts as alive for this long
+	idleMs    = 60 * windowMs           // then it is forgotten
+	missedMs  = 24 * idleMs             // … and a counter of a target that goes on
+	sweepMs   = 10 * windowMs           // how often the forgotten are looked for
+	aliveMs   = 2 * windowMs            // a target known for this long may count new series from zero
+	stepMax   = 6 * windowMs            // the longest scrape interval that is believed: five minutes, and how far from them scrapes are
+	slowMs    = 2*windowMs + windowMs/2 // a series with a longer interval needs a ring that reaches further back
+	stepGuess = windowMs                // the interval of a series that has sent one sample
+	shortRing = 8                       // windows, for ranges of up to 5
+	longRing  = 20                      // windows, for ranges of up to 15
+	none      = math.MaxUint32          // no number
 )
 
 // The kinds of rings. A series has one ring of each kind that its leaves need, in this order.
@@ -43,10 +45,11 @@ const (
 	flagPast                      // counted in cluster.past: has a sample at or after the end of the cluster's open window
 	flagQuiet                     // has no ring: kept for identity only, and never waited for
 	flagPlaced                    // its node follows from its instance, so it must be looked at when nodes become known
-	_                             // used to be: has sent two samples
+	flagLeft                      // not counted in the window that closes: others tell the same
 	flagWatch                     // speaks of a watched object
 	flagNative                    // a leaf reads its native histograms
 	flagBucket                    // a classic bucket: counts with the others of its set or not at all
+	flagHeld                      // not counted until it is known whether it is a replica's copy; as flagLeft, while a window closes
 	flagsAll   = 1<<iota - 1
 )
 
@@ -115,13 +118,13 @@ type bucketSet struct {
 	refs    uint32
 	native  uint32 // the series that sends it natively, none
 	replica uint16
-	lastT   int64 // newest sample of any bucket
-	chain   window.Chain
-	stamp   int64  // end of the window for which lo and hi were made
-	lo, hi  int64  // oldest and newest last sample of the buckets
-	n       int32  // buckets then
 	kin     uint64 // sets of one metric and job: they have as many buckets
-	firstT  int64  // first sample of any bucket
+	window.Buckets
+}
+
+// kinOf returns what sets of equally many buckets have in common.
+func kinOf(v *identity.View, base string) uint64 {
+	return series.Hash64([]byte(base + "\xff" + v.Labels.Get("job")))
 }
 
 // advance makes w the newest window of h's rings.
@@ -164,8 +167,8 @@ func (s *Stream) record(h *tracked, x *series.Sample) {
 	if w+n <= h.head { // cannot be while t rises; a guard for the index below
 		return
 	}
-	follows := h.lastT != 0 && x.T-h.lastT <= gapMs
-	if h.lastT != 0 && x.T-h.lastT > gapMs {
+	follows := h.lastT != 0 && x.T-h.lastT <= h.gap()
+	if h.lastT != 0 && !follows {
 		h.anchor = uint32(x.T / 1000)
 	}
 	if h.kinds&kindIncrease != 0 {

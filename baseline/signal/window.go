@@ -55,7 +55,7 @@ func (c *cluster) ended(h *tracked) {
 // count decides anew who is alive and past the end of the open window.
 func (c *cluster) count(h *tracked) {
 	h.flags &^= flagLive | flagPast
-	if h.flags&(flagStale|flagQuiet) != 0 || h.lastT <= c.open-liveMs {
+	if h.flags&flagQuiet != 0 || !h.isLive(c.open) {
 		return
 	}
 	h.flags |= flagLive
@@ -159,6 +159,7 @@ func (s *Stream) covered(id, w uint32) bool {
 
 // close evaluates the open window and opens the next.
 func (s *Stream) close(c *cluster, early bool) {
+	s.depart(c, c.open)
 	c.settle(s)
 	c.tidyLists()
 	s.bear(c)
@@ -172,7 +173,7 @@ func (s *Stream) close(c *cluster, early bool) {
 	}
 	for _, n := range s.senders {
 		if n.home(s, "") == c.name {
-			n.closed()
+			n.late.Closed(n.lastMs)
 		}
 	}
 	// One pass: what has arrived, which bucket sets are whole, and who is to be waited for next.
@@ -185,10 +186,10 @@ func (s *Stream) close(c *cluster, early bool) {
 		if m := s.cold[id].metric; h.lastT > c.arrived[m] {
 			c.arrived[m] = h.lastT
 		}
-		if h.flags&flagBucket != 0 && h.lastT > end-liveMs {
+		if h.flags&flagBucket != 0 && h.isLive(end) {
 			g := &s.groups[h.group]
-			g.meet(end, h.lastT)
-			s.kin[g.kin] = max(s.kin[g.kin], g.n)
+			g.Meet(end, h.lastT)
+			s.kin[g.kin] = max(s.kin[g.kin], g.N)
 		}
 		c.count(h)
 	}
@@ -199,18 +200,21 @@ func (s *Stream) close(c *cluster, early bool) {
 		s.fed = make([]int, len(s.leaves))
 	}
 	clear(s.fed)
+	s.leaveOut(c, end)
 	for i, r := range s.rules {
 		st := &c.rules[i]
 		st.form, st.series = s.formOf(c, r, 0, end), 0
-		// Later forms answer for entities of which the first has nothing: a service without a mesh beside those that are in it. With other labels they
-		// would be about the same things under other names.
+		// Later forms answer for entities of which earlier ones have nothing: a service without a mesh beside those that are in it, a second kind of front door.
+		var asked uint64 // forms
 		for k := st.form; k >= 0; k = s.formOf(c, r, k+1, end) {
-			if k == st.form || slices.Equal(r.forms[k].plan.Labels, r.forms[st.form].plan.Labels) {
+			if !r.forms[k].replaced(asked) {
 				s.ask(c, uint32(i), k, end)
+				asked |= 1 << min(k, 63)
 			}
 		}
 	}
 	s.input.Finish()
+	s.countAll()
 	s.emit(c, end, changes)
 }
 
@@ -247,7 +251,7 @@ func (c *cluster) tidyLists() {
 
 // tidy forgets what has been idle, and moves the series of senders whose cluster was decided anew.
 func (s *Stream) tidy() {
-	due := false
+	due := s.halves.Gone() != nil
 	for _, c := range s.clusters {
 		due = due || c.open != 0 && c.open >= c.sweepAt
 	}

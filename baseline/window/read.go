@@ -49,3 +49,26 @@ func Sum(ring []float64, head, w uint32, windows int) (v float64, gaps int) {
 
 // oldest returns the oldest window that a ring of n holds.
 func oldest(head, n uint32) uint32 { return head - min(head, n-1) }
+
+// Around returns what a ring of increases has after the window w, in the three windows around its end's, and the most that one of these has. ok is false when w is not covered, or not in
+// the ring any more.
+func Around(ring []float64, head, w uint32) (after, around, most float64, ok bool) {
+	n := uint32(len(ring))
+	if head < w || head >= w+n-1 || ring[w%n] != ring[w%n] {
+		return 0, 0, 0, false
+	}
+	for i := w - 1; i <= head; i++ {
+		x := ring[i%n]
+		if x != x {
+			continue
+		}
+		if i > w {
+			after += x
+		}
+		if i <= w+1 {
+			around += x
+			most = max(most, x)
+		}
+	}
+	return after, around, most, true
+}

@@ -33,3 +33,12 @@ func Add(ring []float64, i uint32, d float64) {
 		ring[i] = d
 	}
 }
+
+// Move writes what a ring whose newest window is head holds into one of another length, of which nothing is known.
+func Move(to, from []float64, head uint32) {
+	n, was := uint32(len(to)), uint32(len(from))
+	for i := uint32(0); i < min(n, was) && i <= head; i++ {
+		w := head - i
+		to[w%n] = from[w%was]
+	}
+}

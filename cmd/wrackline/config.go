@@ -76,6 +76,8 @@ type signalsConfig struct {
 	ClusterSignalsMax int `yaml:"cluster_signals_max"`
 	// DefaultCluster names the cluster of senders whose series carry no cluster label.
 	DefaultCluster string `yaml:"default_cluster"`
+	// ReplicaLabels name the labels by which replicas of an HA pair differ; empty = they are found out.
+	ReplicaLabels []string `yaml:"replica_labels"`
 }
 
 type packsConfig struct {
@@ -281,7 +283,7 @@ func (c *config) trackRules() []pack.TrackRule {
 func (c *config) streamOptions(packs []*pack.Pack) signal.StreamOptions {
 	return signal.StreamOptions{Packs: packs, MaxSeries: c.Signals.SeriesMax, MaxSignals: c.Signals.SignalsMax, ClusterSeries: c.Signals.ClusterSeriesMax, ClusterSignals: c.Signals.ClusterSignalsMax,
 		GraceMs: time.Duration(c.Signals.Grace).Milliseconds(), RetireMs: time.Duration(c.Storage.Retention).Milliseconds(),
-		DefaultCluster: c.Signals.DefaultCluster}
+		DefaultCluster: c.Signals.DefaultCluster, ReplicaLabels: c.Signals.ReplicaLabels}
 }
 
 // rulesOf returns a look-up of all rules by name.

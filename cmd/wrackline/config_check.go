@@ -77,6 +77,13 @@ func (c *config) validateLimits(bad func(error)) {
 	if c.Signals.DefaultCluster == "" {
 		bad(keyError("signals.default_cluster", "it must not be empty"))
 	}
+	for i, l := range c.Signals.ReplicaLabels {
+		if key := fmt.Sprintf("signals.replica_labels[%d]", i); l == "" {
+			bad(keyError(key, "it is empty; name a label that Prometheus sets in external_labels"))
+		} else if slices.Contains([]string{"__name__", "job", "instance"}, l) {
+			bad(keyError(key, "%s tells targets apart, not replicas: without it their series would be one", l))
+		}
+	}
 }
 
 func (c *config) validateAlerting(bad func(error)) {

@@ -139,6 +139,9 @@ func (s source) Status() ui.Status {
 		out.Rules = append(out.Rules, ui.RuleUse{Pack: r.Rule.Pack, PackTitle: titles[r.Rule.Pack], Rule: r.Rule, Cluster: r.Cluster, Form: r.Form,
 			Series: r.Series, Signals: r.Signals, Missing: r.Missing})
 	}
+	for _, p := range st.Pairs {
+		out.Pairs = append(out.Pairs, ui.Pair(p))
+	}
 	for i := range st.Senders {
 		x := &st.Senders[i]
 		out.Senders = append(out.Senders, ui.Sender{Name: x.Name, Cluster: x.Cluster, Replica: x.Replica, Samples: x.Samples, Accepted: x.Accepted,

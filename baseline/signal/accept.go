@@ -18,7 +18,7 @@ func (s *Stream) accept(h *tracked, replica uint16, t int64) bool {
 		g := &s.groups[h.group]
 		current = &g.replica
 		if h.lastT == 0 {
-			lastT = g.lastT
+			lastT = g.LastT
 		}
 	}
 	if *current == replica {
@@ -36,7 +36,7 @@ func (s *Stream) accept(h *tracked, replica uint16, t int64) bool {
 			}
 		} else if t <= lastT+step+replicaMs {
 			return false
-		} else if h.group != none && t <= s.groups[h.group].lastT+step+replicaMs && t <= lastT+step+bucketMs {
+		} else if h.group != none && t <= s.groups[h.group].LastT+step+replicaMs && t <= lastT+step+bucketMs {
 			return false
 		}
 		s.stats.Takeovers++
