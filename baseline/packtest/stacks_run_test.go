@@ -240,8 +240,16 @@ func (x *stackRun) compare() {
 				continue
 			}
 			want := map[string]float64{}
+			var labels []string // of the form that answers: others complement it when they have the same
 			for _, src := range r.Exprs {
-				for k, v := range x.ask(engine, byName, src) {
+				p, got := x.ask(engine, byName, src)
+				if labels == nil && got != nil {
+					labels = p.Labels
+				}
+				if !slices.Equal(labels, p.Labels) {
+					continue
+				}
+				for k, v := range got {
 					if _, ok := want[k]; !ok {
 						want[k] = v
 					}
@@ -267,14 +275,14 @@ func (x *stackRun) compare() {
 	slices.Sort(x.wrong)
 }
 
-// ask evaluates an expression in the engine.
-func (x *stackRun) ask(engine *prom.Engine, byName map[string][]oracle.Series, src string) map[string]float64 {
+// ask compiles an expression and evaluates it in the engine; nil when not all of its metrics are there.
+func (x *stackRun) ask(engine *prom.Engine, byName map[string][]oracle.Series, src string) (*promql.Plan, map[string]float64) {
 	p, err := pack.Compile(src)
 	if err != nil {
 		x.t.Fatal(err)
 	}
 	if p.Newest(func(leaf int) int64 { return int64(len(byName[p.Leaves[leaf].Name])) }, 0) == 0 {
-		return nil // it is not asked
+		return p, nil
 	}
 	var all []oracle.Series
 	seen := map[string]bool{}
@@ -297,7 +305,7 @@ func (x *stackRun) ask(engine *prom.Engine, byName map[string][]oracle.Series, s
 	res := q.Exec(context.Background())
 	if res.Err != nil {
 		x.t.Logf("not compared: %v: %s", res.Err, src)
-		return out
+		return p, out
 	}
 	for _, s := range res.Value.(prom.Vector) {
 		if s.F-s.F != 0 {
@@ -312,7 +320,7 @@ func (x *stackRun) ask(engine *prom.Engine, byName map[string][]oracle.Series, s
 		slices.SortFunc(ls, func(a, b series.Label) int { return strings.Compare(a.Name, b.Name) })
 		out[ls.String()] = s.F
 	}
-	return out
+	return p, out
 }
 
 func (x *stackRun) report() {
