@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -56,6 +57,75 @@ func TestStacks(t *testing.T) {
 				x.report()
 			})
 		}
+	}
+}
+
+// TestStacksAreAsTheyCome holds what the binary knows of set-ups against their own lists.
+func TestStacksAreAsTheyCome(t *testing.T) {
+	dirs := filepath.SplitList(os.Getenv("WRACKLINE_EXPOSITIONS"))
+	if len(dirs) == 0 {
+		t.Skip("WRACKLINE_EXPOSITIONS is not set")
+	}
+	packs, err := pack.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := pack.Stacks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range stacks(t, dirs[0]) {
+		for _, s := range known {
+			if s.Name != st.name {
+				continue
+			}
+			for _, m := range pack.KeepList(packs) {
+				if !s.Scraped(m) || strings.HasPrefix(m, "scrape_") || m == "up" {
+					continue
+				}
+				of := strings.ToLower(pack.SoftwareOf(m)[0]) // as programs are called here
+				for i := range st.jobs {
+					if j := &st.jobs[i]; j.program == of {
+						l := series.Labels{{Name: series.NameLabel, Value: m}, {Name: "id", Value: "/a"}, {Name: "pod", Value: "b"}}
+						if (&target{job: j}).scraped(l) != nil != s.Has(m) {
+							t.Errorf("%s: %s: it is said to have it: %v", s.Name, m, s.Has(m))
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestNamesAreReal says which metrics that are asked for were never seen in an exposition. Whether they exist is for upstream's sources to say.
+func TestNamesAreReal(t *testing.T) {
+	dirs := filepath.SplitList(os.Getenv("WRACKLINE_EXPOSITIONS"))
+	if len(dirs) == 0 {
+		t.Skip("WRACKLINE_EXPOSITIONS is not set")
+	}
+	seen := map[string]bool{}
+	for _, d := range dirs {
+		for _, list := range readExpositions(t, d) {
+			for _, x := range list {
+				for _, s := range x.series {
+					seen[s.labels.Get(series.NameLabel)] = true
+				}
+			}
+		}
+	}
+	packs, err := pack.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	never := map[string][]string{}
+	for _, m := range pack.KeepList(packs) {
+		if !seen[m] && !seen[m+"_bucket"] { // the other form of a histogram
+			of := strings.Join(pack.SoftwareOf(m), ", ")
+			never[of] = append(never[of], m)
+		}
+	}
+	for _, of := range slices.Sorted(maps.Keys(never)) {
+		t.Logf("never seen, of %s: %s", of, strings.Join(never[of], " "))
 	}
 }
 
@@ -341,6 +411,17 @@ func (x *stackRun) report() {
 		x.t.Errorf("%d of %d entities are wrong", len(x.wrong), x.checked)
 	}
 	x.t.Logf("%d of %d signals live, %d entities compared, %d wrong; scraped %s", len(live), len(live)+len(dead), x.checked, len(x.wrong), strings.Join(x.stack.programs(), ", "))
+	keep, _, err := pack.SendList(x.packs)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	kept := 0
+	for i := range x.all {
+		if _, ok := slices.BinarySearch(keep, x.all[i].Labels.Get(series.NameLabel)); ok {
+			kept++
+		}
+	}
+	x.t.Logf("the keep-list passes %d of %d series (%.0f %%)", kept, len(x.all), 100*float64(kept)/float64(len(x.all)))
 	if testing.Verbose() {
 		x.t.Logf("live: %s", strings.Join(live, " "))
 		x.t.Logf("not: %s", strings.Join(dead, " "))
