@@ -22,7 +22,7 @@ func (r *Rule) Metrics() []string {
 				continue // nobody needs to send it
 			}
 			out = append(out, l.Name)
-			if mayBeNative(l) {
+			if mayBeNative(l, src) {
 				out = append(out, l.Base) // the same, sent as a native histogram
 			}
 		}
@@ -31,12 +31,16 @@ func (r *Rule) Metrics() []string {
 	return slices.Compact(out)
 }
 
-// mayBeNative reports whether the metric of a leaf may come as a native histogram. A count that is one of a histogram is known by the histogram's unit: of
-// apiserver_admission_webhook_rejection_count there is none.
-func mayBeNative(l *promql.Leaf) bool {
-	return strings.HasSuffix(l.Name, "_bucket") || slices.ContainsFunc([]string{"_seconds", "_milliseconds", "_ms", "_bytes"}, func(unit string) bool {
-		return strings.HasSuffix(l.Base, unit)
-	})
+// mayBeNative reports whether the metric of a leaf of an expression may come as a native histogram. A count is one of a histogram when the expression names that,
+// or the histogram's unit shows: of apiserver_admission_webhook_rejection_count there is none.
+func mayBeNative(l *promql.Leaf, src string) bool {
+	switch {
+	case l.Base == "":
+		return false
+	case !strings.HasSuffix(l.Name, "_count") || strings.Contains(src, l.Base+"[") || strings.Contains(src, l.Base+"{"):
+		return true
+	}
+	return slices.ContainsFunc([]string{"_seconds", "_milliseconds", "_ms", "_bytes"}, func(unit string) bool { return strings.HasSuffix(l.Base, unit) })
 }
 
 // KeepList returns the names of all metrics that the packs and the identity of workloads need, sorted: what a sender should pass on.
