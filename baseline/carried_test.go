@@ -122,7 +122,8 @@ func carriedPlay(t *testing.T, e *baseline.Engine, from, until int64) {
 }
 
 // TestOlderCheckpointIsCarriedOn reads the store that the commit before the rooms wrote (stream state 6), and goes on as that program went on: as many verdicts and alarms but for new signals and the two windows in which rules whose
-// expressions have become others wait for their series, and since the judge counts what comes and goes, other sums.
+// expressions have become others wait for their series, and since the judge counts what comes and goes, other sums. A refusal is asked for elsewhere than then: of
+// the one in it api.client_denied tells, and api.forbidden is learned anew.
 func TestOlderCheckpointIsCarriedOn(t *testing.T) {
 	in, err := os.Open(carriedFile)
 	if err != nil {

@@ -73,7 +73,7 @@ var watchedMetrics = withProgress(map[string]topic{
 	"node_boot_time_seconds":                                        watchBoot,
 	"kube_node_info":                                                watchNode,
 	"kubernetes_build_info":                                         watchBuild,
-	"etcd_version_info":                                             watchBuild,
+	"etcd_server_version":                                           watchBuild,
 	"coredns_build_info":                                            watchBuild,
 	"nginx_ingress_controller_build_info":                           watchBuild,
 	"kube_configmap_metadata_resource_version":                      watchVersion,

@@ -142,6 +142,7 @@ const (
 	cartReplicas = "kube_deployment_spec_replicas{namespace=shop,deployment=cart}"
 	cartSet      = "kube_replicaset_owner{namespace=shop,replicaset=cart-5d78c9869d,owner_kind=Deployment,owner_name=cart}"
 	settings     = "kube_configmap_metadata_resource_version{namespace=shop,configmap=settings}"
+	etcdVersion  = "etcd_server_version{job=etcd,instance=10.0.0.1:2381,server_version=3.6.4}"
 	cordon       = "kube_node_spec_unschedulable{node=n1}"
 )
 
@@ -185,10 +186,13 @@ func TestTrackerTells(t *testing.T) {
 			r.set(1, cordon).run(3)
 			r.drop("kube_pod_info{namespace=shop,pod=cart-5d78c9869d-x7k2p,node=n1}").run(8)
 		}, []string{"node n1 cordoned", "node n1 drained: 1 → 0 pods"}},
+		{"etcd upgraded", func(r *room) {
+			r.drop(etcdVersion).set(1, strings.Replace(etcdVersion, "3.6.4", "3.7.0", 1)).run(5)
+		}, []string{"etcd: 3.6.4 → 3.7.0"}},
 		{"cordoned, and its pod stays", func(r *room) { r.set(1, cordon).run(40) }, []string{"node n1 cordoned"}},
 	} {
 		r := newRoom(t)
-		r.set(3, cartReplicas).set(1, cartSet).set(100, settings).set(0, cordon)
+		r.set(3, cartReplicas).set(1, cartSet, etcdVersion).set(100, settings).set(0, cordon)
 		r.set(1, "kube_pod_owner{namespace=shop,pod=cart-5d78c9869d-x7k2p,owner_kind=ReplicaSet,owner_name=cart-5d78c9869d}",
 			"kube_pod_info{namespace=shop,pod=cart-5d78c9869d-x7k2p,node=n1}")
 		r.run(70).want(c.name + ", before")

@@ -99,9 +99,9 @@ func (tk *Tracker) read(m Metric, v *identity.View) (k objectKey, kind string, w
 		w.fact = nodeFact(v)
 	case watchBuild:
 		k.ns, k.name = "", cutText(v.Labels.Get("job"))
-		kind = strings.TrimSuffix(strings.TrimSuffix(m.name, "_build_info"), "_version_info")
+		kind = strings.TrimSuffix(strings.TrimSuffix(m.name, "_build_info"), "_server_version")
 		k.sub = kind
-		for _, label := range []string{"git_version", "version", "release", "binary", "build"} {
+		for _, label := range []string{"git_version", "server_version", "version", "release", "binary", "build"} {
 			if w.fact = get(label); w.fact != "" {
 				break
 			}

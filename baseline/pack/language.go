@@ -27,7 +27,8 @@ var Language = promql.Dialect{
 	Churny: map[string]promql.Churn{
 		"pod": {Instead: "workload"}, "pod_name": {Instead: "workload"}, "uid": {Instead: "workload"}, "instance": {Instead: "node"},
 		"container_id": {Instead: "container"}, "image": {Instead: "container"}, "image_id": {Instead: "container"},
-		"endpoint": {Instead: "namespace, workload"}, "pod_ip": {Instead: "workload"}, "host_ip": {Instead: "node"}, "address": {Instead: "node"},
+		"endpoint": {Instead: "namespace, workload", Except: "kube_endpoint_"}, // there it is the name of a Service
+		"pod_ip":   {Instead: "workload"}, "host_ip": {Instead: "node"}, "address": {Instead: "node"},
 		"replicaset": {Instead: "workload"}, "pod_template_hash": {Instead: "workload"}, "controller_revision_hash": {Instead: "workload"},
 		"revision": {Instead: "workload"},
 		// In cAdvisor's metrics these name container instances; elsewhere they name queues, webhooks and the like.

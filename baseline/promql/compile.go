@@ -136,7 +136,9 @@ func (d *Dialect) Compile(src string) (*Plan, error) {
 
 // churns reports whether a label of the churny ones churns here.
 func (c *compiler) churns(x Churn) bool {
-	return x.Prefix == "" || slices.ContainsFunc(c.p.Leaves, func(l *Leaf) bool { return strings.HasPrefix(l.Name, x.Prefix) })
+	return slices.ContainsFunc(c.p.Leaves, func(l *Leaf) bool {
+		return strings.HasPrefix(l.Name, x.Prefix) && (x.Except == "" || !strings.HasPrefix(l.Name, x.Except))
+	})
 }
 
 // place finds where a label of n's result was named.

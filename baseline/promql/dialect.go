@@ -18,6 +18,7 @@ type Dialect struct {
 type Churn struct {
 	Instead string
 	Prefix  string // it churns only where a metric's name begins with this; "" = everywhere
+	Except  string // it does not where all metrics' names begin with this; "" = nowhere
 }
 
 // IsMade reports whether a metric is one that the caller makes, or would have to be one by its name.

@@ -55,8 +55,8 @@ type api struct {
 	r       rng
 	load    noise
 	rows    []apiRow
-	denied  []int // rows of refused requests; none before the first
-	stray   int   // a long-standing refusal nobody has cleaned up
+	allowed int // authorizations with a yes
+	refused int // and those that nobody had an opinion on; -1 before the first
 	slow    noise
 	flight  int
 	objects int
@@ -92,7 +92,7 @@ func (w *world) client(wl *workload) *client {
 
 func (w *world) makeAPI() {
 	t := newTarget(w, "apiserver", 2, "instance", w.nodes[0].ip+":6443", "namespace", "default", "endpoint", "https", "service", "kubernetes")
-	a := &api{b: t.block(), r: newRNG(w.cfg.Seed, "api"), stray: -1}
+	a := &api{b: t.block(), r: newRNG(w.cfg.Seed, "api"), refused: -1}
 	for _, c := range cells {
 		row := apiRow{-1, -1, -1, -1}
 		code := "200"
@@ -116,6 +116,7 @@ func (w *world) makeAPI() {
 		}
 		a.rows = append(a.rows, row)
 	}
+	a.allowed = w.add(a.b, "authorization_attempts_total", "result", "allowed")
 	a.flight = w.add(a.b, "apiserver_current_inflight_requests", "request_kind", "readOnly")
 	w.add(a.b, "apiserver_current_inflight_requests", "request_kind", "mutating")
 	a.objects = w.add(a.b, "apiserver_storage_objects", "resource", "pods")
@@ -161,12 +162,8 @@ func (w *world) makeAPI() {
 	}
 }
 
-// refused are the requests of the CI deployer that its lost role binding covered.
-var refused = []cell{
-	{"LIST", "apps", "v1", "deployments", "namespace", .5, 0},
-	{"PATCH", "apps", "v1", "deployments", "resource", .35, 0},
-	{"GET", "", "v1", "secrets", "resource", .15, 0},
-}
+// refused are the kinds of requests of the CI deployer that its lost role binding covered: lists, patches and reads of secrets, each one's share.
+var refused = []float64{.5, .35, .15}
 
 func (w *world) runAPI() {
 	a := w.api
@@ -196,30 +193,21 @@ func (w *world) runAPI() {
 			v[row.conflict] += odd
 		}
 		v[row.ok] += count - odd
-	}
-	deny := func(c *cell, n float64) int {
-		row := w.add(a.b, "apiserver_request_total", "verb", c.verb, "group", c.group, "version", c.version, "resource", c.resource,
-			"scope", c.scope, "component", "apiserver", "code", "403")
-		a.b.vals[row] = n
-		return row
+		v[a.allowed] += count
 	}
 	// Somebody's dashboard has asked for secrets it may not see for as long as anyone remembers.
-	if n := r.poisson(0.012 * w.dt); n > 0 {
-		if a.stray < 0 {
-			a.stray = deny(&cell{"LIST", "", "v1", "secrets", "namespace", 0, 0}, 0)
-		}
-		a.b.vals[a.stray] += n
-	}
-	total := 0.0
+	stray, total := r.poisson(0.012*w.dt), 0.0
 	if f := w.fx.forbidden; f > 0 {
-		for i := range refused {
-			n := r.poisson(f * refused[i].rps * w.dt)
-			total += n
-			if len(a.denied) <= i {
-				a.denied = append(a.denied, deny(&refused[i], 0))
-			}
-			a.b.vals[a.denied[i]] += n
+		for _, share := range refused {
+			total += r.poisson(f * share * w.dt)
 		}
+	}
+	// Authorization ends a request before it is counted among the answers; RBAC does not deny, it has no opinion.
+	if stray+total > 0 {
+		if a.refused < 0 {
+			a.refused = w.add(a.b, "authorization_attempts_total", "result", "no-opinion")
+		}
+		a.b.vals[a.refused] += stray + total
 	}
 	v = a.b.vals
 	v[a.flight] = math.Floor(3 + 4*level*r.float())

@@ -78,6 +78,18 @@ func (w *world) makeNodes() {
 	}
 }
 
+// makeConditions says that no node complains of anything.
+func (w *world) makeConditions() {
+	b := w.ksm.block()
+	for _, n := range w.nodes {
+		for _, c := range []string{"MemoryPressure", "DiskPressure", "PIDPressure"} {
+			for _, s := range []string{"true", "false", "unknown"} {
+				b.vals[w.add(b, "kube_node_status_condition", "condition", c, "status", s, "node", n.name)] = b2f(s == "false")
+			}
+		}
+	}
+}
+
 // nodeInfo says what a node runs, in place of what it ran before.
 func (w *world) nodeInfo(n *node, kernel string) {
 	n.info.end()

@@ -69,6 +69,7 @@ func (w *world) makeSystem() {
 	w.makeDNS()
 	w.makeAPI()
 	w.makeExporters()
+	w.makeConditions()
 	w.makeProms()
 	w.makeIngress()
 	w.roleBinding = w.ksm.block()

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
-	"regexp"
 	"strings"
 	"text/tabwriter"
 
@@ -32,12 +30,16 @@ const packsHelp = `Packs are files of questions ("signals") with a PromQL expres
                                                     the same of a recording
   wrackline packs remote-write-config --url http://HOST:9099/api/v1/write
                                                     the block for prometheus.yml, with a keep-list of just what is needed
+  wrackline packs remote-write-config --for operator|kube-prometheus-stack|vmagent|alloy|otel|gmp
+                                                    the same as another sender wants it
+  wrackline packs metrics                           which signal needs which metrics, and where they are to be had (Markdown)
 `
 
 func runPacks(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "packs")
 	configFile := fs.String("config.file", "", "configuration `file`: further packs, disabled signals, track rules")
 	target := fs.String("url", "http://localhost:9099/api/v1/write", "remote-write-config: `URL` to send to, as Prometheus reaches it")
+	sender := fs.String("for", "prometheus", "remote-write-config: `sender` that is configured: "+strings.Join(senderNames(), ", "))
 	asJSON := fs.Bool("json", false, "list: JSON lines")
 	verbose := fs.Bool("v", false, "test: also list what passed, and when signals fired")
 	recording := fs.String("recording", "", "explain: also play this recording and say what matched")
@@ -98,11 +100,13 @@ func runPacks(ctx context.Context, e env, args []string) error {
 		}
 		return nil
 	case "remote-write-config":
-		return remoteWriteConfig(e, &cfg, packs, *target)
+		return remoteWriteConfig(e, &cfg, packs, *target, *sender)
+	case "metrics":
+		return metricsTable(e.stdout, packs)
 	case "":
-		return usagef("want list, check, test, explain or remote-write-config")
+		return usagef("want list, check, test, explain, metrics or remote-write-config")
 	}
-	return usagef("there is no packs %q; want list, check, test, explain or remote-write-config", verb)
+	return usagef("there is no packs %q; want list, check, test, explain, metrics or remote-write-config", verb)
 }
 
 func listPacks(e env, packs []*pack.Pack, asJSON bool) error {
@@ -277,29 +281,4 @@ func explainRule(e env, rule *pack.Rule) {
 	for _, n := range rule.Next {
 		fmt.Fprintf(w, "  next: %s\n", n)
 	}
-}
-
-func remoteWriteConfig(e env, cfg *config, packs []*pack.Pack, target string) error {
-	u, err := url.Parse(target)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return usagef("url %q: want http://HOST:PORT/api/v1/write", target)
-	}
-	if u.Path == "" || u.Path == "/" {
-		u.Path = "/api/v1/write"
-	}
-	keep := pack.KeepList(packs)
-	for i, name := range keep {
-		keep[i] = regexp.QuoteMeta(name)
-	}
-	w := e.stdout
-	fmt.Fprintf(w, "# Add to prometheus.yml and reload Prometheus. It needs no rights: Wrackline never queries anything.\n")
-	fmt.Fprintf(w, "# Print it again when packs or track rules change: the list at its end names the metrics that they need.\n")
-	fmt.Fprintf(w, "remote_write:\n  - name: wrackline\n    url: %s\n", u)
-	if len(cfg.Ingest.Tokens) > 0 {
-		fmt.Fprintf(w, "    authorization:\n      credentials_file: /etc/prometheus/wrackline-token   # one of ingest.tokens\n")
-	}
-	fmt.Fprintf(w, "    send_native_histograms: true   # off by default, and then signals whose metrics are native histograms stay empty; Prometheus before 2.40 knows no such line\n")
-	fmt.Fprintf(w, "    write_relabel_configs:   # only the %d metrics that the enabled packs need\n", len(keep))
-	fmt.Fprintf(w, "      - source_labels: [__name__]\n        action: keep\n        regex: %s\n", strings.Join(keep, "|"))
-	return nil
 }
