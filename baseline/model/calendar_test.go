@@ -217,3 +217,75 @@ func TestSteeperLeaksAreToldEarlier(t *testing.T) {
 		t.Errorf("+240 %% in two days is told after %.1f h", last/60)
 	}
 }
+
+// Holidays as people live them: days that begin at midnight, and days that begin when people wake up, so that the night belongs to the day before; a Thursday with
+// Sunday's traffic, and a Monday. All are no news, also to those who know nothing of the signal; what goes on such a day below what a Sunday brings is, and a morning on which nobody comes.
+func TestHolidayAsPeopleLive(t *testing.T) {
+	t.Parallel()
+	rule, track := Defaults(), blind()
+	rule.Bad, rule.Min, rule.EffectAbs, rule.EffectRel, rule.Persist = Down, 0, .2, .3, 3
+	track.Bad, track.Min = Down, 0
+	type life struct{ from, to float64 } // hours in which people wake up
+	for name, l := range map[string]life{"midnight": {0, 0}, "early risers": {5, 9}, "late risers": {7, 10}} {
+		for who, p := range map[string]Params{"rule": rule, "track": track} {
+			for _, holiday := range []int{24, 28} { // a Thursday, a Monday
+				for seed := range uint64(2) {
+					of := func(day int) float64 {
+						switch {
+						case day == holiday, (day+7)%7 == 6:
+							return .45
+						case day%7 == 5:
+							return .55
+						}
+						return 1
+					}
+					src := rnd(800 + seed)
+					r := newRun(p)
+					value := func(loss float64) float64 {
+						day, h := r.n/perDay, float64(r.n%perDay)/60
+						awake := 1.
+						if l.to > l.from {
+							awake = min(1, max(0, (h-l.from)/(l.to-l.from)))
+						}
+						mean := 600 * (.675 - .325*math.Cos((h-2)/12*math.Pi)) * (of(day)*awake + of(day-1)*(1-awake)) * loss
+						return max(0, math.Round(mean+math.Sqrt(mean)*src.NormFloat64())) / 60
+					}
+					for r.n < holiday*perDay {
+						r.observe(value(1))
+					}
+					n := len(r.alarms)
+					for r.n < holiday*perDay+15*60 {
+						r.observe(value(1))
+					}
+					if len(r.alarms) > n {
+						t.Errorf("%s, %s, day %d, seed %d: told of a holiday: %v", name, who, holiday, seed, r.alarms[n:])
+						continue
+					}
+					for r.n < holiday*perDay+15*60+30 {
+						r.observe(value(.4))
+					}
+					if len(r.alarms) == n {
+						t.Errorf("%s, %s, day %d, seed %d: 60 %% of a holiday's traffic lost is not told in half an hour", name, who, holiday, seed)
+					}
+					// The twin: a working day on which nobody wakes up.
+					r = newRun(p)
+					src = rnd(800 + seed)
+					for r.n < 29*perDay {
+						r.observe(value(1))
+					}
+					n = len(r.alarms)
+					for r.n < 29*perDay+14*60 {
+						loss := 1.
+						if h := float64(r.n%perDay) / 60; h > max(l.from, 4) {
+							loss = .25
+						}
+						r.observe(value(loss))
+					}
+					if len(r.alarms) == n {
+						t.Errorf("%s, %s, seed %d: a quarter of a working day's traffic is not told until the afternoon", name, who, seed)
+					}
+				}
+			}
+		}
+	}
+}

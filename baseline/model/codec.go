@@ -9,15 +9,16 @@ import (
 	"github.com/wrackline/wrackline/baseline/model/field"
 )
 
-// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 4 counted no events, had no ledger and did not remember how levels scattered; version 3 had no habits, and wider times.
-const version = 5
+// version is the first byte of an encoded model. A model of another version is refused, never guessed at. Version 5 did not know how far a band
+// leaned as a row began; version 4 counted no events, had no ledger and did not remember how levels scattered; version 3 had no habits, and wider times.
+const version = 6
 
 // ErrEncoding is wrapped by every error of UnmarshalBinary: the bytes are not a model of this version, or hold values that no model has.
 var ErrEncoding = errors.New("not an encoded model")
 
 // AppendBinary appends m's bytes, always the same number of them, little-endian, beginning with a version.
 func (m *Model) AppendBinary(dst []byte) []byte {
-	c := codec{Walker: field.Walker{B: append(dst, version), Write: true}}
+	c := codec{Walker: field.Walker{B: append(dst, version), Write: true}, from: version}
 	c.model(m)
 	return c.B
 }
@@ -27,7 +28,7 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 	if len(data) == 0 || data[0] < 3 || data[0] > version {
 		return fmt.Errorf("%w: unknown version", ErrEncoding)
 	}
-	c := codec{Walker: field.Walker{B: data[1:]}, before: data[0] == 3, bare: data[0] < 5}
+	c := codec{Walker: field.Walker{B: data[1:]}, from: data[0]}
 	var n Model
 	c.model(&n)
 	switch {
@@ -56,14 +57,13 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 // codec walks over a model's fields.
 type codec struct {
 	field.Walker
-	before bool // version 3
-	bare   bool // version 4 or before
+	from uint8 // the version that is read
 }
 
 // model is the list. A new field goes to its group and raises version.
 func (c *codec) model(m *Model) {
 	field.Ints(&c.Walker, &m.last)
-	if c.before {
+	if c.from == 3 {
 		first, since, lived := int64(m.first)*1000, int64(m.since)*1000, int64(m.lived)*1000
 		var prev float64
 		field.Ints(&c.Walker, &first)
@@ -98,7 +98,7 @@ func (c *codec) model(m *Model) {
 	c.F32(&m.sigma, &m.v, &m.cov, &m.gvar, &m.g, &m.vb, &m.hv, &m.weekUnit, &m.p0, &m.p00, &m.hit, &m.same)
 	c.F32(&m.hSum, &m.hAbs, &m.hRes, &m.bSum, &m.bDev, &m.qSum, &m.dSum)
 	c.F32(&m.cand, &m.candD, &m.candH)
-	if c.before {
+	if c.from == 3 {
 		alt, hours := float32(m.alt[0])*unit, float32(0)
 		c.F32(&alt, &hours)
 		if hours > 0 {
@@ -112,7 +112,7 @@ func (c *codec) model(m *Model) {
 	field.Ints(&c.Walker, &m.b, &m.q, &m.d)
 	field.Ints(&c.Walker, &m.hN, &m.bN, &m.qN, &m.dN, &m.run, &m.runMax, &m.streak[0], &m.streak[1], &m.stay[0], &m.stay[1], &m.evHits, &m.ceil)
 	field.Ints(&c.Walker, &m.hour, &m.mode, &m.flags)
-	if c.before {
+	if c.from == 3 {
 		field.Ints(&c.Walker, &m.state)
 		field.Ints(&c.Walker, &m.test)
 	} else {
@@ -128,12 +128,15 @@ func (c *codec) model(m *Model) {
 	field.List(&c.Walker, m.rings[:])
 	field.List(&c.Walker, m.byWeek[:])
 	field.Ints(&c.Walker, &m.lent)
-	if !c.bare {
+	if c.from >= 5 {
 		c.counts(m)
 		c.ledger(m)
 		field.List(&c.Walker, m.altSig[:])
 	} else if !c.Write {
 		m.book.Clear()
+	}
+	if c.from >= 6 {
+		field.Ints(&c.Walker, &m.lean)
 	}
 }
 

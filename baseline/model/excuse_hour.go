@@ -32,7 +32,7 @@ func (m *Model) near(p *Params, q *prediction, l *lesson, from int, week bool, o
 		past, next := curve.Behind(&c, room)
 		lo, hi = min(lo, past, next), max(hi, past, next)
 	}
-	if q.other(l) {
+	if q.other(l) && m.mode < 2 { // the shape in use knows its scatter
 		room *= 2
 	}
 	return seen && y > lo-room && y < hi+room

@@ -27,6 +27,7 @@ type lesson struct {
 	y, e, z, w float64 // the value on the scale; residual; what of it is beyond the reach, in units of sigma; whitened
 	dev        float64 // distance from what was expected, in the signal's unit
 	level      float64 // y without its seasonal shape
+	apart      float64 // how far the day that this is like, a Sunday, is from its own; 0 where it is its own
 
 	age       float64 // hours learned before
 	threshold float64 // nats at which the score is 1

@@ -29,7 +29,7 @@ func (m *Model) learn(p *Params, q *prediction, l *lesson) {
 	alarm := m.quarantined(p)
 	r := 1.
 	switch {
-	case alarm || m.candH > 1: // also a lasting move to the good side, which is adopted in the end
+	case alarm || m.candH > 1 && !l.usual: // also a lasting move to the good side, which is adopted in the end; not what the week's hours know
 		r = quiet
 	case l.suspect:
 		r = .2

@@ -85,6 +85,7 @@ type Model struct {
 	state State
 	test  Test
 	age   uint8 // daily evidence maxima seen, saturating; above them how much today is like a Sunday, see resting
+	lean  int8  // how far the band leaned as the row of windows beyond it began, leanUnit
 	lent  uint8 // siblings that it began with, and lentLevel; see prior.go
 
 	weekday [7]uint8     // visits of each weekday
@@ -117,6 +118,7 @@ const (
 	minSig    = 1. / 2048 // floor of sigma: 0.05 % of the level
 	dayH      = 24.       //
 	quiet     = .02       // learning while an alarm stands
+	leanUnit  = 1. / 16   // of lean, in sigmas
 	noCell    = -128      // an hour of the week that was never seen
 	bandMost  = 4.        // half-width of a band, in y
 )

@@ -80,8 +80,15 @@ func (m *Model) predict(p *Params, at Moment, q *prediction) {
 		lean = 0
 	}
 	wide := m.wide()
-	q.hiZ = max(2.5, q.rv*float64(m.tails[0].Q+m.tails[0].Ext)+lean) * wide
-	q.lowZ = max(2.5, q.rv*float64(m.tails[1].Q+m.tails[1].Ext)-lean) * wide
+	up, down := lean, -lean
+	if m.streak[above] > 0 { // a row of windows beyond the band does not widen it
+		up = min(up, float64(m.lean)*leanUnit)
+	}
+	if m.streak[below] > 0 {
+		down = min(down, -float64(m.lean)*leanUnit)
+	}
+	q.hiZ = max(2.5, q.rv*float64(m.tails[0].Q+m.tails[0].Ext)+up) * wide
+	q.lowZ = max(2.5, q.rv*float64(m.tails[1].Q+m.tails[1].Ext)+down) * wide
 	// The tail of a value that hardly ever moves is no law: no band reaches further than fiftyfold.
 	most := bandMost / q.sig
 	q.hiZ, q.lowZ = min(q.hiZ, most), min(q.lowZ, most)

@@ -8,6 +8,7 @@ package model
 import (
 	"math"
 
+	"github.com/wrackline/wrackline/baseline/model/curve"
 	"github.com/wrackline/wrackline/baseline/model/extreme"
 	"github.com/wrackline/wrackline/baseline/model/ring"
 	"github.com/wrackline/wrackline/baseline/model/tail"
@@ -330,31 +331,16 @@ func (m *Model) Borrow(p *Params, at Moment, pr *Prior) bool {
 	if pr.rel == 0 || m.seen < priorSettle || m.flags&flagGap != 0 {
 		return false
 	}
-	var xs, buf [priorSettle]float64
+	var xs [priorSettle]float64
 	for i := range xs {
 		xs[i] = ring.Kept(m.rings[:], int(m.seen)-priorSettle+i)
 	}
-	buf = xs
-	level := trend.Median(buf[:])
-	size := math.Abs(level)
-	if size < 1e-300 || size > 1e300 {
-		return false
-	}
 	rel := pr.rel
-	for i, x := range xs {
-		if !(math.Abs(x-level) <= priorReach*rel*size) {
-			return false
-		}
-		buf[i] = math.Abs(x - level)
-	}
-	if 1.4826*trend.Median(buf[:]) > priorFit*rel*size {
+	level, ok := trend.Stands(xs[:], priorReach*rel, priorFit*rel)
+	if !ok {
 		return false
 	}
-	// What is on its way somewhere, as after a start, has no level yet.
-	a, b := xs, xs
-	if math.Abs(trend.Median(a[:priorSettle/2])-trend.Median(b[priorSettle/2:])) > priorFit*rel*size/2 {
-		return false
-	}
+	size := math.Abs(level)
 	m.begin(p, pr, size, level, rel*math.Tanh(math.Asinh(1)))
 	if pr.season > 0 {
 		m.takeShape(p, at, pr, level)
@@ -391,17 +377,7 @@ func (m *Model) takeShape(p *Params, at Moment, pr *Prior, level float64) {
 	}
 	i := int(a) % 168
 	f := a - math.Floor(a)
-	shape := pr.shape
-	var day [24]float64
-	for h, x := range shape {
-		day[h%24] += x / 7
-	}
-	if pr.season == 1 {
-		for h := range shape {
-			shape[h] = day[h%24]
-		}
-	}
-	mean := level / (shape[i] + f*(shape[(i+1)%168]-shape[i]))
+	shape, day, mean := curve.Sized(pr.shape, pr.season == 1, i, f, level)
 	for h := range day {
 		m.byHour[h] = pack(float32(m.y(mean * day[h])))
 	}

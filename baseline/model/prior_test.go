@@ -338,12 +338,16 @@ func TestBorrowedModelIsSaved(t *testing.T) {
 	if err := m.UnmarshalBinary(data); err != nil || m != r.m {
 		t.Fatalf("%v", err)
 	}
-	const laterBytes = 8*counts.Classes + 28 + 80 + 4 // what follows since version 5
+	const laterBytes = 8*counts.Classes + 28 + 80 + 4 + 1 // what follows since version 5, and version 6's lean
 	older := append([]byte{4}, data[1:len(data)-laterBytes]...)
 	if err := m.UnmarshalBinary(older); err != nil || m != r.m {
 		t.Errorf("version 4: %v", err)
 	}
-	c := codec{Walker: field.Walker{B: []byte{3}, Write: true}, before: true, bare: true}
+	older = append([]byte{5}, data[1:len(data)-1]...)
+	if err := m.UnmarshalBinary(older); err != nil || m != r.m {
+		t.Errorf("version 5: %v", err)
+	}
+	c := codec{Walker: field.Walker{B: []byte{3}, Write: true}, from: 3}
 	c.model(&r.m)
 	if err := m.UnmarshalBinary(c.B); err != nil || m.Borrowed() != 6 || m.Seen() != 40 || m.first != r.m.first || m.lived != r.m.lived {
 		t.Errorf("version 3: %v, %+v", err, m)

@@ -52,7 +52,7 @@ func (m *Model) censor(p *Params, from int64) {
 
 // roll adds the window to the blocks under way and closes those that end with it.
 func (m *Model) roll(p *Params, q *prediction, l *lesson) (ended ends) {
-	l.level = l.y - q.shape
+	l.level = l.y - q.shape - l.apart
 	if p.Extremes {
 		ended.mid = m.rollHour(p, l)
 	}

@@ -19,10 +19,8 @@ import (
 // the smallest effect. There is a floor under shares, which no law of the tail can lift: two fifths of the way from what is expected to the bad end of the
 // scale is told whatever the evidence, once a row is too long (see shift), where somebody is hurt once it has Persist windows more than twice the longest that was harmless. With Params.Extremes it gathers evidence and is silent: extremes speaks instead.
 
-const (
-	capFast   = 10  // nats of one window, unless Persist asks for less than two: no single window reaches a threshold of 18
-	temperMax = 2.5 // a signal with violent days is made this much less touchy at most; beyond it would be deaf
-)
+// capFast is nats of one window, unless Persist asks for less than two: no single window reaches a threshold of 18.
+const capFast = 10
 
 // gatherPoint adds the window's evidence, whitened, for each side, and counts the windows beyond the band: one less for each
 // within it, so that what comes and goes adds up where it is there for most of the time. A deviation below
@@ -50,6 +48,9 @@ func (m *Model) gatherPoint(p *Params, q *prediction, l *lesson) {
 		}
 		m.tails[side].Add(nats[side], l.at.T, 3*l.threshold)
 		if l.far[side] = l.beyond[side] && l.big[side] && !l.known; l.far[side] {
+			if m.streak[side] == 0 {
+				m.lean = int8(math.Round(clamp(q.beta*q.g/leanUnit, -127, 127)))
+			}
 			m.streak[side] = min(m.streak[side]+1, 60000)
 		} else {
 			if !m.state.Alarm() {
@@ -71,7 +72,7 @@ func (m *Model) point(p *Params, l *lesson, side int, w *voice) {
 	}
 	score, t := 0., &m.tails[side]
 	if t.Nats > 0 {
-		score = float64(t.Nats) / (l.threshold * temper(t, dayH/l.dt))
+		score = float64(t.Nats) / (l.threshold * t.Temper(dayH/l.dt))
 	}
 	l.heard = max(l.heard, score)
 	w.say(PointTest, sideState[side], m.unlessBrief(p, l, side, score), int64(t.On)*1000)
@@ -86,12 +87,3 @@ func (m *Model) point(p *Params, l *lesson, side int, w *voice) {
 
 // isShare reports whether the signal is bounded on both sides.
 func (p *Params) isShare() bool { return finite(p.Min) && finite(p.Max) && p.Min < p.Max }
-
-// temper is how much more evidence than the threshold an alarm of this tail needs, since the signal's days
-// usually bring more than independent windows would (.9 ln of their number).
-func temper(t *tail.Law, perDay float64) float64 {
-	if t.Med <= 1 {
-		return 1 // the logarithm of four, at least
-	}
-	return clamp(float64(t.Med)/(.9*math.Log(max(perDay, 4))), 1, temperMax)
-}

@@ -54,7 +54,7 @@ func (m *Model) shift(p *Params, l *lesson, side int, w *voice) {
 	blockMs, _ := ring.Lengths(p.StepMs)
 	score, t := 0., &m.tails[2+side]
 	if t.Nats > 0 {
-		score = float64(t.Nats) / (l.threshold * temper(t, dayH*hourMs/float64(blockMs)))
+		score = float64(t.Nats) / (l.threshold * t.Temper(dayH*hourMs/float64(blockMs)))
 	}
 	if !l.big[side] {
 		score = min(score, .99)

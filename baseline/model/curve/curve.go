@@ -69,3 +69,31 @@ func (v *Visits) Add(hour int) {
 		v[hour/2] += 1 << (4 * (hour & 1))
 	}
 }
+
+// Climbed returns the share of a day's climb, from its lowest level to its highest, that is done by an hour; 1 where the day climbs by less than least.
+func Climbed(day *[24]float64, hour int, least float64) float64 {
+	lo, hi, so := math.Inf(1), math.Inf(-1), math.Inf(-1)
+	for k, y := range day {
+		lo, hi = min(lo, y), max(hi, y)
+		if k <= hour {
+			so = max(so, y)
+		}
+	}
+	if hi-lo < max(least, math.SmallestNonzeroFloat64) {
+		return 1
+	}
+	return (so - lo) / (hi - lo)
+}
+
+// Sized returns a shape of the week, its mean day, and by how much it must be multiplied so that f of the way from hour i to the next it is at a level. Where daily is true every day is the mean one.
+func Sized(week [168]float64, daily bool, i int, f, level float64) (shape [168]float64, day [24]float64, size float64) {
+	for h, x := range week {
+		day[h%24] += x / 7
+	}
+	if daily {
+		for h := range week {
+			week[h] = day[h%24]
+		}
+	}
+	return week, day, level / (week[i] + f*(week[(i+1)%168]-week[i]))
+}

@@ -185,3 +185,15 @@ func (t *Law) CloseDay(n uint8) {
 }
 
 func clamp(v, lo, hi float64) float64 { return min(max(v, lo), hi) }
+
+// temperMost is how much less touchy a signal with violent days is made at most; beyond it would be deaf.
+const temperMost = 2.5
+
+// Temper is how much more evidence than the threshold an alarm of this tail needs, since the signal's days usually bring more than
+// independent windows would (.9 ln of their number, perDay).
+func (t *Law) Temper(perDay float64) float64 {
+	if t.Med <= 1 {
+		return 1 // the logarithm of four, at least
+	}
+	return min(max(float64(t.Med)/(.9*math.Log(max(perDay, 4))), 1), temperMost)
+}

@@ -26,9 +26,11 @@ const stepsMax = 7 * 24 * 60
 // Clock tells civil time: the moment of an instant, Unix ms.
 type Clock func(t int64) model.Moment
 
-// shadow is a copy of a model that is fed what it expects.
+// shadow is a copy of a model that is fed what would have come, changed. What would have come says a second copy, which nothing happens to: the first one gets used
+// to the change, and were it asked, each step of that would be added to what it is fed.
 type shadow struct {
 	m     model.Model
+	quiet model.Model
 	p     model.Params
 	at    Clock
 	noise uint64
@@ -38,6 +40,7 @@ type shadow struct {
 func newShadow(m *model.Model, p *model.Params, at Clock) (s *shadow, ok bool) {
 	s = &shadow{p: p.Sane(), at: at}
 	s.m, ok = m.Shadow(&s.p)
+	s.quiet = s.m
 	return s, ok
 }
 
@@ -54,9 +57,14 @@ func (s *shadow) normal() float64 {
 // next feeds the next window: what is expected, with scatter, as change makes it.
 func (s *shadow) next(change func(v, expected float64) float64) model.Judgement {
 	at := s.at(s.m.Newest() + s.p.StepMs)
-	expected, v := s.m.Draw(&s.p, at, s.normal())
-	v = change(v, expected)
-	return s.m.Observe(&s.p, at, clamp(v, max(s.p.Min, -math.MaxFloat64), min(s.p.Max, math.MaxFloat64)))
+	expected, v := s.quiet.Draw(&s.p, at, s.normal())
+	s.quiet.Observe(&s.p, at, s.bounded(v))
+	return s.m.Observe(&s.p, at, s.bounded(change(v, expected)))
+}
+
+// bounded is a value that the signal can have.
+func (s *shadow) bounded(v float64) float64 {
+	return clamp(v, max(s.p.Min, -math.MaxFloat64), min(s.p.Max, math.MaxFloat64))
 }
 
 // band is what is expected of the next window.
