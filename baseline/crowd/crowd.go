@@ -35,8 +35,8 @@ type Config struct {
 
 // What a workload of signals is made of; TestCrowdMakesItsSignals holds these figures against the packs.
 const (
-	signalsOfWorkload = 12.1 // with those of its namespace's share, and all that need three pods
-	signalsOfFew      = 11.1 // of a workload of fewer than three pods: no peers to compare
+	signalsOfWorkload = 14.3 // with those of its namespace's share, and all that need three pods
+	signalsOfFew      = 13.3 // of a workload of fewer than three pods: no peers to compare
 	seriesOfWorkload  = 13   // of the Deployment and its ReplicaSet
 	seriesOfPod       = 20
 	podsMost          = 8 // of a workload that makes signals

@@ -173,6 +173,9 @@ func (t *Table) look(h *host, end int64, read Source) {
 		for _, b := range h.askers[i+1:] {
 			k := pairKey{a, b}
 			p := t.pairs[k]
+			if p == nil && t.ofTwoPods(a, b) {
+				continue
+			}
 			if p == nil {
 				p = &pair{}
 				t.pairs[k] = p
@@ -193,6 +196,12 @@ func (t *Table) look(h *host, end int64, read Source) {
 			}
 		}
 	}
+}
+
+// ofTwoPods reports whether two askers are processes of pods of their own: whatever they show, that is two.
+func (t *Table) ofTwoPods(a, b uint32) bool {
+	x, y := &t.askers[a], &t.askers[b]
+	return x.kind == Process && y.kind == Process && x.Pod != "" && y.Pod != "" && (x.Pod != y.Pod || x.Namespace != y.Namespace)
 }
 
 // metrics are the series of an asker.

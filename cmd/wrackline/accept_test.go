@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,17 +118,18 @@ func TestSilenceOfARealSeries(t *testing.T) {
 		p.gauge("queue_age", from+m*60_000, 60, value)
 	}
 	p.gauge("queue_age", from+history*60_000, silent, value)
+	type incident struct {
+		ID, Title, Headline, Severity string
+		Open                          bool
+	}
 	var list struct {
-		Data struct {
-			Incidents []struct {
-				ID, Title, Headline, Severity string
-				Open                          bool
-			}
-		}
+		Data struct{ Incidents []incident }
 	}
 	await(t, "the incident", func() bool {
 		p.settle()
 		p.json("/api/v1/incidents", &list)
+		// Two series that send their history in turns are late by half, which is said, too.
+		list.Data.Incidents = slices.DeleteFunc(list.Data.Incidents, func(x incident) bool { return strings.HasPrefix(x.Headline, "recv.late_ratio~") })
 		return len(list.Data.Incidents) > 0
 	})
 	if inc := list.Data.Incidents[0]; len(list.Data.Incidents) != 1 || !inc.Open || inc.Headline != "queue.depth~cluster=eu" || inc.Severity != "warn" || !strings.Contains(inc.Title, "no data") {

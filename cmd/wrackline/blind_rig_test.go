@@ -60,7 +60,7 @@ type blindRig struct {
 }
 
 // dnsMetrics feed more than three rules of the pack dns.
-var dnsMetrics = []string{"coredns_dns_requests_total", "coredns_dns_responses_total", "coredns_cache_hits_total", "coredns_cache_misses_total", "coredns_forward_healthcheck_broken_total", "coredns_health_request_failures_total", "coredns_panics_total"}
+var dnsMetrics = []string{"coredns_dns_requests_total", "coredns_dns_responses_total", "coredns_cache_hits_total", "coredns_cache_misses_total", "coredns_forward_healthcheck_broken_total", "coredns_health_request_failures_total"}
 
 type rigOptions struct {
 	dir    string
