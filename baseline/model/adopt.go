@@ -28,17 +28,17 @@ func (m *Model) accepted(p *Params, q *prediction, l *lesson) Transition {
 	return Adopted
 }
 
-// calm follows a signal without an alarm: a move to the good side is none, but it is not followed at once either; it is adopted once it has lasted. What an excuse explains goes at most
-// half of the way: a weekend that the week's hours know would else be the level by its second evening.
+// calm follows a signal without an alarm: a move to the good side is none, but it is not followed at once either; it is adopted once it has lasted. What an excuse explains is no such
+// move: a weekend that the week's hours know would else be the level by its second evening.
 func (m *Model) calm(p *Params, q *prediction, l *lesson) Transition {
 	if l.out == 0 {
 		m.candH = max(m.candH-2*float32(l.dt), 0)
 		return Stay
 	}
-	m.candidate(l, q)
 	if l.known {
-		m.candH = min(m.candH, adoptH/2)
+		return Stay
 	}
+	m.candidate(l, q)
 	if float64(m.candH) < adoptH {
 		return Stay
 	}

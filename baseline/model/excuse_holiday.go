@@ -23,14 +23,14 @@ const (
 
 // resting reports whether the window belongs to a holiday, and keeps count of how much the day is like one.
 func (m *Model) resting(p *Params, q *prediction, l *lesson) bool {
-	midnight := q.hi == 23 && l.at.HourOfWeek%24 == 0 // the last window of a day ends in the next one
+	midnight := q.hi == 23 && l.at.HourOfWeek%24 == 0 // the last window of a day ends in the next one, and may be of either
 	rest := m.age >> restShift
-	if l.at.Day&0x3fffffff != m.d && !midnight {
+	if l.at.Day&0x3fffffff != m.d || midnight {
 		rest = restFull // every day may be one, at first
 	}
 	rests := false
 	if rest > 0 {
-		rest, rests = m.rests(p, q, l, rest)
+		rest, rests = m.rests(p, q, l, rest, midnight)
 	}
 	if midnight {
 		rest = restFull
@@ -39,10 +39,10 @@ func (m *Model) resting(p *Params, q *prediction, l *lesson) bool {
 	return rests
 }
 
-// rests is resting with how much the day was like a Sunday before the window and is after it.
-func (m *Model) rests(p *Params, q *prediction, l *lesson, rest uint8) (uint8, bool) {
+// rests is resting with how much the day was like a Sunday before the window and is after it; begins says that the calendar changes within the window.
+func (m *Model) rests(p *Params, q *prediction, l *lesson, rest uint8, begins bool) (uint8, bool) {
 	const sunday = 6
-	sudden := q.hi > 0 && math.Abs(l.z) > 2*suddenX && math.Abs(q.g) < suddenX/2 // a holiday departs from a working day slowly
+	sudden := q.hi > 0 && !begins && math.Abs(l.z) > 2*suddenX && math.Abs(q.g) < suddenX/2 // a holiday departs from a working day slowly
 	if sudden || m.mode != 2 || m.weekday[sunday] < restSundays || q.how/24 == sunday {
 		return 0, false
 	}

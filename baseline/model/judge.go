@@ -41,7 +41,7 @@ type lesson struct {
 
 	usual, regime, habit, rest bool // excuses, see excuse_….go
 	known                      bool // any of them
-	foreign                    bool // explained, but no habit, and way out for minutes: a day of another kind, which says nothing of the scatter of this one
+	foreign                    bool // explained, and way out for minutes: a day of another kind, which says nothing of the scatter of this one
 
 	far     [2]bool // all three: beyond, big, and not excused
 	in      [2]bool // in a tail of the fast residual
@@ -87,7 +87,7 @@ func (m *Model) judge(p *Params, q *prediction, l *lesson, j *Judgement) {
 	l.habit = !l.usual && !l.regime && !m.state.Alarm() && m.habitual(p, q, l)
 	l.rest = m.resting(p, q, l)
 	l.known = l.usual || l.regime || l.habit || l.rest
-	l.foreign = l.known && !l.habit && q.other(l)
+	l.foreign = l.known && q.other(l)
 
 	// Evidence gathers by the window and by the quarter of an hour.
 	m.gatherPoint(p, q, l)
