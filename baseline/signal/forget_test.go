@@ -39,7 +39,7 @@ func TestNamesAreForgotten(t *testing.T) {
 		t.Error("there is no room for a further replica")
 	}
 	other.names.Of("one more")
-	if n := len(s.senders); n > 30 {
+	if n := len(s.senders.List); n > 30 {
 		t.Errorf("%d senders are known", n)
 	}
 	if a, b := s.AppendState(nil), other.AppendState(nil); !bytes.Equal(a, b) {
