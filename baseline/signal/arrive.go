@@ -133,11 +133,11 @@ func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint1
 		s.cells = append(s.cells, math.NaN())
 	}
 	if base != "" {
-		h.group = s.bucketSet(s.printOfHistogram(snd.Fixed, l, base), kinOf(&view, base))
+		h.group = s.bucketSet(s.printOfHistogram(snd.Fixed, l, base), view.Kin(base))
 	}
 	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none, watch: none, native: none}
 	if h.counts() {
-		d.target = s.targets.Hold(s.targetKey(c, &view))
+		d.target = s.targets.Hold(view.Target())
 	}
 	d.own = c.one(identity.LabelCluster, own)
 	s.hot = append(s.hot, h)
@@ -180,15 +180,4 @@ func (s *Stream) bucketSet(p series.Print, kin uint64) uint32 {
 	}
 	s.groups[g].refs++
 	return g
-}
-
-// targetKey names the scraped thing that a series is of: a pod of many that one exporter tells of is one.
-func (s *Stream) targetKey(c *cluster, v *identity.View) uint64 {
-	b := append(s.bytes[:0], c.name...)
-	for _, x := range []string{v.Labels.Get("job"), v.Labels.Get("instance"), v.Get(identity.LabelNamespace), v.Get(identity.LabelPod)} {
-		b = append(b, 0xff)
-		b = append(b, x...)
-	}
-	s.bytes = b
-	return series.Hash64(b)
 }

@@ -5,15 +5,13 @@ import (
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/room"
 )
 
 // retire drops the signals that have had no value for so long that nobody can see them any more: they would use up the limit for ever. A cluster that comes back after a long silence has an hour to show what is left of it.
 func (s *Stream) retire() {
 	limit := s.eventMs - s.opts.RetireMs
-	if limit <= 0 && len(s.giving.signals) == 0 {
-		return
-	}
 	for _, c := range s.clusters {
 		if s.eventMs < c.born+idleMs && len(s.giving.signals) == 0 {
 			continue
@@ -21,7 +19,7 @@ func (s *Stream) retire() {
 		kept := c.order[:0]
 		for _, i := range c.order {
 			m := &s.marks[i]
-			if m.at > limit && !s.giving.signals[i] {
+			if m.at > limit && !s.giving.signals[i] && !s.passing(c, i) {
 				kept = append(kept, i)
 				continue
 			}
@@ -40,6 +38,13 @@ func (s *Stream) retire() {
 		}
 		c.order = kept
 	}
+}
+
+// passing reports whether a signal was of a short-lived pod that has been gone for a day: nobody will ask for what was learned in so little time.
+func (s *Stream) passing(c *cluster, i uint32) bool {
+	m, e := &s.marks[i], s.signals[i].Entity
+	w := e.Get(identity.LabelWorkload)
+	return m.at <= s.eventMs-passedMs && m.at-m.born < passedMs && w != "" && identity.Many(w) && !c.book.Knows(e.Get(identity.LabelNamespace), w)
 }
 
 // sorted returns the signals of a cluster by id.

@@ -59,12 +59,10 @@ func (s *Stream) signature() series.Print {
 	return series.Print(h.Sum(nil)[:16])
 }
 
-// stateCounters lists the counters that are part of the state, in the order of counted.
+// stateCounters lists the counters that are part of the state.
 func (st *Stream) stateCounters() []*int64 {
-	s, c := &st.stats, st.changeCounts
-	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
-		&s.Unusable, &s.Histograms, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
-		&s.Evicted, &s.Disabled, &s.Retired, &c.Told, &c.Held, &c.Over, &s.HistogramsUnused, &s.Conflicts, &s.Undefined, &s.Yielded}
+	c := st.changeCounts
+	return st.stats.Counters(&c.Told, &c.Held, &c.Over)
 }
 
 // AppendState appends the stream's complete state to dst. A stream with the same options that restores it gives the same

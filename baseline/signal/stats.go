@@ -186,11 +186,7 @@ func (s *Stream) publish() {
 
 // counted are the metrics of Stats.counters, in its order.
 var counted = func() (out []*metrics.Counter) {
-	for _, name := range []string{"samples", "samples_needed", "samples_ignored", "samples_duplicate", "samples_late", "samples_out_of_order",
-		"samples_replica", "samples_future", "samples_refused", "samples_stale", "samples_unusable", "histograms", "resets", "takeovers",
-		"series_bad", "samples_over_series", "values_incomplete", "values_few_events", "values_over_signals", "series_evicted",
-		"values_disabled", "signals_retired", "changes", "changes_held", "objects_over",
-		"histograms_unused", "values_conflicting", "values_undefined", "series_yielded"} {
+	for _, name := range tally.Names {
 		out = append(out, metrics.NewCounter("wrackline_signal_"+name+"_total"))
 	}
 	return out

@@ -129,6 +129,20 @@ func (s *Stats) Add(o *Stats) {
 	}
 }
 
+// Names are those under which Counters are published.
+var Names = []string{"samples", "samples_needed", "samples_ignored", "samples_duplicate", "samples_late", "samples_out_of_order",
+	"samples_replica", "samples_future", "samples_refused", "samples_stale", "samples_unusable", "histograms", "resets", "takeovers",
+	"series_bad", "samples_over_series", "values_incomplete", "values_few_events", "values_over_signals", "series_evicted",
+	"values_disabled", "signals_retired", "changes", "changes_held", "objects_over",
+	"histograms_unused", "values_conflicting", "values_undefined", "series_yielded"}
+
+// Counters lists the counts that are part of a stream's state, in their order there; those of changes are kept elsewhere.
+func (s *Stats) Counters(told, held, over *int64) []*int64 {
+	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
+		&s.Unusable, &s.Histograms, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
+		&s.Evicted, &s.Disabled, &s.Retired, told, held, over, &s.HistogramsUnused, &s.Conflicts, &s.Undefined, &s.Yielded}
+}
+
 // sums lists the counts.
 func (s *Stats) sums() []*int64 {
 	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
