@@ -159,6 +159,7 @@ func (e *Engine) allow() {
 	left, n := all, 0
 	for _, c := range e.clusters {
 		if c != nil {
+			c.stream.Yield()
 			left = left.Less(c.stream.Holds())
 			n++
 		}

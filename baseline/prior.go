@@ -13,11 +13,11 @@ import (
 
 // kin are signals of one rule that may learn from each other, and what they know together: those of a cluster, or of all clusters.
 type kin struct {
-	rule   *pack.Rule
-	list   []relative
-	sorted bool
-	prior  model.Prior
-	at     int64 // for which moment prior was made, Unix ms; 0 = none
+	rule  *pack.Rule
+	list  []relative // in order; some may be gone
+	tidy  int        // how many there were when those that are gone were last left out
+	prior model.Prior
+	at    int64 // for which moment prior was made, Unix ms; 0 = none
 }
 
 // relative is a signal in an order that is fixed but has nothing to do with names, so that the first ones are a fair choice.
@@ -62,7 +62,17 @@ func (e *Engine) introduce(c *cluster, b *baseline) {
 	k.add(relativeOf(c, b))
 }
 
-func (k *kin) add(r relative) { k.list, k.sorted = append(k.list, r), false }
+// add puts a relative in its place. Of many that come and go the list holds twice those that are left at most.
+func (k *kin) add(r relative) {
+	if len(k.list) > 2*k.tidy+64 {
+		k.list = slices.DeleteFunc(k.list, func(r relative) bool { return r.b.signal != r.s })
+		k.tidy = len(k.list)
+	}
+	i, _ := slices.BinarySearchFunc(k.list, r, func(a, b relative) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), strings.Compare(a.s.ID, b.s.ID))
+	})
+	k.list = slices.Insert(k.list, i, r)
+}
 
 // prior returns what mature siblings know in the window that ended at end: of its own cluster where there are enough, else of all, as of the newest exchange. wants notes
 // that the latter are asked.
@@ -88,13 +98,6 @@ func (k *kin) know(end int64) *model.Prior {
 
 // ask makes the prior anew, of what is mature at a moment. at is what the prior is known by.
 func (k *kin) ask(at, moment int64) {
-	if !k.sorted {
-		k.list = slices.DeleteFunc(k.list, func(r relative) bool { return r.b.signal != r.s })
-		slices.SortFunc(k.list, func(a, b relative) int {
-			return cmp.Or(cmp.Compare(a.hash, b.hash), strings.Compare(a.s.ID, b.s.ID))
-		})
-		k.sorted = true
-	}
 	var siblings [model.PriorMost]*model.Model
 	n := 0
 	for _, r := range k.list {

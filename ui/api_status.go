@@ -77,7 +77,7 @@ func (s *server) apiBuild(st *Status) any {
 func (*server) apiSenders(st *Status) any {
 	return objects(st.Senders, func(x *Sender) object {
 		return object{"name": x.Name, "cluster": x.Cluster, "replica": x.Replica, "samples": x.Samples, "accepted": x.Accepted, "duplicates": x.Duplicates, "late": x.Late,
-			"rejected": x.Rejected, "first": x.FirstMs, "last": x.LastMs, "newest_sample": x.LastT, "used_ratio": num(x.Used)}
+			"rejected": x.Rejected, "first": x.FirstMs, "last": x.LastMs, "newest_sample": x.LastT, "used_ratio": num(x.Used), "series": x.Series, "series_unneeded": x.Unneeded, "signals": x.Signals, "yielded": x.Yielded}
 	})
 }
 

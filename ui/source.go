@@ -95,6 +95,9 @@ type Sender struct {
 	Rejected               int64
 	FirstMs, LastMs        int64   // receive clock, Unix ms
 	LastT                  int64   // newest sample, Unix ms
+	Series, Signals        int     // that signals need and it was the first to send; signals of these
+	Unneeded               int     // series that no signal needs
+	Yielded                int64   // series and signals given up since it had more than its share of a limit
 	Used                   float64 // share of its samples that were used, 0–1; NaN = none came
 }
 

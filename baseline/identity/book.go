@@ -34,9 +34,13 @@ type Book struct {
 	nodes     map[string]node
 	ips       map[string]string // internal address → node
 	hosts     map[string]*host
-	nested    bool     // a pod is owned by a pod
-	nodesNew  bool     // what is placed by its instance must be looked at again
-	hostsAt   int64    // when the next host has waited long enough for its node; 0 = none waits
+	nested    bool             // a pod is owned by a pod
+	nodesNew  bool             // what is placed by its instance must be looked at again
+	hostsAt   int64            // when the next host has waited long enough for its node; 0 = none waits
+	kids      map[key][]uint32 // by owner: pods
+	kins      map[kinKey]*kin
+	serials   map[key][]string // by namespace and kind: patterns of workloads of short-lived pods
+	runs      func(pod uint32) bool
 	moved     []uint32 // pods of which the answers are others than they were
 }
 
@@ -52,6 +56,7 @@ type pod struct {
 	work, kind           string
 	why                  why
 	sure                 bool // from owner data
+	lone                 bool // it may be one short-lived pod of many, so it waits until it has lived for an hour
 	held                 bool // its series take no part in signals of workloads yet
 	net                  network
 	firstT               int64 // first sample, Unix milliseconds; 0 = none yet
@@ -91,8 +96,11 @@ func NewBook(words func(string) string) *Book {
 		words = strings.Clone
 	}
 	return &Book{words: words, podAt: map[key]uint32{}, workloads: map[key]*workload{}, sets: map[key]owner{}, jobs: map[key]owner{},
-		nodes: map[string]node{}, ips: map[string]string{}, hosts: map[string]*host{}}
+		nodes: map[string]node{}, ips: map[string]string{}, hosts: map[string]*host{}, kids: map[key][]uint32{}, kins: map[kinKey]*kin{}}
 }
+
+// Asks says how to find out whether a pod still runs: false when more than its object was heard of, and is no more.
+func (b *Book) Asks(runs func(pod uint32) bool) { b.runs = runs }
 
 // Tick says what time it is: when the open window of the cluster ends, and when its first one did, Unix milliseconds.
 func (b *Book) Tick(open, born int64) { b.open, b.born = open, born }
@@ -187,22 +195,53 @@ func (b *Book) resolveTree(i uint32) {
 // ownedBy returns the pods whose owner data names k.
 func (b *Book) ownedBy(k key) []uint32 {
 	var out []uint32
-	for i := range b.pods {
-		if p := &b.pods[i]; p.owned && p.ownerName == k.name && p.ns == k.ns {
-			out = append(out, uint32(i))
+	for _, i := range b.kids[k] {
+		if p := &b.pods[i]; p.owned && p.ownerName == k.name {
+			out = append(out, i)
 		}
 	}
 	return out
 }
 
+// own notes who owns a pod.
+func (b *Book) own(i uint32, kind, name string) {
+	p := &b.pods[i]
+	b.owners = true
+	if !p.owned || p.ownerName != name {
+		k := key{p.ns, name}
+		b.kids[k] = append(b.kids[k], i)
+	}
+	p.owned, p.ownerKind, p.ownerName = true, kind, name
+	b.resolveTree(i)
+}
+
+// listKids lists anew who owns which pods.
+func (b *Book) listKids() {
+	clear(b.kids)
+	for i := range b.pods {
+		if p := &b.pods[i]; p.owned {
+			k := key{p.ns, p.ownerName}
+			b.kids[k] = append(b.kids[k], uint32(i))
+		}
+	}
+}
+
+// Knows reports whether a workload has pods, or had some within a day.
+func (b *Book) Knows(ns, workload string) bool { return b.workloads[key{ns, workload}] != nil }
+
 // resolve folds a pod into its workload anew.
 func (b *Book) resolve(i uint32) {
 	p := &b.pods[i]
 	work, kind, why, sure := b.workloadOf(p)
+	if all := b.serial(p.ns, kind, work); all != "" {
+		work, why, sure = all, whySerial, true
+	} else if p.why == whyEnded && work == p.work {
+		why = whyEnded
+	}
 	work, kind = b.words(work), b.words(kind)
 	same := work == p.work && kind == p.kind && p.why != whyNothing
 	held := p.held
-	p.why, p.sure = why, sure
+	p.why, p.sure, p.lone = why, sure, why != whySerial && lone(work, kind)
 	if !same {
 		if p.work != "" {
 			b.workload(p.ns, p.work, p.kind).pods--
@@ -212,13 +251,13 @@ func (b *Book) resolve(i uint32) {
 	}
 	w := b.workload(p.ns, work, kind)
 	w.lastT = b.open
-	p.held = b.holds(p, w)
+	p.held = b.holds(i, w)
 	if !p.held {
 		w.known = true
 		if sure {
 			w.kind = kind
 		}
-	} else if !held && why != whyCut {
+	} else if !held && why != whyCut && why != whyEnded {
 		b.held = append(b.held, i)
 	}
 	if !same || held != p.held {
@@ -227,11 +266,16 @@ func (b *Book) resolve(i uint32) {
 }
 
 // holds reports whether a pod's series must not open or feed signals of its workload yet.
-func (b *Book) holds(p *pod, w *workload) bool {
+func (b *Book) holds(i uint32, w *workload) bool {
+	p := &b.pods[i]
 	switch {
-	case p.why == whyCut:
+	case p.why == whyCut, p.why == whyEnded:
 		return true
-	case p.sure, w.known:
+	case w.known:
+		return false
+	case p.lone:
+		return p.firstT == 0 || b.open < max(p.firstT+loneMs, b.born+settleMs)
+	case p.sure:
 		return false
 	case p.firstT == 0:
 		return true
@@ -242,16 +286,22 @@ func (b *Book) holds(p *pod, w *workload) bool {
 // release lets pods go that have waited for an owner for long enough.
 func (b *Book) release() {
 	kept := b.held[:0]
+	var ended []uint32
 	for _, i := range b.held {
 		p := &b.pods[i]
 		if !p.held {
 			continue
 		}
 		w := b.workload(p.ns, p.work, p.kind)
-		if b.holds(p, w) {
-			if p.why != whyCut {
+		if b.holds(i, w) {
+			if p.why != whyCut && p.why != whyEnded {
 				kept = append(kept, i)
 			}
+			continue
+		}
+		if !w.known && p.lone && b.runs != nil && !b.runs(i) {
+			p.why = whyEnded // its object is still told of, as that of a Job is that has run
+			ended = append(ended, i)
 			continue
 		}
 		p.held = false
@@ -259,6 +309,9 @@ func (b *Book) release() {
 		b.move(i)
 	}
 	b.held = kept
+	for _, i := range ended {
+		b.endedYoung(&b.pods[i])
+	}
 }
 
 func (b *Book) workload(ns, name, kind string) *workload {

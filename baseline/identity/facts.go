@@ -60,9 +60,7 @@ func (b *Book) Learn(f Fact, v *View, pod, source uint32) {
 		if p.owned && v.Labels.Get("owner_is_controller") == "false" {
 			return // a second owner that does not manage the pod
 		}
-		b.owners = true
-		p.owned, p.ownerKind, p.ownerName = true, word("owner_kind"), word("owner_name")
-		b.resolveTree(pod)
+		b.own(pod, word("owner_kind"), word("owner_name"))
 	case podInfo:
 		if pod == None {
 			return
@@ -74,9 +72,7 @@ func (b *Book) Learn(f Fact, v *View, pod, source uint32) {
 			b.move(pod)
 		}
 		if !p.owned && v.Labels.Get("created_by_kind") != "" {
-			b.owners = true
-			p.owned, p.ownerKind, p.ownerName = true, word("created_by_kind"), word("created_by_name")
-			b.resolveTree(pod)
+			b.own(pod, word("created_by_kind"), word("created_by_name"))
 		} else if !p.owned {
 			b.resolve(pod) // the node may show that it is static
 		}

@@ -18,6 +18,8 @@ const (
 	whyNodeName
 	whyName
 	whyCut
+	whySerial
+	whyEnded
 )
 
 // String says it in words.
@@ -28,7 +30,8 @@ func (w why) String() string {
 		"kube_pod_owner names a Job, and its name tells the rest", "kube_pod_owner names a node: a static pod",
 		"kube_pod_owner names a pod, whose owner it is", "kube_pod_owner says that nothing owns it", "its name ends in a node's: a static pod",
 		"its name, no owner data has come", "its name, which was cut at 63 characters: its workload is not known before owner data comes",
-	}[w%12]
+		"pods of names like its live for minutes: they are one workload", "it has run for less than an hour, and is no workload of its own",
+	}[w%14]
 }
 
 // workloadOf derives a pod's workload from what is known now.

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -78,7 +79,7 @@ func (b *Book) ofObject(ns, name, kind string) (string, string) {
 	if because != whyNothing {
 		return work, of
 	}
-	return name, kind
+	return cmp.Or(b.serial(ns, kind, name), name), kind
 }
 
 // Node returns the node that a series belongs to, "" when that is not known. held says that it may become known soon.

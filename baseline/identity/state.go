@@ -13,8 +13,8 @@ import (
 //
 //	version, hosts wait until, owner data seen, nodes to be looked at
 //	pods: namespace, name, node, owner, workload; owned, sure, held, why, first sample, network (from 2 on)
-//	workloads, owners of ReplicaSets, owners of Jobs, nodes, hosts, each in order of its name
-const stateVersion = 2
+//	workloads, owners of ReplicaSets, owners of Jobs, nodes, hosts, names of short-lived pods (from 3 on), each in order of its name
+const stateVersion = 3
 
 // Append writes the book's section.
 func (b *Book) Append(w *codec.Writer) {
@@ -69,6 +69,7 @@ func (b *Book) Append(w *codec.Writer) {
 		w.Word(b.hosts[k].uname)
 		w.Int(b.hosts[k].firstT)
 	}
+	b.appendKins(w)
 }
 
 func sorted[V any](m map[key]V) []key {
@@ -93,7 +94,7 @@ func (b *Book) restore(r *codec.Reader, hostsAt int64, version int) {
 			*x = b.words(r.Word())
 		}
 		p.owned, p.sure, p.held = r.Bool(), r.Bool(), r.Bool()
-		p.why, p.firstT = why(r.Num(int(whyCut))), r.Time()
+		p.why, p.firstT = why(r.Num(int(whyEnded))), r.Time()
 		if version >= 2 {
 			if p.net = network(r.Byte()); p.net&^netNamed > netsMax {
 				r.Fail()
@@ -103,14 +104,16 @@ func (b *Book) restore(r *codec.Reader, hostsAt int64, version int) {
 			r.Fail()
 			return
 		}
+		p.lone = p.why != whySerial && lone(p.work, p.kind)
 		b.nested = b.nested || p.ownerKind == "Pod"
 		b.pods = append(b.pods, p)
 		b.podAt[p.key] = uint32(i)
-		if p.held && p.why != whyCut {
+		if p.held && p.why != whyCut && p.why != whyEnded {
 			b.held = append(b.held, uint32(i))
 		}
 		b.workload(p.ns, p.work, p.kind).pods++
 	}
+	b.listKids()
 	for range r.Count(5) {
 		w := b.workload(r.Word(), r.Word(), "")
 		w.kind, w.known, w.lastT = r.Word(), r.Bool(), r.Time()
@@ -132,6 +135,9 @@ func (b *Book) restore(r *codec.Reader, hostsAt int64, version int) {
 	for range r.Count(3) {
 		k := r.Word()
 		b.hosts[k] = &host{uname: r.Word(), firstT: r.Time()}
+	}
+	if version >= 3 {
+		b.restoreKins(r)
 	}
 }
 

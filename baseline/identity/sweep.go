@@ -26,6 +26,7 @@ func (b *Book) Sweep(to []uint32, hasSeries func(pod uint32) bool, used func(mar
 		}
 	}
 	pods = b.sweepPods(hasSeries)
+	b.sweepKins()
 	for k, w := range b.workloads {
 		if w.pods == 0 && w.lastT <= b.open-workloadKeepMs {
 			delete(b.workloads, k)
@@ -75,6 +76,7 @@ func (b *Book) sweepPods(hasSeries func(uint32) bool) []uint32 {
 		}
 	}
 	b.held = held
+	b.listKids()
 	return to
 }
 

@@ -48,6 +48,22 @@ func (v *View) Get(name string) string {
 	return v.Labels.Get(name)
 }
 
+// Target names the scraped thing that the series is of: a pod of many that one exporter tells of is one.
+func (v *View) Target() uint64 {
+	var room [256]byte
+	b := append(room[:0], v.Cluster...)
+	for _, x := range [...]string{v.Labels.Get("job"), v.Labels.Get("instance"), v.Get(LabelNamespace), v.Get(LabelPod)} {
+		b = append(b, 0xff)
+		b = append(b, x...)
+	}
+	return series.Hash64(b)
+}
+
+// Kin names what histograms of equally many buckets have in common: the name, base, and the job.
+func (v *View) Kin(base string) uint64 {
+	return series.Hash64([]byte(base + "\xff" + v.Labels.Get("job")))
+}
+
 // Match reports whether the series passes the matchers.
 func (v *View) Match(ms []promql.Matcher) bool {
 	for i := range ms {

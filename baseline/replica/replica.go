@@ -129,6 +129,33 @@ func (b *Book) Hear(l series.Labels) {
 	v.now = slices.DeleteFunc(v.now, func(x series.Label) bool { return l.Get(x.Name) != x.Value })
 }
 
+// Strip takes from the labels of a series what tells the replicas of a pair apart, and returns it: labels that are known to do so (named), and, with more, values that have
+// shown to beside.
+func (b *Book) Strip(l series.Labels, known []string, more bool) (rest series.Labels, named, all string) {
+	for _, name := range known {
+		if v := l.Get(name); v != "" {
+			if named == "" {
+				named = v
+			}
+			l = slices.DeleteFunc(l, func(x series.Label) bool { return x.Name == name })
+		}
+	}
+	if !more {
+		return l, named, named
+	}
+	all = named
+	b.Hear(l)
+	if b.Aliases() {
+		for i := range l {
+			if of, ok := b.Alias(l[i].Name, l[i].Value); ok {
+				all += l[i].Value
+				l[i].Value = of
+			}
+		}
+	}
+	return l, named, all
+}
+
 // Others calls try for the values of constant labels that other senders, or other replicas behind the same address, have where the series has another, until it returns
 // true: try looks for the series with that value. It is asked for series that have just been heard.
 func (b *Book) Others(l series.Labels, skip []string, try func(i int, value string) bool) {

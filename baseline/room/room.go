@@ -10,6 +10,14 @@ type Room struct {
 	Objects  int // that are watched for changes
 }
 
+// UnneededShare is how many series that no signal needs there may be for each that one may need: they cost a key, some 32 bytes, and those cost rings and models.
+const UnneededShare = 10
+
+// For returns the room for so many series that rules need, signals, and objects. A series of an HA pair has two keys.
+func For(tracked, signals, objects int) Room {
+	return Room{(UnneededShare + 2) * tracked, UnneededShare * tracked, tracked, signals, objects}
+}
+
 // Less returns what is left of r when o is held.
 func (r Room) Less(o Room) Room {
 	return Room{max(0, r.Keys-o.Keys), max(0, r.Unneeded-o.Unneeded), max(0, r.Tracked-o.Tracked), max(0, r.Signals-o.Signals), max(0, r.Objects-o.Objects)}
@@ -27,7 +35,7 @@ func (r Room) Part(n int) Room {
 
 // Choose returns, of what is counted in each of two rooms, a where pick says so and b elsewhere.
 func Choose(a, b Room, pick func(field int) bool) (r Room) {
-	from := [2][]*int{a.fields(), b.fields()}
+	from := [2][Fields]*int{a.fields(), b.fields()}
 	for i, f := range r.fields() {
 		*f = *from[1][i]
 		if pick(i) {
@@ -37,9 +45,22 @@ func Choose(a, b Room, pick func(field int) bool) (r Room) {
 	return r
 }
 
-func (r *Room) fields() []*int {
-	return []*int{&r.Keys, &r.Unneeded, &r.Tracked, &r.Signals, &r.Objects}
+// The fields of a room by number, as Choose and Beneath have them.
+const (
+	Keys = iota
+	Unneeded
+	Tracked
+	Signals
+	Objects
+	Fields
+)
+
+func (r *Room) fields() [Fields]*int {
+	return [...]*int{&r.Keys, &r.Unneeded, &r.Tracked, &r.Signals, &r.Objects}
 }
 
-// Beneath reports whether field i of r is less than that of o; fields are numbered as Choose does.
-func (r Room) Beneath(o Room, i int) bool { return *r.fields()[i] < *o.fields()[i] }
+// Of returns field i.
+func (r Room) Of(i int) int { return *r.fields()[i] }
+
+// Beneath reports whether field i of r is less than that of o.
+func (r Room) Beneath(o Room, i int) bool { return r.Of(i) < o.Of(i) }

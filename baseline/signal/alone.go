@@ -1,6 +1,10 @@
 package signal
 
-import "cmp"
+import (
+	"cmp"
+
+	"github.com/wrackline/wrackline/baseline/sender"
+)
 
 // alone makes a stream that was restored from a state of several clusters that of its own one: the others' series, signals and senders go. Counts of what came belong to
 // the first of them.
@@ -16,8 +20,8 @@ func (s *Stream) alone() {
 			*n = 0
 		}
 	}
-	if own == 0 && len(s.clusters) == 1 {
-		return
+	if len(s.clusters) == own+1 && own <= 0 {
+		return // it was already, though perhaps without a series
 	}
 	evicted := s.stats.Evicted
 	s.sweep() // takes those of others, see there
@@ -25,7 +29,7 @@ func (s *Stream) alone() {
 	for i, sig := range s.signals {
 		if sig != nil && int(s.marks[i].cluster) != own {
 			delete(s.signalAt, sig.ID)
-			s.signals[i], s.marks[i] = nil, mark{rule: none}
+			s.signals[i], s.marks[i] = nil, mark{rule: none, sender: noSender}
 			s.signalNo = append(s.signalNo, uint32(i))
 		}
 	}
@@ -48,11 +52,11 @@ func (s *Stream) alone() {
 
 // aloneSenders drops the senders that have no series here and whose series belong elsewhere.
 func (s *Stream) aloneSenders() {
-	used := make([]bool, len(s.senders))
+	used := make([]bool, len(s.senders.List))
 	for i := range s.cold {
 		used[s.cold[i].sender] = true
 	}
-	s.keepSenders(func(i int, n *sender) bool {
-		return used[i] || cmp.Or(n.fixed, n.past.major, s.opts.DefaultCluster) == s.opts.Cluster
+	s.keepSenders(func(i int, n *sender.Sender) bool {
+		return used[i] || cmp.Or(n.Fixed, n.Past.Major, s.opts.DefaultCluster) == s.opts.Cluster
 	})
 }

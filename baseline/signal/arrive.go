@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"strconv"
-
-	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/room"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/spelling"
 )
@@ -24,8 +22,8 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 	if l, err = series.Canonical(l); err != nil {
 		return none, none, err
 	}
-	oneSpelling(l)
-	l, named, rep := s.stripReplica(l)
+	spelling.One(l)
+	l, named, rep := s.halves.Strip(l, s.replicaLabels(), s.byContent())
 	s.arriving = 0
 	first := int64(math.MaxInt64)
 	if e := &b.Entries[i]; e.SampleLo < e.SampleHi {
@@ -46,46 +44,39 @@ func (s *Stream) learn(b *series.Batch, i int, hash uint64, from uint16) (at, id
 		s.over.Note(l, b.Sender)
 		return none, none, err
 	}
+	held := &s.senders.List[from].Held
 	replica := s.names.Of(rep)
 	if id == none {
-		if len(s.keys.List) >= s.most.Unneeded {
+		if !s.finds(room.Unneeded, from) {
 			s.over.Note(l, b.Sender)
-			return none, none, fmt.Errorf("%w: %d series are known here, and no signal needs this one (of such there may be %d times signals.series_max in all)", errOverSeries, len(s.keys.List), UnneededShare)
+			return none, none, fmt.Errorf("%w: %d series are known here, and no signal needs this one (of such there may be %d times signals.series_max in all)", errOverSeries, len(s.keys.List), room.UnneededShare)
 		}
-	} else if len(s.keys.List) >= s.most.Keys {
+		held.Unneeded++
+	} else if len(s.keys.List) >= s.limits.Most().Keys {
 		s.unkeyed = replica
 		return none, id, nil
 	}
-	if from := s.senders[from]; from.replica == "" {
-		from.replica = named
+	if from := s.senders.List[from]; from.Replica == "" {
+		from.Replica = named
 	}
-	return s.keys.Add(spelling.Key{Hash: hash, Series: id, Replica: replica, Seen: s.epoch}), id, nil
-}
-
-// oneSpelling writes bounds of buckets and quantiles in one way: Prometheus 3 sends le="1.0" where older ones send what the target says, 1 or 1e0, and two of a pair are not
-// updated at once.
-func oneSpelling(l series.Labels) {
-	for i := range l {
-		if n := l[i].Name; n == labels.BucketLabel || n == "quantile" {
-			if x, err := strconv.ParseFloat(l[i].Value, 64); err == nil {
-				l[i].Value = strconv.FormatFloat(x, 'g', -1, 64)
-			}
-		}
-	}
+	return s.keys.Add(spelling.Key{Hash: hash, Series: id, Replica: replica, Sender: from, Seen: s.epoch}), id, nil
 }
 
 // lookup returns the tracked series with the labels, which are canonical and hold no replica, made when it is new; none when no
 // rule needs it.
 func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
-	snd := s.senders[from]
+	snd := s.senders.List[from]
 	name := l.Get(series.NameLabel)
 	mi, ok := s.byName[name]
 	if !ok {
 		return none, nil
 	}
-	p := s.printOf(snd.fixed, l, "")
+	p := s.printOf(snd.Fixed, l, "")
 	own := s.ownCluster(l)
 	if id := s.withPrint(p); id != none {
+		if by := s.cold[id].sender; by != from {
+			snd.Twin = by
+		}
 		if h, d := &s.hot[id], &s.cold[id]; s.unresolved(d) || d.target == none && h.counts() {
 			s.resolve(id, l)
 		}
@@ -100,8 +91,8 @@ func (s *Stream) lookup(l series.Labels, from uint16) (uint32, error) {
 // register makes a tracked series, or returns none when no rule needs it.
 func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint16, own string) (uint32, error) {
 	m := s.metrics[mi]
-	snd := s.senders[from]
-	view := identity.View{Labels: l, Cluster: snd.home(s, own)}
+	snd := s.senders.List[from]
+	view := identity.View{Labels: l, Cluster: s.home(snd, own)}
 	first := uint32(len(s.binds))
 	var kinds, ring uint8
 	var flags uint16
@@ -120,7 +111,7 @@ func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint1
 	if uint32(len(s.binds)) == first && !m.speaks() {
 		return none, nil
 	}
-	if len(s.hot) >= s.most.Tracked {
+	if !s.finds(room.Tracked, from) {
 		s.binds = s.binds[:first]
 		return none, fmt.Errorf("%w: signals need %d series here, and there is no room for more under signals.series_max, which is %d", errOverSeries, len(s.hot), s.opts.MaxSeries)
 	}
@@ -142,11 +133,11 @@ func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint1
 		s.cells = append(s.cells, math.NaN())
 	}
 	if base != "" {
-		h.group = s.bucketSet(s.printOfHistogram(snd.fixed, l, base), kinOf(&view, base))
+		h.group = s.bucketSet(s.printOfHistogram(snd.Fixed, l, base), view.Kin(base))
 	}
 	d := cold{print: p, metric: mi, binds: first, nbinds: uint16(uint32(len(s.binds)) - first), sender: from, pod: none, podNext: none, target: none, watch: none, native: none}
 	if h.counts() {
-		d.target = s.targets.Hold(s.targetKey(c, &view))
+		d.target = s.targets.Hold(view.Target())
 	}
 	d.own = c.one(identity.LabelCluster, own)
 	s.hot = append(s.hot, h)
@@ -158,6 +149,7 @@ func (s *Stream) register(l series.Labels, p series.Print, mi uint32, from uint1
 		bd.static = c.static(s.leaves[bd.leaf], &view)
 		c.lists[bd.leaf] = append(c.lists[bd.leaf], i)
 	}
+	snd.Held.Tracked++
 	s.prints.Put(id, s.printHash)
 	s.meet(id, &view)
 	c.identify(s, id, m, &view)
@@ -188,15 +180,4 @@ func (s *Stream) bucketSet(p series.Print, kin uint64) uint32 {
 	}
 	s.groups[g].refs++
 	return g
-}
-
-// targetKey names the scraped thing that a series is of: a pod of many that one exporter tells of is one.
-func (s *Stream) targetKey(c *cluster, v *identity.View) uint64 {
-	b := append(s.bytes[:0], c.name...)
-	for _, x := range []string{v.Labels.Get("job"), v.Labels.Get("instance"), v.Get(identity.LabelNamespace), v.Get(identity.LabelPod)} {
-		b = append(b, 0xff)
-		b = append(b, x...)
-	}
-	s.bytes = b
-	return series.Hash64(b)
 }

@@ -35,7 +35,11 @@ func scrape(s *Stream, bs []*batch, at int64) {
 }
 
 func cpuName(i int) string {
-	return fmt.Sprintf(`container_cpu_usage_seconds_total{namespace="ns%d",pod="web%d-8448574976-%05d",container="c",node="n%d"}`, i%50, i/8%2500, i, i%100)
+	var suffix [5]byte
+	for k, n := len(suffix)-1, i; k >= 0; k, n = k-1, n/len(alphabet) {
+		suffix[k] = alphabet[n%len(alphabet)]
+	}
+	return fmt.Sprintf(`container_cpu_usage_seconds_total{namespace="ns%d",pod="web%d-8448574976-%s",container="c",node="n%d"}`, i%50, i/8%2500, suffix[:], i%100)
 }
 
 // benchApply measures a sample of n known series; the windows that close meanwhile are left out.

@@ -139,7 +139,7 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 	}
 	d.nbinds = uint16(at - d.binds)
 	if base != "" && h.group == none {
-		h.group = s.bucketSet(s.printOfHistogram(s.senders[d.sender].fixed, l, base), kinOf(&view, base))
+		h.group = s.bucketSet(s.printOfHistogram(s.senders.List[d.sender].Fixed, l, base), view.Kin(base))
 		if g := &s.groups[h.group]; h.lastT > g.LastT {
 			g.LastT, g.replica = h.lastT, h.replica
 		}
@@ -154,7 +154,7 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 		}
 	}
 	if h.counts() && d.target == none {
-		d.target = s.targets.Hold(s.targetKey(c, &view))
+		d.target = s.targets.Hold(view.Target())
 		if h.lastT != 0 {
 			s.targets.Since(d.target, h.lastT)
 		}

@@ -101,6 +101,7 @@ func (c *cluster) begin(t int64) {
 
 // bind makes the cluster ask s, after s has been made or copied.
 func (c *cluster) bind(s *Stream) {
+	c.book.Asks(func(pod uint32) bool { return c.running(s, pod) })
 	c.changes.Asks(func(pod uint32, t int64, alive bool) bool { return c.heard(s, pod, t, alive) })
 }
 

@@ -131,6 +131,16 @@ func (s *Stream) judge(h *tracked, e *promql.Element, lp *leafPlan, live, behind
 	}
 }
 
+// weighty returns the sender of the series that weighs most in a value.
+func (s *Stream) weighty(e *promql.Element) uint16 {
+	for _, t := range e.Top {
+		if t.Series >= 0 {
+			return s.cold[t.Series].sender
+		}
+	}
+	return noSender
+}
+
 // observe turns the result of a form of a rule into observations.
 func (s *Stream) observe(c *cluster, rule uint32, form int, end int64) {
 	r, span := s.rules[rule], s.current.form.plan.Span()
@@ -147,12 +157,16 @@ func (s *Stream) observe(c *cluster, rule uint32, form int, end int64) {
 			s.stats.FewEvents++
 			continue
 		}
+		from := s.weighty(e)
 		idx, ok := c.rules[rule].signals[e.Set]
 		newborn := !ok
 		if !ok {
-			if idx, ok = s.newSignal(c, rule, e.Set); !ok {
+			if idx, ok = s.newSignal(c, rule, e.Set, from); !ok {
 				s.stats.OverSignals++
-				s.overSignal, s.overSignalMs = r.Name, c.open
+				s.overSignal, s.overSignalMs, s.overSignalBy = r.Name, c.open, ""
+				if from != noSender {
+					s.overSignalBy = s.senders.List[from].Name
+				}
 				continue
 			}
 		}
@@ -187,6 +201,13 @@ func (s *Stream) observe(c *cluster, rule uint32, form int, end int64) {
 		}
 		o.Top = s.tops[at:len(s.tops):len(s.tops)]
 		m.members, m.at, m.form = e.Members, end, uint8(form)
+		if from != noSender && from != m.sender {
+			if m.sender != noSender {
+				s.senders.List[m.sender].Held.Signals--
+			}
+			s.senders.List[from].Held.Signals++
+			m.sender = from
+		}
 		m.pos, m.stamp = uint32(len(s.raw)), end
 		s.raw = append(s.raw, o)
 	}

@@ -39,10 +39,50 @@ func TestNamesAreForgotten(t *testing.T) {
 		t.Error("there is no room for a further replica")
 	}
 	other.names.Of("one more")
-	if n := len(s.senders); n > 30 {
+	if n := len(s.senders.List); n > 30 {
 		t.Errorf("%d senders are known", n)
 	}
 	if a, b := s.AppendState(nil), other.AppendState(nil); !bytes.Equal(a, b) {
 		t.Error("a stream that was restored has another state")
+	}
+}
+
+// Of a pod that may be one of many there is no signal in its first hour, and none that is of use to nobody a day after it has gone. What its workload will have again stays.
+func TestShortLivesLeaveNothing(t *testing.T) {
+	const other, lone, web = "wl.cpu~cluster=default~namespace=ns~workload=db", "wl.cpu~cluster=default~namespace=ns~workload=tool-x7k2p-a", "wl.cpu~cluster=default~namespace=ns~workload=web"
+	s, r := newTestStream(t, StreamOptions{Packs: packOf(cpuRule)})
+	lives := []struct {
+		pod, kind, owner string
+		minutes          int64 // 0 = for ever
+	}{{"db", "<none>", "<none>", 0}, {"tool-x7k2p-a", "<none>", "<none>", 180}, {"brief-k9d4z-a", "<none>", "<none>", 40}, {"web-5d8f7c9b46-bcdfg", "ReplicaSet", "web-5d8f7c9b46", 180}}
+	had := map[string]bool{}
+	for at := int64(t0); at < t0+30*hour; at += 60_000 {
+		b := newBatch(at + 1000)
+		for i, p := range lives {
+			if p.minutes > 0 && at > t0+p.minutes*60_000 {
+				continue
+			}
+			b.add(cpu("ns", p.pod), at, ramp(i, at))
+			b.add(podOwner("ns", p.pod, p.kind, p.owner), at, 1)
+		}
+		s.Apply(&b.Batch)
+		if at == t0+5*hour {
+			for id := range s.signalAt {
+				had[id] = true
+			}
+		}
+		if at == t0+10*hour {
+			s, _ = restored(t, s.opts, s.AppendState(nil))
+			s.closed = r.closed
+		}
+	}
+	if len(had) != 3 || !had[other] || !had[lone] || !had[web] {
+		t.Errorf("after five hours there are %v", had)
+	}
+	if from := only(r, lone); from[30] != 0 || from[100] != 1 || from[170] != 1 {
+		t.Errorf("what lives long has values %v", from)
+	}
+	if s.signalAt[lone] != nil || s.signalAt[other] == nil || s.signalAt[web] == nil {
+		t.Errorf("after thirty hours there are %v", s.signalAt)
 	}
 }

@@ -190,6 +190,22 @@ func (c *cluster) heard(s *Stream, pod uint32, t int64, alive bool) bool {
 	return false
 }
 
+// running reports whether a pod is alive by what it shows itself, or, when it never did, by what is told of its object.
+func (c *cluster) running(s *Stream, pod uint32) bool {
+	var shown, live [2]bool
+	if int(pod) >= len(c.podHead) {
+		return true // it has no series yet
+	}
+	for id := c.podHead[pod]; id != none; id = s.cold[id].podNext {
+		of := 0
+		if strings.HasPrefix(s.metrics[s.cold[id].metric].name, "kube_") {
+			of = 1
+		}
+		shown[of], live[of] = true, live[of] || s.hot[id].isLive(c.open)
+	}
+	return live[0] || live[1] && !shown[0]
+}
+
 // FindPods explains the pods of a name, at most limit of them. An empty cluster or namespace is any, which costs a look at every pod.
 func (s *Stream) FindPods(cluster, namespace, pod string, limit int) []identity.PodExplanation {
 	var out []identity.PodExplanation

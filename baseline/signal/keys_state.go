@@ -22,11 +22,14 @@ func (s *Stream) appendKeys(w *codec.Writer) {
 // again: all when the name is not the present one, and with other rules those of series that have new leaves, and of those that
 // nobody needed.
 func (s *Stream) restoreKeys(r *stateReader, to []uint32, was *asked.Book) {
-	s.keys.Restore(r.Reader, s.keysName(), byte(s.eventMs/sweepMs), to, RoomOf(s.opts).Keys, func(k *spelling.Key) bool {
+	s.keys.Restore(r.Reader, s.keysName(), byte(s.eventMs/sweepMs), to, len(s.senders.List), RoomOf(s.opts).Keys, func(k *spelling.Key) bool {
 		if k.Series == none {
 			return was.Same
 		}
 		d := &s.cold[k.Series]
+		if k.Sender == noSender {
+			k.Sender = d.sender
+		}
 		return r.version >= 11 && (was.Same || !s.unresolved(d)) && (d.target != none || !s.hot[k.Series].counts())
 	})
 }

@@ -200,11 +200,11 @@ func TestHostileKeysAreRefused(t *testing.T) {
 		t.Fatalf("keys %+v", n.keys)
 	}
 	for what, x := range map[string][]byte{
-		"no section": nil, "version 0": append([]byte{0}, good[1:]...), "version 2": append([]byte{2}, good[1:]...), "cut": good[:len(good)-1],
+		"no section": nil, "version 0": append([]byte{0}, good[1:]...), "version 3": append([]byte{3}, good[1:]...), "cut": good[:len(good)-1],
 		"more than there are": list(4, key(1, 0, 0), key(2, 0, 0), key(3, spelling.CodeIgnored, 0)), "fewer than there are": list(2, key(1, 0, 0), key(2, 0, 0), key(3, spelling.CodeIgnored, 0)),
 		"a hash twice": list(2, key(1, 0, 0), key(1, 0, 0)), "a series too far": list(1, key(1, 2<<spelling.CodeStep, 0)), "a series before the first": list(1, key(1, -1<<spelling.CodeStep, 0)),
 		"the furthest": list(1, key(1, -1<<63, 0)), "an ignored one with a step": list(1, key(1, 1<<spelling.CodeStep|spelling.CodeIgnored, 0)),
-		"a replica too far": list(1, key(1, spelling.CodeReplica, 0xff, 0xff, 0x7f, 0)), "no age": list(1, key(1, 0)),
+		"a replica too far": list(1, key(1, spelling.CodeReplica, 0xff, 0xff, 0x7f, 0)), "no age": list(1, key(1, 0)), "a sender too far": list(1, key(1, spelling.CodeSender, 1, 0)),
 	} {
 		n, _ := newTestStream(t, opts)
 		if err := n.RestoreState(append(bytes.Clone(head), x...)); !errors.Is(err, ErrState) {

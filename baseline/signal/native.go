@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/wrackline/wrackline/baseline/promql"
+	"github.com/wrackline/wrackline/baseline/sender"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/window"
 )
@@ -14,7 +15,7 @@ import (
 const nativeBucketsMax = 32 // × StreamOptions.MaxSeries
 
 // histogram folds one native histogram of a tracked series, as sample does a number.
-func (s *Stream) histogram(from *sender, id uint32, replica uint16, x *series.Histogram) {
+func (s *Stream) histogram(from *sender.Sender, id uint32, replica uint16, x *series.Histogram) {
 	h := &s.hot[id]
 	c := s.clusters[h.cluster]
 	if !s.admit(from, c, h, replica, x.T, x.Count) {

@@ -50,15 +50,15 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []promql.Ele
 	case pack.OwnGone:
 		c.changes.Departed(end, func(w series.Labels, news float64) { give(news, math.NaN(), w) })
 	case pack.OwnSenderGap:
-		for _, n := range s.senders {
-			if n.lastT != 0 && s.nowMs-n.lastMs < gapForgetMs && n.home(s, "") == c.name {
-				give(max(0, float64(end-n.lastT)/1000), math.NaN(), series.Labels{{Name: "sender", Value: n.name}})
+		for _, n := range s.senders.List {
+			if n.LastT != 0 && s.nowMs-n.LastMs < gapForgetMs && s.home(n, "") == c.name {
+				give(max(0, float64(end-n.LastT)/1000), math.NaN(), series.Labels{{Name: "sender", Value: n.Name}})
 			}
 		}
 	case pack.OwnLateShare:
-		for _, n := range s.senders {
-			if share, of := n.late.Share(); of > 0 && s.nowMs-n.lastMs < stepMax && n.home(s, "") == c.name {
-				give(share, of, series.Labels{{Name: "sender", Value: n.name}})
+		for _, n := range s.senders.List {
+			if share, of := n.Late.Share(); of > 0 && s.nowMs-n.LastMs < stepMax && s.home(n, "") == c.name {
+				give(share, of, series.Labels{{Name: "sender", Value: n.Name}})
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/promql/oracle"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/spelling"
 	"github.com/wrackline/wrackline/baseline/window"
 )
 
@@ -79,7 +80,7 @@ func (f *reference) begin(rules []*pack.Rule, all []oracle.Series, asked func(*p
 	f.all, f.names, f.fed = all, map[series.Print]int{}, make([]int64, len(all))
 	for i := range all {
 		l := slices.Clone(all[i].Labels)
-		oneSpelling(l)
+		spelling.One(l)
 		f.names[f.s.printOf("", l, "")] = i
 	}
 	f.s.closed = func(w *Window) {

@@ -1,8 +1,6 @@
 package signal
 
 import (
-	"slices"
-
 	"github.com/wrackline/wrackline/baseline/replica"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/twin"
@@ -21,33 +19,6 @@ var defaultReplicaLabels = []string{"__replica__", "prometheus_replica"}
 // byContent reports whether further ones are found out.
 func (s *Stream) byContent() bool { return s.opts.ReplicaLabels == nil }
 
-// stripReplica takes from the labels of a series what tells the replicas of a pair apart, and returns it: labels that are known to do so (named), and values that have shown
-// to beside.
-func (s *Stream) stripReplica(l series.Labels) (rest series.Labels, named, all string) {
-	for _, name := range s.replicaLabels() {
-		if v := l.Get(name); v != "" {
-			if named == "" {
-				named = v
-			}
-			l = slices.DeleteFunc(l, func(x series.Label) bool { return x.Name == name })
-		}
-	}
-	if !s.byContent() {
-		return l, named, named
-	}
-	all = named
-	s.halves.Hear(l)
-	if s.halves.Aliases() {
-		for i := range l {
-			if of, ok := s.halves.Alias(l[i].Name, l[i].Value); ok {
-				all += l[i].Value
-				l[i].Value = of
-			}
-		}
-	}
-	return l, named, all
-}
-
 // copied says of which series a new one may be a replica's copy.
 type copied struct {
 	replica.Answer
@@ -63,7 +34,7 @@ func (s *Stream) copyOf(l series.Labels, from uint16, at int64) (x copied) {
 	if _, ok := s.byName[l.Get(series.NameLabel)]; !ok {
 		return x
 	}
-	fixed := s.senders[from].fixed
+	fixed := s.senders.List[from].Fixed
 	s.halves.Others(l, s.opts.ClusterLabels, func(i int, value string) bool {
 		was := l[i].Value
 		l[i].Value = value

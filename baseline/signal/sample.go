@@ -4,11 +4,12 @@ import (
 	"math"
 
 	"github.com/wrackline/wrackline/baseline/birth"
+	"github.com/wrackline/wrackline/baseline/sender"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
 // sample folds one sample of a tracked series.
-func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sample) {
+func (s *Stream) sample(from *sender.Sender, id uint32, replica uint16, x *series.Sample) {
 	h := &s.hot[id]
 	c := s.clusters[h.cluster]
 	if !s.admit(from, c, h, replica, x.T, x.V) {
@@ -41,25 +42,25 @@ func (s *Stream) sample(from *sender, id uint32, replica uint16, x *series.Sampl
 }
 
 // admit reports whether what a series has at t is news: of the current replica, and newer than what is known. v is its value, or the count of a histogram.
-func (s *Stream) admit(from *sender, c *cluster, h *tracked, replica uint16, t int64, v float64) bool {
+func (s *Stream) admit(from *sender.Sender, c *cluster, h *tracked, replica uint16, t int64, v float64) bool {
 	if t <= 0 {
 		s.stats.OutOfOrder++
 		return false
 	}
 	if !s.accept(h, replica, t) {
 		s.stats.Replica++
-		from.duplicate++
-		from.used = true // it stands by: should the other one fall silent, this is judged
+		from.Duplicate++
+		from.Used = true // it stands by: should the other one fall silent, this is judged
 		return false
 	}
 	if t <= h.lastT {
 		if t == h.lastT && math.Float64bits(v) == math.Float64bits(h.lastV) {
 			s.stats.Duplicate++
-			from.duplicate++
-			from.used = from.used || t > c.open-windowMs // somebody else sent it first: this one stands by, too
+			from.Duplicate++
+			from.Used = from.Used || t > c.open-windowMs // somebody else sent it first: this one stands by, too
 		} else {
 			s.stats.OutOfOrder++
-			from.tardy++
+			from.Tardy++
 		}
 		return false
 	}
@@ -70,13 +71,13 @@ func (s *Stream) admit(from *sender, c *cluster, h *tracked, replica uint16, t i
 }
 
 // follows counts what a series has at t, its value v and when a counter began, 0 when unknown, and learns its interval.
-func (s *Stream) follows(from *sender, c *cluster, id uint32, h *tracked, t int64, v float64, start int64) {
+func (s *Stream) follows(from *sender.Sender, c *cluster, id uint32, h *tracked, t int64, v float64, start int64) {
 	if t <= c.open-windowMs {
 		s.stats.Late++
-		from.tardy++
+		from.Tardy++
 	} else {
-		from.accepted++
-		from.used = true
+		from.Accepted++
+		from.Used = true
 	}
 	if h.lastT == 0 {
 		if start > 0 {

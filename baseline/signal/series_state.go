@@ -109,7 +109,7 @@ func (s *Stream) restoreSeries(r *stateReader, was *asked.Book) (to []uint32) {
 		id := uint32(len(s.hot))
 		var h tracked
 		d := cold{print: r.Print(), metric: r.present(was.Metrics)}
-		h.cluster, d.sender = uint16(r.Num(len(s.clusters)-1)), uint16(r.Num(len(s.senders)-1))
+		h.cluster, d.sender = uint16(r.Num(len(s.clusters)-1)), uint16(r.Num(len(s.senders.List)-1))
 		if r.Err() != nil || s.withPrint(d.print) != none {
 			r.Fail()
 			return nil

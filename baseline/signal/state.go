@@ -18,14 +18,14 @@ var ErrState = errors.New("stream state is damaged")
 
 const (
 	stateMagic   = "wlst"
-	stateVersion = 11 // 10 knew of no twins and replicas, 9 had targets of one metric each, no births and not which expression a signal's value is of; 8 did not say when samples of a sender were last used, 7 had no keys; up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
+	stateVersion = 12 // 11 did not say whose signals and keys are, and since when signals are known; 10 knew of no twins and replicas, 9 had targets of one metric each, no births and not which expression a signal's value is of; 8 did not say when samples of a sender were last used, 7 had no keys; up to 6 the sections of rooms had no versions: 5 had no share of late samples, 4 no end of rollouts, 3 no native histograms, 2 no carrying over of rules, 1 no changes
 )
 
 // The state is what package codec writes. Label sets are written where they first occur and referred to by number afterwards. In order:
 //
 //	"wlst", version, signature of the rules (16 bytes), their metrics, leaves and expressions (carry.go)
 //	clocks, counters, replica names
-//	senders (sender_state.go)
+//	senders (package sender)
 //	clusters: their windows, the section of their book, the section of their tracker, births (cluster_state.go)
 //	signals, what has arrived
 //	tracked series with their rings (series_state.go)
@@ -59,12 +59,10 @@ func (s *Stream) signature() series.Print {
 	return series.Print(h.Sum(nil)[:16])
 }
 
-// stateCounters lists the counters that are part of the state, in the order of counted.
+// stateCounters lists the counters that are part of the state.
 func (st *Stream) stateCounters() []*int64 {
-	s, c := &st.stats, st.changeCounts
-	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
-		&s.Unusable, &s.Histograms, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
-		&s.Evicted, &s.Disabled, &s.Retired, &c.Told, &c.Held, &c.Over, &s.HistogramsUnused, &s.Conflicts, &s.Undefined}
+	c := st.changeCounts
+	return st.stats.Counters(&c.Told, &c.Held, &c.Over)
 }
 
 // AppendState appends the stream's complete state to dst. A stream with the same options that restores it gives the same
@@ -86,10 +84,7 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 		w.Int(*c)
 	}
 	s.names.Append(w)
-	w.Num(len(s.senders))
-	for _, n := range s.senders {
-		n.append(w, version)
-	}
+	s.senders.Append(w, version)
 	w.Num(len(s.clusters))
 	for _, c := range s.clusters {
 		c.append(w, version)
@@ -104,6 +99,10 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 		w.Int(m.at)
 		if version >= 10 {
 			w.Num(int(m.form))
+		}
+		if version >= 12 {
+			w.Num(int(m.sender))
+			w.Int(m.born)
 		}
 	}
 	for _, c := range s.clusters {
@@ -146,6 +145,7 @@ func (s *Stream) RestoreState(b []byte) error {
 	input := fresh.input
 	*s = *fresh
 	s.input = input
+	s.limits.Stay(s.Holds())
 	s.bind()
 	if s.opts.Cluster != "" {
 		s.alone()
@@ -172,13 +172,7 @@ func (s *Stream) restore(r *stateReader) {
 		}
 	}
 	s.names.Restore(r.Reader)
-	for range r.Count(10) {
-		if len(s.senders) >= math.MaxUint16 {
-			r.Fail()
-			return
-		}
-		s.restoreSender(r)
-	}
+	s.senders.Restore(r.Reader, r.version)
 	for range r.Count(20) {
 		if len(s.clusters) >= ClustersMax {
 			r.Fail()
@@ -242,6 +236,7 @@ func (s *Stream) restore(r *stateReader) {
 		s.recount()
 	}
 	s.relist()
+	s.weigh()
 }
 
 // restoreSignals puts back the signals whose rules still ask the same of the same kind of entity. The others are dropped: they
@@ -257,7 +252,11 @@ func (s *Stream) restoreSignals(r *stateReader, was *asked.Book) {
 		if r.version >= 10 {
 			form = r.Num(math.MaxUint8)
 		}
-		if r.Err() != nil || ci >= len(s.clusters) || entity.Get(identity.LabelCluster) != s.clusters[ci].name {
+		from, born := noSender, int64(0)
+		if r.version >= 12 {
+			from, born = r.Num(noSender), r.Time()
+		}
+		if r.Err() != nil || from != noSender && from >= len(s.senders.List) || ci >= len(s.clusters) || entity.Get(identity.LabelCluster) != s.clusters[ci].name {
 			r.Fail()
 			return
 		}
@@ -277,7 +276,7 @@ func (s *Stream) restoreSignals(r *stateReader, was *asked.Book) {
 		}
 		sig := s.addSignal(&Signal{ID: id, Rule: asked, Entity: entity}, ri, uint16(ci))
 		m := &s.marks[sig.Index]
-		m.members, m.at, m.form = int32(members), at, uint8(form)
+		m.members, m.at, m.form, m.sender, m.born = int32(members), at, uint8(form), uint16(from), born
 		c.order = append(c.order, sig.Index)
 		c.fresh++
 		c.rules[ri].signals[c.table.Intern(entity)] = sig.Index

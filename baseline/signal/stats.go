@@ -34,7 +34,7 @@ func (s *Stream) Stats() Stats {
 	st := s.stats
 	st.Series, st.SeriesMax = len(s.keys.List), s.opts.MaxSeries
 	st.Tracked, st.Objects = len(s.hot), s.changeCounts.Objects
-	st.OverSignal, st.OverSignalMs = s.overSignal, s.overSignalMs
+	st.OverSignal, st.OverSignalMs, st.OverSignalBy = s.overSignal, s.overSignalMs, s.overSignalBy
 	st.Evicted += s.unspelt
 	st.Changes, st.ChangesHeld, st.OverObjects = s.changeCounts.Told, s.changeCounts.Held, s.changeCounts.Over
 	st.Signals, st.SignalsMax = len(s.signalAt), s.opts.MaxSignals
@@ -73,9 +73,10 @@ func (s *Stream) Stats() Stats {
 	for _, p := range s.halves.Pairs() {
 		st.Pairs = append(st.Pairs, PairStats{Cluster: cmp.Or(s.opts.Cluster, s.opts.DefaultCluster), Label: p.Label, Values: p.Values})
 	}
-	for i, n := range s.senders {
-		st.Senders = append(st.Senders, SenderStats{Name: n.name, Cluster: n.home(s, ""), Replica: cmp.Or(n.replica, s.halves.ReplicaOf(i)), Samples: n.samples, Accepted: n.accepted,
-			Duplicate: n.duplicate, Late: n.tardy, Rejected: n.rejected, FirstMs: n.firstMs, LastMs: n.lastMs, UsedMs: n.usedMs, LastT: n.lastT})
+	for i, n := range s.senders.List {
+		st.Senders = append(st.Senders, SenderStats{Name: n.Name, Cluster: s.home(n, ""), Replica: cmp.Or(n.Replica, s.halves.ReplicaOf(i)), Samples: n.Samples, Accepted: n.Accepted,
+			Duplicate: n.Duplicate, Late: n.Tardy, Rejected: n.Rejected, FirstMs: n.FirstMs, LastMs: n.LastMs, UsedMs: n.UsedMs, LastT: n.LastT,
+			Tracked: n.Held.Tracked, Unneeded: n.Held.Unneeded, Signals: n.Held.Signals, Yielded: n.Yielded})
 	}
 	st.Sort()
 	return st
@@ -185,11 +186,7 @@ func (s *Stream) publish() {
 
 // counted are the metrics of Stats.counters, in its order.
 var counted = func() (out []*metrics.Counter) {
-	for _, name := range []string{"samples", "samples_needed", "samples_ignored", "samples_duplicate", "samples_late", "samples_out_of_order",
-		"samples_replica", "samples_future", "samples_refused", "samples_stale", "samples_unusable", "histograms", "resets", "takeovers",
-		"series_bad", "samples_over_series", "values_incomplete", "values_few_events", "values_over_signals", "series_evicted",
-		"values_disabled", "signals_retired", "changes", "changes_held", "objects_over",
-		"histograms_unused", "values_conflicting", "values_undefined"} {
+	for _, name := range tally.Names {
 		out = append(out, metrics.NewCounter("wrackline_signal_"+name+"_total"))
 	}
 	return out

@@ -13,6 +13,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/replica"
 	"github.com/wrackline/wrackline/baseline/room"
+	"github.com/wrackline/wrackline/baseline/sender"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/spelling"
 	"github.com/wrackline/wrackline/baseline/twin"
@@ -27,14 +28,13 @@ const (
 	GraceMax       = int64(150_000)             // ms: the rings hold three windows beyond the open one
 	RetireDefault  = int64(15 * 24 * 3_600_000) // ms
 	ClustersMax    = 1000                       // clusters in a stream; series of further ones are refused
-	sendersMax     = 1000                       // senders told apart in Stats; further ones are counted as one
 	DefaultCluster = "default"
 )
 
 // StreamOptions configure a Stream. The zero value derives nothing, since it has no packs.
 type StreamOptions struct {
 	Packs []*pack.Pack
-	// MaxSeries bounds the series that rules need: those of an HA pair are one. UnneededShare times as many may be known that none needs. 0 = SeriesDefault.
+	// MaxSeries bounds the series that rules need: those of an HA pair are one. room.UnneededShare times as many may be known that none needs. 0 = SeriesDefault.
 	// Series that a rule needs are also bounded by it on their own, so that others take no room from them. Beyond it new series are
 	// refused with a count and known ones go on.
 	MaxSeries int
@@ -101,8 +101,7 @@ type Stream struct {
 
 	clusters  []*cluster
 	clusterAt map[string]uint16
-	senders   []*sender
-	senderAt  map[senderKey]uint16
+	senders   sender.Book
 	names     replica.Names // of replicas
 
 	signals  []*Signal // by Signal.Index; nil = free
@@ -115,6 +114,7 @@ type Stream struct {
 	over         series.Overflow // series that found no room
 	overSignal   string          // see Stats
 	overSignalMs int64
+	overSignalBy string
 	stats        Stats // counters
 
 	counters  []*int64 // those of stats that are published as metrics
@@ -135,8 +135,10 @@ type Stream struct {
 	result   []promql.Element
 	current  evaluation
 	input    promql.Input
-	fed      []int           // by leafPlan.selector: elements given in the window that is evaluated
-	most     room.Room       // that may be held
+	fed      []int // by leafPlan.selector: elements given in the window that is evaluated
+	limits   sender.Limits
+	giving   giving          // while room is made
+	short    int             // the field of which the request under way found no room; below 0 = none
 	work     window.HistWork // of the native histogram that is folded
 }
 
@@ -225,11 +227,13 @@ func (s *Stream) clear() {
 	*s = Stream{
 		opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
 		input:   promql.Input{Shared: s.input.Shared},
-		groupAt: map[series.Print]uint32{}, kin: map[uint64]int32{}, clusterAt: map[string]uint16{}, senderAt: map[senderKey]uint16{},
-		changeCounts: &change.Counts{}, most: RoomOf(s.opts),
-		signalAt: map[string]*Signal{},
+		groupAt: map[series.Print]uint32{}, kin: map[uint64]int32{}, clusterAt: map[string]uint16{},
+		changeCounts: &change.Counts{},
+		signalAt:     map[string]*Signal{},
 	}
 	s.keys.Reset(0)
+	s.senders.Reset(s.opts.Salt)
+	s.limits.Allow(room.Room{}, RoomOf(s.opts), RoomOf(s.opts))
 	s.prints.Reset(0)
 	s.targets.Reset()
 	s.twins.Reset()
@@ -271,14 +275,6 @@ func (s *Stream) Present(nowMs int64) int64 {
 	return nowMs
 }
 
-// HeardMs returns when the newest request came, receive clock, Unix milliseconds; 0 = none has.
-func (s *Stream) HeardMs() (heard int64) {
-	for _, n := range s.senders {
-		heard = max(heard, n.lastMs)
-	}
-	return heard
-}
-
 // Silent reports whether no series is left: nothing has come for an hour.
 func (s *Stream) Silent() bool { return len(s.hot) == 0 }
 
@@ -299,8 +295,8 @@ func ClusterLabels() []string {
 }
 
 // Drop forgets the series of a sender that carry one of the cluster labels themselves: they belong to another stream now.
-func (s *Stream) Drop(sender, fixed string, owns []string) {
-	i, ok := s.senderAt[senderKey{sender, fixed}]
+func (s *Stream) Drop(name, fixed string, owns []string) {
+	i, ok := s.senders.Find(name, fixed)
 	if !ok {
 		return
 	}
@@ -319,22 +315,6 @@ func (s *Stream) Clusters() (names []string) {
 	return names
 }
 
-// Home is what a stream of several clusters knows of where a sender's series belong.
-type Home struct {
-	Sender, Fixed string
-	Major         string   // the cluster label that most of its series carry; "" = none
-	Decided       bool     //
-	Real          []string // cluster labels that count for themselves
-}
-
-// Homes returns what is known of each sender.
-func (s *Stream) Homes() (list []Home) {
-	for _, n := range s.senders {
-		list = append(list, Home{Sender: n.name, Fixed: n.fixed, Major: n.past.major, Decided: n.past.done, Real: n.past.real})
-	}
-	return list
-}
-
 // Tick lets the receive clock pass without a request of this stream: windows that have waited for long enough are closed.
 func (s *Stream) Tick(receivedMs int64) {
 	s.clock(receivedMs)
@@ -349,10 +329,12 @@ func (s *Stream) Tick(receivedMs int64) {
 func (s *Stream) Apply(b *series.Batch) series.Result {
 	var res series.Result
 	s.clock(b.ReceivedMs)
-	from, fromNo := s.sender(b)
-	from.seen(b.ReceivedMs)
+	from, fromNo := s.senders.Of(b)
+	from.Seen(b.ReceivedMs)
 	s.halves.Begin(int(fromNo))
-	from.used = false
+	from.Used = false
+	s.short = -1
+	s.limits.Begin()
 	limit := b.ReceivedMs + series.FutureMs
 	if s.eventMs == 0 && len(b.Samples) > 0 {
 		s.eventMs = max(0, min(b.Samples[0].T, limit))
@@ -361,15 +343,19 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 	}
 	s.epoch = byte(s.eventMs / sweepMs)
 	last := uint32(none)
-	expect := from.first
+	expect := from.First
 	for i := range b.Entries {
 		e := &b.Entries[i]
-		hash := e.Key ^ from.salt
+		hash := e.Key ^ from.Salt
 		at := expect
 		if uint64(at) >= uint64(len(s.keys.List)) || s.keys.List[at].Hash != hash {
 			at = s.keys.Find(hash)
 		}
 		if at == none {
+			if s.limits.Full(s.Holds()) {
+				s.Yield()
+				last = none
+			}
 			var id uint32
 			var err error
 			if at, id, err = s.learn(b, i, hash, fromNo); err != nil {
@@ -382,18 +368,21 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 			}
 		}
 		if i == 0 {
-			from.first = at
+			from.First = at
 		} else if last != none {
 			s.keys.List[last].Next = at
 		}
 		last = at
 		k := &s.keys.List[at]
 		k.Seen = s.epoch
+		if k.Sender != fromNo {
+			s.takes(k, fromNo)
+		}
 		expect = k.Next
 		s.apply(&res, from, b, e, k.Series, k.Replica, limit)
 	}
-	if from.used {
-		from.usedMs = max(from.usedMs, b.ReceivedMs)
+	if from.Used {
+		from.UsedMs = max(from.UsedMs, b.ReceivedMs)
 	}
 	for _, c := range s.clusters {
 		s.closeDue(c)
@@ -401,17 +390,17 @@ func (s *Stream) Apply(b *series.Batch) series.Result {
 	s.tidy()
 	s.publish()
 	if res.Reason != "" {
-		res.Reason += s.over.Worst()
+		res.Reason += s.senders.Whose(&s.limits, s.short, fromNo) + s.over.Worst()
 	}
 	return res
 }
 
 // apply takes the samples of one entry, which belong to the tracked series id, or to none that a rule needs.
-func (s *Stream) apply(res *series.Result, from *sender, b *series.Batch, e *series.Entry, id uint32, replica uint16, limit int64) {
+func (s *Stream) apply(res *series.Result, from *sender.Sender, b *series.Batch, e *series.Entry, id uint32, replica uint16, limit int64) {
 	for j := e.SampleLo; j < e.SampleHi; j++ {
 		x := &b.Samples[j]
 		s.stats.Samples++
-		from.samples++
+		from.Samples++
 		if x.T > limit {
 			s.future(res, from)
 			continue
@@ -422,8 +411,8 @@ func (s *Stream) apply(res *series.Result, from *sender, b *series.Batch, e *ser
 			continue
 		}
 		s.stats.Needed++
-		from.needed++
-		from.lastT = max(from.lastT, x.T)
+		from.Needed++
+		from.LastT = max(from.LastT, x.T)
 		s.sample(from, id, replica, x)
 	}
 	for j := e.HistLo; j < e.HistHi; j++ {
@@ -438,15 +427,15 @@ func (s *Stream) apply(res *series.Result, from *sender, b *series.Batch, e *ser
 			continue
 		}
 		x := &b.Histograms[j]
-		from.needed++
-		from.lastT = max(from.lastT, x.T)
+		from.Needed++
+		from.LastT = max(from.LastT, x.T)
 		s.histogram(from, id, replica, x)
 	}
 }
 
-func (s *Stream) future(res *series.Result, from *sender) {
+func (s *Stream) future(res *series.Result, from *sender.Sender) {
 	s.stats.Future++
-	from.rejected++
+	from.Rejected++
 	res.Barred++
 }
 
@@ -457,18 +446,18 @@ var (
 	errWaits        = errors.New("it is not known yet whether it is a replica's copy") // no fault of the sender
 )
 
-func (s *Stream) refuse(res *series.Result, from *sender, err error, samples, hists int) {
+func (s *Stream) refuse(res *series.Result, from *sender.Sender, err error, samples, hists int) {
 	n := samples + hists
 	if errors.Is(err, errWaits) {
 		s.stats.Samples, s.stats.Histograms, s.stats.Replica = s.stats.Samples+int64(samples), s.stats.Histograms+int64(hists), s.stats.Replica+int64(n)
-		from.samples, from.duplicate, from.used = from.samples+int64(samples), from.duplicate+int64(n), true
+		from.Samples, from.Duplicate, from.Used = from.Samples+int64(samples), from.Duplicate+int64(n), true
 		res.Samples, res.Histograms = res.Samples+samples, res.Histograms+hists
 		return
 	}
 	s.stats.Samples += int64(samples)
 	s.stats.Refused += int64(n)
-	from.samples += int64(samples)
-	from.rejected += int64(n)
+	from.Samples += int64(samples)
+	from.Rejected += int64(n)
 	if !errors.Is(err, errOverSeries) && !errors.Is(err, errOverClusters) {
 		s.stats.BadSeries++
 		res.Barred += n

@@ -5,6 +5,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/replica"
+	"github.com/wrackline/wrackline/baseline/sender"
 	"github.com/wrackline/wrackline/baseline/spelling"
 )
 
@@ -36,10 +37,10 @@ func (s *Stream) sweep() {
 		h, d := &s.hot[id], &s.cold[id]
 		c := s.clusters[h.cluster]
 		limit := due[h.cluster]
-		if limit != 0 && d.target != none && lives[d.target] && len(s.hot) < s.most.Tracked/2 {
+		if limit != 0 && d.target != none && lives[d.target] && len(s.hot) < s.limits.Most().Tracked/2 {
 			limit -= missedMs - idleMs // or it would be taken for new when it is back
 		}
-		dead := gone[uint32(id)] || c.undo || h.lastT <= limit && limit != 0 ||
+		dead := gone[uint32(id)] || s.giving.series[uint32(id)] || c.undo || h.lastT <= limit && limit != 0 ||
 			d.nbinds == 0 && !s.metrics[d.metric].speaks() || // nobody needs it any more
 			s.opts.Cluster != "" && c.name != s.opts.Cluster // of a state that was of several clusters
 		if owns := s.drops[d.sender]; owns != nil {
@@ -51,7 +52,9 @@ func (s *Stream) sweep() {
 			continue
 		}
 		to[id] = none
-		s.stats.Evicted++
+		if !s.giving.series[uint32(id)] {
+			s.stats.Evicted++
+		}
 		s.dropNative(d)
 		if h.group != none {
 			if g := &s.groups[h.group]; g.refs > 1 {
@@ -78,6 +81,7 @@ func (s *Stream) sweep() {
 			c.sweep(s, to)
 		}
 	}
+	s.weigh()
 }
 
 // dropGroup forgets a bucket set and gives its number free.
@@ -173,6 +177,10 @@ func (s *Stream) relist() {
 // sweepKeys forgets the keys of forgotten series and those that no sender has used for an hour.
 func (s *Stream) sweepKeys(to []uint32) {
 	epoch := byte(s.eventMs / sweepMs)
+	stay := make([]int, len(s.senders.List)) // keys that nobody needs, while some are given up: those that came last
+	for i, cut := range s.giving.unneeded {
+		stay[i] = s.senders.List[i].Held.Unneeded - cut
+	}
 	s.keys.Keep(func(k *spelling.Key) bool {
 		if k.Series != none {
 			if k.Series = to[k.Series]; k.Series == none {
@@ -183,10 +191,15 @@ func (s *Stream) sweepKeys(to []uint32) {
 			s.unspelt++
 			return false
 		}
+		if s.giving.unneeded != nil && k.Series == none && k.Sender != noSender {
+			if stay[k.Sender]--; stay[k.Sender] < 0 {
+				return false
+			}
+		}
 		return true
 	})
-	for _, n := range s.senders {
-		n.first = none
+	for _, n := range s.senders.List {
+		n.First = none
 	}
 }
 
@@ -207,33 +220,29 @@ func (s *Stream) sweepReplicas() {
 
 // sweepSenders forgets the senders of which nothing has come for as long as signals are kept. The others keep their order.
 func (s *Stream) sweepSenders() {
-	used := make([]bool, len(s.senders))
+	used := make([]bool, len(s.senders.List))
 	for i := range s.cold {
 		used[s.cold[i].sender] = true
 	}
-	s.keepSenders(func(i int, n *sender) bool { return used[i] || n.lastMs >= s.nowMs-s.opts.RetireMs })
+	s.keepSenders(func(i int, n *sender.Sender) bool { return used[i] || n.LastMs >= s.nowMs-s.opts.RetireMs })
 }
 
 // keepSenders drops the senders that are not to be kept, which must have no series.
-func (s *Stream) keepSenders(ok func(i int, n *sender) bool) {
-	to := make([]uint16, len(s.senders))
-	kept := s.senders[:0:0]
-	for i, n := range s.senders {
-		if ok(i, n) {
-			to[i] = uint16(len(kept))
-			kept = append(kept, n)
-		}
-	}
-	if len(kept) == len(s.senders) {
+func (s *Stream) keepSenders(ok func(i int, n *sender.Sender) bool) {
+	was := s.senders.List
+	to := s.senders.Keep(ok)
+	if to == nil {
 		return
 	}
-	s.halves.KeepSenders(func(i int) int { return slices.Index(kept, s.senders[i]) })
-	s.senders, s.senderAt = kept, make(map[senderKey]uint16, len(kept))
-	for i, n := range kept {
-		s.senderAt[senderKey{n.name, n.fixed}] = uint16(i)
-	}
+	s.halves.KeepSenders(func(i int) int { return slices.Index(s.senders.List, was[i]) })
 	for i := range s.cold {
 		s.cold[i].sender = to[s.cold[i].sender]
+	}
+	for i := range s.keys.List {
+		s.keys.List[i].Sender = sender.Renamed(to, s.keys.List[i].Sender)
+	}
+	for i := range s.marks {
+		s.marks[i].sender = sender.Renamed(to, s.marks[i].sender)
 	}
 }
 

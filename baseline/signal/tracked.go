@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/window"
@@ -19,6 +18,7 @@ const (
 	liveMs    = 5 * windowMs            // a series without a stale marker counts as alive for this long
 	idleMs    = 60 * windowMs           // then it is forgotten
 	missedMs  = 24 * idleMs             // … and a counter of a target that goes on
+	passedMs  = 24 * idleMs             // see passing
 	sweepMs   = 10 * windowMs           // how often the forgotten are looked for
 	aliveMs   = 2 * windowMs            // a target known for this long may count new series from zero
 	stepMax   = 6 * windowMs            // the longest scrape interval that is believed: five minutes, and how far from them scrapes are
@@ -120,11 +120,6 @@ type bucketSet struct {
 	replica uint16
 	kin     uint64 // sets of one metric and job: they have as many buckets
 	window.Buckets
-}
-
-// kinOf returns what sets of equally many buckets have in common.
-func kinOf(v *identity.View, base string) uint64 {
-	return series.Hash64([]byte(base + "\xff" + v.Labels.Get("job")))
 }
 
 // advance makes w the newest window of h's rings.

@@ -17,9 +17,7 @@ func (s *Stream) clock(stampMs int64) {
 		return
 	}
 	limit := s.nowMs + series.FutureMs
-	for _, n := range s.senders {
-		n.firstMs, n.lastMs, n.lastT = min(n.firstMs, s.nowMs), min(n.lastMs, s.nowMs), min(n.lastT, limit)
-	}
+	s.senders.TurnBack(s.nowMs, limit)
 	for i := range s.marks {
 		s.marks[i].at, s.marks[i].stamp = min(s.marks[i].at, limit), 0 // windows may come again
 	}

@@ -171,9 +171,9 @@ func (s *Stream) close(c *cluster, early bool) {
 	} else {
 		c.grace++
 	}
-	for _, n := range s.senders {
-		if n.home(s, "") == c.name {
-			n.late.Closed(n.lastMs)
+	for _, n := range s.senders.List {
+		if s.home(n, "") == c.name {
+			n.Late.Closed(n.LastMs)
 		}
 	}
 	// One pass: what has arrived, which bucket sets are whole, and who is to be waited for next.
@@ -251,6 +251,9 @@ func (c *cluster) tidyLists() {
 
 // tidy forgets what has been idle, and moves the series of senders whose cluster was decided anew.
 func (s *Stream) tidy() {
+	if s.limits.Full(s.Holds()) {
+		s.Yield()
+	}
 	due := s.halves.Gone() != nil
 	for _, c := range s.clusters {
 		due = due || c.open != 0 && c.open >= c.sweepAt

@@ -2,15 +2,30 @@
 package spelling
 
 import (
+	"strconv"
+
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/replica"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
 const (
-	version = 1
-	none    = codec.None
+	version  = 2 // 1 did not say who sends a key
+	none     = codec.None
+	NoSender = 0xffff // of a key: nobody knows
 )
+
+// One writes bounds of buckets and quantiles in one way: Prometheus 3 sends le="1.0" where older ones send what the target says, 1 or 1e0, and two of a pair are not
+// updated at once.
+func One(l series.Labels) {
+	for i := range l {
+		if n := l[i].Name; n == "le" || n == "quantile" {
+			if x, err := strconv.ParseFloat(l[i].Value, 64); err == nil {
+				l[i].Value = strconv.FormatFloat(x, 'g', -1, 64)
+			}
+		}
+	}
+}
 
 // Key is a series as a sender spells it, in order of arrival: a scrape repeats its order, so the key that followed last time is nearly always the one that follows now, and
 // finding it is a walk through memory.
@@ -19,7 +34,8 @@ type Key struct {
 	Series  uint32 // its number, none = nobody needs it
 	Next    uint32 // the key that followed last time
 	Replica uint16
-	Seen    byte // epoch in which it was last seen
+	Sender  uint16 // whose it is, NoSender = not known
+	Seen    byte   // epoch in which it was last seen
 }
 
 // Table holds keys. Call Reset before use.
@@ -70,16 +86,17 @@ func (t *Table) Keep(ok func(k *Key) bool) {
 const (
 	CodeReplica = 1 << iota // its replica is another than that of the key before, and follows
 	CodeIgnored             // it has no series
+	CodeSender              // its sender is another, and follows; not in version 1
 	CodeStep    = iota      // bits before the step
 )
 
-// Append writes the section of keys, in order of arrival, so that the key that follows is right at once: hash, code, replica when it is another, and age. That is 10 bytes a
+// Append writes the section of keys, in order of arrival, so that the key that follows is right at once: hash, code, replica and sender when they are others, and age. That is 10 bytes a
 // key nearly always. name tells keys of this kind from others.
 func (t *Table) Append(w *codec.Writer, name series.Print, epoch byte) {
 	w.Num(version)
 	w.Bytes(name[:])
 	w.Num(len(t.List))
-	expected, rep := int64(0), uint16(0)
+	expected, rep, sender := int64(0), uint16(0), uint16(0)
 	for i := range t.List {
 		k := &t.List[i]
 		code := int64(CodeIgnored)
@@ -87,9 +104,12 @@ func (t *Table) Append(w *codec.Writer, name series.Print, epoch byte) {
 			code = (int64(k.Series) - expected) << CodeStep
 			expected = int64(k.Series) + 1
 		}
-		other := k.Replica != rep
+		other, by := k.Replica != rep, k.Sender != sender
 		if other {
 			code |= CodeReplica
+		}
+		if by {
+			code |= CodeSender
 		}
 		w.Uint64(k.Hash)
 		w.Int(code)
@@ -97,14 +117,21 @@ func (t *Table) Append(w *codec.Writer, name series.Print, epoch byte) {
 			rep = k.Replica
 			w.Num(int(rep))
 		}
+		if by {
+			sender = k.Sender
+			w.Num(int(sender))
+		}
 		w.Byte(epoch - k.Seen)
 	}
 }
 
-// Restore reads what Append wrote, where no key is known. to has the present numbers of the series. Left out are keys for which ok returns false, and all when they are of another name or more
+// Restore reads what Append wrote, where no key is known. to has the present numbers of the series, senders says how many senders there are. Left out are keys for which ok returns false, and all when they are of another name or more
 // than most. Faults are the reader's.
-func (t *Table) Restore(r *codec.Reader, name series.Print, epoch byte, to []uint32, most int, ok func(k *Key) bool) {
-	r.Section(version)
+func (t *Table) Restore(r *codec.Reader, name series.Print, epoch byte, to []uint32, senders, most int, ok func(k *Key) bool) {
+	step, sender := CodeStep, 0
+	if r.Section(version) == 1 {
+		step, sender = CodeStep-1, NoSender
+	}
 	same := r.Print() == name
 	n := r.Count(10)
 	if same = same && n <= most; same {
@@ -118,8 +145,13 @@ func (t *Table) Restore(r *codec.Reader, name series.Print, epoch byte, to []uin
 		if code&CodeReplica != 0 {
 			rep = r.Num(replica.NamesMost)
 		}
-		k.Replica, k.Seen = uint16(rep), epoch-r.Byte()
-		if step := code >> CodeStep; code&CodeIgnored == 0 {
+		if step == CodeStep && code&CodeSender != 0 {
+			if sender = r.Num(NoSender); sender != NoSender && sender >= senders {
+				r.Fail()
+			}
+		}
+		k.Replica, k.Sender, k.Seen = uint16(rep), uint16(sender), epoch-r.Byte()
+		if step := code >> step; code&CodeIgnored == 0 {
 			if expected += step; r.Err() != nil || expected < 0 || expected >= int64(len(to)) {
 				r.Fail()
 				return

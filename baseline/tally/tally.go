@@ -26,6 +26,7 @@ type Stats struct {
 	// OverSignal is the rule whose new signals found no room last, OverSignalMs when, by the clock of samples, Unix milliseconds; "" and 0 = there was none.
 	OverSignal   string
 	OverSignalMs int64
+	OverSignalBy string // the sender of what that was asked of, "" when it is of none
 
 	Samples          int64 // that came
 	Needed           int64 // of tracked series
@@ -53,6 +54,7 @@ type Stats struct {
 	Disabled    int64 // values not given because an override switches their signal off
 	Evicted     int64 // series forgotten after an hour without samples, with spellings of them
 	Retired     int64 // signals dropped after a time without a value
+	Yielded     int64 // series given up by senders that had more than their share of a limit, for those that had less
 
 	Changes        int64 // changes told: events, not samples
 	ChangesHeld    int64 // changes not told: part of a rollout that was told, or of an object that changes all the time
@@ -95,6 +97,10 @@ type SenderStats struct {
 	LastMs    int64  //
 	UsedMs    int64  // its last request of which a sample was used, or stood by as that of the other half of a pair; receive clock, Unix milliseconds, 0 = none was
 	LastT     int64  // newest needed sample, Unix milliseconds
+	Tracked   int    // series that signals need and that it was the first to send
+	Unneeded  int    // series of it that no signal needs
+	Signals   int    // signals whose newest value is, most of all, of its series
+	Yielded   int64  // series and signals that it gave up since it had more than its share of a limit
 }
 
 // RuleStats is a rule's part in one cluster.
@@ -114,7 +120,7 @@ func (s *Stats) Add(o *Stats) {
 	s.Pairs = append(s.Pairs, o.Pairs...)
 	s.Series, s.Tracked, s.Signals, s.Objects = s.Series+o.Series, s.Tracked+o.Tracked, s.Signals+o.Signals, s.Objects+o.Objects
 	if o.OverSignalMs > s.OverSignalMs {
-		s.OverSignal, s.OverSignalMs = o.OverSignal, o.OverSignalMs
+		s.OverSignal, s.OverSignalMs, s.OverSignalBy = o.OverSignal, o.OverSignalMs, o.OverSignalBy
 	}
 	s.SeriesMax, s.SignalsMax, s.PerSeriesBytes = max(s.SeriesMax, o.SeriesMax), max(s.SignalsMax, o.SignalsMax), max(s.PerSeriesBytes, o.PerSeriesBytes)
 	mine, others := s.sums(), o.sums()
@@ -123,11 +129,25 @@ func (s *Stats) Add(o *Stats) {
 	}
 }
 
+// Names are those under which Counters are published.
+var Names = []string{"samples", "samples_needed", "samples_ignored", "samples_duplicate", "samples_late", "samples_out_of_order",
+	"samples_replica", "samples_future", "samples_refused", "samples_stale", "samples_unusable", "histograms", "resets", "takeovers",
+	"series_bad", "samples_over_series", "values_incomplete", "values_few_events", "values_over_signals", "series_evicted",
+	"values_disabled", "signals_retired", "changes", "changes_held", "objects_over",
+	"histograms_unused", "values_conflicting", "values_undefined", "series_yielded"}
+
+// Counters lists the counts that are part of a stream's state, in their order there; those of changes are kept elsewhere.
+func (s *Stats) Counters(told, held, over *int64) []*int64 {
+	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
+		&s.Unusable, &s.Histograms, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
+		&s.Evicted, &s.Disabled, &s.Retired, told, held, over, &s.HistogramsUnused, &s.Conflicts, &s.Undefined, &s.Yielded}
+}
+
 // sums lists the counts.
 func (s *Stats) sums() []*int64 {
 	return []*int64{&s.Samples, &s.Needed, &s.Ignored, &s.Duplicate, &s.Late, &s.OutOfOrder, &s.Replica, &s.Future, &s.Refused, &s.Stale,
 		&s.Unusable, &s.Histograms, &s.HistogramsUnused, &s.Resets, &s.Takeovers, &s.BadSeries, &s.OverSeries, &s.Incomplete, &s.FewEvents, &s.OverSignals,
-		&s.Conflicts, &s.Undefined, &s.Disabled, &s.Evicted, &s.Retired, &s.Changes, &s.ChangesHeld, &s.OverObjects}
+		&s.Conflicts, &s.Undefined, &s.Disabled, &s.Evicted, &s.Retired, &s.Changes, &s.ChangesHeld, &s.OverObjects, &s.Yielded}
 }
 
 // Sort puts the surveys in order: clusters by name, senders by name and cluster, rules in the order in which they first occur and by cluster.

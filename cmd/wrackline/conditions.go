@@ -371,13 +371,20 @@ const (
 )
 
 func limitOf(reason string) string {
-	switch {
+	switch { // reasons go on with names that others choose
+	case strings.HasPrefix(reason, "series limit"):
+		return "limit.series"
 	case strings.Contains(reason, "cluster"):
 		return "limit.clusters"
-	case strings.Contains(reason, "series"):
-		return "limit.series"
 	}
 	return "limit.other"
+}
+
+func sentBy(sender string) string {
+	if sender == "" {
+		return ""
+	}
+	return " from sender " + series.Clean(sender, 80)
 }
 
 func (s *self) ofLimits(f *facts) (list []condition) {
@@ -393,8 +400,8 @@ func (s *self) ofLimits(f *facts) (list []condition) {
 		}
 	}
 	if recent := m.signals.within(f.now, tried); recent || f.stream.OverSignal != "" && f.ms-f.stream.OverSignalMs < refusedMs {
-		list = append(list, condition{kind: "limit.signals", blind: recent, text: fmt.Sprintf("There are %s, as many as signals.signals_max allows: %s of new ones not learned, the last of %s%s.", alerting.Count(f.stream.Signals, "signal"),
-			alerting.Count(f.stream.OverSignals, "value"), series.Clean(f.stream.OverSignal, 80), holdersOf(&f.stream).rule), fix: "Raise signals.signals_max, or disable what nobody needs (packs.disable).", meaning: "New workloads are not judged; what is known goes on."})
+		list = append(list, condition{kind: "limit.signals", blind: recent, text: fmt.Sprintf("There are %s, as many as signals.signals_max allows: %s of new ones not learned, the last of %s%s%s.", alerting.Count(f.stream.Signals, "signal"),
+			alerting.Count(f.stream.OverSignals, "value"), series.Clean(f.stream.OverSignal, 80), sentBy(f.stream.OverSignalBy), holdersOf(&f.stream).rule), fix: "Raise signals.signals_max, or disable what nobody needs (packs.disable).", meaning: "New workloads are not judged; what is known goes on."})
 	}
 	for _, l := range s.a.limits(&f.stream, &f.journal, f.store.FileBytes) {
 		if l.Max > 0 && l.Used >= limitNear*l.Max {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/room"
 	"github.com/wrackline/wrackline/baseline/route"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -18,8 +19,8 @@ func (a *app) limits(st *signal.Stats, j *journal.Stats, storeBytes int64) []ui.
 	const known = "; known ones keep working"
 	top := holdersOf(st)
 	out := []ui.Limit{
-		{Name: "signals.series_max", Used: float64(st.Tracked), Max: float64(st.SeriesMax), Unit: "count", Meaning: "new series that signals need are refused" + known + top.tracked},
-		{Name: fmt.Sprintf("%d × signals.series_max", signal.UnneededShare), Used: float64(max(0, st.Series-st.Tracked)), Max: float64(signal.UnneededShare * st.SeriesMax), Unit: "count",
+		{Name: "signals.series_max", Used: float64(st.Tracked), Max: float64(st.SeriesMax), Unit: "count", Meaning: "new series that signals need are refused to whoever has its share of them" + known + top.tracked + top.holder},
+		{Name: fmt.Sprintf("%d × signals.series_max", room.UnneededShare), Used: float64(max(0, st.Series-st.Tracked)), Max: float64(room.UnneededShare * st.SeriesMax), Unit: "count",
 			Meaning: "of series that no signal needs: new ones are refused" + top.sender},
 		{Name: "signals.signals_max", Used: float64(st.Signals), Max: float64(st.SignalsMax), Unit: "count", Meaning: "new signals are not learned" + known + top.rule},
 	}
@@ -41,7 +42,7 @@ func (a *app) limits(st *signal.Stats, j *journal.Stats, storeBytes int64) []ui.
 
 // holders say in words who uses most.
 type holders struct {
-	tracked, signals, rule, sender          string // "" or "; most are of …"
+	tracked, signals, rule, sender, holder  string // "" or "; most are of …"
 	clusterTracked, clusterSignals, senders int
 }
 
@@ -54,6 +55,11 @@ func holdersOf(st *signal.Stats) (c holders) {
 		}
 		if x.Signals > c.clusterSignals {
 			c.clusterSignals, c.signals = x.Signals, fmt.Sprintf("; most, %d, are of cluster %s", x.Signals, shown(x.Name))
+		}
+	}
+	for i, most := 0, 0; i < len(st.Senders); i++ {
+		if x := &st.Senders[i]; x.Tracked > most {
+			most, c.holder = x.Tracked, fmt.Sprintf("; most, %d, are sent by %s", x.Tracked, shown(x.Name))
 		}
 	}
 	most, byRule := 0, map[string]int{}

@@ -75,7 +75,7 @@ func TestLimitsSayWhoIsWorst(t *testing.T) {
 			t.Errorf("%q", p.Text)
 		}
 	}
-	for _, want := range []string{"295 samples", "from prom-b", "signals.series_max", "metric kube_node_info", "label no de has about", "sender prom-b"} {
+	for _, want := range []string{"285 samples", "from prom-b", "holds 15 of them, and its share is 15", "signals.series_max", "metric kube_node_info", "label no de has about", "sender prom-b"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is missing in %q", want, said)
 		}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
-	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/room"
 )
 
 // serveMetrics writes Wrackline's own metrics: counters of its packages, the process, and the gauges below.
@@ -26,7 +26,7 @@ func (a *app) serveMetrics(rw http.ResponseWriter, _ *http.Request) {
 	gauge("wrackline_series", float64(st.Series))
 	gauge("wrackline_series_tracked", float64(st.Tracked))
 	gauge("wrackline_series_max", float64(st.SeriesMax))
-	gauge("wrackline_series_unneeded_max", float64(signal.UnneededShare*st.SeriesMax))
+	gauge("wrackline_series_unneeded_max", float64(room.UnneededShare*st.SeriesMax))
 	gauge("wrackline_signals", float64(st.Signals))
 	gauge("wrackline_signals_max", float64(st.SignalsMax))
 	for i := range st.Clusters {

@@ -194,6 +194,7 @@ wrackline_signal_samples_total counter Samples folded.
 wrackline_signal_samples_unusable_total counter Samples that are no number; dropped.
 wrackline_signal_series_bad_total counter Samples of series whose labels are not valid; refused.
 wrackline_signal_series_evicted_total counter Series forgotten after an hour of silence.
+wrackline_signal_series_yielded_total counter Series given up by senders with more than their share of a limit, for those with less.
 wrackline_signal_signals_retired_total counter Signals dropped with their baselines after storage.retention without a value.
 wrackline_signal_takeovers_total counter Series, or sets of buckets, that went over to the other replica.
 wrackline_signal_values_conflicting_total counter Values of signals not given: two series matched where one may.

@@ -95,6 +95,7 @@ func skips(st *signal.Stats) []skip {
 		{"series_bad", st.BadSeries, "samples", "of series with invalid labels; refused", true},
 		{"series_over_limit", st.OverSeries, "samples", "of new series beyond signals.series_max; refused", true},
 		{"series_evicted", st.Evicted, "series", "forgotten after an hour of silence", false},
+		{"series_yielded", st.Yielded, "series", "given up by senders with more than their share of a limit, for those with less", true},
 		{"signals_retired", st.Retired, "signals", "dropped with their baselines after storage.retention without a value", false},
 		{"signals_over_limit", st.OverSignals, "windows", "of new signals beyond signals.signals_max; not learned", true},
 		{"windows_undefined", st.Undefined, "windows", "of signals whose value is no number: a division by zero, a quantile of nothing", false},
@@ -145,7 +146,7 @@ func (s source) Status() ui.Status {
 	for i := range st.Senders {
 		x := &st.Senders[i]
 		out.Senders = append(out.Senders, ui.Sender{Name: x.Name, Cluster: x.Cluster, Replica: x.Replica, Samples: x.Samples, Accepted: x.Accepted,
-			Duplicates: x.Duplicate, Late: x.Late, Rejected: x.Rejected, FirstMs: x.FirstMs, LastMs: x.LastMs, LastT: x.LastT, Used: float64(x.Accepted) / float64(x.Samples)}) // none of none is no number
+			Duplicates: x.Duplicate, Late: x.Late, Rejected: x.Rejected, FirstMs: x.FirstMs, LastMs: x.LastMs, LastT: x.LastT, Series: x.Tracked, Unneeded: x.Unneeded, Signals: x.Signals, Yielded: x.Yielded, Used: float64(x.Accepted) / float64(x.Samples)}) // none of none is no number
 	}
 	for i := range st.Clusters {
 		c := &st.Clusters[i]

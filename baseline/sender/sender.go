@@ -1,0 +1,163 @@
+// Package sender is who pushes to a stream: what came of each, and how they share what the stream may hold.
+package sender
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"github.com/wrackline/wrackline/baseline/room"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/spelling"
+	"github.com/wrackline/wrackline/baseline/tally"
+)
+
+const (
+	most  = 1000              // senders told apart; further ones are one
+	None  = spelling.NoSender // the number of nobody
+	noKey = ^uint32(0)
+)
+
+// Sender is whoever pushes to us: a Prometheus, an agent. Counts are of samples, since the state began.
+type Sender struct {
+	Name, Fixed string // Fixed is the cluster that its token or path fixes; "" when labels decide
+	Salt        uint64 // distinguishes the keys of fixed clusters: label bytes may be the same in two of them
+	First       uint32 // the key that began its last request
+
+	Past Past // of a state of several clusters
+
+	Replica                                               string
+	Samples, Needed, Accepted, Duplicate, Tardy, Rejected int64
+	FirstMs, LastMs, LastT                                int64
+	UsedMs                                                int64 // receive clock of its newest request of which a sample was used
+	Used                                                  bool  // of the request under way
+
+	Held    room.Room // what is unneeded and tracked, and signals; its owner counts
+	Yielded int64     // series and signals given up since others had less than their share
+	Twin    uint16    // who had sent a series of it before, None = nobody: they are a pair if most are so
+
+	Late tally.Lateness
+}
+
+// Past is what a stream of several clusters knew of where a sender's series belong: states before format 8 have it. Package route decides that now.
+type Past struct {
+	Major string // the value most of its series carry; "" = none
+	Done  bool   // Major is decided
+	Real  []string
+}
+
+type key struct{ name, fixed string }
+
+// Book holds the senders of a stream, in order of appearance. Call Reset before use.
+type Book struct {
+	List []*Sender
+	at   map[key]uint16
+	salt series.Salt
+}
+
+// Reset forgets everybody. salt is what keys are made with.
+func (b *Book) Reset(salt series.Salt) { *b = Book{at: map[key]uint16{}, salt: salt} }
+
+// Of returns who sent a batch, and the number.
+func (b *Book) Of(batch *series.Batch) (*Sender, uint16) {
+	k := key{batch.Sender, batch.Cluster}
+	if i, ok := b.at[k]; ok {
+		return b.List[i], i
+	}
+	if len(b.List) >= most {
+		// One record for the rest of each fixed cluster would still be without bound; the cluster is what must stay right.
+		k.name = "other"
+		if i, ok := b.at[k]; ok {
+			return b.List[i], i
+		}
+	}
+	return b.add(strings.Clone(k.name), strings.Clone(k.fixed))
+}
+
+// Find returns the number of a sender.
+func (b *Book) Find(name, fixed string) (uint16, bool) {
+	i, ok := b.at[key{name, fixed}]
+	return i, ok
+}
+
+func (b *Book) add(name, fixed string) (*Sender, uint16) {
+	n := &Sender{Name: name, Fixed: fixed, First: noKey, Twin: None}
+	if fixed != "" {
+		d := b.salt.Derive("fixed cluster " + fixed)
+		n.Salt = binary.LittleEndian.Uint64(d[:]) | 1
+	}
+	i := uint16(len(b.List))
+	b.List = append(b.List, n)
+	b.at[key{name, fixed}] = i
+	return n, i
+}
+
+// Seen notes a request at a time of the receive clock.
+func (n *Sender) Seen(ms int64) {
+	if n.FirstMs == 0 {
+		n.FirstMs = ms
+	}
+	n.LastMs = max(n.LastMs, ms)
+	n.Late.Begin(tally.Arrivals{Needed: n.Needed, Late: n.Tardy})
+}
+
+// HeardMs returns when the newest request came, receive clock, Unix milliseconds; 0 = none has.
+func (b *Book) HeardMs() (heard int64) {
+	for _, n := range b.List {
+		heard = max(heard, n.LastMs)
+	}
+	return heard
+}
+
+// TurnBack lets nothing stay that lies behind now, receive clock, and no sample behind limit.
+func (b *Book) TurnBack(now, limit int64) {
+	for _, n := range b.List {
+		n.FirstMs, n.LastMs, n.LastT = min(n.FirstMs, now), min(n.LastMs, now), min(n.LastT, limit)
+	}
+}
+
+// Keep drops the senders for which ok returns false, and returns the new numbers: None for those that are gone; nil when all stay.
+func (b *Book) Keep(ok func(i int, n *Sender) bool) (to []uint16) {
+	to = make([]uint16, len(b.List))
+	kept := b.List[:0:0]
+	for i, n := range b.List {
+		to[i] = None
+		if ok(i, n) {
+			to[i] = uint16(len(kept))
+			kept = append(kept, n)
+		}
+	}
+	if len(kept) == len(b.List) {
+		return nil
+	}
+	b.List, b.at = kept, make(map[key]uint16, len(kept))
+	for i, n := range kept {
+		b.at[key{n.Name, n.Fixed}] = uint16(i)
+		n.Twin = Renamed(to, n.Twin)
+	}
+	return to
+}
+
+// Renamed returns the new number of a sender, or of nobody.
+func Renamed(to []uint16, i uint16) uint16 {
+	if i == None {
+		return i
+	}
+	return to[i]
+}
+
+// Home is what a stream of several clusters knows of where a sender's series belong.
+type Home struct {
+	Sender, Fixed string
+	Major         string   // the cluster label that most of its series carry; "" = none
+	Decided       bool     //
+	Real          []string // cluster labels that count for themselves
+}
+
+// Homes returns what is known of each sender.
+func (b *Book) Homes() (list []Home) {
+	for _, n := range b.List {
+		list = append(list, Home{Sender: n.Name, Fixed: n.Fixed, Major: n.Past.Major, Decided: n.Past.Done, Real: slices.Clone(n.Past.Real)})
+	}
+	return list
+}
