@@ -12,7 +12,7 @@ import (
 // Stats describe one integration, for pages and APIs. They hold no secret.
 type Stats struct {
 	Receiver      string
-	Kind          string    // slack or webhook
+	Kind          string    // slack, webhook or alertmanager
 	Host          string    // of the URL, without path and query; "" when unknown
 	Integration   string    // the key of its queue: receiver/kind/name
 	Queued        int       // messages that wait

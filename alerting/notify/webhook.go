@@ -152,6 +152,17 @@ type webhook struct {
 
 func (w *webhook) url() (*url.URL, error) { return target("url", w.URL, w.URLFile) }
 
+func (w *webhook) say(ctx context.Context, u *url.URL, m *Message, _ *holding, call caller) outcome {
+	r, err := w.request(ctx, u, m, time.Now())
+	if err != nil {
+		return outcome{verdict: again, why: redact(err, u)}
+	}
+	return call(r, anyAnswer)
+}
+
+// anyAnswer takes whatever stands in an answer that is a yes.
+func anyAnswer(http.Header, []byte) error { return nil }
+
 func (w *webhook) request(ctx context.Context, u *url.URL, m *Message, now time.Time) (*http.Request, error) {
 	body := webhookJSON(m, w.receiver, w.MaxAlerts)
 	r, err := post(ctx, u, body)
@@ -177,8 +188,6 @@ func (w *webhook) request(ctx context.Context, u *url.URL, m *Message, now time.
 	}
 	return r, nil
 }
-
-func (w *webhook) accepted(http.Header, []byte) error { return nil }
 
 var errSigningKey = errors.New("secret must be whsec_ and the base64 of 24 bytes or more")
 
