@@ -145,6 +145,42 @@ func (k *keptList) index(incident string) int {
 	return slices.IndexFunc(k.List, func(e keptEntry) bool { return e.Incident == incident })
 }
 
+// keptText is what a digest lists, a line each, in UTC.
+func keptText(m *Message) string {
+	var b strings.Builder
+	for i := range m.Kept {
+		k := &m.Kept[i]
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(stamp(k.Onset, m.T) + " " + string(k.Severity) + ": " + k.text())
+	}
+	if m.More > 0 {
+		b.WriteString("\n… and " + alerting.Count(m.More, "more incident"))
+	}
+	return b.String()
+}
+
+// text is a line of a digest without its time.
+func (k *KeptLine) text() string {
+	s := k.Text
+	if k.Where != "" {
+		s += " (" + k.Where + ")"
+	}
+	return s + k.end()
+}
+
+// end words how it stands.
+func (k *KeptLine) end() string {
+	switch {
+	case k.Open:
+		return ", still open"
+	case k.Resolved != 0:
+		return ", over after " + alerting.Span(k.Resolved-k.Onset)
+	}
+	return ""
+}
+
 // newDigest words what was kept back. Its id is of the integration and the day: the same when it is made again.
 func newDigest(lane string, k *keptList, at time.Time, zone *time.Location, externalURL string, open func(incident string) bool) *Message {
 	year, month, day := at.In(zone).Date()

@@ -126,8 +126,8 @@ func (b *Outbox) word(l *lane, r *row, h *holding, now time.Time) *Message {
 	if m.Reason == alerting.Changed && !r.Heard {
 		m.Reason = alerting.First // to this receiver it is
 	}
-	if r.After != 0 && !r.Heard {
-		m.Escalated = alerting.Span(now.Sub(r.made).Milliseconds())
+	if r.After != 0 && !r.Heard && h != nil {
+		m.Escalated = alerting.Span(now.UnixMilli() - h.Asked)
 	}
 	return &m
 }

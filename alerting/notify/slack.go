@@ -397,13 +397,7 @@ func (w *slackWriter) kept(k *KeptLine) string {
 	if k.Where != "" {
 		s += " — " + slackEscape(k.Where, 120)
 	}
-	switch {
-	case k.Open:
-		s += ", *still open*"
-	case k.Resolved != 0:
-		s += ", over after " + alerting.Span(k.Resolved-k.Onset)
-	}
-	return s
+	return s + k.end()
 }
 
 // stamp is a time of day, with its date when that is not the message's.

@@ -58,6 +58,8 @@ func webhookJSON(m *Message, receiver string, maxAlerts int) []byte {
 		p.NotificationReason = "all alerts resolved"
 	case m.Reason == alerting.Changed:
 		p.NotificationReason = "new alerts added"
+	case m.Reason == alerting.Repeated:
+		p.NotificationReason = "repeat interval elapsed"
 	default:
 		p.NotificationReason = "first notification"
 	}
@@ -105,6 +107,15 @@ func newAlert(l *Line, m *Message) webhookAlert {
 	}
 	if m.Told != "" {
 		a.Annotations["told"] = m.Told
+	}
+	if m.Escalated != "" {
+		a.Annotations["escalated"] = "still open " + m.Escalated + " after it was told"
+	}
+	if m.Since != nil && m.Firing() {
+		a.Annotations["news"] = m.news(alerting.Clock) + m.Value
+	}
+	if len(m.Kept) > 0 {
+		a.Annotations["kept"] = keptText(m)
 	}
 	if len(m.Ended) > 0 {
 		a.Annotations["ended"] = strings.Join(m.Ended, "\n")

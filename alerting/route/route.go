@@ -243,7 +243,11 @@ func (c *compiler) named(path string, names []string) (list []*Interval) {
 func Suggest(word string, known []string) string {
 	best, least := "", 1+max(min(len(word)/2, 2), len(word)/3)
 	for _, k := range known {
-		if d := distance(word, k); d < least {
+		d := distance(word, k)
+		if letters(word) == letters(k) { // two of them have changed places
+			d = min(d, 1)
+		}
+		if d < least {
 			best, least = k, d
 		}
 	}
@@ -254,6 +258,13 @@ func Suggest(word string, known []string) string {
 		return "; there are " + strings.Join(known, ", ")
 	}
 	return ""
+}
+
+// letters returns those of a word, sorted.
+func letters(word string) string {
+	b := []byte(word)
+	slices.Sort(b)
+	return string(b)
 }
 
 // distance is Levenshtein's, of words that are cut to 64 bytes.
