@@ -252,7 +252,7 @@ func (m *Message) news(clock func(int64) string) string {
 	if alerting.SeverityRank(m.Severity) > alerting.SeverityRank(m.Since.Severity) {
 		s = "now of severity " + string(m.Severity) + ", it was " + string(m.Since.Severity) + "; " + s
 	}
-	return s + "now "
+	return s + "now"
 }
 
 // back words where a member stands after its incident.

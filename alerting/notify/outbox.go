@@ -60,7 +60,7 @@ const (
 	goneMost                                  = 24 * time.Hour   // most between two questions whether one who said 410 is there again; the first comes after an hour
 	slackMinute, webhookMinute, perMinuteMost = 60, 600, 60_000  // messages
 	storeAgain                                = 5 * time.Second  // between attempts to store what the disk refused
-	answerMax                                 = 4 << 10          // bytes of an answer that are read
+	answerMax                                 = 64 << 10         // bytes of an answer that are read
 	graceFinish                               = 5 * time.Second
 )
 

@@ -21,6 +21,7 @@ import (
 const (
 	slackBytesMax  = 8000
 	slackLinesMax  = 8
+	slackNewMax    = 3 // members that a second message lists
 	slackTitleMax  = 280
 	slackFieldMax  = 300
 	slackMemberMax = 320
@@ -213,6 +214,9 @@ func (w *slackWriter) render() {
 		icon = "🔵"
 	}
 	status := m.status()
+	if w.form == slackFull && m.Since != nil && m.Firing() { // it says how things stand; the thread says what has changed
+		status = ""
+	}
 	if status != "" {
 		status += ": "
 	}
@@ -263,7 +267,7 @@ func (w *slackWriter) whole() {
 		w.button("Chart", m.Lines[0].Link, "signal")
 	}
 	if m.Firing() && w.lines > 0 {
-		w.changes()
+		w.changes(0)
 		w.meaning()
 		w.next()
 	}
@@ -277,12 +281,13 @@ func (w *slackWriter) whole() {
 // news says what is new since the last word.
 func (w *slackWriter) news() {
 	m := w.m
-	w.section(slackNews(m.news(func(int64) string { return slackMark }), w.time(m.Since.T)) + slackEscape(m.Value, slackFieldMax))
+	w.section(slackNews(m.news(func(int64) string { return slackMark }), w.time(m.Since.T)) + " " + slackEscape(m.Value, slackFieldMax))
+	w.lines = min(w.lines, slackNewMax)
 	if m.Since.Signals > 0 && w.lines > 0 {
 		w.members("*New*", func(l *Line) bool { return l.Opened > m.Since.T })
 	}
-	if m.Since.Signals > 0 && w.lines > 0 {
-		w.changes()
+	if w.lines > 0 {
+		w.changes(m.Since.T)
 	}
 	w.p.Blocks = append(w.p.Blocks, slackBlock{Type: "context", Elements: []slackText{mrkdwn("Wrackline · incident " + slackEscape(m.Incident, 40) + " · " + slackEscape(m.Where, slackFieldMax))}})
 }
@@ -320,12 +325,16 @@ func (w *slackWriter) members(head string, of func(*Line) bool) {
 	w.list(head, list, more, "more signal")
 }
 
-func (w *slackWriter) changes() {
+// changes lists what changed after a time; Unix milliseconds.
+func (w *slackWriter) changes(after int64) {
 	var list []string
 	for _, c := range w.m.ChangeAt {
+		if c.T <= after {
+			continue
+		}
 		list = append(list, w.time(c.T)+", "+slackEscape(c.Text, changeMax))
 	}
-	if len(list) == 0 { // by an older program
+	if len(w.m.ChangeAt) == 0 && after == 0 { // by an older program
 		for _, s := range w.m.Changes {
 			list = append(list, slackEscape(s, changeMax))
 		}

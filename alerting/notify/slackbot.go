@@ -3,6 +3,7 @@
 package notify
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -33,10 +34,37 @@ func (s *slackBot) url() (*url.URL, error) {
 
 // slackSaid is what Slack's methods answer.
 type slackSaid struct {
-	OK      bool   `json:"ok"`
-	Error   string `json:"error"`
-	Channel string `json:"channel"`
-	TS      string `json:"ts"`
+	ok                 bool
+	error, channel, ts string
+}
+
+// readSlack reads an answer as far as it came: the message that it repeats may be cut off. known is false when it does not say yes or no.
+func readSlack(body []byte) (said slackSaid, known bool) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return said, false
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			break
+		}
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			break
+		}
+		switch key {
+		case "ok":
+			known = json.Unmarshal(value, &said.ok) == nil
+		case "error":
+			json.Unmarshal(value, &said.error)
+		case "channel":
+			json.Unmarshal(value, &said.channel)
+		case "ts":
+			json.Unmarshal(value, &said.ts)
+		}
+	}
+	return said, known
 }
 
 // say posts an incident's first message, or brings it up to date and answers in its thread. The update comes first: repeated after a kill it says the same, and an answer would be there twice.
@@ -44,7 +72,7 @@ func (s *slackBot) say(ctx context.Context, u *url.URL, m *Message, h *holding, 
 	if h == nil || h.TS == "" || !m.ofIncident() {
 		said, o := s.post(ctx, u, slackMessage(m, slackFull), call)
 		if o.verdict == delivered && h != nil && m.ofIncident() {
-			h.Channel, h.TS = cmp.Or(said.Channel, s.Channel), said.TS
+			h.Channel, h.TS = cmp.Or(said.channel, s.Channel), said.ts
 		}
 		return o
 	}
@@ -60,7 +88,7 @@ func (s *slackBot) say(ctx context.Context, u *url.URL, m *Message, h *holding, 
 	if o.verdict != delivered && o.past { // somebody has deleted the thread
 		var said slackSaid
 		if said, o = s.post(ctx, u, slackMessage(m, slackFull), call); o.verdict == delivered {
-			h.Channel, h.TS = cmp.Or(said.Channel, s.Channel), said.TS
+			h.Channel, h.TS = cmp.Or(said.channel, s.Channel), said.ts
 		}
 	}
 	return o
@@ -90,13 +118,14 @@ func (s *slackBot) method(ctx context.Context, u *url.URL, p *slackPayload, call
 	r.Header.Set("Content-Type", "application/json; charset=utf-8")
 	r.Header.Set("Authorization", "Bearer "+token)
 	o = call(r, func(_ http.Header, body []byte) error {
-		if json.Unmarshal(body, &said) != nil {
+		var known bool
+		if said, known = readSlack(body); !known {
 			return errSlackAnswer
 		}
-		if said.OK {
+		if said.ok {
 			return nil
 		}
-		return &answerError{slackErrors(said.Error), oneLine(cmp.Or(said.Error, "no"), 100)}
+		return &answerError{slackErrors(said.error), oneLine(cmp.Or(said.error, "no"), 100)}
 	})
 	return said, o
 }

@@ -112,7 +112,7 @@ func newAlert(l *Line, m *Message) webhookAlert {
 		a.Annotations["escalated"] = "still open " + m.Escalated + " after it was told"
 	}
 	if m.Since != nil && m.Firing() {
-		a.Annotations["news"] = m.news(alerting.Clock) + m.Value
+		a.Annotations["news"] = m.news(alerting.Clock) + " " + m.Value
 	}
 	if len(m.Kept) > 0 {
 		a.Annotations["kept"] = keptText(m)
