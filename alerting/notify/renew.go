@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/wrackline/wrackline/alerting"
 )
 
 // untilRenewal returns how long it takes until a lane has something to say again; an hour when it has nothing.
@@ -36,7 +38,8 @@ func (b *Outbox) renew(ctx context.Context, l *lane) {
 			l.hold(g, incident, nil)
 			continue
 		}
-		if h.Alert != nil {
+		closing := slices.ContainsFunc(l.queue, func(r *row) bool { return r.Message.Incident == incident && r.Message.Reason == alerting.Resolved })
+		if h.Alert != nil && !closing { // before a kill its end may have been told
 			list = append(list, h)
 		}
 	}
