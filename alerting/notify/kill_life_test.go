@@ -43,11 +43,15 @@ func livesChild(lives int) error {
 	defer cancel()
 	go box.Run(ctx)
 	waits := func(most int) {
-		for again := true; again; time.Sleep(2 * time.Millisecond) {
-			again = false
+		for {
+			again := false
 			for _, s := range box.Stats() {
 				again = again || s.Queued > most || most == 0 && s.Missed > 0
 			}
+			if !again {
+				return
+			}
+			time.Sleep(2 * time.Millisecond)
 		}
 	}
 	for i := range lives + 4 {
