@@ -35,7 +35,7 @@ type memo struct {
 
 const (
 	heldMost = 2000                // holdings of an integration; beyond it the oldest is forgotten
-	heldFor  = 30 * 24 * time.Hour // … and one of an incident that nobody knows any more, after so long without a word
+	heldFor  = 30 * 24 * time.Hour // an alert of an incident that nobody knows any more is sent again for so long
 )
 
 func heldKey(lane, incident string) []byte { return []byte(lane + "\x00" + incident) }

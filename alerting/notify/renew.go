@@ -25,6 +25,15 @@ func (b *Outbox) untilRenewal(l *lane, now time.Time) time.Duration {
 	return max(l.renewed.Add(x.every()).Sub(now), l.paused.Sub(now), l.pace.free.Sub(now), 0)
 }
 
+// forgotten reports whether an incident is not known any more and nothing has been said of it for very long: its closing word was lost with the state that it was of.
+func (b *Outbox) forgotten(incident string, h *holding, now time.Time) bool {
+	if b.opts.Current == nil || now.Sub(time.UnixMilli(max(h.Said, h.Asked))) < heldFor {
+		return false
+	}
+	_, ok := b.opts.Current(incident)
+	return !ok
+}
+
 // renew tells a lane's far end again of all that it holds, and forgets what has been over for long enough.
 func (b *Outbox) renew(ctx context.Context, l *lane) {
 	x := l.to.(renewer)
@@ -34,7 +43,7 @@ func (b *Outbox) renew(ctx context.Context, l *lane) {
 	b.mu.Lock()
 	for _, incident := range slices.Sorted(maps.Keys(l.held)) {
 		h := l.held[incident]
-		if h.Over != 0 && now.Sub(time.UnixMilli(h.Over)) >= overAgain {
+		if h.Over != 0 && now.Sub(time.UnixMilli(h.Over)) >= overAgain || b.forgotten(incident, h, now) {
 			l.hold(g, incident, nil)
 			continue
 		}

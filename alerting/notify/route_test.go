@@ -96,6 +96,32 @@ func TestRoutesSayWhoIsTold(t *testing.T) {
 	})
 }
 
+// What Wrackline says of itself goes where its severity and its pack lead; who has been told hears the end.
+func TestNoticesTakeTheirRoutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		far := &farEnd{}
+		root := &route.Route{Receiver: "all", Routes: []*route.Route{{Receiver: "pager", Matchers: []string{`severity="page"`, `pack="wrackline"`, `alertname=~"wrackline.*"`}}}}
+		h := heralds(t, Options{Receivers: threeHooks, Route: root}, far)
+		page := full(time.Now())
+		warn := full(time.Now())
+		warn.Key, warn.Incident, warn.Severity = "door", "self-door", pack.Warn
+		h.Tell(page)
+		h.Tell(warn)
+		time.Sleep(time.Minute)
+		h.Over("disk", time.Now().UnixMilli())
+		h.Over("door", time.Now().UnixMilli())
+		time.Sleep(time.Minute)
+		for _, hit := range far.got() {
+			if pager := strings.HasSuffix(hit.url, "pager"); strings.HasSuffix(hit.url, "shop") || pager != strings.Contains(string(hit.body), page.Incident) {
+				t.Errorf("%s: %s", hit.url, hit.body)
+			}
+		}
+		if n := len(far.got()); n != 4 {
+			t.Errorf("%d messages", n)
+		}
+	})
+}
+
 // Within a silent interval nothing is said; what lasts is said when it ends, what came and went is in the digest, and a route beside it does not mind.
 func TestASilentRouteSaysAfterwardsWhatLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // it is midnight

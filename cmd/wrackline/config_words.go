@@ -7,36 +7,36 @@ import (
 	"github.com/wrackline/wrackline/alerting/route"
 )
 
-const byAlertmanager = "Wrackline does not speak to it itself: run an Alertmanager and name it in alertmanager_configs; or webhook_configs, for whatever takes Alertmanager's payload"
+const byAlertmanager = "use alertmanager_configs: an Alertmanager speaks to it; or webhook_configs, for whatever takes Alertmanager's payload"
 
 // insteadOf says of Alertmanager's words that Wrackline does not know what to use in their place. A section before a dot narrows a word down.
 var insteadOf = map[string]string{
 	"global":                   "say it where it is used: api_url and the like stand in each integration",
-	"templates":                "messages are worded by Wrackline and cannot be changed; webhook_configs give everything as data",
-	"inhibit_rules":            "what belongs together is one incident already; an Alertmanager in alertmanager_configs can inhibit by its labels",
-	"mute_time_intervals":      "time_intervals, which a route names in mute_time_intervals or active_time_intervals",
-	"tracing":                  "there is none",
+	"templates":                "leave it out: messages are worded by Wrackline and cannot be changed; webhook_configs give everything as data",
+	"inhibit_rules":            "leave it out: what belongs together is one incident already; an Alertmanager in alertmanager_configs can inhibit by its labels",
+	"mute_time_intervals":      "use time_intervals, which a route names in mute_time_intervals or active_time_intervals",
+	"tracing":                  "leave it out: there is none",
 	"route.group_by":           "leave it out: an incident is one message, with all that belongs to it",
 	"route.group_wait":         "leave it out: a warning waits a minute by itself, a page not at all",
 	"route.group_interval":     "leave it out: an incident that widens is told again after ten minutes at the earliest",
-	"route.match":              `matchers: ['severity="page"']`,
-	"route.match_re":           `matchers: ['namespace=~"shop|pay.*"']`,
-	"http_config":              "bearer_token_file, or basic_auth in alertmanager_configs; the proxy is alerting.outlet.proxy_from_environment",
-	"tls_config":               "certificates of the system are trusted; SSL_CERT_FILE or SSL_CERT_DIR name others",
-	"proxy_url":                "alerting.outlet.proxy_from_environment",
+	"route.match":              `use matchers: ['severity="page"']`,
+	"route.match_re":           `use matchers: ['namespace=~"shop|pay.*"']`,
+	"http_config":              "use bearer_token_file, or basic_auth in alertmanager_configs; the proxy is alerting.outlet.proxy_from_environment",
+	"tls_config":               "leave it out: certificates of the system are trusted; SSL_CERT_FILE or SSL_CERT_DIR name others",
+	"proxy_url":                "use alerting.outlet.proxy_from_environment",
 	"api_version":              "leave it out: it is v2",
-	"static_configs":           "url; each Alertmanager of a cluster is one of alertmanager_configs",
+	"static_configs":           "use url; each Alertmanager of a cluster is one of alertmanager_configs",
 	"path_prefix":              "put it into url",
-	"app_token":                "bot_token",
-	"app_token_file":           "bot_token_file",
-	"app_url":                  "api_url, where Slack's methods are not at https://slack.com/api/",
+	"app_token":                "use bot_token",
+	"app_token_file":           "use bot_token_file",
+	"app_url":                  "use api_url, where Slack's methods are not at https://slack.com/api/",
 	"receivers.timeout":        "leave it out: it is 15 s",
-	"receivers.payload":        "webhook_configs send Alertmanager's payload, version 4",
-	"receivers.update_message": "bot_token: the first message is kept up to date then",
-	"receivers.username":       "the name that the Slack app has",
-	"receivers.icon_emoji":     "the icon that the Slack app has",
-	"receivers.icon_url":       "the icon that the Slack app has",
-	"receivers.slack_api_url":  "api_url",
+	"receivers.payload":        "leave it out: webhook_configs send Alertmanager's payload, version 4",
+	"receivers.update_message": "use bot_token: the first message is kept up to date then",
+	"receivers.username":       "leave it out: it is the name that the Slack app has",
+	"receivers.icon_emoji":     "leave it out: it is the icon that the Slack app has",
+	"receivers.icon_url":       "leave it out: it is the icon that the Slack app has",
+	"receivers.slack_api_url":  "use api_url",
 }
 
 // slackWords and others are Alertmanager's, of integrations.
@@ -53,13 +53,13 @@ func instead(path string) string {
 	word := path[strings.LastIndexByte(path, '.')+1:]
 	switch {
 	case insteadOf[section+"."+word] != "":
-		return "; instead: " + insteadOf[section+"."+word]
+		return "; " + insteadOf[section+"."+word]
 	case slices.Contains(otherConfig, word):
-		return "; instead: " + byAlertmanager
+		return "; " + byAlertmanager
 	case section == "receivers" && slices.Contains(slackWords, word):
-		return "; instead: " + insteadOf["templates"]
+		return "; " + insteadOf["templates"]
 	case insteadOf[word] != "":
-		return "; instead: " + insteadOf[word]
+		return "; " + insteadOf[word]
 	case section == "receivers" || section == "route" || section == "time_intervals":
 		if s := route.Suggest(word, alertingWords); strings.Contains(s, "mean") {
 			return s
