@@ -74,8 +74,8 @@ func TestWhatIsOpenIsToldAlertmanagerAgainAndAgain(t *testing.T) {
 		if since := last.at.Sub(over.EndsAt); since < 13*time.Minute || since > 16*time.Minute || !alertsOf(t, last)[0].EndsAt.Equal(over.EndsAt) {
 			t.Errorf("the end is said for %s, as of %s", since, alertsOf(t, last)[0].EndsAt)
 		}
-		if len(r.box.lanes[0].held) != 0 {
-			t.Errorf("%d are held", len(r.box.lanes[0].held))
+		if r.held(0) != 0 {
+			t.Errorf("%d are held", r.held(0))
 		}
 		if s := r.stats(); s.Sent != 1 || s.Kind != "alertmanager" || s.Queued != 0 {
 			t.Errorf("%+v", s)
@@ -120,8 +120,8 @@ func TestAnAlertmanagerThatWasAway(t *testing.T) {
 		time.Sleep(time.Hour)
 		r.put(note("i2", alerting.Resolved, 1))
 		time.Sleep(time.Hour)
-		r.far.say(nil)
 		before := len(r.far.got())
+		r.far.say(nil)
 		time.Sleep(20 * time.Minute)
 		for _, h := range r.far.got()[before:] {
 			for _, a := range alertsOf(t, h) {

@@ -89,8 +89,8 @@ func TestADigestSurvives(t *testing.T) {
 		r.close()
 		r.open()
 		r.far.say(nil)
-		r.run()
 		before := len(r.far.got())
+		r.run()
 		time.Sleep(time.Hour)
 		hits := r.far.got()[before:]
 		if len(hits) != 1 || !strings.Contains(string(hits[0].body), "1 incident that") || !strings.Contains(string(hits[0].body), "told 1 h late") {

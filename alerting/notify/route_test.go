@@ -88,9 +88,9 @@ func TestRoutesSayWhoIsTold(t *testing.T) {
 		if got := heardBy(r.far.got()[before:]); got != "pager i3 resolved, shop i3 resolved" && got != "shop i3 resolved, pager i3 resolved" {
 			t.Error(got)
 		}
-		for _, l := range r.box.lanes {
-			if len(l.held) != 0 {
-				t.Errorf("%s holds %v", l.key, l.held)
+		for i := range threeHooks {
+			if n := r.held(i); n != 0 {
+				t.Errorf("%s holds %d", threeHooks[i].Name, n)
 			}
 		}
 	})

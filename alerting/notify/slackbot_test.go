@@ -96,8 +96,8 @@ func TestABotHasAThreadForEachIncident(t *testing.T) {
 		if len(thread) != 3 || !strings.HasPrefix(thread[0], "🟢 Resolved") || !strings.Contains(thread[1], "Changed") || !strings.Contains(thread[2], "Resolved") || len(f.posts) != 2 {
 			t.Errorf("%q", f.posts)
 		}
-		if len(r.box.lanes[0].held) != 1 {
-			t.Errorf("%v", r.box.lanes[0].held)
+		if r.held(0) != 1 {
+			t.Errorf("%d are held", r.held(0))
 		}
 		if !strings.Contains(string(r.far.got()[0].body), `"accessory":{"type":"button"`) {
 			t.Errorf("%s", r.far.got()[0].body)

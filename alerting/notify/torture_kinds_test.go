@@ -35,15 +35,12 @@ func TestTortureReceiversThatHoldSomething(t *testing.T) {
 // tortureBot lets Slack misbehave.
 func tortureBot(t *testing.T, rng *rand.Rand) {
 	d, f := &desk{}, &slackFake{}
-	way, maybe := answer{}, 0
+	var bad misbehaviour
 	of := map[string][]string{} // incident → its threads
-	r := newRig(t, Options{Current: d.current, Rand: rng.Float64, Receivers: oneBot}, nil)
+	r := newRig(t, Options{Current: d.current, Rand: rand.New(rand.NewPCG(rng.Uint64(), 0)).Float64, Receivers: oneBot}, nil)
 	defer r.close()
 	r.far.say(func(n int, h hit) answer {
-		if way.code != 0 || way.err != nil || way.after > 0 || way.body != "" {
-			if way.err != nil || way.after > 0 {
-				maybe++
-			}
+		if way := bad.get(); way.code != 0 || way.err != nil || way.after > 0 || way.body != "" {
 			return way
 		}
 		var p slackPayload
@@ -57,11 +54,10 @@ func tortureBot(t *testing.T, rng *rand.Rand) {
 	})
 	r.run()
 	seqs, open := tortureLives(rng, r, d, func(a answer) {
-		r.far.mu.Lock()
-		defer r.far.mu.Unlock()
-		if way = a; a.code != 0 && rng.IntN(2) == 0 {
-			way = answer{body: `{"ok":false,"error":"` + slackNo[rng.IntN(len(slackNo))] + `"}`}
+		if a.code != 0 && rng.IntN(2) == 0 {
+			a = answer{body: `{"ok":false,"error":"` + slackNo[rng.IntN(len(slackNo))] + `"}`}
 		}
+		bad.set(a)
 	})
 	goesOn := map[string]bool{}
 	for _, id := range open {
@@ -102,11 +98,12 @@ func footIncident(text string) string {
 
 // tortureAlertmanager lets an Alertmanager misbehave. Alerts of it end by themselves, as it says.
 func tortureAlertmanager(t *testing.T, rng *rand.Rand) {
-	d, way := &desk{}, answer{}
+	d, bad := &desk{}, &misbehaviour{}
 	ends, began, told := map[string]time.Time{}, map[string]bool{}, map[string]bool{}
-	r := newRig(t, Options{Current: d.current, Rand: rng.Float64, Receivers: oneAlertmanager}, nil)
+	r := newRig(t, Options{Current: d.current, Rand: rand.New(rand.NewPCG(rng.Uint64(), 0)).Float64, Receivers: oneAlertmanager}, nil)
 	defer r.close()
 	r.far.say(func(_ int, h hit) answer {
+		way := bad.get()
 		if way.code == 0 && way.err == nil && way.after == 0 {
 			for _, a := range alertsOf(t, h) {
 				id := a.Labels["incident"]
@@ -122,11 +119,7 @@ func tortureAlertmanager(t *testing.T, rng *rand.Rand) {
 		return way
 	})
 	r.run()
-	seqs, open := tortureLives(rng, r, d, func(a answer) {
-		r.far.mu.Lock()
-		defer r.far.mu.Unlock()
-		way = a
-	})
+	seqs, open := tortureLives(rng, r, d, bad.set)
 	goesOn := map[string]bool{}
 	for _, id := range open {
 		goesOn[id] = true
@@ -139,7 +132,7 @@ func tortureAlertmanager(t *testing.T, rng *rand.Rand) {
 			t.Errorf("%s is over, and its alert lasts until %s", id, ends[id])
 		}
 	}
-	if s := r.stats(); s.Queued != 0 || s.Owed != 0 || s.Missed != 0 || len(r.box.lanes[0].held) != len(open) {
-		t.Errorf("what is left: %+v, %d held of %d", s, len(r.box.lanes[0].held), len(open))
+	if s := r.stats(); s.Queued != 0 || s.Owed != 0 || s.Missed != 0 || r.held(0) != len(open) {
+		t.Errorf("what is left: %+v, %d held of %d", s, r.held(0), len(open))
 	}
 }
