@@ -55,7 +55,8 @@ func TestRoutesFromVerdictToReceiver(t *testing.T) {
 	far := &heardAll{}
 	srv := httptest.NewServer(far)
 	defer srv.Close()
-	conf := "alerting: {notifications_per_day: 1}\nreceivers:\n- {name: all, webhook_configs: [{url: '" + srv.URL + "/all'}]}\n- {name: am, alertmanager_configs: [{url: '" + srv.URL + "/am'}]}\n- {name: pages, webhook_configs: [{url: '" + srv.URL + "/pages'}]}\n" +
+	digest := time.Now().UTC().Add(-10 * time.Minute).Format("15:04") // not within the test, whenever it runs
+	conf := "alerting: {notifications_per_day: 1, digest: {at: '" + digest + "', timezone: UTC}}\nreceivers:\n- {name: all, webhook_configs: [{url: '" + srv.URL + "/all'}]}\n- {name: am, alertmanager_configs: [{url: '" + srv.URL + "/am'}]}\n- {name: pages, webhook_configs: [{url: '" + srv.URL + "/pages'}]}\n" +
 		"route:\n  receiver: all\n  routes:\n  - {receiver: am, notifications_per_day: -1, continue: true}\n  - {receiver: pages, matchers: ['severity=\"page\"', 'pack=test', 'cluster=~\"pr.*\"'], continue: true}\n  - {}\n"
 	x := tell(t, conf)
 	warn := *tellRule
