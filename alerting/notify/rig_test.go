@@ -201,6 +201,13 @@ func (r *rig) put(notes ...alerting.Notification) {
 
 func (r *rig) stats() Stats { return r.box.Stats()[0] }
 
+// held returns how many incidents an integration holds something of.
+func (r *rig) held(lane int) int {
+	r.box.mu.Lock()
+	defer r.box.mu.Unlock()
+	return len(r.box.lanes[lane].held)
+}
+
 func (r *rig) dead() []DeadLetter {
 	r.t.Helper()
 	d, err := r.box.DeadLetters()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,7 +35,25 @@ type tortured struct {
 	rng   *rand.Rand
 	knows map[string]*heardOf
 	taken map[string]bool // ids that were answered with yes
-	way   answer
+	way   misbehaviour
+}
+
+// misbehaviour is what a far end answers now.
+type misbehaviour struct {
+	mu sync.Mutex
+	a  answer
+}
+
+func (m *misbehaviour) set(a answer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.a = a
+}
+
+func (m *misbehaviour) get() answer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.a
 }
 
 // answer answers as the way says, and holds what was sent against what was taken before.
@@ -55,14 +74,15 @@ func (x *tortured) answer(_ int, h hit) answer {
 	if !closing && k.over {
 		x.t.Errorf("%s goes on, after its closing word", of)
 	}
-	switch a := x.way; {
+	way := x.way.get()
+	switch a := way; {
 	case a.code == 0 && a.err == nil && a.after == 0:
 		x.taken[id] = true
 		k.yes, k.over = k.yes || !closing, closing
 	case a.err != nil && a.err != noRoute && !errors.Is(a.err, ErrBlocked), a.after > 0:
 		k.maybe = true
 	}
-	return x.way
+	return way
 }
 
 // TestTortureReceivers lets a receiver misbehave at random for some days, with restarts, while incidents come, change and go: once it is well it knows of each that goes on, of each that it has heard of that it is over, and
@@ -91,17 +111,36 @@ func TestTortureReceivers(t *testing.T) {
 func tortureReceiver(t *testing.T, rng *rand.Rand) (incidents, said int) {
 	d := &desk{}
 	x := &tortured{t: t, rng: rng, knows: map[string]*heardOf{}, taken: map[string]bool{}}
-	r := newRig(t, Options{Current: d.current, Rand: rng.Float64}, x.answer)
+	r := newRig(t, Options{Current: d.current, Rand: rand.New(rand.NewPCG(rng.Uint64(), 0)).Float64}, x.answer)
 	defer r.close()
 	r.run()
-	seqs, open := map[string]uint32{}, []string{}
+	seqs, open := tortureLives(rng, r, d, x.way.set)
+	goesOn := map[string]bool{}
+	for _, id := range open {
+		goesOn[id] = true
+		if k := x.knows[id]; k == nil || !k.yes || k.over {
+			t.Errorf("%s goes on, and the receiver knows %+v", id, k)
+		}
+	}
+	for id := range seqs {
+		if k := x.knows[id]; !goesOn[id] && k != nil && k.yes && !k.over {
+			t.Errorf("%s is over, and the receiver does not know", id)
+		}
+	}
+	if s := r.stats(); s.Queued != 0 || s.Owed != 0 || s.Missed != 0 {
+		t.Errorf("what is left: %+v", s)
+	}
+	return len(seqs), len(x.taken)
+}
+
+// tortureLives lets incidents come, change and go for some days, with restarts, while the receiver misbehaves as way is told; it is well for the last day. It returns all incidents, and those that are open.
+func tortureLives(rng *rand.Rand, r *rig, d *desk, way func(answer)) (seqs map[string]uint32, open []string) {
+	seqs = map[string]uint32{}
 	for end := time.Now().Add(time.Duration(6+rng.IntN(42)) * time.Hour); time.Now().Before(end); time.Sleep(time.Duration(rng.IntN(1200)) * time.Second) {
 		if rng.IntN(4) == 0 {
-			r.far.mu.Lock()
-			if x.way = (answer{}); rng.IntN(3) > 0 {
-				x.way = badAnswers[rng.IntN(len(badAnswers))]
+			if way(answer{}); rng.IntN(3) > 0 {
+				way(badAnswers[rng.IntN(len(badAnswers))])
 			}
-			r.far.mu.Unlock()
 		}
 		if rng.IntN(20) == 0 {
 			r.close()
@@ -123,24 +162,8 @@ func tortureReceiver(t *testing.T, rng *rand.Rand) (incidents, said int) {
 			r.put(d.set(note(id, reason, seqs[id])))
 		}
 	}
-	r.far.mu.Lock()
-	x.way = answer{}
-	r.far.mu.Unlock()
+	way(answer{})
+	defer r.close()            // what it was told is still then
 	time.Sleep(26 * time.Hour) // who said that nobody is there is asked once a day
-	goesOn := map[string]bool{}
-	for _, id := range open {
-		goesOn[id] = true
-		if k := x.knows[id]; k == nil || !k.yes || k.over {
-			t.Errorf("%s goes on, and the receiver knows %+v", id, k)
-		}
-	}
-	for id := range seqs {
-		if k := x.knows[id]; !goesOn[id] && k != nil && k.yes && !k.over {
-			t.Errorf("%s is over, and the receiver does not know", id)
-		}
-	}
-	if s := r.stats(); s.Queued != 0 || s.Owed != 0 || s.Missed != 0 {
-		t.Errorf("what is left: %+v", s)
-	}
-	return len(seqs), len(x.taken)
+	return seqs, open
 }

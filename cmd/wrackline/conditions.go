@@ -431,7 +431,7 @@ func (s *self) ofReceivers(f *facts) (list []condition) {
 		switch {
 		case r.Disabled != "":
 			down++
-			list = append(list, condition{kind: "receiver.disabled", subject: key, blind: true, bad: true, text: fmt.Sprintf("Receiver %s is told nothing any more: %s.", key, r.Disabled), fix: "Give it a new URL, or send it a test message when somebody is there again. It is asked now and then, too.", meaning: "Whoever reads there hears of nothing."})
+			list = append(list, condition{kind: "receiver.disabled", subject: key, blind: true, bad: true, text: fmt.Sprintf("Receiver %s is told nothing any more: %s.", key, r.Disabled), fix: "Give it a new URL, or what its answer says is missing (a token, a channel), and send it a test message when somebody is there again. It is asked now and then, too.", meaning: "Whoever reads there hears of nothing."})
 		case r.Queued > 0 && r.LastError != "":
 			c := condition{kind: "receiver.waits", subject: key, text: fmt.Sprintf("%s for receiver %s: %s.", waits(r.Queued), key, r.LastError), fix: "This is tried again by itself."}
 			if x != nil && x.down >= 0 && f.now-x.down >= downAfter {
