@@ -119,6 +119,38 @@ func (m *Member) Sentence(worst bool) string {
 	return Clean(m.Name+" is "+quantity{value, m.Unit, few}.String()+" (normal "+Range(band.Lower, band.Upper, m.Unit)+")", summaryMax)
 }
 
+// Title is Sentence about the worst, with the name of the one whom it is about where the sentence lacks it: the pod that weighed most, else the pod,
+// workload, node, client or resource of the entity.
+func (m *Member) Title() string {
+	s := m.Sentence(true)
+	if who := m.Culprit(); who != "" && !strings.Contains(s, who) {
+		return Clean(s+": "+who, summaryMax)
+	}
+	return s
+}
+
+// Culprit names the one that a member is about: what weighed by far the most while it was at its worst, else the narrowest label of its entity; "" when it is
+// about a whole cluster.
+func (m *Member) Culprit() string {
+	if len(m.Top) == 1 || len(m.Top) > 1 && math.Abs(m.Top[0].Value) >= topLead*math.Abs(m.Top[1].Value) || len(m.Top) > 0 && m.Rule != nil && m.Rule.Params.Mode == model.Spread {
+		return Clean(m.Top[0].Name, textMax)
+	}
+	for _, name := range [...]string{"pod", "workload", "node"} {
+		if v := m.Entity.Get(name); v != "" {
+			return Clean(v, textMax)
+		}
+	}
+	for k := len(m.Entity) - 1; k >= 0; k-- {
+		if l := m.Entity[k]; l.Name != "cluster" && l.Name != "workload_type" && l.Value != "" {
+			return Clean(l.Value, textMax)
+		}
+	}
+	return ""
+}
+
+// topLead is how much more the first of what weighs most must weigh than the second to be the one.
+const topLead = 2
+
 // Command fills a rule's next step as Sentence fills a summary. Label values come from whoever sends metrics and the
 // line will be pasted into a shell: what is not plainly a name is quoted.
 func (m *Member) Command(text string) string {
