@@ -152,10 +152,11 @@ func (m *Member) Culprit() string {
 const topLead = 2
 
 // Command fills a rule's next step as Sentence fills a summary. Label values come from whoever sends metrics and the
-// line will be pasted into a shell: what is not plainly a name is quoted.
+// line will be pasted into a shell: what is not plainly a name is quoted. A step that a rule words only for a culprit is "" while nobody is known.
 func (m *Member) Command(text string) string {
 	if strings.Contains(text, "{{") {
-		if s, ok := m.fill(text, m.Value, m.Band, m.Few, ShellWord); ok {
+		s, err := m.filled(text, m.Value, m.Band, m.Few, ShellWord)
+		if err == nil {
 			return s
 		}
 	}
@@ -175,6 +176,11 @@ func ShellWord(s string) string {
 
 // fill executes a template about value and band; ok is false when it fails or says nothing.
 func (m *Member) fill(text string, value float64, band model.Band, few [2]float64, quote func(string) string) (line string, ok bool) {
+	line, err := m.filled(text, value, band, few, quote)
+	return line, err == nil && line != ""
+}
+
+func (m *Member) filled(text string, value float64, band model.Band, few [2]float64, quote func(string) string) (string, error) {
 	d := summaryData{
 		Value: quantity{value, m.Unit, few}, Low: quantity{v: band.Lower, unit: m.Unit}, High: quantity{v: band.Upper, unit: m.Unit},
 		Expected: quantity{v: band.Expected, unit: m.Unit}, Slope: quantity{v: m.SlopePerDay, unit: m.Unit},
@@ -191,14 +197,10 @@ func (m *Member) fill(text string, value float64, band model.Band, few [2]float6
 	}
 	t, err := parseSummary(text)
 	if err != nil {
-		return "", false
+		return "", err
 	}
 	s, err := fillSummary(t, d)
-	if err != nil {
-		return "", false
-	}
-	line = Clean(s, summaryMax)
-	return line, line != ""
+	return Clean(s, summaryMax), err
 }
 
 // Place writes an entity for people, from the large to the small: "prod / kube-system / coredns", then other labels.
