@@ -88,7 +88,7 @@ func (i *incident) explained(c *change.Change) (best *slot, nearest Nearness) {
 		if near == Apart || c.T < s.m.Onset-causeBeforeMs && (near < SameThing || weight(c.Kind) > 0) {
 			continue
 		}
-		if near >= ItsNode && weight(c.Kind) == 0 && c.T >= s.m.Onset-suspectMs {
+		if near == SameThing && weight(c.Kind) == 0 && c.T >= s.m.Onset-suspectMs {
 			s.suspected = true
 		}
 		if best == nil || near > nearest || near == nearest && s.m.Onset < best.m.Onset {

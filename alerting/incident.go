@@ -118,6 +118,9 @@ func (i *incident) mover() string {
 		if s.m.Onset > late && s.m.SignalID != i.first {
 			continue
 		}
+		if best != nil && r == 0 && rank == 1 && best.m.Onset < s.m.Onset && !neighbours(best.m, s.m) {
+			continue // what was done there has nothing to do with how it began
+		}
 		if best == nil || r < rank || r == rank && i.before(s, best) {
 			best, rank = s, r
 		}
@@ -126,6 +129,11 @@ func (i *incident) mover() string {
 		return i.first
 	}
 	return best.m.SignalID
+}
+
+// neighbours reports whether what was done to one of two members may have moved the other: nodes share what lives on them.
+func neighbours(a, b *Member) bool {
+	return same(a, b) || linked(a, b) || a.Entity.Get("node") != "" && b.Entity.Get("node") != ""
 }
 
 // before reports whether of two equals a is the one with which the incident began: of one question and one minute the one whose name most others bear
