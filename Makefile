@@ -20,7 +20,7 @@ SOAK_SIGNALS ?= 60000
 TORTURE ?= 1000
 SEED ?=
 
-.PHONY: help build demo test race lint bench differential large bench-scale soak null quiet torture recording fuzz pictures screenshot clean
+.PHONY: help build demo test race lint bench differential large bench-scale soak null quiet stories torture recording fuzz pictures screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -59,6 +59,9 @@ soak: ## SOAK of simulated time (168h) with SOAK_SIGNALS signals (60,000) throug
 
 null: ## false alarms of benign families over WEEKS series-weeks (300,000: about 25 minutes on two cores)
 	WRACKLINE_NULL=$(WEEKS) $(GO) test -tags $(TAGS) -count=1 -timeout 6h -run TestNull -v ./baseline/model
+
+stories: ## incidents a cause, first mover and change: each simulated fault alone and every two overlapping (a quarter of an hour of CPU)
+	WRACKLINE_STORIES=all $(GO) test -tags $(TAGS) -count=1 -timeout 3h -run TestOneCauseOneStory -v ./cmd/wrackline
 
 quiet: ## false alarms of the simulated cluster without faults, DAYS cluster-days over several seeds (60)
 	WRACKLINE_QUIET=$(DAYS) $(GO) test -tags $(TAGS) -count=1 -timeout 6h -run TestQuietClusters -v ./cmd/wrackline

@@ -45,7 +45,7 @@ func TestGoneSignalsEndTheirIncident(t *testing.T) {
 
 func TestAlarmsOfVanishedRulesEndAsGone(t *testing.T) {
 	b := newBench(Options{})
-	dns, cpu := sig(servfail), sig(wlCPU, "namespace", "shop", "workload", "cart")
+	dns, cpu := sig(servfail), sig(wlOOM, "namespace", "shop", "workload", "cart")
 	b.minutes(5)
 	b.alarm(dns, model.High, 0.31, 3)
 	b.alarm(cpu, model.High, 3, 1)
@@ -53,11 +53,11 @@ func TestAlarmsOfVanishedRulesEndAsGone(t *testing.T) {
 	if n := len(b.m.Snapshot().Open); n != 1 {
 		t.Fatalf("open incidents = %d, want 1", n)
 	}
-	renamed := *wlCPU
+	renamed := *wlOOM
 	renamed.Question = "Is it another?"
 	delete(b.on, dns)
 	b.m.SetRules(func(name string) *pack.Rule {
-		if name == wlCPU.Name {
+		if name == wlOOM.Name {
 			return &renamed
 		}
 		return nil
@@ -65,7 +65,7 @@ func TestAlarmsOfVanishedRulesEndAsGone(t *testing.T) {
 	inc := b.m.Snapshot().Open[0]
 	for i := range inc.Members {
 		m := &inc.Members[i]
-		if gone := m.Ending == "gone"; gone != (m.Name == servfail.Name) || m.Name == wlCPU.Name && m.Rule != &renamed {
+		if gone := m.Ending == "gone"; gone != (m.Name == servfail.Name) || m.Name == wlOOM.Name && m.Rule != &renamed {
 			t.Errorf("%s: ending %q, rule %v", m.Name, m.Ending, m.Rule)
 		}
 	}

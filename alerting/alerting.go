@@ -61,6 +61,15 @@ type Incident struct {
 	LateMs     int64         // how long after its end the newest window was judged of which something was told, ms; 0 = in time, or not known
 	Timeline   []Event       // oldest first, bounded
 	Changes    []Cause       // what changed just before and bears on it: closest first, bounded
+	Beside     []Cause       // what explains only members that came later, and not how it began
+	PartOf     string        // id of an incident that was open and explains it; "" = none
+	Common     Common        // a label that most members share, though not all
+}
+
+// Common is a label that more of an incident's members carry than not.
+type Common struct {
+	series.Label
+	N, Of int // members with it, members that have a label of that name
 }
 
 // Cause is a change that may be behind an incident: it happened from an hour before the onset to five minutes after, and is about
@@ -68,6 +77,7 @@ type Incident struct {
 type Cause struct {
 	change.Change
 	Nearness Nearness
+	Signal   string // id of the member that it explains best; "" when an older program kept it
 }
 
 // Nearness says how closely a change and an incident are related, larger is closer.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -25,10 +26,10 @@ var (
 		Summary: "{{ $value | pct }} of DNS answers fail (normal {{ $band }})", Meaning: "Names do not resolve.", Next: []string{"kubectl -n kube-system logs -l k8s-app=kube-dns"},
 		Evidence: []string{"dns.latency_p99", "net.conntrack_fail"}}
 	dnsLat  = &pack.Rule{Name: "dns.latency_p99", Unit: "s", Severity: pack.Warn}
-	wlCPU   = &pack.Rule{Name: "wl.cpu", Unit: "cores", Severity: pack.Warn}
+	wlCPU   = &pack.Rule{Name: "wl.cpu", Unit: "cores", Severity: pack.Warn, Evidence: []string{"dns.latency_p99"}}
 	wlMem   = &pack.Rule{Name: "wl.memory", Unit: "B", Severity: pack.Warn}
-	wlOOM   = &pack.Rule{Name: "wl.oom", Unit: "count", Severity: pack.Page}
-	nodeCPU = &pack.Rule{Name: "node.cpu", Unit: "ratio", Severity: pack.Info}
+	wlOOM   = &pack.Rule{Name: "wl.oom", Unit: "count", Severity: pack.Page, Evidence: []string{"dns.servfail_ratio"}}
+	nodeCPU = &pack.Rule{Name: "node.cpu", Unit: "ratio", Severity: pack.Info, Evidence: []string{"dns.servfail_ratio"}}
 	rules   = []*pack.Rule{servfail, dnsLat, wlCPU, wlMem, wlOOM, nodeCPU}
 )
 
@@ -52,12 +53,13 @@ func sig(r *pack.Rule, labels ...string) *signal.Signal {
 
 // bench drives a Manager minute by minute.
 type bench struct {
-	m    *Manager
-	t    int64
-	told []Notification
-	on   map[*signal.Signal]baseline.Verdict
-	old  bool
-	late int64 // how long after its end a window is judged, ms
+	m       *Manager
+	t       int64
+	told    []Notification
+	on      map[*signal.Signal]baseline.Verdict
+	old     bool
+	changes []change.Change
+	late    int64 // how long after its end a window is judged, ms
 }
 
 func newBench(o Options) *bench {
@@ -83,7 +85,7 @@ func (b *bench) calm(s *signal.Signal, how model.Transition) {
 func (b *bench) minutes(n int) {
 	for range n {
 		b.t += minuteMs
-		batch := baseline.Batch{Cluster: "prod", T: b.t, ClosedMs: b.t + b.late, Old: b.old}
+		batch := baseline.Batch{Cluster: "prod", T: b.t, ClosedMs: b.t + b.late, Old: b.old, Changes: b.changes, ChangeSeq: int64(len(b.changes))}
 		for _, v := range b.on {
 			v.T = b.t
 			batch.Verdicts = append(batch.Verdicts, v)

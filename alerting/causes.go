@@ -25,51 +25,98 @@ type causesAt struct {
 	seq     int64 // baseline.Batch.ChangeSeq
 }
 
-// findCauses gives the cluster's open incidents the changes that bear on them. What an incident has it keeps, although the engine
-// may have forgotten it since, unless closer ones take its place.
-func (m *Manager) findCauses(cluster string, changes []change.Change, seq int64) {
+// findCauses gives the cluster's open incidents the changes that bear on them.
+func (m *Manager) findCauses(cluster string) {
 	for _, inc := range m.open {
-		if inc.Cluster != cluster {
-			continue
+		if inc.Cluster == cluster {
+			m.explain(inc)
 		}
-		now := causesAt{inc.minOnset, len(inc.slots), seq}
-		if now == inc.searched {
-			continue
+	}
+}
+
+// explain gives an incident the changes that bear on it: each is of the member that it explains best. What an incident has it keeps, although the engine
+// may have forgotten it since, unless closer ones take its place. What explains only what joined later stands beside.
+func (m *Manager) explain(inc *incident) {
+	now := causesAt{inc.minOnset, len(inc.slots), m.changeSeq}
+	if now == inc.searched {
+		return
+	}
+	inc.searched = now
+	var own, beside []Cause
+	add := func(x Cause, late bool) {
+		list := &own
+		if late {
+			list = &beside
 		}
-		inc.searched = now
-		found := make([]Cause, 0, causesMax)
-		add := func(c *change.Change) {
-			if c.Kind == change.Rolled {
-				return // that a rollout ended well causes nothing; its beginning is listed
-			}
-			if c.T < inc.minOnset-inc.reach() || c.T > inc.minOnset+causeAfterMs || Cut(c.Cluster, textMax) != cluster {
-				return
-			}
-			near := inc.nearness(c)
-			if near == Apart || c.T < inc.minOnset-causeBeforeMs && (near < SameThing || weight(c.Kind) > 0) || slices.ContainsFunc(found, func(x Cause) bool { return x.T == c.T && x.Kind == c.Kind && x.Object == c.Object && x.To == c.To }) {
-				return
-			}
+		if !slices.ContainsFunc(own, x.is) && !slices.ContainsFunc(*list, x.is) {
+			*list = append(*list, x)
+		}
+	}
+	for k := range m.changes {
+		c := &m.changes[k]
+		if c.Kind == change.Rolled || Cut(c.Cluster, textMax) != inc.Cluster {
+			continue // that a rollout ended well causes nothing; its beginning is listed
+		}
+		if s, near := inc.explained(c); s != nil {
 			kept := *c
 			kept.Works = nil // Nearness says what they were for
-			found = append(found, Cause{kept, near})
+			add(Cause{kept, near, s.m.SignalID}, s.m.Onset > inc.minOnset+m.opts.JoinMs)
 		}
-		for i := range changes {
-			add(&changes[i])
-		}
-		for _, x := range inc.Changes {
-			if x.T < inc.minOnset-inc.reach() || x.T > inc.minOnset+causeAfterMs ||
-				slices.ContainsFunc(found, func(f Cause) bool { return f.T == x.T && f.Kind == x.Kind && f.Object == x.Object && f.To == x.To }) {
-				continue
-			}
-			found = append(found, x)
-		}
-		slices.SortStableFunc(found, func(a, b Cause) int {
-			return cmp.Or(-cmp.Compare(a.Nearness, b.Nearness), cmp.Compare(weight(a.Kind), weight(b.Kind)),
-				cmp.Compare(distance(a.T, inc.minOnset), distance(b.T, inc.minOnset)), cmp.Compare(a.T, b.T), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Kind, b.Kind))
-		})
-		inc.Changes = slices.Clone(found[:min(len(found), causesMax)])
-		inc.dirty = true
 	}
+	for _, x := range inc.Changes {
+		if x.T >= inc.minOnset-inc.reach() && x.T <= inc.minOnset+causeAfterMs {
+			add(x, false)
+		}
+	}
+	for _, x := range inc.Beside {
+		add(x, true)
+	}
+	sortCauses(own, inc.minOnset)
+	sortCauses(beside, inc.maxOnset)
+	inc.Changes = slices.Clone(own[:min(len(own), causesMax)])
+	inc.Beside = slices.Clone(beside[:min(len(beside), causesMax)])
+	inc.dirty = true
+}
+
+// explained returns the member that a change explains best, and how near it is; nil when it explains none.
+func (i *incident) explained(c *change.Change) (best *slot, nearest Nearness) {
+	for _, s := range i.slots[:min(len(i.slots), causesMemberN)] {
+		if c.T > s.m.Onset+causeAfterMs || c.T < s.m.Onset-i.reach() {
+			continue
+		}
+		near := Near(s.m.Entity, c)
+		if near == Apart || c.T < s.m.Onset-causeBeforeMs && (near < SameThing || weight(c.Kind) > 0) {
+			continue
+		}
+		if near == SameThing && weight(c.Kind) == 0 && c.T >= s.m.Onset-suspectMs {
+			s.suspected = true
+		}
+		if best == nil || near > nearest || near == nearest && s.m.Onset < best.m.Onset {
+			best, nearest = s, near
+		}
+	}
+	return best, nearest
+}
+
+// suspectMs is how shortly before an onset somebody must have changed the very thing for it to go before others that moved about then.
+const suspectMs = 15 * minuteMs
+
+func sortCauses(list []Cause, onset int64) {
+	slices.SortStableFunc(list, func(a, b Cause) int {
+		return cmp.Or(-cmp.Compare(a.Nearness, b.Nearness), cmp.Compare(weight(a.Kind), weight(b.Kind)),
+			cmp.Compare(distance(a.T, onset), distance(b.T, onset)), cmp.Compare(a.T, b.T), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Kind, b.Kind))
+	})
+}
+
+// is reports whether two causes are the same change.
+func (x Cause) is(y Cause) bool {
+	return x.T == y.T && x.Kind == y.Kind && x.Object == y.Object && x.To == y.To
+}
+
+// suspected reports whether somebody changed the very thing with which the incident began.
+func (i *incident) suspected() bool {
+	first := i.mover()
+	return slices.ContainsFunc(i.slots, func(s *slot) bool { return s.suspected && s.m.SignalID == first })
 }
 
 // reach is how much older than the onset a change to the very thing may be. An onset that took long to find is known the less
@@ -93,23 +140,6 @@ func distance(a, b int64) int64 {
 		return a - b
 	}
 	return b - a
-}
-
-// nearness relates a change to the closest member.
-func (i *incident) nearness(c *change.Change) Nearness {
-	best := Apart
-	if len(c.Entity) == 0 || i.wide && weight(c.Kind) == 0 {
-		best = WholeCluster
-	}
-	for _, s := range i.slots[:min(len(i.slots), causesMemberN)] {
-		if n := relation(s.m.Entity, c); n > best {
-			best = n
-		}
-		if best == SameThing {
-			break
-		}
-	}
-	return best
 }
 
 // Near relates a change to an entity of the same cluster: of a signal, say.

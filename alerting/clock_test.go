@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/codec"
@@ -40,23 +41,27 @@ func TestWhatIsJudgedLateSaysSo(t *testing.T) {
 	}
 }
 
-// TestStateOfAnOlderProgramIsRead takes the lateness out of a state, which is what the version before wrote.
+// TestStateOfAnOlderProgramIsRead writes a state as the versions before did, which knew less.
 func TestStateOfAnOlderProgramIsRead(t *testing.T) {
 	b := newBench(Options{})
 	b.alarm(sig(servfail), model.High, 0.31, 1)
 	b.minutes(3)
-	for _, inc := range b.m.open {
-		inc.heard = 0 // it did not know
-	}
-	now := b.m.AppendState(nil)
-	c := &stateCoder{Coder: codec.Writing([]byte(stateOlder)), rule: ruleByName, older: true}
-	c.manager(b.m)
-	m := NewManager(Options{Rule: ruleByName})
-	if err := m.RestoreState(c.Bytes()); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(m.AppendState(nil), now) {
-		t.Error("what the version before wrote is read as something else")
+	for version := stateNow - 1; version > 0; version-- {
+		for _, inc := range b.m.open {
+			if version == 1 {
+				inc.heard = 0 // it did not know
+			}
+		}
+		now := b.m.AppendState(nil)
+		c := &stateCoder{Coder: codec.Writing([]byte(fmt.Sprint(stateMagic, version))), rule: ruleByName, version: version}
+		c.manager(b.m)
+		m := NewManager(Options{Rule: ruleByName})
+		if err := m.RestoreState(c.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(m.AppendState(nil), now) {
+			t.Errorf("what version %d wrote is read as something else", version)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/pack"
 )
@@ -67,11 +68,11 @@ const (
 // Manager builds incidents. It implements baseline.Sink. Observe, AppendState and RestoreState belong to one
 // goroutine (the fold); Snapshot and Incident may be called from any.
 //
-// An alarm joins the open incident of its cluster that it is closest to: their onsets must lie within JoinMs and they
-// must share something (in falling closeness: workload or node; one names the other in its evidence; namespace;
-// the same question, or both fell silent; either concerns the whole cluster). A slow drift may be further off, by a
-// tenth of its age, and whatever happens to a workload that drifts belongs to that incident. Otherwise it opens an
-// incident of its own, unless its severity is info: such alarms are listed and may join later.
+// An alarm joins the open incident of its cluster with the strongest reason: they are about the same thing; one change explains both; one names
+// the other in its evidence; the same is wrong elsewhere, or both fell silent. Their onsets must lie within JoinMs; a slow drift may be further off, by a
+// tenth of its age, and what is the consequence of something that goes on belongs to it however late. A member whose value is back inside its band is a
+// reason no more, and what somebody's change explains does not join what another one explains. Without a reason an alarm opens an incident of its own,
+// unless its severity is info: such alarms are listed and may join later.
 //
 // Everything is bounded: beyond OpenMax or MembersMax an alarm is counted and keeps its incident open, but is not
 // listed; label values, ids and names are cut.
@@ -89,6 +90,9 @@ type Manager struct {
 	nowMs   int64 // when the window was judged that is looked at, receive clock
 	lateMs  int64 // how late the window is judged that is looked at, as LateFromMs says
 	byOnset []fresh
+
+	changes   []change.Change // of the batch that is folded, and
+	changeSeq int64           // their number
 }
 
 type fresh struct {
@@ -161,6 +165,7 @@ func (m *Manager) SetRules(rule func(name string) *pack.Rule) {
 // Observe folds the verdicts of one window of one cluster.
 func (m *Manager) Observe(b baseline.Batch) {
 	cluster := Cut(b.Cluster, textMax)
+	m.changes, m.changeSeq = b.Changes, b.ChangeSeq
 	m.hear(cluster, b.T, b.ClosedMs)
 	for _, inc := range m.open {
 		if inc.Cluster == cluster {
@@ -196,7 +201,8 @@ func (m *Manager) Observe(b baseline.Batch) {
 	}
 	m.retryLoose(cluster, b.T)
 	m.age(cluster, b.T)
-	m.findCauses(cluster, b.Changes, b.ChangeSeq)
+	m.findCauses(cluster)
+	m.changes = nil // it was lent
 	if !b.Old {
 		m.tell(cluster, b.T)
 	}
@@ -209,6 +215,9 @@ func (m *Manager) update(s *slot, v *baseline.Verdict) {
 	wasOver := mem.Ended != 0
 	mem.see(v)
 	alarm := v.State.Alarm()
+	if alarm && mem.Outside() {
+		s.out = v.T
+	}
 	if s.inc == nil {
 		if !alarm {
 			m.dropLoose(s)

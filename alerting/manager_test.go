@@ -27,7 +27,7 @@ func TestOneFaultIsOneIncidentWithAFirstMoverAndAClosingWord(t *testing.T) {
 	if got := inc.FirstMover().Name; got != "dns.latency_p99" {
 		t.Errorf("first mover = %s, want dns.latency_p99", got)
 	}
-	if inc.Title != "31 % of DNS answers fail (normal 0–0.2 %)" {
+	if inc.Title != "31 % of DNS answers fail (normal 0–0.2 %): pod-a" {
 		t.Errorf("title = %q", inc.Title)
 	}
 	if inc.Severity != pack.Page || inc.Headline().Name != "dns.servfail_ratio" || len(inc.Members) != 3 {

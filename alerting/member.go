@@ -63,8 +63,7 @@ func (m *Member) see(v *baseline.Verdict) {
 	if v.Score > m.Peak {
 		m.Peak = v.Score
 	}
-	out, worst := farOut(v.State, v.SlopePerDay, v.Value, v.Band), farOut(m.State, m.SlopePerDay, m.Worst, m.WorstBand)
-	if !math.IsNaN(v.Value) && (math.IsNaN(m.Worst) || out > worst) {
+	if !math.IsNaN(v.Value) && (math.IsNaN(m.Worst) || m.worse(v)) {
 		m.Worst, m.WorstT, m.WorstBand, m.WorstFew = v.Value, v.T, v.Band, m.Few
 		m.Top = m.Top[:0:0]
 		for i, t := range v.Top {
@@ -82,13 +81,27 @@ func (m *Member) end(inc *incident, t int64, how string) {
 	inc.note(t, how, m.SignalID)
 }
 
-// farOut says how far a value lies out in the direction of its alarm; larger is worse.
-func farOut(state model.State, slope, value float64, band model.Band) float64 {
-	switch {
-	case state == model.Low, state == model.Drifting && slope < 0:
-		return -value
-	case state == model.Drifting:
-		return value
+// worse reports whether a verdict's value is farther out than the worst so far, on the side on which the alarm rose: the way back is not the way out, also
+// where the band has followed meanwhile and the usual level looks high beside it.
+func (m *Member) worse(v *baseline.Verdict) bool {
+	side := sideOf(m.State, m.SlopePerDay, m.Worst, m.WorstBand)
+	if now := sideOf(v.State, v.SlopePerDay, v.Value, v.Band); now != side {
+		return false
 	}
-	return value - band.Upper
+	switch {
+	case side < 0:
+		return v.Value < m.Worst
+	case v.State == model.Drifting:
+		return v.Value > m.Worst
+	}
+	return v.Value-v.Band.Upper > m.Worst-m.WorstBand.Upper
+}
+
+// sideOf says on which side a value in alarm lies: below, -1, or above, 1. One that is inside its band lies where its state says.
+func sideOf(state model.State, slope, value float64, band model.Band) int {
+	switch {
+	case value < band.Lower, state == model.Low, state == model.Drifting && slope < 0:
+		return -1
+	}
+	return 1
 }

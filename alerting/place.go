@@ -14,8 +14,9 @@ import (
 // place finds a home for a new alarm.
 func (m *Manager) place(cluster string, v *baseline.Verdict) {
 	mem := newMember(v)
-	s := &slot{key: key{cluster, mem.SignalID}, m: mem}
-	if inc := m.match(cluster, mem, v.T); inc != nil {
+	s := newSlot(cluster, mem)
+	inc, part := m.match(cluster, mem, v.T)
+	if inc != nil {
 		if len(inc.slots) >= m.opts.MembersMax {
 			inc.crowd++
 			inc.dirty = true
@@ -28,7 +29,7 @@ func (m *Manager) place(cluster string, v *baseline.Verdict) {
 		m.join(inc, s, v.T)
 		return
 	}
-	if (SeverityRank(mem.Severity) > 0 || v.Signal.Rule.Digest) && m.openIncident(s, v.T) {
+	if (SeverityRank(mem.Severity) > 0 || v.Signal.Rule.Digest) && m.openIncident(s, part, v.T) {
 		return
 	}
 	if len(m.loose) >= looseMax {
@@ -42,10 +43,12 @@ func (m *Manager) place(cluster string, v *baseline.Verdict) {
 	m.seen = false
 }
 
-// again finds a home for an alarm that has got clearly worse: what has been told of it stays in its incident, and what it is now is news of its own.
+// again finds a home for an alarm that has got clearly worse: for half a day the story is the same, and that it is worse is told in it;
+// after that what has been told of it stays in its incident, and what it is now is news of its own.
 func (m *Manager) again(s *slot, v *baseline.Verdict) {
-	if inc := m.match(s.key.cluster, newMember(v), v.T); inc == s.inc {
-		inc.note(v.T, "worse", s.m.SignalID) // it has just begun
+	if inc, _ := m.match(s.key.cluster, newMember(v), v.T); inc == s.inc || v.T-s.inc.Opened < driftJoinMax {
+		s.worse = v.T-s.inc.Opened > m.opts.JoinMs // else it has just begun
+		s.inc.note(v.T, "worse", s.m.SignalID)
 		return
 	}
 	s.m.end(s.inc, v.T, worse)
@@ -56,6 +59,14 @@ func (m *Manager) again(s *slot, v *baseline.Verdict) {
 // worse is how a member ends whose alarm goes on in another incident, since it has got clearly worse.
 const worse = "worse"
 
+func newSlot(cluster string, mem *Member) *slot {
+	s := &slot{key: key{cluster, mem.SignalID}, m: mem}
+	if mem.Outside() {
+		s.out = mem.LastSeen
+	}
+	return s
+}
+
 // join adds a slot, tracked already, to an incident with room.
 func (m *Manager) join(inc *incident, s *slot, t int64) {
 	s.inc = inc
@@ -65,7 +76,6 @@ func (m *Manager) join(inc *incident, s *slot, t int64) {
 	}
 	inc.slots = append(inc.slots, s)
 	inc.minOnset, inc.maxOnset = min(inc.minOnset, mem.Onset), max(inc.maxOnset, mem.Onset)
-	inc.wide = inc.wide || isWide(mem)
 	if len(inc.slots) == 1 {
 		inc.note(t, "opened", mem.SignalID)
 	} else {
@@ -79,8 +89,8 @@ func (m *Manager) join(inc *incident, s *slot, t int64) {
 	}
 }
 
-// openIncident starts an incident with s; it reports false when there is no room.
-func (m *Manager) openIncident(s *slot, t int64) bool {
+// openIncident starts an incident with s, which may be a part of another; it reports false when there is no room.
+func (m *Manager) openIncident(s *slot, part string, t int64) bool {
 	if len(m.open) >= m.opts.OpenMax {
 		return false
 	}
@@ -88,7 +98,7 @@ func (m *Manager) openIncident(s *slot, t int64) bool {
 	for n := int64(1); m.exists(id); n++ { // the same onset twice, after an incident that ended early
 		id = digest("incident", s.key.cluster, s.key.id, number64(s.m.Onset), number64(n))[:10]
 	}
-	inc := &incident{Incident: Incident{ID: id, Cluster: s.key.cluster, Opened: t, Severity: s.m.Severity}, active: t, seen: t, heard: m.nowMs}
+	inc := &incident{Incident: Incident{ID: id, Cluster: s.key.cluster, Opened: t, Severity: s.m.Severity, PartOf: part}, active: t, seen: t, heard: m.nowMs}
 	for _, c := range m.closed {
 		if h := c.pub.Headline(); h.SignalID == s.key.id && c.Cluster == inc.Cluster && t-c.pub.Resolved <= dayMs {
 			inc.Earlier++
@@ -97,6 +107,7 @@ func (m *Manager) openIncident(s *slot, t int64) bool {
 	m.open = append(m.open, inc)
 	m.tracked[s.key] = s
 	m.join(inc, s, t)
+	m.explain(inc)
 	openedTotal.Inc()
 	return true
 }
@@ -114,13 +125,14 @@ func (m *Manager) retryLoose(cluster string, t int64) {
 			i++
 			continue
 		}
-		if inc := m.match(cluster, s.m, t); inc != nil && len(inc.slots) < m.opts.MembersMax {
+		inc, part := m.match(cluster, s.m, t)
+		if inc != nil && len(inc.slots) < m.opts.MembersMax {
 			m.loose = slices.Delete(m.loose, i, i+1)
 			m.join(inc, s, t)
 			m.seen = false
 			continue
 		}
-		if SeverityRank(s.m.Severity) > 0 && m.openIncident(s, t) {
+		if SeverityRank(s.m.Severity) > 0 && m.openIncident(s, part, t) {
 			m.loose = slices.Delete(m.loose, i, i+1)
 			m.seen = false
 			continue

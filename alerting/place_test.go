@@ -36,11 +36,14 @@ func TestWhatBelongsTogether(t *testing.T) {
 	}{
 		{"the same workload at the same time", sig(wlCPU, shop...), sig(wlMem, shop...), 4, 1},
 		{"the same workload, half an hour apart", sig(wlCPU, shop...), sig(wlMem, shop...), 36, 2},
-		{"the same namespace", sig(wlCPU, shop...), sig(wlMem, "namespace", "shop", "workload", "db"), 4, 1},
+		{"two workloads of one namespace", sig(wlCPU, shop...), sig(wlMem, "namespace", "shop", "workload", "db"), 4, 2},
+		{"the namespace of a workload", sig(wlCPU, shop...), sig(wlMem, "namespace", "shop"), 4, 1},
 		{"two namespaces", sig(wlCPU, shop...), sig(wlMem, "namespace", "bank", "workload", "db"), 4, 2},
 		{"the same workload name in two namespaces", sig(wlCPU, shop...), sig(wlMem, "namespace", "bank", "workload", "cart"), 4, 2},
 		{"the same question", sig(wlCPU, shop...), sig(wlCPU, "namespace", "bank", "workload", "db"), 4, 1},
-		{"one concerns the cluster", sig(wlCPU, shop...), sig(servfail), 4, 1},
+		{"one concerns the cluster", sig(wlMem, shop...), sig(servfail), 4, 2},
+		{"both are about the cluster's DNS", sig(dnsLat), sig(&pack.Rule{Name: "dns.qps", Severity: pack.Warn}), 4, 1},
+		{"both are about the cluster", sig(dnsLat), sig(&pack.Rule{Name: "api.qps", Severity: pack.Warn}), 4, 2},
 		{"named as evidence", sig(dnsLat, "node", "n1"), sig(servfail, "namespace", "kube-system"), 4, 1},
 	} {
 		b := newBench(Options{})
@@ -101,9 +104,10 @@ func TestHostileLabelsAndCrowdsStayBounded(t *testing.T) {
 	}
 }
 
-// What gets clearly worse is told anew, in an incident of its own, once; the older one ends as that, unless it has only just begun. A restart changes nothing.
+// What gets clearly worse is told once: within half a day as a change of the same story, unless it has only just begun; later in an incident of its own, and
+// the older one ends as that. A restart changes nothing.
 func TestWorseIsTold(t *testing.T) {
-	for _, early := range []bool{false, true} {
+	for _, after := range []int64{0, 200, 800} {
 		b := newBench(Options{})
 		s := sig(servfail)
 		worse := func(transition model.Transition, ago int64) {
@@ -115,9 +119,7 @@ func TestWorseIsTold(t *testing.T) {
 		}
 		b.alarm(s, model.High, .1, 1)
 		b.minutes(5)
-		if !early {
-			b.minutes(200)
-		}
+		b.minutes(int(after))
 		worse(model.Worsened, 2)
 		worse(model.Stay, 3)
 		again := NewManager(Options{})
@@ -128,9 +130,9 @@ func TestWorseIsTold(t *testing.T) {
 		b.m = again
 		b.minutes(30)
 		snap := b.m.Snapshot()
-		if early {
-			if len(snap.Open) != 1 || len(snap.Closed) != 0 || b.reasons() != "first" {
-				t.Errorf("at once: %d open, %d closed, told %q", len(snap.Open), len(snap.Closed), b.reasons())
+		if after < 800 {
+			if want := map[int64]string{0: "first", 200: "first changed"}[after]; len(snap.Open) != 1 || len(snap.Closed) != 0 || b.reasons() != want {
+				t.Errorf("after %d min: %d open, %d closed, told %q, want %q", after, len(snap.Open), len(snap.Closed), b.reasons(), want)
 			}
 			continue
 		}

@@ -1,11 +1,11 @@
 // A Manager's state as bytes, for the checkpoint. One function describes each record for both directions, so that
 // writing and reading cannot disagree.
 //
-//	state    = "WLA2" refused days loose open closed
+//	state    = "WLA3" refused days loose open closed
 //	list     = count, records
 //	integers = zig-zag varint · floats = 8 bytes little-endian · strings = length, bytes
 //
-// "WLA1" did not say of incidents how late they were judged, nor when.
+// "WLA2" did not say of members what was told of them, nor which member a change explains. "WLA1" did not say of incidents how late they were judged, nor when.
 //
 // The store guards the bytes with a checksum; RestoreState still refuses what it cannot have written.
 
@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	stateMagic = "WLA2"
-	stateOlder = "WLA1"
+	stateMagic = "WLA" // and the version, a digit
+	stateNow   = 3
 	listMax    = math.MaxInt // entries of a list, which the bytes that are left bound
 )
 
@@ -35,7 +35,7 @@ var ErrState = errors.New("alerting state is damaged")
 
 // AppendState appends the complete state to dst. A Manager restored from it continues exactly as this one.
 func (m *Manager) AppendState(dst []byte) []byte {
-	c := &stateCoder{Coder: codec.Writing(append(dst, stateMagic...)), rule: m.opts.Rule}
+	c := &stateCoder{Coder: codec.Writing(append(append(dst, stateMagic...), '0'+stateNow)), rule: m.opts.Rule, version: stateNow}
 	c.manager(m)
 	return c.Bytes()
 }
@@ -43,15 +43,11 @@ func (m *Manager) AppendState(dst []byte) []byte {
 // RestoreState replaces the state by one that AppendState wrote. On error (ErrState) the Manager is unchanged.
 func (m *Manager) RestoreState(b []byte) error {
 	rest, ok := bytes.CutPrefix(b, []byte(stateMagic))
-	older := false
-	if !ok {
-		rest, older = bytes.CutPrefix(b, []byte(stateOlder))
-	}
-	if !ok && !older {
+	if !ok || len(rest) == 0 || rest[0] < '1' || rest[0] > '0'+stateNow {
 		return fmt.Errorf("%w: unknown format", ErrState)
 	}
 	n := NewManager(m.opts)
-	c := &stateCoder{Coder: codec.Reading(rest, ErrState), rule: m.opts.Rule, older: older}
+	c := &stateCoder{Coder: codec.Reading(rest[1:], ErrState), rule: m.opts.Rule, version: int(rest[0] - '0')}
 	c.manager(n)
 	if c.Err() == nil && c.Left() > 0 {
 		c.Fail()
@@ -68,9 +64,9 @@ func (m *Manager) RestoreState(b []byte) error {
 // stateCoder walks over the fields of a Manager in one order for both directions.
 type stateCoder struct {
 	*codec.Coder
-	rule   func(string) *pack.Rule
-	older  bool  // WLA1
-	newest int64 // Unix ms; the newest time of any incident
+	rule    func(string) *pack.Rule
+	version int
+	newest  int64 // Unix ms; the newest time of any incident
 }
 
 func (c *stateCoder) manager(m *Manager) {
@@ -124,6 +120,14 @@ func (c *stateCoder) slot(m *Manager, p **slot, inc *incident) {
 	s := *p
 	c.Str(&s.key.cluster)
 	c.member(s.m)
+	if c.version > 2 {
+		c.I64(&s.out)
+		c.Flag(&s.told)
+		c.Flag(&s.worse)
+		c.Flag(&s.suspected)
+	} else {
+		s.out, s.told = s.m.LastSeen, inc != nil && inc.Told > 0 && s.m.Opened <= inc.lastTold
+	}
 	if !c.Reads() {
 		return
 	}
@@ -154,7 +158,7 @@ func (c *stateCoder) incident(m *Manager, p **incident) {
 	c.Num(&i.Earlier)
 	c.Num(&i.Told)
 	c.Num(&i.Withheld)
-	if !c.older {
+	if c.version > 1 {
 		c.I64(&i.LateMs)
 	}
 	codec.List(c.Coder, &i.Timeline, listMax, func(e *Event) {
@@ -163,6 +167,10 @@ func (c *stateCoder) incident(m *Manager, p **incident) {
 		c.Str(&e.Signal)
 	})
 	codec.List(c.Coder, &i.Changes, listMax, c.cause)
+	if c.version > 2 {
+		codec.List(c.Coder, &i.Beside, listMax, c.cause)
+		c.Str(&i.PartOf)
+	}
 	c.I64(&i.searched.onset)
 	c.Num(&i.searched.members)
 	c.I64(&i.searched.seq)
@@ -170,7 +178,7 @@ func (c *stateCoder) incident(m *Manager, p **incident) {
 	c.I64(&i.maxOnset)
 	c.I64(&i.active)
 	c.I64(&i.seen)
-	if !c.older {
+	if c.version > 1 {
 		c.I64(&i.heard)
 	}
 	c.I64(&i.lastTold)
@@ -183,7 +191,10 @@ func (c *stateCoder) incident(m *Manager, p **incident) {
 	i.seq = uint32(seq)
 	c.U8(&i.state)
 	c.Num(&i.crowd)
-	c.Flag(&i.wide)
+	if c.version < 3 {
+		var wide bool
+		c.Flag(&wide)
+	}
 	frozen := i.Resolved != 0 && i.slots == nil
 	c.Flag(&frozen)
 	if !frozen {
@@ -199,6 +210,11 @@ func (c *stateCoder) incident(m *Manager, p **incident) {
 	}
 	codec.List(c.Coder, (*[]series.Label)(&i.Scope), listMax, c.label)
 	c.I64(&i.Onset)
+	if c.version > 2 {
+		c.label(&i.Common.Label)
+		c.Num(&i.Common.N)
+		c.Num(&i.Common.Of)
+	}
 	c.Num(&i.Lead)
 	c.Num(&i.More)
 	codec.List(c.Coder, &i.Members, listMax, c.member)
@@ -228,6 +244,9 @@ func (c *stateCoder) cause(x *Cause) {
 	c.Str(&x.Object)
 	c.Str(&x.From)
 	c.Str(&x.To)
+	if c.version > 2 {
+		c.Str(&x.Signal)
+	}
 }
 
 func (c *stateCoder) label(l *series.Label) {

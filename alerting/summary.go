@@ -119,11 +119,44 @@ func (m *Member) Sentence(worst bool) string {
 	return Clean(m.Name+" is "+quantity{value, m.Unit, few}.String()+" (normal "+Range(band.Lower, band.Upper, m.Unit)+")", summaryMax)
 }
 
+// Title is Sentence about the worst, with the name of the one whom it is about where the sentence lacks it: the pod that weighed most, else the pod,
+// workload, node, client or resource of the entity.
+func (m *Member) Title() string {
+	s := m.Sentence(true)
+	if who := m.Culprit(); who != "" && !strings.Contains(s, who) {
+		return Clean(s+": "+who, summaryMax)
+	}
+	return s
+}
+
+// Culprit names the one that a member is about: what weighed by far the most while it was at its worst, else the narrowest label of its entity; "" when it is
+// about a whole cluster.
+func (m *Member) Culprit() string {
+	if len(m.Top) == 1 || len(m.Top) > 1 && math.Abs(m.Top[0].Value) >= topLead*math.Abs(m.Top[1].Value) || len(m.Top) > 0 && m.Rule != nil && m.Rule.Params.Mode == model.Spread {
+		return Clean(m.Top[0].Name, textMax)
+	}
+	for _, name := range [...]string{"pod", "workload", "node"} {
+		if v := m.Entity.Get(name); v != "" {
+			return Clean(v, textMax)
+		}
+	}
+	for k := len(m.Entity) - 1; k >= 0; k-- {
+		if l := m.Entity[k]; l.Name != "cluster" && l.Name != "workload_type" && l.Value != "" {
+			return Clean(l.Value, textMax)
+		}
+	}
+	return ""
+}
+
+// topLead is how much more the first of what weighs most must weigh than the second to be the one.
+const topLead = 2
+
 // Command fills a rule's next step as Sentence fills a summary. Label values come from whoever sends metrics and the
-// line will be pasted into a shell: what is not plainly a name is quoted.
+// line will be pasted into a shell: what is not plainly a name is quoted. A step that a rule words only for a culprit is "" while nobody is known.
 func (m *Member) Command(text string) string {
 	if strings.Contains(text, "{{") {
-		if s, ok := m.fill(text, m.Value, m.Band, m.Few, ShellWord); ok {
+		s, err := m.filled(text, m.Value, m.Band, m.Few, ShellWord)
+		if err == nil {
 			return s
 		}
 	}
@@ -143,6 +176,11 @@ func ShellWord(s string) string {
 
 // fill executes a template about value and band; ok is false when it fails or says nothing.
 func (m *Member) fill(text string, value float64, band model.Band, few [2]float64, quote func(string) string) (line string, ok bool) {
+	line, err := m.filled(text, value, band, few, quote)
+	return line, err == nil && line != ""
+}
+
+func (m *Member) filled(text string, value float64, band model.Band, few [2]float64, quote func(string) string) (string, error) {
 	d := summaryData{
 		Value: quantity{value, m.Unit, few}, Low: quantity{v: band.Lower, unit: m.Unit}, High: quantity{v: band.Upper, unit: m.Unit},
 		Expected: quantity{v: band.Expected, unit: m.Unit}, Slope: quantity{v: m.SlopePerDay, unit: m.Unit},
@@ -159,14 +197,10 @@ func (m *Member) fill(text string, value float64, band model.Band, few [2]float6
 	}
 	t, err := parseSummary(text)
 	if err != nil {
-		return "", false
+		return "", err
 	}
 	s, err := fillSummary(t, d)
-	if err != nil {
-		return "", false
-	}
-	line = Clean(s, summaryMax)
-	return line, line != ""
+	return Clean(s, summaryMax), err
 }
 
 // Place writes an entity for people, from the large to the small: "prod / kube-system / coredns", then other labels.

@@ -95,10 +95,28 @@ func (m *Manager) due(inc *incident, t int64) Reason {
 	if rank > inc.toldRank { // at most once in a life, so it need not wait
 		return Changed
 	}
+	if inc.news() && t-inc.lastTold >= m.opts.ChangeMs/newsPart {
+		return Changed
+	}
 	if firing >= inc.toldSize+3 && firing >= 2*inc.toldSize && t-inc.lastTold >= m.opts.ChangeMs {
 		return Changed
 	}
 	return ""
+}
+
+// newsPart is how much sooner than a widening one an incident is told again that holds something of severity page which nobody has heard of, or that got worse.
+const newsPart = 5
+
+// news reports whether there is something in an incident that must be said, though it is known: a question of severity page that has not been told, or
+// an alarm that got clearly worse.
+func (i *incident) news() bool {
+	return slices.ContainsFunc(i.slots, func(s *slot) bool {
+		if s.m.Ended != 0 || !s.m.Outside() || SeverityRank(s.m.Severity) < i.toldRank {
+			return false
+		}
+		return s.worse || !s.told && SeverityRank(s.m.Severity) == 2 &&
+			!slices.ContainsFunc(i.slots, func(x *slot) bool { return x.told && x.m.Name == s.m.Name })
+	})
 }
 
 // firing counts the members that are outside their bands now, and ranks the most severe of them. A member whose value is back
@@ -115,10 +133,13 @@ func (i *incident) firing() (n, rank int) {
 
 func (i *incident) told(t int64) {
 	firing, rank := i.firing()
+	for _, s := range i.slots {
+		s.told, s.worse = true, false
+	}
 	i.lastTold, i.toldSize, i.toldRank = t, max(i.toldSize, firing), max(i.toldRank, rank)
 	// What has been told to have moved first, and what the title speaks of, stays so, or a message and the page that it leads to
-	// would tell two stories.
-	if i.first == "" && i.pub != nil {
+	// would tell two stories; mover and headline say when not.
+	if i.pub != nil {
 		i.first, i.lead = i.pub.FirstMover().SignalID, i.pub.Headline().SignalID
 	}
 }

@@ -54,7 +54,9 @@ func steps(r *pack.Rule, m *alerting.Member, most int) []string {
 		return nil
 	}
 	for _, n := range r.Next[:min(len(r.Next), most)] {
-		out = append(out, m.Command(n))
+		if step := m.Command(n); step != "" {
+			out = append(out, step)
+		}
 	}
 	return out
 }

@@ -151,7 +151,9 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 			if len(m.Next) == stepsMax {
 				break
 			}
-			m.Next = append(m.Next, oneLine(head.Command(s), stepMax))
+			if step := head.Command(s); step != "" {
+				m.Next = append(m.Next, oneLine(step, stepMax))
+			}
 		}
 	}
 	for i := range inc.Changes {

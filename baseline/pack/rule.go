@@ -29,6 +29,7 @@ type Rule struct {
 	BornZero     bool         // the time before an entity's first value is a time of zeros: it counts what should not happen, and what never happened has no series
 	Severity     Severity
 	Digest       bool     // its alarms are incidents although it is info: listed, and never sent as they happen
+	Impact       bool     // what users feel: of what explains it, it is the consequence
 	Lesson       string   // networking, resources, rbac, upgrades, trend
 	Summary      string   // template of the sentence in a message; see alerting
 	Meaning      string   // what it means when it moves, one or two sentences

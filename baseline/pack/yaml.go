@@ -51,6 +51,7 @@ type (
 	packLabels struct {
 		Severity string `yaml:"severity"`
 		Digest   bool   `yaml:"digest"`
+		Impact   bool   `yaml:"impact"`
 		Lesson   string `yaml:"lesson"`
 	}
 	packAnnotations struct {

@@ -82,6 +82,14 @@ func (f Fault) withDefaults() (Fault, error) {
 	return f, nil
 }
 
+// EndMs is when its cause ends, Unix milliseconds.
+func (f Fault) EndMs() int64 {
+	if f.Duration == 0 {
+		f.Duration = defaultDuration[f.Kind]
+	}
+	return f.endMs()
+}
+
 func (f Fault) endMs() int64 { return f.StartMs + f.Duration.Milliseconds() }
 
 func kindList() string {

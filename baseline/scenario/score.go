@@ -125,6 +125,12 @@ func anyFits(es []Expect, a *Alarm) bool {
 	return slices.ContainsFunc(es, func(e Expect) bool { return e.fits(a) })
 }
 
+// Expects reports whether a is an alarm that t must raise, while what t did may still be noticed.
+func (t *Truth) Expects(a *Alarm) bool { return within(t, a, defaultTailMs) && anyFits(t.Must, a) }
+
+// Explains reports whether t may have caused a, while what it did may still be noticed.
+func (t *Truth) Explains(a *Alarm) bool { return within(t, a, defaultTailMs) && t.explains(a) }
+
 // explains reports whether t causes a, its time apart. What must not alarm is not explained by a wider May; what must is, whatever else
 // is said of it.
 func (t *Truth) explains(a *Alarm) bool {
