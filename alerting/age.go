@@ -73,6 +73,9 @@ func (m *Manager) close(inc *incident, t int64) {
 	if inc.state&announced != 0 {
 		m.owing = append(m.owing, inc)
 	} else {
+		if inc.state&(heldBack|listed) != 0 {
+			m.keep(inc, Resolved, t)
+		}
 		m.freeze(inc)
 	}
 	m.seen = false

@@ -24,6 +24,8 @@ const (
 	Resolved Reason = "resolved" // the closing word; sent for every incident that was announced
 	Trial    Reason = "test"     // somebody asked for a message to see whether it arrives
 	Summary  Reason = "summary"  // what came and went while a receiver could not be told; made by the outbox
+	Repeated Reason = "repeat"   // the incident is still open, where a route asks for that; made by the outbox
+	Digest   Reason = "digest"   // what the noise contract kept back in a day; made by the outbox
 )
 
 // Notification is one decision to tell people about an incident. It is immutable.
@@ -34,6 +36,7 @@ type Notification struct {
 	Seq        uint32    // number of this notification within its incident, from 0
 	T          int64     // event time of the decision, Unix milliseconds
 	Incident   *Incident // as it stood then; immutable
+	Kept       bool      // the noise contract keeps it back: it is for the daily digest, and for who has a contract of his own. Its Seq is 0
 }
 
 // Incident is an immutable picture of one incident. Times are event time in Unix milliseconds.

@@ -43,6 +43,7 @@ type incident struct {
 const (
 	announced = 1 << iota
 	heldBack
+	listed // of severity info: handed to Keep once
 )
 
 // note adds to the timeline. A full one loses from its middle: how it began and how it stands matter most.

@@ -15,6 +15,8 @@ import (
 type Options struct {
 	// Emit takes every notification, in order, from the goroutine that calls Observe. It must be quick.
 	Emit func(Notification)
+	// Keep takes what the noise contract keeps back, as Emit takes what it lets through: what would have been said, and the closing word of what nobody was told of. nil means nobody does.
+	Keep func(Notification)
 	// Rule finds a rule by name, for incidents that come back from a checkpoint. nil finds none.
 	Rule func(name string) *pack.Rule
 

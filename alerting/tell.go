@@ -29,6 +29,7 @@ func (m *Manager) tell(cluster string, t int64) {
 		if inc.Cluster != cluster {
 			continue
 		}
+		m.keepQuiet(inc, t)
 		if r := m.due(inc, t); r != "" {
 			d := due{inc: inc, reason: r}
 			for _, s := range inc.slots {
@@ -62,6 +63,7 @@ func (m *Manager) tell(cluster string, t int64) {
 			d.inc.Withheld++
 			d.inc.note(t, "withheld", string(d.reason))
 			withheldTotal.Inc()
+			m.keep(d.inc, d.reason, t)
 			if d.reason == First {
 				d.inc.state |= heldBack
 			} else {

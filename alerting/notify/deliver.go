@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/alerting/route"
 )
 
 // integration is one way to one receiver.
@@ -30,11 +31,16 @@ type lane struct {
 	kind     string
 	to       integration
 	gap      time.Duration // least time between two messages
+	tree     *route.Tree
+	digest   *digestTime // nil = it is sent none
 	wake     chan struct{}
 
 	// Guarded by Outbox.mu.
 	pace     *pace
-	queue    []*row    // by sequence
+	queue    []*row // by sequence
+	held     map[string]*holding
+	memo     memo      // changed under Outbox.putting, too
+	renewed  time.Time // when all that is held was last told again
 	missed   *missed   // what ended before it could be told; nil = nothing
 	last     *row      // the summary of missed, which is told when nothing else is ready
 	paused   time.Time // until then nothing is sent; but see only
@@ -52,9 +58,17 @@ func (b *Outbox) work(ctx context.Context, l *lane) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		now := time.Now()
+		again := b.untilRenewal(l, now)
+		if again == 0 {
+			b.renew(ctx, l)
+			continue
+		}
+		b.putting.Lock() // what is remembered is changed by one at a time
+		idle := b.turn(l, now)
 		r, g, wait := b.pick(l, now)
 		b.book(l, g)
-		if r == nil {
+		b.putting.Unlock()
+		if wait = min(wait, idle, again); r == nil {
 			timer.Reset(wait)
 			select {
 			case <-ctx.Done():
@@ -64,27 +78,37 @@ func (b *Outbox) work(ctx context.Context, l *lane) {
 			}
 			continue
 		}
-		m := b.word(l, r, now)
+		h := b.holds(l, r.Message.Incident)
+		m := b.word(l, r, h, now)
 		before := r.Heard
 		b.mayHear(l, r, true)
-		sendCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.opts.Timeout)
-		stop := context.AfterFunc(ctx, func() {
-			grace := time.NewTimer(graceFinish)
-			defer grace.Stop()
-			select {
-			case <-grace.C:
-				cancel()
-			case <-sendCtx.Done():
-			}
-		})
-		o := b.attempt(sendCtx, l.to, m)
+		sendCtx, stop := b.bounded(ctx)
+		o := b.attempt(sendCtx, l.to, m, h)
 		stop()
-		cancel()
 		if o.verdict != delivered && !o.maybe {
 			b.mayHear(l, r, before)
 		}
-		b.settle(l, r, o)
+		if o.verdict == delivered {
+			b.arrived(l, r, m, h, time.Now())
+		} else {
+			b.settle(l, r, o)
+		}
 	}
+}
+
+// bounded returns the context of one attempt. It goes on for a moment when ctx ends.
+func (b *Outbox) bounded(ctx context.Context) (context.Context, func()) {
+	sendCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.opts.Timeout)
+	stop := context.AfterFunc(ctx, func() {
+		grace := time.NewTimer(graceFinish)
+		defer grace.Stop()
+		select {
+		case <-grace.C:
+			cancel()
+		case <-sendCtx.Done():
+		}
+	})
+	return sendCtx, func() { stop(); cancel() }
 }
 
 // mayHear notes on disk whether the receiver may have heard of a message's incident: yes before it is sent, since a process that is killed does not know; no after a clear no. So neither does a
@@ -105,12 +129,11 @@ func (b *Outbox) pick(l *lane, now time.Time) (best *row, g *ledger, wait time.D
 	b.sift(l, now, g)
 	for {
 		best, wait = l.choose(now)
-		if best == nil || best.summary || !b.endedUnheard(l, best, now) {
+		if best == nil || best.summary || !b.endedUnheard(l, g, best, now) {
 			break
 		}
 		best.Over = true
 		g.save = append(g.save, best)
-		g.missed = true
 	}
 	l.stats.NextAttempt = time.Time{}
 	if best != nil {
@@ -120,7 +143,7 @@ func (b *Outbox) pick(l *lane, now time.Time) (best *row, g *ledger, wait time.D
 		l.stats.NextAttempt = now.Add(wait)
 	}
 	for _, r := range l.queue {
-		if r.Given == 0 && !r.Over {
+		if _, _, back := l.heldBack(r, now); r.Given == 0 && !r.Over && !back {
 			wait = min(wait, max(b.opts.MaxAge-now.Sub(r.made), 0)) // to be listed on time
 		}
 	}
@@ -135,6 +158,7 @@ func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 		if before := newest[r.Message.Incident]; before != nil {
 			if r.Heard = before.Heard; !r.Heard {
 				r.Since, r.due = before.Since, before.due
+				r.After, r.Muted = max(r.After, before.After), r.Muted || before.Muted
 			}
 			r.Over = before.Over && r.Message.Reason == alerting.Resolved
 			g.save = append(g.save, r)
@@ -144,24 +168,32 @@ func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 		newest[r.Message.Incident] = r
 	}
 	l.queue = slices.DeleteFunc(l.queue, func(r *row) bool {
+		_, muted, back := l.heldBack(r, now)
 		switch {
 		case newest[r.Message.Incident] != r:
 			return true // it was joined
 		case r.Over && (r.Message.Reason == alerting.Resolved || now.Sub(r.made) >= knownFor):
 			g.joined++
 		case r.Message.Reason == alerting.Resolved && !r.Heard:
-			l.miss(r, r.Message, now)
-			g.missed = true
+			l.miss(g, r, r.Message, now)
 			g.joined++
 		case r.Message.Reason == alerting.Resolved && !l.to.sendResolved():
 			g.joined++
 		default:
+			if muted && !r.Muted {
+				r.Muted = true
+				g.save = append(g.save, r)
+			}
+			if back {
+				return false
+			}
 			if now.Sub(r.made) >= b.opts.MaxAge && r.Given == 0 && !r.Over {
 				g.list(l, r, "not delivered within "+b.opts.MaxAge.String()+": "+l.stats.LastError, now)
 			}
 			return false
 		}
 		g.drop = append(g.drop, r)
+		l.hold(g, r.Message.Incident, nil)
 		return true
 	})
 	for len(l.queue) > b.opts.QueueMax {
@@ -188,16 +220,18 @@ func (g *ledger) list(l *lane, r *row, why string, now time.Time) {
 // message's own fault, though: then another is tried once, too, and when that is taken the others go on without the one.
 func (l *lane) choose(now time.Time) (next *row, wait time.Duration) {
 	rows := make([]*row, 0, len(l.queue)+1)
+	wait = time.Hour
+	later := func(t time.Time) { wait = min(wait, t.Sub(now)) }
 	for _, r := range l.queue {
-		if !r.Over {
+		if left, _, back := l.heldBack(r, now); back {
+			later(now.Add(left))
+		} else if !r.Over {
 			rows = append(rows, r)
 		}
 	}
 	if l.missed != nil {
 		rows = append(rows, l.summary())
 	}
-	wait = time.Hour
-	later := func(t time.Time) { wait = min(wait, t.Sub(now)) }
 	resting := l.paused.After(now)
 	switch {
 	case len(rows) == 0:
@@ -229,13 +263,9 @@ func (l *lane) choose(now time.Time) (next *row, wait time.Duration) {
 	return nil, wait
 }
 
-// settle books the outcome of an attempt.
+// settle books the outcome of an attempt that failed.
 func (b *Outbox) settle(l *lane, r *row, o outcome) {
 	now := time.Now()
-	if o.verdict == delivered {
-		b.arrived(l, r, now)
-		return
-	}
 	g := &ledger{}
 	b.mu.Lock()
 	l.stats.LastError, l.stats.LastErrorAt = o.why, now
@@ -299,13 +329,15 @@ func (b *Outbox) settle(l *lane, r *row, o outcome) {
 	b.book(l, g)
 }
 
-// arrived books a delivery: on disk before it is counted, so that what is counted as sent is not sent again after a kill.
-func (b *Outbox) arrived(l *lane, r *row, now time.Time) {
+// arrived books a delivery, with what the far end holds of the incident now: on disk before it is counted, so that what is counted as sent is not sent again after a kill.
+func (b *Outbox) arrived(l *lane, r *row, m *Message, h *holding, now time.Time) {
 	g := &ledger{drop: []*row{r}}
 	b.mu.Lock()
 	if r.summary {
 		g = &ledger{missed: true}
 		l.missed, l.last = nil, nil
+	} else {
+		l.heard(g, r, m, h, now)
 	}
 	b.mu.Unlock()
 	b.book(l, g)

@@ -26,21 +26,21 @@ type HeartConfig struct {
 func CheckHeart(c HeartConfig) error {
 	if c.URL == "" && c.URLFile == "" {
 		if c.Method != "" {
-			return &FieldError{"method", errors.New("there is no url: nobody would be called")}
+			return &FieldError{Path: "method", Err: errors.New("there is no url: nobody would be called")}
 		}
 		return nil
 	}
 	if _, err := target("url", c.URL, c.URLFile); err != nil {
 		if c.URL == "" {
-			return &FieldError{"url_file", err}
+			return &FieldError{Path: "url_file", Err: err}
 		}
-		return &FieldError{"url", err}
+		return &FieldError{Path: "url", Err: err}
 	}
 	switch c.Method {
 	case "", http.MethodPost, http.MethodGet:
 		return nil
 	}
-	return &FieldError{"method", fmt.Errorf("it is %q; it must be POST or GET", c.Method)}
+	return &FieldError{Path: "method", Err: fmt.Errorf("it is %q; it must be POST or GET", c.Method)}
 }
 
 // HeartOptions configure a Heart.
@@ -176,7 +176,7 @@ func (h *Heart) beat(ctx context.Context) {
 func (h *Heart) call(ctx context.Context) outcome {
 	ctx, cancel := context.WithTimeout(ctx, min(h.box.opts.Timeout, h.o.Interval/4))
 	defer cancel()
-	return h.box.attempt(ctx, &pulse{h.o.HeartConfig}, nil)
+	return h.box.attempt(ctx, &pulse{h.o.HeartConfig}, nil, nil)
 }
 
 // pulse is what is sent. It implements sender.
@@ -184,14 +184,20 @@ type pulse struct{ HeartConfig }
 
 func (p *pulse) url() (*url.URL, error) { return target("url", p.URL, p.URLFile) }
 
-func (p *pulse) request(ctx context.Context, u *url.URL, _ *Message, now time.Time) (*http.Request, error) {
+func (p *pulse) say(ctx context.Context, u *url.URL, _ *Message, _ *holding, call caller) outcome {
+	r, err := p.request(ctx, u, time.Now())
+	if err != nil {
+		return outcome{verdict: again, why: redact(err, u)}
+	}
+	return call(r, anyAnswer)
+}
+
+func (p *pulse) request(ctx context.Context, u *url.URL, now time.Time) (*http.Request, error) {
 	if p.Method == http.MethodGet {
 		return http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	}
 	return post(ctx, u, plainJSON(map[string]string{"from": "wrackline", "state": "judging", "at": now.UTC().Format(time.RFC3339)}))
 }
-
-func (p *pulse) accepted(http.Header, []byte) error { return nil }
 
 func trimSlash(s string) string { return strings.TrimRight(s, "/") }
 

@@ -94,8 +94,10 @@ func (h *Herald) note(l *lane, change func(*Said)) {
 
 type notice struct {
 	Notice
-	told map[string]uint32 // edition by integration; 0 = nothing yet
-	done map[string]bool   // integrations that need to hear no more
+	told map[string]uint32    // edition by integration; 0 = nothing yet
+	done map[string]bool      // integrations that need to hear no more
+	last map[string]time.Time // when an integration heard of it last
+	held map[string]*holding  // what is known of it there
 }
 
 // NewHerald returns a herald for the receivers of o, of which DB, MaxAge and QueueMax are not used.
@@ -140,7 +142,7 @@ func (h *Herald) Tell(n Notice, toldTo ...string) {
 		noticesLost.Inc()
 		return
 	}
-	x := &notice{Notice: n, told: map[string]uint32{}, done: map[string]bool{}}
+	x := &notice{Notice: n, told: map[string]uint32{}, done: map[string]bool{}, last: map[string]time.Time{}, held: map[string]*holding{}}
 	for _, key := range toldTo {
 		x.told[key] = n.Edition
 	}
@@ -201,12 +203,31 @@ func (x *notice) owes(l *lane) alerting.Reason {
 		return alerting.Resolved
 	case x.OverMs != 0:
 	case x.Past:
+	case told == 0 && !l.routed(x.labels()):
 	case told == 0:
 		return alerting.First
 	case told < x.Edition:
 		return alerting.Changed
 	}
 	return ""
+}
+
+// labels are what routes ask for.
+func (n *Notice) labels() map[string]string {
+	labels := map[string]string{"severity": string(n.Severity), "pack": "wrackline"}
+	if len(n.Lines) > 0 {
+		labels["alertname"] = n.Lines[0].Name
+	}
+	return labels
+}
+
+// renews returns when a far end that lets go of what it is not told again must hear of x; ok is false for others, and when there is nothing to say.
+func (x *notice) renews(l *lane) (at time.Time, ok bool) {
+	r, ok := l.to.(renewer)
+	if !ok || x.OverMs != 0 || x.told[l.key] == 0 || x.done[l.key] {
+		return time.Time{}, false
+	}
+	return x.last[l.key].Add(r.every()), true
 }
 
 // Run tells until ctx ends, with one goroutine for each integration, and returns when all have ended.
@@ -224,8 +245,7 @@ func (h *Herald) work(ctx context.Context, l *lane, wake chan struct{}) {
 	var next time.Time // not earlier, whatever there is to say
 	fails := 0
 	for ctx.Err() == nil {
-		x, m, edition := h.pick(l)
-		wait := time.Hour
+		x, m, held, wait := h.pick(l)
 		if x != nil {
 			wait = time.Until(next)
 		}
@@ -239,7 +259,8 @@ func (h *Herald) work(ctx context.Context, l *lane, wake chan struct{}) {
 			}
 			continue
 		}
-		o := h.send(ctx, l, m)
+		edition := m.edition
+		o := h.send(ctx, l, m, held)
 		if o.verdict == again {
 			fails++
 			pause := h.box.backoff(fails)
@@ -264,41 +285,56 @@ func (h *Herald) work(ctx context.Context, l *lane, wake chan struct{}) {
 			h.note(l, func(s *Said) { s.Sent, s.LastSuccess, s.NextAttempt = s.Sent+1, time.Now(), time.Time{} })
 		}
 		fails, next = 0, time.Now().Add(l.gap)
-		h.settle(l, x, m.Reason, edition)
+		h.settle(l, x, m.Reason, edition, held)
 	}
 }
 
 // send tries once. What is under way when ctx ends has a moment to finish.
-func (h *Herald) send(ctx context.Context, l *lane, m *Message) outcome {
-	sendCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.box.opts.Timeout)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		grace := time.NewTimer(graceFinish)
-		defer grace.Stop()
-		select {
-		case <-grace.C:
-			cancel()
-		case <-sendCtx.Done():
-		}
-	})()
-	return h.box.attempt(sendCtx, l.to, m)
+func (h *Herald) send(ctx context.Context, l *lane, m *Message, held *holding) outcome {
+	sendCtx, stop := h.box.bounded(ctx)
+	defer stop()
+	return h.box.attempt(sendCtx, l.to, m, held)
 }
 
-// pick returns the oldest notice of which an integration is to hear, worded.
-func (h *Herald) pick(l *lane) (x *notice, m *Message, edition uint32) {
+// pick returns the oldest notice of which an integration is to hear, or else to hear again, worded, with a copy of what is known of it there; or how long there is nothing to say.
+func (h *Herald) pick(l *lane) (x *notice, m *Message, held *holding, wait time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, x := range h.list {
-		if reason := x.owes(l); reason != "" {
-			return x, newSelfMessage(&x.Notice, reason, time.Now().UnixMilli(), h.box.opts.ExternalURL), x.Edition
+	now := time.Now()
+	wait = time.Hour
+	var reason alerting.Reason
+	for _, n := range h.list {
+		if r := n.owes(l); r != "" {
+			x, reason = n, r
+			break
+		}
+		if at, ok := n.renews(l); ok && at.After(now) {
+			wait = min(wait, at.Sub(now))
+		} else if ok && x == nil {
+			x, reason = n, alerting.Repeated
 		}
 	}
-	return nil, nil, 0
+	if x == nil {
+		return nil, nil, nil, wait
+	}
+	m = newSelfMessage(&x.Notice, reason, now.UnixMilli(), h.box.opts.ExternalURL)
+	m.edition = x.Edition
+	held = &holding{}
+	if before := x.held[l.key]; before != nil {
+		*held = *before
+		if held.Said != 0 {
+			m.compare(held)
+		}
+	}
+	return x, m, held, 0
 }
 
-// settle notes that an integration has been told.
-func (h *Herald) settle(l *lane, x *notice, reason alerting.Reason, edition uint32) {
+// settle notes that an integration has been told, and what is known of it there.
+func (h *Herald) settle(l *lane, x *notice, reason alerting.Reason, edition uint32, held *holding) {
 	h.mu.Lock()
+	now := time.Now()
+	held.Said, held.T, held.Severity = now.UnixMilli(), now.UnixMilli(), x.Severity
+	x.last[l.key], x.held[l.key] = now, held
 	if reason == alerting.Resolved {
 		x.done[l.key] = true
 	} else {
@@ -318,7 +354,7 @@ func newSelfMessage(n *Notice, reason alerting.Reason, now int64, externalURL st
 		seq += n.Edition
 	}
 	m := &Message{ID: alerting.NotificationID(n.Incident, reason, seq), Incident: n.Incident, Reason: reason, T: max(now, n.OverMs), Severity: n.Severity, Title: oneLine(n.Title, wordsMax),
-		Where: "Wrackline itself", Onset: n.SinceMs, Resolved: n.OverMs, Value: oneLine(n.Meaning, wordsMax), First: oneLine(n.Lines[0].Text, 300)}
+		Headline: n.Title, Labels: n.labels(), Where: "Wrackline itself", Onset: n.SinceMs, Resolved: n.OverMs, Value: oneLine(n.Meaning, wordsMax), First: oneLine(n.Lines[0].Text, 300)}
 	m.Base = trimSlash(externalURL)
 	if m.Base != "" {
 		m.Link = m.Base + "/status"

@@ -16,7 +16,7 @@ import (
 // identity is what the outbox remembers of an integration. It holds no secret: of a URL a slow keyed hash. It is stored.
 type identity struct {
 	Receiver string `json:"receiver"`
-	Kind     string `json:"kind"`           // slack or webhook
+	Kind     string `json:"kind"`           // slack, webhook or alertmanager
 	Name     string `json:"name,omitempty"` // as the configuration gives it
 	File     string `json:"file,omitempty"` // that holds the URL
 	URL      string `json:"url,omitempty"`  // hash of the URL without user and password

@@ -64,7 +64,11 @@ func killChild() error {
 
 func TestMain(m *testing.M) {
 	if os.Getenv(killDB) != "" {
-		if err := killChild(); err != nil {
+		child := killChild
+		if n, err := strconv.Atoi(os.Getenv(killLives)); err == nil {
+			child = func() error { return livesChild(n) }
+		}
+		if err := child(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -33,8 +33,18 @@ type ended struct {
 	Text     string        `json:"text"`
 }
 
-// miss notes an incident that ended before the receiver could be told of it. m is what is left to say about it. The caller holds mu.
-func (l *lane) miss(r *row, m *Message, now time.Time) {
+// miss notes an incident that ended before the receiver could be told of it. m is what is left to say about it. Who was to hear of it only if it lasted, or lets go of what is over, misses nothing;
+// what a silent route held back is in the digest. The caller holds mu.
+func (l *lane) miss(g *ledger, r *row, m *Message, now time.Time) {
+	if _, renews := l.to.(renewer); renews || r.After != 0 {
+		return
+	}
+	if r.Muted && l.digest != nil {
+		l.memo.Kept = l.memo.Kept.with(m, 0, now)
+		g.memo = true
+		return
+	}
+	g.missed = true
 	if l.missed == nil {
 		l.missed = &missed{From: r.Since}
 	}
@@ -68,16 +78,16 @@ func (l *lane) summary() *row {
 }
 
 // endedUnheard reports whether a message is about an incident that has ended meanwhile, as others know, and that the receiver has not heard of: then it is missed. The caller holds mu.
-func (b *Outbox) endedUnheard(l *lane, r *row, now time.Time) bool {
+func (b *Outbox) endedUnheard(l *lane, g *ledger, r *row, now time.Time) bool {
 	if b.opts.Current == nil || !r.Message.Firing() || !r.Astray && (r.Heard || !late(r, now)) {
 		return false
 	}
 	inc, ok := b.opts.Current(r.Message.Incident)
 	switch {
 	case !ok && r.Astray: // it was away when the end was told
-		l.miss(r, r.Message, now)
+		l.miss(g, r, r.Message, now)
 	case ok && !inc.Open() && !r.Heard:
-		l.miss(r, NewMessage(alerting.Notification{IncidentID: inc.ID, Reason: alerting.Resolved, T: inc.Updated, Incident: inc}, b.opts.ExternalURL), now)
+		l.miss(g, r, NewMessage(alerting.Notification{IncidentID: inc.ID, Reason: alerting.Resolved, T: inc.Updated, Incident: inc}, b.opts.ExternalURL), now)
 	default:
 		return false
 	}
@@ -86,8 +96,8 @@ func (b *Outbox) endedUnheard(l *lane, r *row, now time.Time) bool {
 
 func late(r *row, now time.Time) bool { return now.Sub(r.due) > lateAfter }
 
-// word returns a message as it is to be said now: its incident as it stands, and how late it is told.
-func (b *Outbox) word(l *lane, r *row, now time.Time) *Message {
+// word returns a message as it is to be said now: its incident as it stands, how late it is told, and what is new since the last word. h is what the receiver holds of it.
+func (b *Outbox) word(l *lane, r *row, h *holding, now time.Time) *Message {
 	if r.summary {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -101,12 +111,23 @@ func (b *Outbox) word(l *lane, r *row, now time.Time) *Message {
 			}
 		}
 		m.Told = "told " + hours(now.Sub(r.due).Milliseconds()) + " late"
-		if m.Reason == alerting.First || !r.Heard {
+		switch {
+		case r.Muted:
+			m.Told = "held for " + hours(now.Sub(r.due).Milliseconds()) + " by a time interval"
+		case r.After != 0 && !r.Heard:
+			m.Told = ""
+		case m.Reason == alerting.First || !r.Heard:
 			m.Told = "announced" + strings.TrimPrefix(m.Told, "told")
 		}
 	}
+	if h != nil && h.Said != 0 {
+		m.compare(h)
+	}
 	if m.Reason == alerting.Changed && !r.Heard {
 		m.Reason = alerting.First // to this receiver it is
+	}
+	if r.After != 0 && !r.Heard && h != nil {
+		m.Escalated = alerting.Span(now.UnixMilli() - h.Asked)
 	}
 	return &m
 }

@@ -35,7 +35,9 @@ type settling struct {
 	put    []*row
 	lost   []DeadLetter
 	missed map[string]*missed // by key as it now is
-	born   []*lane            // that nobody knew; what was announced before them was not announced to them
+	held   map[string]map[string]*holding
+	memos  map[string]memo
+	born   []*lane // that nobody knew; what was announced before them was not announced to them
 }
 
 // load reads what waits and gives it to the lanes. When what changes cannot be written, as on a full disk, it stays for the next start: what waits goes out all the same.
@@ -87,7 +89,7 @@ func (b *Outbox) load(now time.Time) error {
 
 // settleIn finds each lane's identity and queue.
 func (b *Outbox) settleIn(s *stored, now time.Time) *settling {
-	p := &settling{missed: map[string]*missed{}}
+	p := &settling{missed: map[string]*missed{}, held: map[string]map[string]*holding{}, memos: map[string]memo{}}
 	is := make([]identity, len(b.lanes))
 	for i, l := range b.lanes {
 		is[i] = l.identity
@@ -110,7 +112,11 @@ func (b *Outbox) settleIn(s *stored, now time.Time) *settling {
 		was := &s.table[of[i]]
 		kept[was.key] = true
 		l.Born = was.Born
-		l.queue, l.missed = s.rows[was.key], s.missed[was.key]
+		l.queue, l.missed, l.memo = s.rows[was.key], s.missed[was.key], s.memos[was.key]
+		if held := s.held[was.key]; held != nil {
+			l.held = held
+			trim(held)
+		}
 		if was.key == l.key {
 			continue
 		}
@@ -129,6 +135,7 @@ func (b *Outbox) settleIn(s *stored, now time.Time) *settling {
 		if l.missed != nil {
 			p.missed[l.key] = l.missed
 		}
+		p.held[l.key], p.memos[l.key] = l.held, l.memo
 	}
 	for _, key := range s.damaged {
 		p.drop = append(p.drop, key)
@@ -183,6 +190,7 @@ func (b *Outbox) part(p *settling, was identity, s *stored, now time.Time) {
 		if m := s.missed[was.key]; m != nil {
 			p.missed[was.key] = m
 		}
+		p.held[was.key], p.memos[was.key] = s.held[was.key], s.memos[was.key]
 	}
 }
 
@@ -211,7 +219,7 @@ func (p *settling) write(root *bolt.Bucket) error {
 		l.Born = n
 		p.table[slices.IndexFunc(p.table, func(x identity) bool { return x.key == l.key })].Born = n
 	}
-	for _, name := range [][]byte{tableBucket, missedBucket} {
+	for _, name := range [][]byte{tableBucket, missedBucket, heldBucket, memoBucket} {
 		if err := root.DeleteBucket(name); err != nil {
 			return err
 		}
@@ -226,6 +234,18 @@ func (p *settling) write(root *bolt.Bucket) error {
 	}
 	for key, m := range p.missed {
 		if err := putMissed(root, key, m); err != nil {
+			return err
+		}
+	}
+	for key, held := range p.held {
+		for incident, h := range held {
+			if err := putHeld(root, key, incident, h); err != nil {
+				return err
+			}
+		}
+	}
+	for key, m := range p.memos {
+		if err := putMemo(root, key, &m); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -98,12 +99,55 @@ func hostileIncident(lines int) alerting.Notification {
 	return n
 }
 
+// everyReason makes a message for each reason that is no first one or closing word, and those of a bot.
+func everyReason(url string) map[string]*Message {
+	told := &holding{T: t0 - 3*minute, Severity: pack.Warn, Said: 1}
+	again := func(reason alerting.Reason) *Message {
+		n := dnsIncident()
+		n.Reason, n.ID = reason, alerting.NotificationID(n.IncidentID, reason, 1)
+		m := NewMessage(n, url)
+		m.compare(told)
+		return m
+	}
+	escalated := NewMessage(dnsIncident(), url)
+	escalated.Escalated = "30 min"
+	late := NewMessage(dnsIncident(), url)
+	late.Told = "announced 26 h late"
+	over := NewMessage(resolvedIncident(), url)
+	over.compare(told)
+	list := (*keptList)(nil).with(NewMessage(dnsIncident(), url), 3.4, time.UnixMilli(t0))
+	list = list.with(&Message{Incident: "x2", Severity: pack.Warn, Headline: "restarts of cart are 12 /h (normal 0–1 /h)", Where: "prod / shop / cart", Onset: t0, Resolved: t0 + 90*minute}, 1.2, time.UnixMilli(t0))
+	digest := newDigest("ops/slack/0", list, time.UnixMilli(t0+19*60*minute), time.UTC, url, func(string) bool { return true })
+	l := &lane{}
+	l.miss(&ledger{}, &row{Since: t0 - minute, Given: 1}, over, time.UnixMilli(t0+60*minute))
+	self := &Notice{Incident: "self-x", Edition: 1, Severity: pack.Page, SinceMs: t0, Title: "Nothing can be taken in because the disk is full", Meaning: "Senders are answered 503.", Lines: []NoticeLine{{Name: "wrackline.journal", Text: "no space left", Fix: "Free disk space.", SinceMs: t0}}}
+	return map[string]*Message{"changed": again(alerting.Changed), "repeat": again(alerting.Repeated), "escalated": escalated, "late": late, "over": over, "digest": digest,
+		"summary": summarise("ops/slack/0", l.missed, time.UnixMilli(t0+60*minute), url), "self": newSelfMessage(self, alerting.First, t0+minute, url), "announced": NewMessage(dnsIncident(), url)}
+}
+
+// botJSON is what a bot says: the first message as it then stands, and the answer in its thread where there is one.
+func botJSON(m *Message) []byte {
+	list := []*slackPayload{slackMessage(m, slackFull)}
+	if m.Since != nil {
+		list = append(list, slackMessage(m, slackShort))
+	}
+	return plainJSON(list)
+}
+
 func TestGoldenPayloads(t *testing.T) {
 	const url = "https://wrackline.example/"
-	for _, c := range []struct {
+	type golden struct {
 		file string
 		got  []byte
-	}{
+	}
+	var list []golden
+	for reason, m := range everyReason(url) {
+		list = append(list, golden{"slack_" + reason + ".json", slackJSON(m, "")}, golden{"webhook_" + reason + ".json", webhookJSON(m, "ops", 0)}, golden{"bot_" + reason + ".json", botJSON(m)})
+		if m.ofIncident() {
+			list = append(list, golden{"alertmanager_" + reason + ".json", plainJSON(newAMAlert(m, map[string]string{"team": "shop"}))})
+		}
+	}
+	for _, c := range append(list, []golden{
 		{"slack_first.json", slackJSON(NewMessage(dnsIncident(), url), "#ops")},
 		{"slack_resolved.json", slackJSON(NewMessage(resolvedIncident(), url), "")},
 		{"slack_hostile.json", slackJSON(NewMessage(hostileIncident(2), url), "")},
@@ -112,7 +156,7 @@ func TestGoldenPayloads(t *testing.T) {
 		{"webhook_resolved.json", webhookJSON(NewMessage(resolvedIncident(), url), "ops", 0)},
 		{"webhook_max_alerts.json", webhookJSON(NewMessage(dnsIncident(), ""), "ops", 1)},
 		{"webhook_test.json", webhookJSON(NewTestMessage(time.UnixMilli(t0), url), "ops", 0)},
-	} {
+	}...) {
 		var v any
 		if err := json.Unmarshal(c.got, &v); err != nil {
 			t.Errorf("%s: %v", c.file, err)
@@ -160,6 +204,9 @@ func TestAMessageRoundTripsThroughTheOutbox(t *testing.T) {
 	}
 }
 
+// slackDate is what we write a time as: nothing that a label says stands in it.
+var slackDate = regexp.MustCompile(`<!date\^[0-9]+\^(\{date_short_pretty\} )?\{time\}\|[0-9: -]+ UTC>`)
+
 func checkSlack(t *testing.T, b []byte) {
 	t.Helper()
 	if len(b) > slackBytesMax {
@@ -185,6 +232,7 @@ func checkSlack(t *testing.T, b []byte) {
 		}
 	}
 	for _, s := range texts {
+		s = slackDate.ReplaceAllString(s, "")
 		s = strings.ReplaceAll(s, "<https://wrackline.example/incidents/k3m9x0qv7c|", "")
 		s = strings.ReplaceAll(s, ">*", "*")
 		for _, bad := range []string{"<", ">", "@here", "@everyone", "@channel", "\u202e", "\x1b", "\r"} {

@@ -120,7 +120,7 @@ func TestWhatConnectionsDo(t *testing.T) {
 				ctx, cancel = context.WithTimeout(ctx, silence)
 				defer cancel()
 			}
-			o := b.attempt(ctx, b.lanes[0].to, NewMessage(dnsIncident(), ""))
+			o := b.attempt(ctx, b.lanes[0].to, NewMessage(dnsIncident(), ""), nil)
 			if o.verdict != c.want || o.maybe != c.maybe || o.suspect != c.own {
 				t.Errorf("verdict %d, maybe %v, its own fault %v (%s), want %d, %v, %v", o.verdict, o.maybe, o.suspect, o.why, c.want, c.maybe, c.own)
 			}

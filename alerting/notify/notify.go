@@ -1,5 +1,5 @@
 // Package notify brings notifications to people: it words them, keeps them in an outbox until they have arrived, and
-// speaks to Slack incoming webhooks and to generic webhooks in Alertmanager's payload version 4.
+// speaks to Slack (incoming webhooks, and a bot with a thread for each incident), to generic webhooks in Alertmanager's payload version 4, and to Alertmanager's API.
 //
 // Delivery is at least once. A notification is on disk before its first send, and is forgotten when the receiver has said yes, when a newer one about the same incident says
 // all that is left to say, or when nobody needs it any more. What a receiver has not taken for MaxAge, or says no to, is listed as given up; while it matters it is
@@ -15,6 +15,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/wrackline/wrackline/alerting/route"
 )
 
 // Secret is text that must not be shown: webhook URLs and signing keys. Every usual way of printing it hides it.
@@ -50,17 +52,24 @@ func (s *Secret) UnmarshalYAML(unmarshal func(any) error) error { return unmarsh
 
 // Receiver is somebody who is told, in Alertmanager's words. A receiver without integrations is told nothing.
 type Receiver struct {
-	Name    string          `yaml:"name"`
-	Slack   []SlackConfig   `yaml:"slack_configs,omitempty"`
-	Webhook []WebhookConfig `yaml:"webhook_configs,omitempty"`
+	Name         string               `yaml:"name"`
+	Slack        []SlackConfig        `yaml:"slack_configs,omitempty"`
+	Webhook      []WebhookConfig      `yaml:"webhook_configs,omitempty"`
+	Alertmanager []AlertmanagerConfig `yaml:"alertmanager_configs,omitempty"`
+	Digest       *DigestConfig        `yaml:"digest,omitempty"` // when this receiver is sent the daily digest; nil = as Options.Digest says
 }
 
-// SlackConfig is a Slack incoming webhook, or anything that takes the same.
+// SlackConfig is a Slack incoming webhook, or anything that takes the same; with a token it is a Slack app that writes as a bot, with a thread for each incident.
 type SlackConfig struct {
 	Name       string `yaml:"name,omitempty"`         // tells it from its siblings when the file is rearranged; no slash, not only digits; "" = told by its place and URL
 	APIURL     Secret `yaml:"api_url,omitempty"`      // exactly one of the two
 	APIURLFile string `yaml:"api_url_file,omitempty"` // read before every send, so that it may change
-	Channel    string `yaml:"channel,omitempty"`      // only legacy webhooks obey it
+	Channel    string `yaml:"channel,omitempty"`      // of webhooks only legacy ones obey it; a bot needs it: an id as C0123456789, or a name
+
+	// BotToken (xoxb-…) is that of a Slack app with the scope chat:write, which is a member of the channel. APIURL is then where Slack's methods are; "" means https://slack.com/api/.
+	BotToken     Secret `yaml:"bot_token,omitempty"`
+	BotTokenFile string `yaml:"bot_token_file,omitempty"` // read before every send; not together with BotToken
+
 	// SendResolved says whether the closing word is sent. nil means yes; Alertmanager's default for Slack is no.
 	SendResolved *bool `yaml:"send_resolved,omitempty"`
 	// PerMinute is how many messages a minute are sent at most, evenly. 0 means 60: Slack takes about one a second for each channel.
@@ -87,16 +96,16 @@ type WebhookConfig struct {
 }
 
 // FieldError is what is wrong with a field of the receivers' configuration.
-type FieldError struct {
-	Path string // of the field or of what it belongs to, as receivers[0].slack_configs[1]
-	Err  error  // holds no secret
+type FieldError = route.FieldError
+
+// NewTree makes the tree of routes of a configuration; its receivers must be among these. It returns FieldErrors, joined, for what is wrong.
+func NewTree(root *route.Route, intervals []route.TimeInterval, receivers []Receiver) (*route.Tree, error) {
+	names := make([]string, len(receivers))
+	for i := range receivers {
+		names[i] = receivers[i].Name
+	}
+	return route.New(root, intervals, names)
 }
-
-// Error says path and reason.
-func (e *FieldError) Error() string { return e.Path + ": " + e.Err.Error() }
-
-// Unwrap returns Err.
-func (e *FieldError) Unwrap() error { return e.Err }
 
 // CheckReceivers reports what is wrong with the configuration, by receiver and field: FieldErrors that are joined. Files are read. No error contains a secret.
 func CheckReceivers(receivers []Receiver) error {
@@ -107,20 +116,25 @@ func CheckReceivers(receivers []Receiver) error {
 		r := &receivers[i]
 		switch {
 		case r.Name == "":
-			list = append(list, &FieldError{at, errors.New("name is missing")})
+			list = append(list, &FieldError{Path: at, Err: errors.New("name is missing")})
 		case len(r.Name) > 200 || r.Name != oneLine(r.Name, 200):
-			list = append(list, &FieldError{at + ".name", errors.New("name must be one line of at most 200 bytes")})
+			list = append(list, &FieldError{Path: at + ".name", Err: errors.New("name must be one line of at most 200 bytes")})
 		case seen[r.Name]:
-			list = append(list, &FieldError{at + ".name", fmt.Errorf("receiver %q: the name is used twice", r.Name)})
+			list = append(list, &FieldError{Path: at + ".name", Err: fmt.Errorf("receiver %q: the name is used twice", r.Name)})
 		}
 		seen[r.Name] = true
-		if len(r.Slack)+len(r.Webhook) == 0 {
-			list = append(list, &FieldError{at, fmt.Errorf("receiver %q has no slack_configs and no webhook_configs: nobody would be told", r.Name)})
+		if len(r.Slack)+len(r.Webhook)+len(r.Alertmanager) == 0 {
+			list = append(list, &FieldError{Path: at, Err: fmt.Errorf("receiver %q has no slack_configs, webhook_configs or alertmanager_configs: nobody would be told", r.Name)})
+		}
+		if r.Digest != nil {
+			if err := r.Digest.Check(); err != nil {
+				list = append(list, &FieldError{Path: at + ".digest", Err: err})
+			}
 		}
 		names := map[string]bool{}
 		bad := func(kind string, k int, err error) {
 			if err != nil {
-				list = append(list, &FieldError{fmt.Sprintf("%s.%s[%d]", at, kind, k), fmt.Errorf("receiver %q: %w", r.Name, err)})
+				list = append(list, &FieldError{Path: fmt.Sprintf("%s.%s[%d]", at, kind, k), Err: fmt.Errorf("receiver %q: %w", r.Name, err)})
 			}
 		}
 		for k, c := range r.Slack {
@@ -128,6 +142,9 @@ func CheckReceivers(receivers []Receiver) error {
 		}
 		for k, c := range r.Webhook {
 			bad("webhook_configs", k, c.check(names))
+		}
+		for k, c := range r.Alertmanager {
+			bad("alertmanager_configs", k, c.check(names))
 		}
 	}
 	return errors.Join(list...)
@@ -138,9 +155,23 @@ func (c *SlackConfig) check(names map[string]bool) error {
 	if err := checkIntegration("slack", c.Name, c.PerMinute, names); err != nil {
 		return err
 	}
+	if c.bot() {
+		if _, err := either("bot_token", c.BotToken, c.BotTokenFile); err != nil {
+			return err
+		}
+		if c.Channel == "" {
+			return errors.New("channel is missing: a bot writes into one")
+		}
+		if c.APIURL == "" && c.APIURLFile == "" {
+			return nil
+		}
+	}
 	_, err := target("api_url", c.APIURL, c.APIURLFile)
 	return err
 }
+
+// bot reports whether it is an app with a token rather than a webhook.
+func (c *SlackConfig) bot() bool { return c.BotToken != "" || c.BotTokenFile != "" }
 
 // check returns the first thing that is wrong. names are those of the receiver so far.
 func (c *WebhookConfig) check(names map[string]bool) error {
@@ -182,10 +213,16 @@ func checkIntegration(kind, name string, perMinute int, names map[string]bool) e
 func Files(receivers []Receiver) (out []string) {
 	for _, r := range receivers {
 		for _, c := range r.Slack {
-			out = append(out, c.APIURLFile)
+			out = append(out, c.APIURLFile, c.BotTokenFile)
 		}
 		for _, c := range r.Webhook {
 			out = append(out, c.URLFile, c.SecretFile, c.BearerFile)
+		}
+		for _, c := range r.Alertmanager {
+			out = append(out, c.URLFile, c.BearerFile)
+			if c.BasicAuth != nil {
+				out = append(out, c.BasicAuth.PasswordFile)
+			}
 		}
 	}
 	return slices.DeleteFunc(out, func(f string) bool { return f == "" })

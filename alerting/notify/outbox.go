@@ -14,6 +14,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/alerting/route"
 )
 
 // Options configure an Outbox. Receivers may be empty: then everything is taken and nobody is told.
@@ -31,6 +32,12 @@ type Options struct {
 	Timeout  time.Duration // for one attempt; 0 means 15 s
 	MaxAge   time.Duration // a message that could not be delivered for so long is listed as given up; 0 means 72 h
 	QueueMax int           // messages waiting for one integration; beyond it the oldest is given up, closing words first; 0 means 1,000
+
+	// Route says which receivers are told of what; nil = everybody is told everything. TimeIntervals are those that it names.
+	Route         *route.Route
+	TimeIntervals []route.TimeInterval
+	// Digest is when what the noise contract kept back is told, where a receiver does not say otherwise.
+	Digest DigestConfig
 
 	// Current returns an incident as it now stands; ok is false for one that is not, or no longer, known. What is told late is told as of then. It must not block. nil means that
 	// messages are sent as they were made.
@@ -51,9 +58,9 @@ const (
 	refusedMax                                = time.Hour        // for so long a receiver may say no to a message before it is listed as given up
 	wellAgain                                 = 10 * time.Minute // … and one that was listed is not tried more often than this when others are taken
 	goneMost                                  = 24 * time.Hour   // most between two questions whether one who said 410 is there again; the first comes after an hour
-	slackMinute, webhookMinute, perMinuteMost = 60, 600, 60_000
-	storeAgain                                = 5 * time.Second // between attempts to store what the disk refused
-	answerMax                                 = 4 << 10         // bytes of an answer that are read
+	slackMinute, webhookMinute, perMinuteMost = 60, 600, 60_000  // messages
+	storeAgain                                = 5 * time.Second  // between attempts to store what the disk refused
+	answerMax                                 = 64 << 10         // bytes of an answer that are read
 	graceFinish                               = 5 * time.Second
 )
 
@@ -61,24 +68,27 @@ const (
 //
 //	format        "1"
 //	salt          16 bytes: of the hashes of URLs
-//	known         id → Unix ms, sequence of the queue before it, each 8 bytes big-endian: notifications ever taken, so that a replay adds nothing
+//	known         id → Unix ms, sequence of the queue before it, each 8 bytes big-endian, 1: notifications ever taken, so that a replay adds nothing
 //	integrations  key of the integration → JSON of identity: those of the configuration, and for eight days those that were
 //	queue         key of the integration, 0, sequence (8 bytes big-endian) → CRC-32C of key and JSON (4 bytes little-endian), JSON of row
 //	missed        key of the integration → JSON of missed: incidents that ended before it could be told of them
+//	held          key of the integration, 0, incident → sum and JSON, as in queue, of holding: who is to hear how an incident goes on, and how it is known there
+//	memos         key of the integration → sum and JSON of memo: what the next digest says, what contracts of routes have spent today
 //	dead          sequence → JSON of DeadLetter: what was given up, and why
 //
 // The key of an integration is receiver/kind/name, or a number where the configuration gives no name. It is found again by sameBy. Older programs kept neither salt nor integrations nor missed, counted
-// the integrations in the key, and knew ids by their time alone: an older program that reads this one's outbox takes ids of today for unknown.
+// the integrations in the key, and knew ids by their time alone, or without the 1 when there were no holdings: of an incident that one of them announced everybody hears how it goes on. An older program that reads this one's outbox takes ids of today for unknown.
 //
 // Methods may be called from any goroutine; Run only once.
 type Outbox struct {
 	opts   Options
 	client *http.Client
+	tree   *route.Tree
 	lanes  []*lane
 	astray []Astray
 	moved  []string
 
-	putting sync.Mutex // one Put at a time; taken before mu
+	putting sync.Mutex // one Put at a time, or one lane that looks what is due; taken before mu
 	mu      sync.Mutex // guards what follows and the lanes' queues
 	pending []alerting.Notification
 	lost    int64
@@ -104,6 +114,10 @@ func newOutbox(o Options) (*Outbox, error) {
 	if err := CheckReceivers(o.Receivers); err != nil {
 		return nil, err
 	}
+	tree, err := NewTree(o.Route, o.TimeIntervals, o.Receivers)
+	if err != nil {
+		return nil, err
+	}
 	if o.Timeout <= 0 {
 		o.Timeout = 15 * time.Second
 	}
@@ -125,15 +139,22 @@ func newOutbox(o Options) (*Outbox, error) {
 	if o.Transport == nil {
 		o.Transport = o.Guard.Transport(o.ProxyFromEnvironment)
 	}
-	b := &Outbox{opts: o}
+	b := &Outbox{opts: o, tree: tree}
 	b.client = &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	paces := map[string]*pace{}
 	for _, r := range o.Receivers {
 		for i, c := range r.Slack {
-			b.addLane(identity{Receiver: r.Name, Kind: "slack", Name: c.Name, File: c.APIURLFile, Channel: c.Channel, Place: i}, &slack{c}, cmp.Or(c.PerMinute, slackMinute), paces)
+			var to integration = &slack{c}
+			if c.bot() {
+				to = &slackBot{c}
+			}
+			b.addLane(&r, identity{Receiver: r.Name, Kind: "slack", Name: c.Name, File: cmp.Or(c.APIURLFile, c.BotTokenFile), Channel: c.Channel, Place: i}, to, cmp.Or(c.PerMinute, slackMinute), paces)
 		}
 		for i, c := range r.Webhook {
-			b.addLane(identity{Receiver: r.Name, Kind: "webhook", Name: c.Name, File: c.URLFile, Place: i}, &webhook{c, r.Name}, cmp.Or(c.PerMinute, webhookMinute), paces)
+			b.addLane(&r, identity{Receiver: r.Name, Kind: "webhook", Name: c.Name, File: c.URLFile, Place: i}, &webhook{c, r.Name}, cmp.Or(c.PerMinute, webhookMinute), paces)
+		}
+		for i, c := range r.Alertmanager {
+			b.addLane(&r, identity{Receiver: r.Name, Kind: "alertmanager", Name: c.Name, File: c.URLFile, Place: i}, &alertmanager{c}, cmp.Or(c.PerMinute, webhookMinute), paces)
 		}
 	}
 	is := make([]identity, len(b.lanes))
@@ -147,8 +168,12 @@ func newOutbox(o Options) (*Outbox, error) {
 	return b, nil
 }
 
-func (b *Outbox) addLane(is identity, to integration, perMinute int, paces map[string]*pace) {
-	l := &lane{identity: is, receiver: is.Receiver, kind: is.Kind, to: to, gap: time.Minute / time.Duration(perMinute), pace: &pace{}, wake: make(chan struct{}, 1)}
+func (b *Outbox) addLane(r *Receiver, is identity, to integration, perMinute int, paces map[string]*pace) {
+	l := &lane{identity: is, receiver: is.Receiver, kind: is.Kind, to: to, gap: time.Minute / time.Duration(perMinute), pace: &pace{}, tree: b.tree, held: map[string]*holding{}, wake: make(chan struct{}, 1)}
+	if _, renews := to.(renewer); !renews { // who groups and silences by itself needs no list
+		digest := r.Digest.over(b.opts.Digest)
+		l.digest, _ = digest.read() // it has been checked
+	}
 	l.stats = Stats{Receiver: is.Receiver, Kind: is.Kind}
 	if u, err := to.url(); err == nil {
 		l.stats.Host, l.Host = u.Host, u.Host

@@ -68,47 +68,18 @@ func (b *Outbox) Put(n alerting.Notification) error {
 		return nil
 	}
 	now := time.Now()
-	message := NewMessage(n, b.opts.ExternalURL)
-	type entry struct {
-		l       *lane
-		r       *row
-		refused string // why it is listed as given up from the start
-	}
-	var entries []entry
+	p := &planner{b: b, n: n, m: NewMessage(n, b.opts.ExternalURL), before: before, now: now}
 	b.mu.Lock()
-	for _, l := range b.lanes {
-		unheard := n.Reason == alerting.First || tookBefore(before, l.Born)
-		// Who wants no closing word, or was never told, still must not be told afterwards that it goes on.
-		if n.Reason == alerting.Resolved && (unheard || !l.to.sendResolved()) && !slices.ContainsFunc(l.queue, func(r *row) bool { return r.Message.Incident == n.IncidentID }) {
-			continue
-		}
-		e := entry{l: l, r: &row{Created: now.UnixMilli(), Since: now.UnixMilli(), made: now, due: now, Message: message, Heard: !unheard}}
-		if l.disabled != "" {
-			e.refused = "receiver is disabled: " + l.disabled
-			e.r.Given = e.r.Created
-		}
-		entries = append(entries, e)
-	}
+	p.plan()
 	b.mu.Unlock()
 
 	if err := b.opts.DB.Update(func(tx *bolt.Tx) error {
 		root := tx.Bucket(bucketName)
-		queue := root.Bucket(queueBucket)
-		if err := root.Bucket(knownBucket).Put([]byte(n.ID), knownValue(now, queue.Sequence())); err != nil {
+		if err := root.Bucket(knownBucket).Put([]byte(n.ID), knownValue(now, root.Bucket(queueBucket).Sequence())); err != nil {
 			return err
 		}
-		for _, e := range entries {
-			if e.refused != "" {
-				if err := bury(root, deadLetter(e.l.key, e.r, e.refused, now)); err != nil {
-					return err
-				}
-			}
-			seq, err := queue.NextSequence()
-			if err != nil {
-				return err
-			}
-			e.r.key = rowKey(e.l.key, seq)
-			if err := queue.Put(e.r.key, encodeRow(e.r.key, e.r)); err != nil {
+		for _, e := range p.entries {
+			if err := e.write(root, n.IncidentID, now); err != nil {
 				return err
 			}
 		}
@@ -119,14 +90,48 @@ func (b *Outbox) Put(n alerting.Notification) error {
 
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, e := range entries {
+	for _, e := range p.entries {
 		if e.refused != "" {
 			e.l.stats.Dead++
 			e.l.stats.LastGivenUp, e.l.stats.LastGivenUpAt = e.refused, now
 			count("dead", e.l.key).Inc()
 		}
-		e.l.queue = append(e.l.queue, e.r)
+		if e.memo != nil {
+			e.l.memo = *e.memo
+		}
+		switch {
+		case e.held != nil:
+			e.l.held[n.IncidentID] = e.held
+		case e.over:
+			delete(e.l.held, n.IncidentID)
+		}
+		if e.r != nil {
+			e.l.queue = append(e.l.queue, e.r)
+		}
 		signalTo(e.l.wake)
+	}
+	return nil
+}
+
+// write stores an entry.
+func (e *entry) write(root *bolt.Bucket, incident string, now time.Time) error {
+	if e.refused != "" {
+		if err := bury(root, deadLetter(e.l.key, e.r, e.refused, now)); err != nil {
+			return err
+		}
+	}
+	if e.memo != nil {
+		if err := putMemo(root, e.l.key, e.memo); err != nil {
+			return err
+		}
+	}
+	if e.held != nil || e.over {
+		if err := putHeld(root, e.l.key, incident, e.held); err != nil {
+			return err
+		}
+	}
+	if e.r != nil {
+		return enqueue(root, e.l, e.r)
 	}
 	return nil
 }

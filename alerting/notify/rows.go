@@ -26,6 +26,8 @@ var (
 	deadBucket   = []byte("dead")
 	tableBucket  = []byte("integrations")
 	missedBucket = []byte("missed")
+	heldBucket   = []byte("held")
+	memoBucket   = []byte("memos")
 )
 
 // ErrFormat is returned by Open for an outbox that a newer version has written.
@@ -42,6 +44,9 @@ type row struct {
 
 	// Over says that the incident has ended and was counted as missed; the row stays, unsent, for the closing word that may still come and must not be said either.
 	Over bool `json:"over,omitempty"`
+
+	After int64 `json:"after,omitempty"` // Unix ms before which it is not said, and not at all when the incident is over by then: an escalation; 0 = at once
+	Muted bool  `json:"muted,omitempty"` // its routes were silent when it was to be said
 
 	key      []byte
 	made     time.Time // Created …
@@ -81,11 +86,13 @@ type stored struct {
 	rows    map[string][]*row
 	damaged [][]byte // keys of rows that cannot be read
 	missed  map[string]*missed
+	held    map[string]map[string]*holding // by key and incident
+	memos   map[string]memo                // by key
 }
 
 // read reads everything but ids and dead letters.
 func (b *Outbox) read() (*stored, error) {
-	s := &stored{rows: map[string][]*row{}, missed: map[string]*missed{}}
+	s := &stored{rows: map[string][]*row{}, missed: map[string]*missed{}, held: map[string]map[string]*holding{}, memos: map[string]memo{}}
 	err := b.opts.DB.View(func(tx *bolt.Tx) error {
 		root := tx.Bucket(bucketName)
 		if root == nil {
@@ -122,6 +129,7 @@ func (b *Outbox) read() (*stored, error) {
 				return nil
 			})
 		}
+		s.readHeld(root)
 		return root.Bucket(queueBucket).ForEach(func(k, v []byte) error {
 			key := slices.Clone(k)
 			of := laneOf(key)
@@ -139,6 +147,32 @@ func (b *Outbox) read() (*stored, error) {
 		})
 	})
 	return s, err
+}
+
+// readHeld reads what integrations hold and remember. What is damaged is as if it was not: at worst somebody hears of an incident twice.
+func (s *stored) readHeld(root *bolt.Bucket) {
+	if bucket := root.Bucket(heldBucket); bucket != nil {
+		bucket.ForEach(func(k, v []byte) error {
+			lane, incident := cutHeldKey(k)
+			h := &holding{}
+			if unseal(k, v, h) == nil {
+				if s.held[lane] == nil {
+					s.held[lane] = map[string]*holding{}
+				}
+				s.held[lane][incident] = h
+			}
+			return nil
+		})
+	}
+	if bucket := root.Bucket(memoBucket); bucket != nil {
+		bucket.ForEach(func(k, v []byte) error {
+			var x memo
+			if unseal(k, v, &x) == nil {
+				s.memos[string(k)] = x
+			}
+			return nil
+		})
+	}
 }
 
 // rowKey is where a row of an integration is: after those before it.
@@ -161,7 +195,7 @@ func prepare(tx *bolt.Tx, salt []byte) (*bolt.Bucket, error) {
 	if err := root.Put(saltKey, salt); err != nil {
 		return nil, err
 	}
-	for _, n := range [][]byte{knownBucket, queueBucket, deadBucket, tableBucket, missedBucket} {
+	for _, n := range [][]byte{knownBucket, queueBucket, deadBucket, tableBucket, missedBucket, heldBucket, memoBucket} {
 		if _, err := root.CreateBucketIfNotExists(n); err != nil {
 			return nil, err
 		}
@@ -169,29 +203,51 @@ func prepare(tx *bolt.Tx, salt []byte) (*bolt.Bucket, error) {
 	return root, nil
 }
 
-func encodeRow(key []byte, r *row) []byte {
-	body := plainJSON(r)
+// seal writes a record with a sum of it and its key.
+func seal(key []byte, v any) []byte {
+	body := plainJSON(v)
 	return append(binary.LittleEndian.AppendUint32(nil, codec.Checksum(key, body)), body...)
+}
+
+// unseal reads what seal wrote.
+func unseal(key, v []byte, out any) error {
+	if len(v) < 4 || binary.LittleEndian.Uint32(v) != codec.Checksum(key, v[4:]) || json.Unmarshal(v[4:], out) != nil {
+		return errDamaged
+	}
+	return nil
+}
+
+func encodeRow(key []byte, r *row) []byte { return seal(key, r) }
+
+// enqueue gives a row its place at the end of a lane's queue.
+func enqueue(root *bolt.Bucket, l *lane, r *row) error {
+	queue := root.Bucket(queueBucket)
+	seq, err := queue.NextSequence()
+	if err != nil {
+		return err
+	}
+	r.key = rowKey(l.key, seq)
+	return queue.Put(r.key, encodeRow(r.key, r))
 }
 
 var errDamaged = errors.New("record is damaged")
 
 func decodeRow(key, v []byte) (*row, error) {
-	if len(key) < 9 || len(v) < 4 || binary.LittleEndian.Uint32(v) != codec.Checksum(key, v[4:]) {
-		return nil, errDamaged
-	}
 	r := &row{key: key}
-	if err := json.Unmarshal(v[4:], r); err != nil || r.Message == nil {
+	if len(key) < 9 || unseal(key, v, r) != nil || r.Message == nil {
 		return nil, errDamaged
 	}
 	r.complete()
 	return r, nil
 }
 
-// knownValue is what is remembered of an id: when it was taken, and the queue's sequence before it.
+// knownValue is what is remembered of an id: when it was taken, the queue's sequence before it, and a byte that says that who was to hear of it is among the holdings.
 func knownValue(now time.Time, seq uint64) []byte {
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli())), seq)
+	return append(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli())), seq), 1)
 }
+
+// isKnown reports whether v is one of the forms that an id is remembered in.
+func isKnown(v []byte) bool { return len(v) == 8 || len(v) == 16 || len(v) == 17 }
 
 // tookBefore reports whether a notification was taken before an integration was born. An id that nobody remembers (nil) is taken for a later one: a closing word too many is better than one too few.
 func tookBefore(known []byte, born uint64) bool {
@@ -206,7 +262,7 @@ func forget(root *bolt.Bucket, now time.Time) error {
 	known := root.Bucket(knownBucket)
 	newest := uint64(0)
 	known.ForEach(func(_, v []byte) error {
-		if len(v) == 8 || len(v) == 16 {
+		if isKnown(v) {
 			newest = max(newest, binary.BigEndian.Uint64(v))
 		}
 		return nil
@@ -215,7 +271,7 @@ func forget(root *bolt.Bucket, now time.Time) error {
 	limit -= min(limit, uint64(knownFor.Milliseconds()))
 	var old [][]byte
 	err := known.ForEach(func(k, v []byte) error {
-		if len(v) != 8 && len(v) != 16 || binary.BigEndian.Uint64(v) < limit {
+		if !isKnown(v) || binary.BigEndian.Uint64(v) < limit {
 			old = append(old, slices.Clone(k))
 		}
 		return nil
@@ -242,7 +298,7 @@ func outlive(root *bolt.Bucket, table []identity) error {
 		return nil
 	})
 	root.Bucket(knownBucket).ForEach(func(_, v []byte) error {
-		if len(v) == 16 {
+		if len(v) >= 16 {
 			last = max(last, binary.BigEndian.Uint64(v[8:]))
 		}
 		return nil
@@ -282,12 +338,14 @@ type ledger struct {
 	drop    []*row // leave the queue
 	save    []*row // are written anew
 	letters []DeadLetter
-	missed  bool // the lane's record of what was missed is another
-	joined  int  // how many of drop a newer message made superfluous
+	held    map[string]*holding // by incident; nil = nothing any more
+	missed  bool                // the lane's record of what was missed is another
+	memo    bool                // … of what it remembers
+	joined  int                 // how many of drop a newer message made superfluous
 }
 
 func (g *ledger) empty() bool {
-	return len(g.drop) == 0 && len(g.save) == 0 && len(g.letters) == 0 && !g.missed
+	return len(g.drop) == 0 && len(g.save) == 0 && len(g.letters) == 0 && len(g.held) == 0 && !g.missed && !g.memo
 }
 
 // book writes a ledger and counts what it says. When the disk refuses, a restart may do what it says once more; nothing is lost.
@@ -296,7 +354,7 @@ func (b *Outbox) book(l *lane, g *ledger) {
 		return
 	}
 	b.mu.Lock()
-	missed := l.missed
+	missed, memo := l.missed, l.memo
 	b.mu.Unlock()
 	err := b.opts.DB.Update(func(tx *bolt.Tx) error {
 		root := tx.Bucket(bucketName)
@@ -313,6 +371,16 @@ func (b *Outbox) book(l *lane, g *ledger) {
 		}
 		for _, d := range g.letters {
 			if err := bury(root, d); err != nil {
+				return err
+			}
+		}
+		for incident, h := range g.held {
+			if err := putHeld(root, l.key, incident, h); err != nil {
+				return err
+			}
+		}
+		if g.memo {
+			if err := putMemo(root, l.key, &memo); err != nil {
 				return err
 			}
 		}
@@ -347,6 +415,28 @@ func putMissed(root *bolt.Bucket, lane string, m *missed) error {
 		return bucket.Delete([]byte(lane))
 	}
 	return bucket.Put([]byte(lane), plainJSON(m))
+}
+
+// putHeld stores a holding, or forgets it when h is nil.
+func putHeld(root *bolt.Bucket, lane, incident string, h *holding) error {
+	bucket, err := root.CreateBucketIfNotExists(heldBucket)
+	if err != nil {
+		return err
+	}
+	key := heldKey(lane, incident)
+	if h == nil {
+		return bucket.Delete(key)
+	}
+	return bucket.Put(key, seal(key, h))
+}
+
+// putMemo stores what an integration remembers.
+func putMemo(root *bolt.Bucket, lane string, m *memo) error {
+	bucket, err := root.CreateBucketIfNotExists(memoBucket)
+	if err != nil {
+		return err
+	}
+	return bucket.Put([]byte(lane), seal([]byte(lane), m))
 }
 
 // DeadLetters returns what was given up, newest first, at most 200.

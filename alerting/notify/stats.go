@@ -12,7 +12,7 @@ import (
 // Stats describe one integration, for pages and APIs. They hold no secret.
 type Stats struct {
 	Receiver      string
-	Kind          string    // slack or webhook
+	Kind          string    // slack, webhook or alertmanager
 	Host          string    // of the URL, without path and query; "" when unknown
 	Integration   string    // the key of its queue: receiver/kind/name
 	Queued        int       // messages that wait
@@ -29,6 +29,7 @@ type Stats struct {
 	FailingSince  time.Time // of the first failure since the last success, or since the start; zero when there is none
 	LastGivenUp   string    // why a message was listed as given up last; "" = none was since the start
 	LastGivenUpAt time.Time
+	Kept          int    // incidents that the noise contract kept back since the last digest
 	Missed        int    // incidents that began and ended untold, of which a summary is due
 	Disabled      string // why nothing is sent any more; "" when it is
 }
@@ -43,6 +44,9 @@ func (b *Outbox) Stats() []Stats {
 		s.Integration, s.FailingSince = l.key, l.since
 		if l.missed != nil {
 			s.Missed = l.missed.Count
+		}
+		if l.memo.Kept != nil {
+			s.Kept = l.memo.Kept.Count
 		}
 		for _, r := range l.queue {
 			if r.Over {

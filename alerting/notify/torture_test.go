@@ -94,14 +94,37 @@ func tortureReceiver(t *testing.T, rng *rand.Rand) (incidents, said int) {
 	r := newRig(t, Options{Current: d.current, Rand: rng.Float64}, x.answer)
 	defer r.close()
 	r.run()
-	seqs, open := map[string]uint32{}, []string{}
+	seqs, open := tortureLives(rng, r, d, func(a answer) {
+		r.far.mu.Lock()
+		defer r.far.mu.Unlock()
+		x.way = a
+	})
+	goesOn := map[string]bool{}
+	for _, id := range open {
+		goesOn[id] = true
+		if k := x.knows[id]; k == nil || !k.yes || k.over {
+			t.Errorf("%s goes on, and the receiver knows %+v", id, k)
+		}
+	}
+	for id := range seqs {
+		if k := x.knows[id]; !goesOn[id] && k != nil && k.yes && !k.over {
+			t.Errorf("%s is over, and the receiver does not know", id)
+		}
+	}
+	if s := r.stats(); s.Queued != 0 || s.Owed != 0 || s.Missed != 0 {
+		t.Errorf("what is left: %+v", s)
+	}
+	return len(seqs), len(x.taken)
+}
+
+// tortureLives lets incidents come, change and go for some days, with restarts, while the receiver misbehaves as way is told; it is well for the last day. It returns all incidents, and those that are open.
+func tortureLives(rng *rand.Rand, r *rig, d *desk, way func(answer)) (seqs map[string]uint32, open []string) {
+	seqs = map[string]uint32{}
 	for end := time.Now().Add(time.Duration(6+rng.IntN(42)) * time.Hour); time.Now().Before(end); time.Sleep(time.Duration(rng.IntN(1200)) * time.Second) {
 		if rng.IntN(4) == 0 {
-			r.far.mu.Lock()
-			if x.way = (answer{}); rng.IntN(3) > 0 {
-				x.way = badAnswers[rng.IntN(len(badAnswers))]
+			if way(answer{}); rng.IntN(3) > 0 {
+				way(badAnswers[rng.IntN(len(badAnswers))])
 			}
-			r.far.mu.Unlock()
 		}
 		if rng.IntN(20) == 0 {
 			r.close()
@@ -123,24 +146,7 @@ func tortureReceiver(t *testing.T, rng *rand.Rand) (incidents, said int) {
 			r.put(d.set(note(id, reason, seqs[id])))
 		}
 	}
-	r.far.mu.Lock()
-	x.way = answer{}
-	r.far.mu.Unlock()
+	way(answer{})
 	time.Sleep(26 * time.Hour) // who said that nobody is there is asked once a day
-	goesOn := map[string]bool{}
-	for _, id := range open {
-		goesOn[id] = true
-		if k := x.knows[id]; k == nil || !k.yes || k.over {
-			t.Errorf("%s goes on, and the receiver knows %+v", id, k)
-		}
-	}
-	for id := range seqs {
-		if k := x.knows[id]; !goesOn[id] && k != nil && k.yes && !k.over {
-			t.Errorf("%s is over, and the receiver does not know", id)
-		}
-	}
-	if s := r.stats(); s.Queued != 0 || s.Owed != 0 || s.Missed != 0 {
-		t.Errorf("what is left: %+v", s)
-	}
-	return len(seqs), len(x.taken)
+	return seqs, open
 }

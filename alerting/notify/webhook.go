@@ -58,6 +58,8 @@ func webhookJSON(m *Message, receiver string, maxAlerts int) []byte {
 		p.NotificationReason = "all alerts resolved"
 	case m.Reason == alerting.Changed:
 		p.NotificationReason = "new alerts added"
+	case m.Reason == alerting.Repeated:
+		p.NotificationReason = "repeat interval elapsed"
 	default:
 		p.NotificationReason = "first notification"
 	}
@@ -106,6 +108,15 @@ func newAlert(l *Line, m *Message) webhookAlert {
 	if m.Told != "" {
 		a.Annotations["told"] = m.Told
 	}
+	if m.Escalated != "" {
+		a.Annotations["escalated"] = "still open " + m.Escalated + " after it was told"
+	}
+	if m.Since != nil && m.Firing() {
+		a.Annotations["news"] = m.news(alerting.Clock) + " " + m.Value
+	}
+	if len(m.Kept) > 0 {
+		a.Annotations["kept"] = keptText(m)
+	}
 	if len(m.Ended) > 0 {
 		a.Annotations["ended"] = strings.Join(m.Ended, "\n")
 	}
@@ -152,6 +163,17 @@ type webhook struct {
 
 func (w *webhook) url() (*url.URL, error) { return target("url", w.URL, w.URLFile) }
 
+func (w *webhook) say(ctx context.Context, u *url.URL, m *Message, _ *holding, call caller) outcome {
+	r, err := w.request(ctx, u, m, time.Now())
+	if err != nil {
+		return outcome{verdict: again, why: redact(err, u)}
+	}
+	return call(r, anyAnswer)
+}
+
+// anyAnswer takes whatever stands in an answer that is a yes.
+func anyAnswer(http.Header, []byte) error { return nil }
+
 func (w *webhook) request(ctx context.Context, u *url.URL, m *Message, now time.Time) (*http.Request, error) {
 	body := webhookJSON(m, w.receiver, w.MaxAlerts)
 	r, err := post(ctx, u, body)
@@ -177,8 +199,6 @@ func (w *webhook) request(ctx context.Context, u *url.URL, m *Message, now time.
 	}
 	return r, nil
 }
-
-func (w *webhook) accepted(http.Header, []byte) error { return nil }
 
 var errSigningKey = errors.New("secret must be whsec_ and the base64 of 24 bytes or more")
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/alerting/route"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ingest"
@@ -33,8 +35,11 @@ type config struct {
 	Track     []trackConfig     `yaml:"track"`
 	Alerting  alertingConfig    `yaml:"alerting"`
 	Receivers []notify.Receiver `yaml:"receivers"`
-	Storage   storageConfig     `yaml:"storage"`
-	Web       webConfig         `yaml:"web"`
+	// Route says who is told of what; nil = every receiver of everything.
+	Route         *route.Route         `yaml:"route"`
+	TimeIntervals []route.TimeInterval `yaml:"time_intervals"`
+	Storage       storageConfig        `yaml:"storage"`
+	Web           webConfig            `yaml:"web"`
 
 	seen  fingerprint              // of everything that it was read from, from just before it was read
 	place func(path string) string // where a YAML path stands in the file, as file:line:column; nil = there is none
@@ -141,6 +146,8 @@ type alertingConfig struct {
 	FalseAlarmsPerWeek float64 `yaml:"false_alarms_per_week"`
 	// Heartbeat is called for as long as judging goes on.
 	Heartbeat heartbeatConfig `yaml:"heartbeat"`
+	// Digest is when each receiver is told what the contract did not send, unless it says otherwise itself; its time zone is signals.timezone where none is given.
+	Digest notify.DigestConfig `yaml:"digest"`
 	// Outlet says how receivers are reached: which addresses are allowed, and whether through a proxy.
 	Outlet notify.Outlet `yaml:"outlet"`
 }
@@ -299,6 +306,14 @@ func rulesOf(packs []*pack.Pack) func(name string) *pack.Rule {
 
 func (c *config) limits() ingest.Limits {
 	return ingest.Limits{BodyMax: int64(c.Ingest.BodyMax), DecodedMax: int64(c.Ingest.DecodedMax)}
+}
+
+// told returns what the configuration says of who is told, and how.
+func (c *config) told() notify.Options {
+	digest := c.Alerting.Digest
+	digest.Timezone = cmp.Or(digest.Timezone, c.Signals.Timezone)
+	return notify.Options{Receivers: c.Receivers, Route: c.Route, TimeIntervals: c.TimeIntervals, Digest: digest, ExternalURL: c.Alerting.ExternalURL,
+		ProxyFromEnvironment: c.Alerting.Outlet.ProxyFromEnvironment, UserAgent: "Wrackline/" + buildVersion(), Guard: c.guard()}
 }
 
 // guard returns which addresses receivers may have. The configuration has been validated.

@@ -100,7 +100,11 @@ func (c *config) validateAlerting(bad func(error)) {
 		bad(keyError("alerting.outlet", "%w", err))
 	}
 	bad(c.Alerting.Heartbeat.check())
-	for _, err := range each(notify.CheckReceivers(c.Receivers)) {
+	if err := c.Alerting.Digest.Check(); err != nil {
+		bad(keyError("alerting.digest", "%w", err))
+	}
+	_, routes := notify.NewTree(c.Route, c.TimeIntervals, c.Receivers)
+	for _, err := range append(each(notify.CheckReceivers(c.Receivers)), each(routes)...) {
 		if fe, ok := errors.AsType[*notify.FieldError](err); ok {
 			bad(keyError(fe.Path, "%w", fe.Err))
 		} else {
@@ -187,7 +191,12 @@ func blank(data []byte, line int) bool {
 		text := bytes.TrimLeft(data[at:end], " ")
 		switch own := end - at - len(text); {
 		case n == line:
-			if len(text) == 0 || text[0] == '-' || text[0] == '#' { // what else an element has would go with it
+			if rest := bytes.TrimLeft(text, "-"); len(rest) < len(text) { // the first key of an element: the others stay
+				rest = bytes.TrimLeft(rest, " ")
+				own += len(text) - len(rest)
+				at, text = at+own, rest
+			}
+			if len(text) == 0 || bytes.IndexByte([]byte("#{[\n"), text[0]) >= 0 { // what else an element has would go with it
 				return false
 			}
 			indent, data[at] = own, '#'

@@ -84,7 +84,11 @@ func yamlError(file string, data []byte, err error) error {
 	case *yaml.OverflowError:
 		text = "the number is too large"
 	}
-	if key := keyAt(data, at); key != "" {
+	key := keyAt(data, at)
+	if _, unknown := ye.(*yaml.UnknownFieldError); unknown {
+		text += instead(key)
+	}
+	if key != "" {
 		text = key + ": " + text
 	}
 	return fmt.Errorf("%s:%d:%d: %s", file, at.Line, at.Column, text)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/alerting/route"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ui"
@@ -102,6 +103,9 @@ func runDemo(ctx context.Context, e env, args []string) error {
 	hookServer := &http.Server{Handler: &d.inbox, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second}
 	go hookServer.Serve(hook) // ends with Close below
 	defer hookServer.Close()
+	if cfg.Route != nil { // it hears everything, whatever the routes of the file say
+		cfg.Route.Routes = append([]*route.Route{{Receiver: "demo", Continue: true}}, cfg.Route.Routes...)
+	}
 	cfg.Receivers = append(cfg.Receivers, notify.Receiver{Name: "demo", Webhook: []notify.WebhookConfig{{URL: notify.Secret("http://" + hook.Addr().String() + "/webhook")}}})
 
 	l, admin, err := f.listeners()

@@ -61,6 +61,7 @@ func commands() []command {
 		{"accept", "[flags] ID…", "the level at which a signal is in alarm is its new normal", acceptHelp, runAccept},
 		{"forget", "cluster NAME…", "drop a cluster and all that was learned of it", forgetHelp, runForget},
 		{"receivers", "test|list", "who is told, and a test message to each", receiversHelp, runReceivers},
+		{"routes", "test|show", "which receivers an incident with given labels reaches", routesHelp, runRoutes},
 		{"load", "[flags]", "bounded remote-write load against a URL: CPU per million samples, latency, many clusters", loadHelp, runLoad},
 		{"inspect", "stats|verify|repair|backup|compact|recording [FILE]", "what the store holds, and its health", inspectHelp, runInspect},
 		{"check-config", "[FILE]", "read a configuration as serve would and say what is wrong", checkConfigHelp, runCheckConfig},

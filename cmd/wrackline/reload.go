@@ -31,14 +31,15 @@ func (a *app) setReceivers(cfg *config) error {
 			return fmt.Errorf("%d notifications wait in memory for the disk; receivers cannot be replaced now: %w", waiting, errNotReady)
 		}
 	}
-	b, err := notify.Open(notify.Options{DB: a.store.DB(), Idle: a.reading.Load() != nil, Receivers: cfg.Receivers, ExternalURL: cfg.Alerting.ExternalURL,
-		ProxyFromEnvironment: cfg.Alerting.Outlet.ProxyFromEnvironment, UserAgent: "Wrackline/" + buildVersion(), Guard: cfg.guard(), Log: a.log,
-		Current: func(id string) (*alerting.Incident, bool) {
-			if a.manager == nil { // nothing is sent before the fold is there
-				return nil, false
-			}
-			return a.manager.Incident(id)
-		}})
+	o := cfg.told()
+	o.DB, o.Idle, o.Log = a.store.DB(), a.reading.Load() != nil, a.log
+	o.Current = func(id string) (*alerting.Incident, bool) {
+		if a.manager == nil { // nothing is sent before the fold is there
+			return nil, false
+		}
+		return a.manager.Incident(id)
+	}
+	b, err := notify.Open(o)
 	if err == nil {
 		a.outbox.Store(b)
 	}
@@ -47,8 +48,8 @@ func (a *app) setReceivers(cfg *config) error {
 
 // setHerald opens the lane beside the outbox and the heartbeat for cfg, in the place of the present ones, which must not run.
 func (a *app) setHerald(cfg *config) error {
-	o := notify.Options{Receivers: cfg.Receivers, ExternalURL: cfg.Alerting.ExternalURL, ProxyFromEnvironment: cfg.Alerting.Outlet.ProxyFromEnvironment,
-		UserAgent: "Wrackline/" + buildVersion(), Guard: cfg.guard(), Log: a.log}
+	o := cfg.told()
+	o.Log = a.log
 	h, err := notify.NewHerald(o)
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 	"github.com/wrackline/wrackline/alerting/notify"
 )
 
-const receiversHelp = `Receivers are who is told: Slack incoming webhooks and webhooks, in Alertmanager's words (see README, Configuration).
+const receiversHelp = `Receivers are who is told: Slack by webhook or as a bot, webhooks and Alertmanagers, in Alertmanager's words (see docs/receivers.md).
 
   wrackline receivers list --config.file wrackline.yml
   wrackline receivers test --config.file wrackline.yml [NAME]    send a test message now, to one or to all, and say what came back
@@ -41,12 +41,11 @@ func runReceivers(ctx context.Context, e env, args []string) error {
 	if verb == "list" {
 		w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 		for _, r := range cfg.Receivers {
-			fmt.Fprintf(w, "%s\t%d slack\t%d webhook\n", r.Name, len(r.Slack), len(r.Webhook))
+			fmt.Fprintf(w, "%s\t%d slack\t%d webhook\t%d alertmanager\n", r.Name, len(r.Slack), len(r.Webhook), len(r.Alertmanager))
 		}
 		return w.Flush()
 	}
-	got, err := notify.SendTest(ctx, notify.Options{Receivers: cfg.Receivers, ExternalURL: cfg.Alerting.ExternalURL, Guard: cfg.guard(),
-		ProxyFromEnvironment: cfg.Alerting.Outlet.ProxyFromEnvironment, UserAgent: "Wrackline/" + buildVersion()}, fs.Arg(0))
+	got, err := notify.SendTest(ctx, cfg.told(), fs.Arg(0))
 	if err != nil {
 		return err
 	}
