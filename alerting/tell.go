@@ -29,6 +29,7 @@ func (m *Manager) tell(cluster string, t int64) {
 		if inc.Cluster != cluster {
 			continue
 		}
+		m.hush(inc, t)
 		m.keepQuiet(inc, t)
 		if r := m.due(inc, t); r != "" {
 			d := due{inc: inc, reason: r}
@@ -67,6 +68,7 @@ func (m *Manager) tell(cluster string, t int64) {
 			if d.reason == First {
 				d.inc.state |= heldBack
 			} else {
+				d.inc.state &^= hushed
 				d.inc.told(t) // the next change is measured from here, so that it is not counted again each window
 			}
 		}
@@ -92,6 +94,9 @@ func (m *Manager) due(inc *incident, t int64) Reason {
 		}
 		return First
 	}
+	if inc.state&hushed != 0 { // nobody has heard of it for a while, and somebody may rely on its being over
+		return Repeated
+	}
 	if rank > inc.toldRank { // at most once in a life, so it need not wait
 		return Changed
 	}
@@ -101,11 +106,11 @@ func (m *Manager) due(inc *incident, t int64) Reason {
 	return ""
 }
 
-// firing counts the members that are outside their bands now, and ranks the most severe of them. A member whose value is back
+// firing counts the members that are outside their bands now and that nobody has silenced, and ranks the most severe of them. A member whose value is back
 // stays in alarm for a while, in case it comes again; that is no reason to call somebody.
 func (i *incident) firing() (n, rank int) {
 	for _, s := range i.slots {
-		if s.m.Ended == 0 && s.m.Outside() {
+		if s.m.Ended == 0 && s.m.Muted == "" && s.m.Outside() {
 			n++
 			rank = max(rank, SeverityRank(s.m.Severity))
 		}
@@ -131,7 +136,7 @@ func (m *Manager) emit(inc *incident, reason Reason, t int64) {
 	n := Notification{ID: NotificationID(inc.ID, reason, inc.seq), IncidentID: inc.ID, Reason: reason, Seq: inc.seq, T: t}
 	inc.seq++
 	inc.Told++
-	inc.state |= announced
+	inc.state = inc.state&^hushed | announced
 	inc.LateMs = m.lateMs
 	inc.build()
 	inc.told(t)
