@@ -31,7 +31,7 @@ func WriteLessons(list []*Act) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte("# What is normal, as people said it. wrackline lesson import reads this file.\n"), b...), nil
+	return append([]byte("# What is normal, as people said it. POST /api/v1/lessons reads this file.\n"), b...), nil
 }
 
 // ReadLessons reads what WriteLessons wrote, or what somebody wrote like it. Lessons without who are by who. What is over at now is left out. Errors name the lesson.
