@@ -24,7 +24,7 @@ const (
 	Resolved Reason = "resolved" // the closing word; sent for every incident that was announced
 	Trial    Reason = "test"     // somebody asked for a message to see whether it arrives
 	Summary  Reason = "summary"  // what came and went while a receiver could not be told; made by the outbox
-	Repeated Reason = "repeat"   // the incident is still open, where a route asks for that; made by the outbox
+	Repeated Reason = "repeat"   // the incident is still open: where a route asks for that, made by the outbox; or a silence has ended
 	Digest   Reason = "digest"   // what the noise contract kept back in a day; made by the outbox
 )
 
@@ -151,6 +151,8 @@ type Member struct {
 	Top         []signal.Member // raw series that weighed most at the worst, up to three
 
 	LastSeen int64 // end of the last window in which the signal had a verdict
+
+	Muted string // id of the act that keeps it from being told, as of its cluster's last window; "" = none, or not in alarm
 }
 
 // Outside reports whether the member is a reason to be told of now: its value is outside its band, it drifts, or it is gone.
@@ -168,8 +170,8 @@ func (m *Member) Outside() bool {
 // Event is one entry of an incident's timeline.
 type Event struct {
 	T      int64  // Unix milliseconds
-	Kind   string // opened, joined, recovered, adopted, gone, worse, refired, severity, notified, withheld, resolved
-	Signal string // id of the signal it is about, or the reason of a notification, or the new severity
+	Kind   string // opened, joined, recovered, adopted, gone, worse, refired, severity, notified, withheld, silenced, resolved
+	Signal string // id of the signal it is about, or the reason of a notification, or the new severity, or the id of the act that silences
 }
 
 // Snapshot is an immutable picture of everything a Manager holds, for pages and APIs.

@@ -50,6 +50,7 @@ const (
 	announced = 1 << iota
 	heldBack
 	listed // of severity info: handed to Keep once
+	hushed // a silence kept all of it from being told, and may be over
 )
 
 // note adds to the timeline. A full one loses from its middle: how it began and how it stands matter most.

@@ -12,7 +12,7 @@ func (m *Manager) keep(inc *incident, reason Reason, t int64) {
 
 // keepQuiet hands on an incident of severity info, once it has lasted as long as one of severity warn must: nobody is called for it, and it is listed.
 func (m *Manager) keepQuiet(inc *incident, t int64) {
-	if SeverityRank(inc.Severity) == 0 && inc.state&listed == 0 && inc.active == t && t-inc.Opened >= m.opts.WaitMs {
+	if SeverityRank(inc.Severity) == 0 && inc.state&listed == 0 && inc.active == t && t-inc.Opened >= m.opts.WaitMs && !inc.silent() {
 		inc.state |= listed
 		m.keep(inc, First, t)
 	}

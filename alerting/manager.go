@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
@@ -18,6 +19,8 @@ type Options struct {
 	Emit func(Notification)
 	// Keep takes what the noise contract keeps back, as Emit takes what it lets through: what would have been said, and the closing word of what nobody was told of. nil means nobody does.
 	Keep func(Notification)
+	// Acts is what people have said of what may be told; nil = nothing. It belongs to the fold as the Manager does.
+	Acts *act.Book
 	// Rule finds a rule by name, for incidents that come back from a checkpoint. nil finds none.
 	Rule func(name string) *pack.Rule
 

@@ -57,6 +57,9 @@ func (m *Manager) RestoreState(b []byte) error {
 	}
 	m.open, m.closed, m.owing, m.tracked, m.loose, m.days, m.refused = n.open, n.closed, n.owing, n.tracked, n.loose, n.days, n.refused
 	m.seen = false
+	for _, inc := range m.open {
+		m.mute(inc, inc.seen)
+	}
 	m.publish(c.newest)
 	return nil
 }

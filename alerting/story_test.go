@@ -116,13 +116,13 @@ func TestTwoSuspectsAreTwoStories(t *testing.T) {
 		b.minutes(2)
 		b.alarm(sig(wlCPU, "namespace", "shop", "workload", "pay"), model.High, 1, 1)
 		b.minutes(2)
-		if got := len(b.m.Snapshot().Open); got != 1+b2i(both) {
+		if got := len(b.m.Snapshot().Open); got != 1+countOf(both) {
 			t.Errorf("both changed %v: %d incidents", both, got)
 		}
 	}
 }
 
-func b2i(b bool) int {
+func countOf(b bool) int {
 	if b {
 		return 1
 	}

@@ -29,6 +29,7 @@ func (m *Manager) tell(cluster string, t int64) {
 		if inc.Cluster != cluster {
 			continue
 		}
+		m.hush(inc, t)
 		m.keepQuiet(inc, t)
 		if r := m.due(inc, t); r != "" {
 			d := due{inc: inc, reason: r}
@@ -67,6 +68,7 @@ func (m *Manager) tell(cluster string, t int64) {
 			if d.reason == First {
 				d.inc.state |= heldBack
 			} else {
+				d.inc.state &^= hushed
 				d.inc.told(t) // the next change is measured from here, so that it is not counted again each window
 			}
 		}
@@ -92,6 +94,9 @@ func (m *Manager) due(inc *incident, t int64) Reason {
 		}
 		return First
 	}
+	if inc.state&hushed != 0 { // nobody has heard of it for a while, and somebody may rely on its being over
+		return Repeated
+	}
 	if rank > inc.toldRank { // at most once in a life, so it need not wait
 		return Changed
 	}
@@ -111,7 +116,7 @@ const newsPart = 5
 // an alarm that got clearly worse.
 func (i *incident) news() bool {
 	return slices.ContainsFunc(i.slots, func(s *slot) bool {
-		if s.m.Ended != 0 || !s.m.Outside() || SeverityRank(s.m.Severity) < i.toldRank {
+		if s.m.Ended != 0 || s.m.Muted != "" || !s.m.Outside() || SeverityRank(s.m.Severity) < i.toldRank {
 			return false
 		}
 		return s.worse || !s.told && SeverityRank(s.m.Severity) == 2 &&
@@ -119,11 +124,11 @@ func (i *incident) news() bool {
 	})
 }
 
-// firing counts the members that are outside their bands now, and ranks the most severe of them. A member whose value is back
+// firing counts the members that are outside their bands now and that nobody has silenced, and ranks the most severe of them. A member whose value is back
 // stays in alarm for a while, in case it comes again; that is no reason to call somebody.
 func (i *incident) firing() (n, rank int) {
 	for _, s := range i.slots {
-		if s.m.Ended == 0 && s.m.Outside() {
+		if s.m.Ended == 0 && s.m.Muted == "" && s.m.Outside() {
 			n++
 			rank = max(rank, SeverityRank(s.m.Severity))
 		}
@@ -134,7 +139,9 @@ func (i *incident) firing() (n, rank int) {
 func (i *incident) told(t int64) {
 	firing, rank := i.firing()
 	for _, s := range i.slots {
-		s.told, s.worse = true, false
+		if s.m.Muted == "" {
+			s.told, s.worse = true, false
+		}
 	}
 	i.lastTold, i.toldSize, i.toldRank = t, max(i.toldSize, firing), max(i.toldRank, rank)
 	// What has been told to have moved first, and what the title speaks of, stays so, or a message and the page that it leads to
@@ -152,7 +159,7 @@ func (m *Manager) emit(inc *incident, reason Reason, t int64) {
 	n := Notification{ID: NotificationID(inc.ID, reason, inc.seq), IncidentID: inc.ID, Reason: reason, Seq: inc.seq, T: t}
 	inc.seq++
 	inc.Told++
-	inc.state |= announced
+	inc.state = inc.state&^hushed | announced
 	inc.LateMs = m.lateMs
 	inc.build()
 	inc.told(t)

@@ -35,6 +35,7 @@ type apiIncidentMember struct {
 	Maturity    num               `json:"maturity"`
 	SlopePerDay num               `json:"slope_per_day,omitempty"`
 	LimitEtaMs  int64             `json:"limit_eta_ms,omitempty"`
+	Muted       string            `json:"silenced_by,omitempty"` // id of an act
 	Top         []apiMember       `json:"top,omitempty"`
 }
 
@@ -67,6 +68,8 @@ type apiIncident struct {
 	Refires    int                 `json:"refires"`
 	Earlier    int                 `json:"earlier_24h"`
 	More       int                 `json:"members_without_room"`
+	HeldBy     string              `json:"held_by,omitempty"`     // who has it
+	SilencedBy []string            `json:"silenced_by,omitempty"` // ids of the acts that keep all of it from being told
 	Notes      []string            `json:"notes,omitempty"`
 	Members    []apiIncidentMember `json:"members,omitempty"`
 	Timeline   []apiEvent          `json:"timeline,omitempty"`
@@ -78,6 +81,12 @@ func (s *server) apiIncidentOf(inc *alerting.Incident, whole bool) apiIncident {
 	out := apiIncident{ID: inc.ID, Title: inc.Title, Severity: inc.Severity, Cluster: inc.Cluster, Scope: labelMap(inc.Scope), Open: inc.Open(), Phase: [...]string{"firing", "recovering", "closing", "over"}[phaseOf(inc)], Onset: inc.Onset,
 		Opened: inc.Opened, Updated: inc.Updated, Resolved: inc.Resolved, Resolution: inc.Resolution, FirstMover: inc.FirstMover().SignalID, Headline: inc.Headline().SignalID,
 		Active: inc.Active(), Told: inc.Told, Withheld: inc.Withheld, Refires: inc.Refires, Earlier: inc.Earlier, More: inc.More, Notes: notes(inc), URL: s.incidentURL(inc.ID)}
+	if inc.Open() {
+		out.SilencedBy = inc.Silenced()
+	}
+	if a := s.src.Acts().Holder(inc.ID); a != nil {
+		out.HeldBy = a.Who
+	}
 	if !whole {
 		return out
 	}
@@ -86,7 +95,7 @@ func (s *server) apiIncidentOf(inc *alerting.Incident, whole bool) apiIncident {
 		out.Members = append(out.Members, apiIncidentMember{ID: m.SignalID, Signal: m.Name, Severity: m.Severity, Labels: labelMap(m.Entity), Unit: m.Unit,
 			Sentence: m.Sentence(m.Ended != 0), State: m.State.String(), Test: m.Test.String(), Onset: m.Onset, Opened: m.Opened, Ended: m.Ended, Ending: m.Ending,
 			Value: num(m.Value), Band: apiBandOf(m.Band), Worst: num(m.Worst), WorstT: m.WorstT, WorstBand: apiBandOf(m.WorstBand), Score: num(m.Score), Peak: num(m.Peak),
-			Maturity: num(m.Maturity), SlopePerDay: num(m.SlopePerDay), LimitEtaMs: m.LimitEta, Top: apiMembers(m.Top)})
+			Maturity: num(m.Maturity), SlopePerDay: num(m.SlopePerDay), LimitEtaMs: m.LimitEta, Muted: m.Muted, Top: apiMembers(m.Top)})
 	}
 	for _, e := range inc.Timeline {
 		out.Timeline = append(out.Timeline, apiEvent{T: e.T, Kind: e.Kind, Of: e.Signal})

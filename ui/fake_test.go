@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/model"
@@ -26,6 +27,7 @@ const fakeMinute = int64(60_000)
 
 // fake is a Source in memory: a small cluster with two open incidents and one that has ended.
 type fake struct {
+	book   act.Book
 	view   *baseline.View
 	snap   *alerting.Snapshot
 	status Status
@@ -46,6 +48,7 @@ type ranged struct {
 func (f *fake) View() *baseline.View          { return f.view }
 func (f *fake) Incidents() *alerting.Snapshot { return f.snap }
 func (f *fake) Status() Status                { return f.status }
+func (f *fake) Acts() *act.View               { return f.book.View() }
 func (f *fake) Ready() (bool, string)         { return f.ready == "", f.ready }
 
 // Pods knows the pods that weigh in signals.

@@ -71,6 +71,8 @@ func (s *server) funcs() template.FuncMap {
 		"endedword":  endedWord,
 		"stateword":  stateWord,
 		"phrase":     scorePhrase,
+		"actwords":   actWords,
+		"ms64":       func(n int) int64 { return int64(n) },
 		"sub":        func(a, b int64) int64 { return a - b },
 		"add":        func(a, b int) int { return a + b },
 		"isnan":      math.IsNaN,

@@ -33,6 +33,7 @@ type incidentBody struct {
 	Now         int64
 	End         int64 // when it ended, or now
 	EndWord     string
+	Hands       hands
 	Inside      int64 // since when everything is back inside; 0 = it is not, or nobody knows
 }
 
@@ -95,8 +96,9 @@ func (s *server) incident(c *gin.Context) {
 		fig.Zoom = true
 		b.Figures = append(b.Figures, memberFigure{Member: m, Figure: fig, First: i == 0})
 	}
+	b.Hands = s.handsOf(c.Request, inc, f.Now)
 	b.Next = steps(b.Head.Rule, b.Head, stepsShown)
-	b.Timeline = timeline(inc)
+	b.Timeline = timeline(inc, s.src.Acts())
 	for i := range inc.Changes {
 		x := &inc.Changes[i]
 		b.Causes = append(b.Causes, causeRow{changeRow: s.changeRow(&x.Change), When: alerting.When(x.T, inc.Onset), Near: x.Nearness.String()})

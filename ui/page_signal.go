@@ -33,6 +33,7 @@ type signalBody struct {
 	Next      []string
 	Related   []*baseline.SignalView
 	Incidents []*alerting.Incident
+	Hands     hands
 	PNG       string
 	Now       int64
 	Expr      string
@@ -86,6 +87,7 @@ func (s *server) signal(c *gin.Context) {
 		b.Presets = append([]facet{{Value: "all so far", URL: s.signalURL(sv.Signal.ID), On: sp == def}}, b.Presets...)
 	}
 	b.PNG = fmt.Sprintf("%s/chart/%s.svg?from=%d&to=%d", s.base, sv.Signal.ID, sp.From, sp.To)
+	b.Hands = s.handsOfSignal(c.Request, sv)
 	b.Next = steps(r, asMember(sv), stepsShown)
 	b.Related = related(v, sv)
 	b.Expr = s.exprInUse(sv.Signal)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/model"
@@ -18,6 +19,8 @@ type Source interface {
 	View() *baseline.View
 	// Incidents returns open and closed incidents.
 	Incidents() *alerting.Snapshot
+	// Acts returns what people have said of alarms; never nil.
+	Acts() *act.View
 	// Range returns what was judged of a signal between two instants (Unix milliseconds, to is exclusive), reduced to about
 	// points cells, oldest first, and the length of a cell in milliseconds. Cells without data are left out.
 	// A signal without history gives no points and no error.

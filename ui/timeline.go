@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/alerting/act"
 )
 
 type timelineRow struct {
@@ -19,7 +20,7 @@ type timelineRow struct {
 }
 
 // timeline words an incident's events, newest first.
-func timeline(inc *alerting.Incident) []timelineRow {
+func timeline(inc *alerting.Incident, acts *act.View) []timelineRow {
 	var out []timelineRow
 	for _, e := range inc.Timeline {
 		row := timelineRow{T: e.T, Kind: "ev-other"}
@@ -45,6 +46,8 @@ func timeline(inc *alerting.Incident) []timelineRow {
 			row.Kind, row.Text = "ev-told", "receivers were told: "+reasonWord(e.Signal)
 		case "withheld":
 			row.Kind, row.Text = "ev-told", "a notification was kept back by the daily cap: "+reasonWord(e.Signal)
+		case "silenced":
+			row.Kind, row.Text = "ev-told", "nobody is told: "+actLine(acts, e.Signal)
 		case "resolved":
 			row.Kind, row.Text = "ev-good", "resolved: "+ending(inc.Resolution)
 		default:
@@ -64,6 +67,8 @@ func reasonWord(r string) string {
 		return "it became worse or wider"
 	case alerting.Resolved:
 		return "the closing word"
+	case alerting.Repeated:
+		return "it is still open"
 	case alerting.Trial:
 		return "a test message"
 	}

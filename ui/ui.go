@@ -2,7 +2,7 @@
 //
 // New returns the handler; a Source gives it everything it shows. Pages are rendered on the server, charts are inline
 // SVG, and one small ES module adds refresh, zoom and keys; without it every page still works. Nothing here changes
-// anything: only GET and HEAD exist. Label values come from whoever sends metrics and are shown as text, never trusted.
+// anything: only GET and HEAD exist, and forms lead to doors of somebody else's. Label values come from whoever sends metrics and are shown as text, never trusted.
 //
 // A page is a file page_*.go and its template web/*.html; what it shows as JSON is api_*.go. What they share is found beside them by name:
 // query, find and span read addresses, census, packs, incident, changes and recovery gather, why, headline, timeline and format word,
@@ -27,10 +27,12 @@ import (
 
 // Options configure the pages. The zero value works.
 type Options struct {
-	Version     string       // of the program, for the footer
-	ExternalURL string       // where people reach the pages; its path is put before every link. "" means /
-	Demo        bool         // says on every page that the cluster is simulated
-	Logger      *slog.Logger // nil discards
+	Version     string                     // of the program, for the footer
+	ExternalURL string                     // where people reach the pages; its path is put before every link. "" means /
+	May         func(*http.Request) Access // what whoever asks may do beside reading; nil = nothing
+	Timezone    string                     // in which hours are suggested; "" = UTC
+	Demo        bool                       // says on every page that the cluster is simulated
+	Logger      *slog.Logger               // nil discards
 }
 
 // policy lets a page load only what this server serves. There is no inline script and no inline style.
@@ -52,6 +54,7 @@ type server struct {
 // The handler may be called from any goroutine. It answers:
 //
 //	/ /signals /signals/{id} /incidents /incidents/{id} /changes /receivers /status   pages
+//	/acts /acts/new                                                          what people have said, and the form to say more
 //	/pods /packs/{signal}                                                    why a pod counts where, what a rule makes of what arrives
 //	/chart/{id}.svg                                                          one chart as a picture
 //	/api/v1/…                                                                JSON, see api.go
@@ -90,6 +93,8 @@ func (s *server) routes(r *gin.Engine) {
 	get("/signals/:id", s.signal)
 	get("/incidents", s.incidents)
 	get("/incidents/:id", s.incident)
+	get("/acts", s.acts)
+	get("/acts/new", s.newAct)
 	get("/changes", s.changes)
 	get("/receivers", s.receivers)
 	get("/status", s.status)
@@ -103,6 +108,8 @@ func (s *server) routes(r *gin.Engine) {
 	get("/api/v1/signals/:id", s.apiSignal)
 	get("/api/v1/incidents", s.apiIncidents)
 	get("/api/v1/incidents/:id", s.apiIncident)
+	get("/api/v1/acts", s.apiActs)
+	get("/api/v1/lessons", s.apiLessons)
 	get("/api/v1/changes", s.apiChanges)
 	get("/api/v1/packs", s.apiPacks)
 	get("/api/v1/packs/:signal", s.apiExplain)
@@ -124,7 +131,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", "same-origin") // no-referrer takes the Origin from forms, too, which the doors that they lead to want to see
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		defer func() {
 			if v := recover(); v != nil {

@@ -31,7 +31,7 @@ func TestEveryAnswerCarriesThePolicy(t *testing.T) {
 	h := New(newFake(), Options{})
 	for _, p := range append(slices.Clone(allPaths), "/nope", "/api/v1/nope", "/signals/nope", "/incidents/nope", "/chart/nope.svg", "/static/nope") {
 		w := get(t, h, p)
-		for name, want := range map[string]string{"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"} {
+		for name, want := range map[string]string{"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"} {
 			if got := w.Header().Get(name); got != want {
 				t.Errorf("%s: %s = %q, want %q", p, name, got, want)
 			}

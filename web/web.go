@@ -7,6 +7,7 @@
 package web
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -36,6 +37,8 @@ const (
 	Write
 	// Admin changes something, or shows the inside. The Host must be one of ours, no page of another site may be behind it, and who asks is this machine itself or has the token.
 	Admin
+	// Enter takes the token from a form. As Admin, but anybody may try.
+	Enter
 )
 
 // Options configure a Gate. The zero value believes no proxy, knows no name but those that cannot be another's, and lets only this machine administrate.
@@ -54,6 +57,7 @@ type Gate struct {
 	any     bool
 	proxies []netip.Prefix
 	token   *[sha256.Size]byte
+	pass    string // what a browser's cookie holds that has shown the token
 	origin  *http.CrossOriginProtection
 }
 
@@ -105,6 +109,7 @@ func New(o Options) (*Gate, error) {
 		}
 		sum := sha256.Sum256([]byte(o.Token))
 		g.token = &sum
+		g.pass = passOf(o.Token)
 	}
 	return g, nil
 }
@@ -152,6 +157,9 @@ func (g *Gate) Door(kind Kind, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		local := isLocal(r)
 		r = g.believe(r)
+		if kind == Page || kind == Admin {
+			r = r.WithContext(context.WithValue(r.Context(), accessKey{}, Access{May: g.entitled(r, local) == nil, Token: g.token != nil}))
+		}
 		if no := g.refuse(kind, r, local); no != nil {
 			refusals[no.reason].Inc()
 			no.write(w, r)
@@ -182,11 +190,14 @@ func (g *Gate) refuse(kind Kind, r *http.Request, local bool) *refusal {
 				"Addresses, localhost and names that only exist inside (wrackline, wrackline.monitoring.svc) need no such word. " +
 				"The check keeps web pages of others, which may point a name of theirs at this address, from reading what is here."}
 	}
-	if kind != Admin {
+	if kind != Admin && kind != Enter {
 		return nil
 	}
 	if err := g.origin.Check(r); err != nil || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
 		return &refusal{"origin", http.StatusForbidden, "A page of another site may not ask for this.", ""}
+	}
+	if kind == Enter {
+		return nil
 	}
 	return g.entitled(r, local)
 }
@@ -200,6 +211,11 @@ func (g *Gate) entitled(r *http.Request, local bool) *refusal {
 		}
 		// Who shows a token that is wrong thinks of itself as a stranger, and should learn that it is wrong.
 		return &refusal{"token", http.StatusUnauthorized, "The token is not the one of web.admin_token.", ""}
+	}
+	if c, err := r.Cookie(cookieName); err == nil {
+		if g.token != nil && subtle.ConstantTimeCompare([]byte(c.Value), []byte(g.pass)) == 1 {
+			return nil
+		}
 	}
 	if local {
 		return nil

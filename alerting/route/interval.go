@@ -18,18 +18,18 @@ type TimeInterval struct {
 
 // TimeSpan holds when each of its parts does; a part that is not given holds always.
 type TimeSpan struct {
-	Times       []TimeRange `yaml:"times,omitempty"`
-	Weekdays    []string    `yaml:"weekdays,omitempty"`      // saturday, monday:friday
-	DaysOfMonth []string    `yaml:"days_of_month,omitempty"` // 1:5, -3:-1; negative ones count from the end
-	Months      []string    `yaml:"months,omitempty"`        // 1:3, may:august
-	Years       []string    `yaml:"years,omitempty"`         // 2026:2028
-	Location    string      `yaml:"location,omitempty"`      // as in the time-zone database; "" = UTC
+	Times       []TimeRange `yaml:"times,omitempty" json:"times,omitempty"`
+	Weekdays    []string    `yaml:"weekdays,omitempty" json:"weekdays,omitempty"`           // saturday, monday:friday
+	DaysOfMonth []string    `yaml:"days_of_month,omitempty" json:"days_of_month,omitempty"` // 1:5, -3:-1; negative ones count from the end
+	Months      []string    `yaml:"months,omitempty" json:"months,omitempty"`               // 1:3, may:august
+	Years       []string    `yaml:"years,omitempty" json:"years,omitempty"`                 // 2026:2028
+	Location    string      `yaml:"location,omitempty" json:"location,omitempty"`           // as in the time-zone database; "" = UTC
 }
 
 // TimeRange is from a minute of the day up to another, which is not of it: 22:00 to 24:00.
 type TimeRange struct {
-	Start string `yaml:"start_time"`
-	End   string `yaml:"end_time"`
+	Start string `yaml:"start_time" json:"start_time"`
+	End   string `yaml:"end_time" json:"end_time"`
 }
 
 // Interval is a TimeInterval that is ready to be asked.

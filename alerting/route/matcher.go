@@ -20,7 +20,11 @@ type matcher struct {
 }
 
 func (m *matcher) matches(labels map[string]string) bool {
-	v := labels[m.name]
+	return m.takes(labels[m.name])
+}
+
+// takes reports whether the label may have a value; "" = it is not there.
+func (m *matcher) takes(v string) bool {
 	if m.re != nil {
 		return m.re.MatchString(v) != m.not
 	}
@@ -32,7 +36,7 @@ var errMatcher = errors.New(`a matcher is a label, one of = != =~ !~, and a valu
 var matcherHead = regexp.MustCompile(`^\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*`)
 
 // parseMatchers reads one matcher, or several with commas between and perhaps braces around. Values may stand without quotes when they hold none of {}!=~," and no space.
-func parseMatchers(text string) (list []matcher, err error) {
+func parseMatchers(text string, names []string) (list []matcher, err error) {
 	rest := strings.TrimSpace(text)
 	if inner, ok := strings.CutPrefix(rest, "{"); ok {
 		if inner, ok = strings.CutSuffix(inner, "}"); !ok {
@@ -67,7 +71,7 @@ func parseMatchers(text string) (list []matcher, err error) {
 			}
 			rest = strings.TrimSpace(after)
 		}
-		m, err := newMatcher(head[1], head[2], value)
+		m, err := newMatcher(head[1], head[2], value, names)
 		if err != nil {
 			return nil, err
 		}
@@ -79,11 +83,12 @@ func parseMatchers(text string) (list []matcher, err error) {
 	return list, nil
 }
 
-func newMatcher(name, op, value string) (m matcher, err error) {
-	if !slices.Contains(Names, name) {
-		hint := Suggest(name, Names)
+// newMatcher makes one of a label that is among names.
+func newMatcher(name, op, value string, names []string) (m matcher, err error) {
+	if !slices.Contains(names, name) {
+		hint := Suggest(name, names)
 		if !strings.Contains(hint, "mean") {
-			hint = "; incidents have " + strings.Join(Names, ", ")
+			hint = "; incidents have " + strings.Join(names, ", ")
 		}
 		return m, fmt.Errorf("incidents have no label %q%s", name, hint)
 	}

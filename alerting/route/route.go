@@ -181,7 +181,7 @@ func (c *compiler) node(r *Route, from Leg, path string, depth int) *node {
 	}
 	n := &node{leg: leg, goesOn: r.Continue}
 	for i, text := range r.Matchers {
-		ms, err := parseMatchers(text)
+		ms, err := parseMatchers(text, Names)
 		if err != nil {
 			c.bad(fmt.Sprintf("%s.matchers[%d]", path, i), "%w", err)
 		}

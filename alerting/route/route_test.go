@@ -13,7 +13,7 @@ func TestMatchers(t *testing.T) {
 		`namespace!~"pay.*"`: true, `node=""`: true, `node!=""`: false, `node=~".*"`: true, `workload="ca\"rt"`: true, `{severity="page",cluster="prod"}`: true,
 		`severity="page", cluster="test"`: false, `severity="page",`: true, `node=`: true,
 	} {
-		ms, err := parseMatchers(text)
+		ms, err := parseMatchers(text, Names)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -30,7 +30,7 @@ func TestMatchers(t *testing.T) {
 		``: "a matcher is", `{}`: "a matcher is", `severity`: "a matcher is", `severity=="page"`: "a matcher is", `severity="page" cluster="x"`: "a matcher is", `severity="page`: "a matcher is",
 		`{severity="page"`: "a matcher is", `namespace=~"("`: "not a regular expression", `sevrity="page"`: `did you mean "severity"`, `team="a"`: "incidents have severity", `severity="critical"`: "critical is page", `tam="a"`: "incidents have severity",
 	} {
-		if _, err := parseMatchers(text); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseMatchers(text, Names); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -167,7 +167,7 @@ func FuzzMatchers(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		ms, err := parseMatchers(text)
+		ms, err := parseMatchers(text, Names)
 		if err == nil && len(ms) == 0 {
 			t.Error("nothing asked, and no error")
 		}

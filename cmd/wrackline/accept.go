@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,7 +13,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/alerting/act"
 )
 
 const acceptHelp = `Tells a running Wrackline that the level at which a signal is in alarm is its new normal. By itself it adopts a new level only when it was
@@ -88,39 +88,18 @@ func (t *teller) tell(ctx context.Context, e env, path string, names []string) e
 	return nil
 }
 
-// accept makes a signal's level in alarm its new normal, and returns once that is on disk.
-func (a *app) accept(id string) error {
-	if err := a.working(); err != nil {
-		return err
-	}
-	a.checkpointMu.Lock()
-	defer a.checkpointMu.Unlock()
-	a.fold.Lock()
-	err := a.engine.Accept(id)
-	if err != nil {
-		a.fold.Unlock()
-		return err
-	}
-	a.engine.Publish()
-	c := a.freeze()
-	a.fold.Unlock()
-	a.log.Info("level accepted as normal", "signal", id)
-	return a.saveBoth(c)
-}
-
-// serveAccept answers POST /-/accept?signal=ID.
+// serveAccept answers POST /-/accept?signal=ID: the act of kind level, by the door that was there before the others.
 func (a *app) serveAccept(w http.ResponseWriter, r *http.Request) {
-	err := a.accept(r.URL.Query().Get("signal"))
-	switch {
-	case err == nil:
-		io.WriteString(w, "Its next window adopts the present level.\n")
-	case errors.Is(err, baseline.ErrNoSignal):
-		http.Error(w, err.Error(), http.StatusNotFound)
-	case errors.Is(err, baseline.ErrNoLevel):
-		http.Error(w, err.Error(), http.StatusConflict)
-	case errors.Is(err, errNotReady):
-		unavailable(w, err)
-	default:
-		http.Error(w, "accepted, but not on disk yet: "+err.Error(), http.StatusInternalServerError)
+	q := r.URL.Query()
+	_, err := a.say(r.Context(), &act.Draft{Kind: act.Level, Signal: q.Get("signal"), Who: cmp.Or(q.Get("who"), "wrackline accept"), Why: q.Get("why")})
+	if err != nil {
+		code, text := refusalOf(err)
+		if code == http.StatusServiceUnavailable {
+			unavailable(w, err)
+			return
+		}
+		http.Error(w, text, code)
+		return
 	}
+	io.WriteString(w, "Its next window adopts the present level.\n")
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/journal"
@@ -24,6 +25,7 @@ type decoded struct {
 	body    []byte
 	record  journal.Record // its Body is body
 	batch   series.Batch   // the decoder's, until the next record
+	said    *act.Entry     // in place of a batch: what somebody said; nil = it is a request
 	err     error          // of decoding
 	decoder *ingest.Decoder
 	done    chan struct{}
@@ -31,7 +33,12 @@ type decoded struct {
 
 func (x *decoded) decode() {
 	r := &x.record
-	x.batch = series.Batch{}
+	x.batch, x.said = series.Batch{}, nil
+	if r.Proto == protoSaid {
+		x.said, x.err = act.Decode(r.Body)
+		x.done <- struct{}{}
+		return
+	}
 	_, x.err = x.decoder.Decode(ingest.Proto(r.Proto), ingest.Encoding(r.Encoding), r.Body, &x.batch)
 	x.batch.Sender, x.batch.Cluster, x.batch.ReceivedMs = r.Sender, r.Cluster, r.ReceivedMs
 	x.done <- struct{}{}

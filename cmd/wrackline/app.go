@@ -16,6 +16,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/codec"
@@ -26,6 +27,7 @@ import (
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/journal"
 	"github.com/wrackline/wrackline/ui"
+	"github.com/wrackline/wrackline/web"
 )
 
 // app is everything that serve and demo run: one store, one journal, one fold, and what looks at them.
@@ -36,6 +38,7 @@ type app struct {
 	journal *journal.Journal
 	engine  *baseline.Engine
 	manager *alerting.Manager
+	acts    *act.Book     // what people have said; the fold's, but for its View
 	salt    series.Salt   // of the installation's keys of series, for its life
 	keyer   *series.Keyer // made with it
 	started time.Time
@@ -70,6 +73,7 @@ type app struct {
 
 	listening   [2]string                    // addresses of --web.listen-address and --web.admin-address
 	apart       bool                         // administration has an address of its own
+	gate        atomic.Pointer[web.Gate]     // what stands before them
 	main, admin atomic.Pointer[http.Handler] // what is served at each; see setWeb
 
 	ready    atomic.Bool
@@ -240,7 +244,8 @@ func (a *app) begin(salt series.Salt) error {
 	if err != nil {
 		return err
 	}
-	a.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: cfg.Alerting.PagesPerDay,
+	a.acts = &act.Book{}
+	a.manager = alerting.NewManager(alerting.Options{Acts: a.acts, NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: cfg.Alerting.PagesPerDay,
 		Emit: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Keep: func(n alerting.Notification) { a.outbox.Load().Accept(n) }, Rule: rulesOf(packs)})
 	a.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: a.streamOptions(cfg, packs), Location: loc, Recorder: a.store.Recorder(), Sink: a.manager, AtExchange: a.exchanged})
 	return err
@@ -258,6 +263,7 @@ const (
 	sectionAlerting = "alerting"
 	sectionWatch    = "senders" // those that are silent; older checkpoints have none
 	sectionLag      = "behind"  // senders that stay behind; older checkpoints have none
+	sectionActs     = "acts"    // what people have said; older checkpoints have none
 	sectionSalt     = "salt"    // version 1, 32 bytes; older checkpoints have none
 )
 
@@ -289,6 +295,9 @@ func appendSalt(s series.Salt) []byte {
 func (a *app) restore(c store.Loaded) error {
 	a.stage("restoring the checkpoint")
 	if err := a.engine.Restore(c.Pos, c.Sections, c.Models); err != nil {
+		return err
+	}
+	if err := a.acts.RestoreState(c.Sections[sectionActs]); err != nil {
 		return err
 	}
 	if incidents, ok := c.Sections[sectionAlerting]; ok { // else it is one of the holes
@@ -337,8 +346,15 @@ func (a *app) replayJournal(ctx context.Context) error {
 	begun, told := time.Now(), time.Now()
 	var samples int64
 	var jobs []baseline.Job
-	err := decodeAhead(ctx, a.journal, from, func() *ingest.Decoder { return ingest.NewKeyedDecoder(limits, a.keyer) }, func(ready []*decoded) {
+	fold := func() {
+		if len(jobs) > 0 {
+			a.engine.ApplyAll(jobs, sideBySide)
+		}
 		jobs = jobs[:0]
+	}
+	err := decodeAhead(ctx, a.journal, from, func() *ingest.Decoder { return ingest.NewKeyedDecoder(limits, a.keyer) }, func(ready []*decoded) {
+		a.fold.Lock()
+		defer a.fold.Unlock()
 		for _, x := range ready {
 			if x.err != nil {
 				// It was accepted once, so an earlier version had other bounds; skip it rather than never start again.
@@ -347,12 +363,15 @@ func (a *app) replayJournal(ctx context.Context) error {
 				a.log.Error("journal record cannot be decoded; skipped", "pos", x.pos, "err", x.err)
 				continue
 			}
+			if x.said != nil {
+				fold()
+				a.apply(x.said)
+				continue
+			}
 			jobs = append(jobs, baseline.Job{Batch: &x.batch, Pos: x.pos})
 			samples += int64(len(x.batch.Samples))
 		}
-		a.fold.Lock()
-		a.engine.ApplyAll(jobs, sideBySide)
-		a.fold.Unlock()
+		fold()
 		if time.Since(told) > time.Second {
 			told = time.Now()
 			a.stage(fmt.Sprintf("folding the journal: %d of %d requests", ready[len(ready)-1].pos-from, last-from))
@@ -426,7 +445,7 @@ func (a *app) freeze() store.Checkpoint {
 	for name, write := range a.engine.Sections {
 		list = append(list, section{name: name, write: write})
 	}
-	list = append(list, section{name: sectionAlerting, write: a.manager.AppendState}, section{name: sectionWatch, write: a.watch.appendState},
+	list = append(list, section{name: sectionAlerting, write: a.manager.AppendState}, section{name: sectionActs, write: a.acts.AppendState}, section{name: sectionWatch, write: a.watch.appendState},
 		section{name: sectionLag, write: a.lag.appendState})
 	side(len(list), func(i int) {
 		x := &list[i]

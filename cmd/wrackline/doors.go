@@ -22,24 +22,34 @@ type door struct {
 	method string // "" = the handler decides; GET stands for HEAD too
 	kind   web.Kind
 	open   http.HandlerFunc
+	shared bool // pages answer other methods at the same address
+}
+
+// pattern is the door as ServeMux takes it.
+func (d *door) pattern() string {
+	if d.shared {
+		return d.method + " " + d.path
+	}
+	return d.path
 }
 
 // doors lists everything that is served, and who may ask for it. Whatever changes something or shows the inside is of kind web.Admin; pages only read.
 func (a *app) doors() []door {
-	return []door{
-		{"/api/v1/write", "", web.Write, func(w http.ResponseWriter, r *http.Request) { a.door.Load().ServeHTTP(w, r) }},
-		{"/-/healthy", http.MethodGet, web.Probe, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Wrackline is healthy.\n") }},
-		{"/-/ready", http.MethodGet, web.Probe, a.serveReady},
-		{"/metrics", http.MethodGet, web.Machine, a.serveMetrics},
-		{"/-/reload", http.MethodPost, web.Admin, a.serveReload},
-		{"/-/accept", http.MethodPost, web.Admin, a.serveAccept},
-		{"/-/forget", http.MethodPost, web.Admin, a.serveForget},
-		{"/debug/pprof/", http.MethodGet, web.Admin, pprof.Index},
-		{"/debug/pprof/cmdline", http.MethodGet, web.Admin, pprof.Cmdline},
-		{"/debug/pprof/profile", http.MethodGet, web.Admin, pprof.Profile},
-		{"/debug/pprof/symbol", "", web.Admin, pprof.Symbol},
-		{"/debug/pprof/trace", http.MethodGet, web.Admin, pprof.Trace},
+	list := []door{
+		{path: "/api/v1/write", kind: web.Write, open: func(w http.ResponseWriter, r *http.Request) { a.door.Load().ServeHTTP(w, r) }},
+		{path: "/-/healthy", method: http.MethodGet, kind: web.Probe, open: func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Wrackline is healthy.\n") }},
+		{path: "/-/ready", method: http.MethodGet, kind: web.Probe, open: a.serveReady},
+		{path: "/metrics", method: http.MethodGet, kind: web.Machine, open: a.serveMetrics},
+		{path: "/-/reload", method: http.MethodPost, kind: web.Admin, open: a.serveReload},
+		{path: "/-/accept", method: http.MethodPost, kind: web.Admin, open: a.serveAccept},
+		{path: "/-/forget", method: http.MethodPost, kind: web.Admin, open: a.serveForget},
+		{path: "/debug/pprof/", method: http.MethodGet, kind: web.Admin, open: pprof.Index},
+		{path: "/debug/pprof/cmdline", method: http.MethodGet, kind: web.Admin, open: pprof.Cmdline},
+		{path: "/debug/pprof/profile", method: http.MethodGet, kind: web.Admin, open: pprof.Profile},
+		{path: "/debug/pprof/symbol", kind: web.Admin, open: pprof.Symbol},
+		{path: "/debug/pprof/trace", method: http.MethodGet, kind: web.Admin, open: pprof.Trace},
 	}
+	return append(list, a.hands()...)
 }
 
 // webOptions returns what a configuration says of who is let in. Errors name the key and quote no token.
@@ -86,18 +96,19 @@ func (a *app) setWeb(cfg *config) error {
 	if err != nil {
 		return err
 	}
-	pages := ui.New(source{a}, ui.Options{Version: buildVersion(), ExternalURL: cfg.Alerting.ExternalURL, Demo: a.extra != nil, Logger: a.log})
+	pages := ui.New(source{a}, ui.Options{Timezone: cfg.Signals.Timezone, May: a.may, Version: buildVersion(), ExternalURL: cfg.Alerting.ExternalURL, Demo: a.extra != nil, Logger: a.log})
 	main, admin := http.NewServeMux(), http.NewServeMux()
+	a.gate.Store(g)
 	main.Handle("/", g.Door(web.Page, pages))
 	for _, d := range a.doors() {
 		h := g.Door(d.kind, only(d.method, d.open))
 		if d.kind == web.Admin && a.apart {
-			main.Handle(d.path, g.Door(web.Page, http.HandlerFunc(elsewhere)))
+			main.Handle(d.pattern(), g.Door(web.Page, http.HandlerFunc(elsewhere)))
 		} else {
-			main.Handle(d.path, h)
+			main.Handle(d.pattern(), h)
 		}
 		if d.kind != web.Write {
-			admin.Handle(d.path, h)
+			admin.Handle(d.pattern(), h)
 		}
 	}
 	h := underPrefix(cfg.Alerting.ExternalURL, main)

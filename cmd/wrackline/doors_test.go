@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/web"
 )
 
@@ -54,7 +55,7 @@ func TestDoors(t *testing.T) {
 	a := openDoors(t, cfg, false)
 	main := *a.main.Load()
 	const near, far, stranger = "127.0.0.1:1", "10.1.1.1:1", "evil.example"
-	list := append(a.doors(), door{"/", "GET", web.Page, nil}, door{"/signals", "GET", web.Page, nil}, door{"/api/v1/status", "GET", web.Page, nil}, door{"/static/app.css", "GET", web.Page, nil})
+	list := append(a.doors(), door{path: "/", method: "GET", kind: web.Page}, door{path: "/signals", method: "GET", kind: web.Page}, door{path: "/api/v1/status", method: "GET", kind: web.Page}, door{path: "/static/app.css", method: "GET", kind: web.Page})
 	admins := 0
 	for _, prefix := range []string{"", "/wrackline"} {
 		for _, d := range list {
@@ -82,6 +83,10 @@ func TestDoors(t *testing.T) {
 				}
 				if !in(near, "localhost") || !in(far, "localhost", token...) {
 					t.Errorf("%s %s refuses who may administrate", method, p)
+				}
+			case web.Enter:
+				if in(near, stranger) || in(far, "localhost", "Origin", "http://evil.example") || knock(main, method, p, far, "10.0.0.1").Code == http.StatusForbidden {
+					t.Errorf("%s %s: who may show a token", method, p)
 				}
 			case web.Page:
 				if in(far, stranger) || !in(far, "w.example.com") || !in(far, "10.0.0.1") {
@@ -208,7 +213,10 @@ func TestStartAndStopRaceNothing(t *testing.T) {
 	done := make(chan struct{})
 	var once sync.Once
 	for _, ask := range []func() error{
-		func() error { _, err := a.reload(); return err }, func() error { return a.accept("none") }, func() error { return a.forget("none") },
+		func() error { _, err := a.reload(); return err }, func() error {
+			_, err := a.say(t.Context(), &act.Draft{Kind: act.Level, Signal: "none", Who: "test"})
+			return err
+		}, func() error { return a.forget("none") },
 	} {
 		asking.Go(func() {
 			for {

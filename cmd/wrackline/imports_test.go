@@ -55,10 +55,11 @@ var mayImport = map[string][]string{
 	"ingest/journal":         {"baseline/codec"},
 	"ingest/journal/logtest": {"ingest/journal"},
 	"ingest":                 {"baseline/series", "ingest/journal"},
-	"alerting":               {"baseline/series", "baseline/codec", "baseline/model", "baseline/change", "baseline/pack", "baseline/signal", "baseline"},
+	"alerting":               {"baseline/series", "baseline/codec", "baseline/model", "baseline/change", "baseline/pack", "baseline/signal", "baseline", "alerting/act"},
 	"alerting/route":         {},
+	"alerting/act":           {"baseline/series", "baseline/codec", "alerting/route"},
 	"alerting/notify":        {"baseline/codec", "baseline/model", "baseline/pack", "alerting", "alerting/route"},
-	"ui":                     {"baseline/series", "baseline/model", "baseline/model/trial", "baseline/identity", "baseline/change", "baseline/pack", "baseline/signal", "baseline", "alerting"},
+	"ui":                     {"baseline/series", "baseline/model", "baseline/model/trial", "baseline/identity", "baseline/change", "baseline/pack", "baseline/signal", "baseline", "alerting", "alerting/act", "alerting/route"},
 	"ui/uitest":              {},
 	"web":                    {},
 }
@@ -72,7 +73,7 @@ var doors = map[string][]string{
 	"github.com/golang/snappy":                {"ingest", "baseline/wire"},
 	"github.com/gin-gonic/gin":                {"ui", "cmd/wrackline"},
 	"go.etcd.io/bbolt":                        {"baseline/store", "alerting/notify", "cmd/wrackline"},
-	"github.com/goccy/go-yaml":                {"baseline/pack", "cmd/wrackline"},
+	"github.com/goccy/go-yaml":                {"baseline/pack", "alerting/act", "cmd/wrackline"},
 	"github.com/prometheus/prometheus/tsdb":   {},
 	"github.com/prometheus/prometheus/web":    {},
 	"github.com/prometheus/prometheus/promql": {"baseline/promql"}, // only its parser, see below

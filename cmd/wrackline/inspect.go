@@ -206,7 +206,7 @@ func verifyStore(ctx context.Context, e env, dir string) error {
 	best := store.Best(x.list, x.from)
 	switch {
 	case wholeJournal(best, x.from):
-		fmt.Fprintf(e.stdout, "a start folds the journal from its beginning, %d requests: nothing that was learned is lost, but what people accepted or let be forgotten since\n", x.last)
+		fmt.Fprintf(e.stdout, "a start folds the journal from its beginning, %d requests: nothing that was learned or said is lost, but which clusters people let be forgotten since\n", x.last)
 	case best == nil && x.from == 0 && x.findings == 0:
 		fmt.Fprintln(e.stdout, "nothing has been learned yet")
 	case best == nil:

@@ -57,8 +57,9 @@ type line struct {
 type waiting struct {
 	baseline.Job
 	weight int64
-	bytes  int64  // in the journal
-	done   func() // its memory is free
+	bytes  int64   // in the journal
+	done   func()  // its memory is free
+	said   *saying // what somebody says, in place of a request; nil = it is one
 }
 
 // refused says what the fold could not take of requests that had been acknowledged.
@@ -164,24 +165,29 @@ func (a *app) follow() {
 			for len(batch) < foldMost && len(a.line.items) > 0 {
 				batch = append(batch, <-a.line.items)
 			}
-			jobs = jobs[:0]
-			for i := range batch {
-				jobs = append(jobs, batch[i].Job)
-			}
+			last := batch[len(batch)-1].Pos
 			a.fold.Lock()
 			begun := time.Now()
-			res := a.engine.ApplyAll(jobs, a.line.side())
+			jobs = jobs[:0]
+			for i := range batch {
+				if batch[i].said == nil {
+					jobs = append(jobs, batch[i].Job)
+					continue
+				}
+				jobs = a.foldJobs(jobs)
+				batch[i].said.answer <- a.apply(batch[i].said.entry)
+			}
+			jobs = a.foldJobs(jobs)
 			a.line.spend(time.Since(begun), batch)
-			a.line.note(jobs, res)
 			a.fold.Unlock()
 			for i := range batch {
 				batch[i].done()
 				a.line.room.Release(batch[i].weight) // before held says so
 				a.line.held.Add(-batch[i].weight)
 			}
-			a.line.folded.Store(jobs[len(jobs)-1].Pos)
+			a.line.folded.Store(last)
 			clear(batch)
-			clear(jobs)
+			clear(jobs[:cap(jobs)])
 		case seen := <-a.line.look:
 			begun := time.Now()
 			if len(a.line.items) == 0 && a.line.shown.Load() != a.line.folded.Load() && begun.Sub(shown) >= lookShare*took {
@@ -195,6 +201,14 @@ func (a *app) follow() {
 			close(seen)
 		}
 	}
+}
+
+// foldJobs folds requests and returns the emptied list. The caller holds fold.
+func (a *app) foldJobs(jobs []baseline.Job) []baseline.Job {
+	if len(jobs) > 0 {
+		a.line.note(jobs, a.engine.ApplyAll(jobs, a.line.side()))
+	}
+	return jobs[:0]
 }
 
 // fresh lets whoever looks see what had been acknowledged before, or gives up after a moment. Windows publish what they close; who has just pasted the remote_write block
@@ -231,7 +245,9 @@ const decodeNs = 300
 func (l *line) spend(took time.Duration, batch []waiting) {
 	samples, bytes := 0, int64(0)
 	for i := range batch {
-		samples += len(batch[i].Batch.Samples)
+		if batch[i].Batch != nil {
+			samples += len(batch[i].Batch.Samples)
+		}
 		bytes += batch[i].bytes
 	}
 	l.spentNs.Add(took.Nanoseconds() + int64(samples)*decodeNs)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/scenario"
 )
@@ -15,6 +16,7 @@ import (
 type offline struct {
 	engine  *baseline.Engine
 	manager *alerting.Manager
+	acts    *act.Book
 	told    []alerting.Notification
 	watch   func(baseline.Batch) // sees every closed window; nil = nobody
 }
@@ -28,8 +30,8 @@ func newOffline(cfg config, watch func(baseline.Batch)) (*offline, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &offline{watch: watch}
-	o.manager = alerting.NewManager(alerting.Options{NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
+	o := &offline{watch: watch, acts: &act.Book{}}
+	o.manager = alerting.NewManager(alerting.Options{Acts: o.acts, NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
 		Emit: func(n alerting.Notification) { o.told = append(o.told, n) }})
 	o.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: cfg.streamOptions(packs), Location: loc, Sink: o})
 	return o, err

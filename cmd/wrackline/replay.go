@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/eval"
 	"github.com/wrackline/wrackline/baseline/model"
@@ -191,6 +192,14 @@ func replayRecording(ctx context.Context, e env, o *offline, cfg config, name st
 	n := 0
 	err = scenario.ReadRecording(f, func(r scenario.Record) error {
 		n++
+		if r.Proto == protoSaid {
+			e, err := act.Decode(r.Body)
+			if err != nil {
+				return fmt.Errorf("request %d: %w", n, err)
+			}
+			applyAct(o.acts, o.engine, e) // what was refused then is refused now
+			return nil
+		}
 		b = series.Batch{}
 		proto, encoding := ingest.V1, ingest.Snappy
 		if r.Proto != 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/identity"
@@ -19,6 +20,9 @@ import (
 
 // source gives ui its snapshots. It implements ui.Source.
 type source struct{ a *app }
+
+// Acts returns what people have said.
+func (s source) Acts() *act.View { return s.a.acts.View() }
 
 func (s source) Incidents() *alerting.Snapshot { return s.a.manager.Snapshot() }
 

@@ -48,7 +48,9 @@ function occupied() {
   const sel = getSelection();
   if (sel && !sel.isCollapsed) return true;
   const a = document.activeElement;
-  return a instanceof HTMLInputElement || a instanceof HTMLSelectElement;
+  if (a instanceof HTMLInputElement || a instanceof HTMLSelectElement || a instanceof HTMLTextAreaElement) return true;
+  if (document.querySelector("form[data-hold]")) return true;
+  return [...document.querySelectorAll("main input, main textarea")].some((i) => (i instanceof HTMLInputElement || i instanceof HTMLTextAreaElement) && i.value !== i.defaultValue);
 }
 
 async function refresh() {

@@ -1,0 +1,311 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/alerting/act"
+	"github.com/wrackline/wrackline/ui"
+	"github.com/wrackline/wrackline/web"
+)
+
+// saidMax bounds a body that says something, a file of lessons among them.
+const saidMax = 1 << 20
+
+// hands lists the doors by which people say something: JSON for programs, forms for pages. Reading what was said is the pages' part.
+func (a *app) hands() []door {
+	return []door{
+		{path: "/api/v1/acts", method: http.MethodPost, kind: web.Admin, open: a.apiSay, shared: true},
+		{path: "/api/v1/acts/undo", method: http.MethodPost, kind: web.Admin, open: a.apiUndo},
+		{path: "/api/v1/lessons", method: http.MethodPost, kind: web.Admin, open: a.apiImport, shared: true},
+		{path: "/acts", method: http.MethodPost, kind: web.Admin, open: a.formSay, shared: true},
+		{path: "/acts/undo", method: http.MethodPost, kind: web.Admin, open: a.formUndo},
+		{path: "/acts/enter", method: http.MethodPost, kind: web.Enter, open: a.formEnter},
+		{path: "/acts/leave", method: http.MethodPost, kind: web.Enter, open: a.formLeave},
+	}
+}
+
+// may returns what whoever asks for a page may do.
+func (a *app) may(r *http.Request) ui.Access {
+	x := web.AccessOf(r)
+	return ui.Access{May: x.May && !a.apart, Token: x.Token, Elsewhere: a.apart}
+}
+
+// answer writes JSON as the API does.
+func answer(w http.ResponseWriter, code int, data any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	e := json.NewEncoder(w) // escapes <, > and &
+	_ = e.Encode(data)
+}
+
+func answerError(w http.ResponseWriter, err error) {
+	code, text := refusalOf(err)
+	if code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "2")
+	}
+	kind := map[int]string{http.StatusBadRequest: "bad_data", http.StatusNotFound: "not_found", http.StatusConflict: "conflict", http.StatusServiceUnavailable: "unavailable"}[code]
+	answer(w, code, map[string]string{"status": "error", "errorType": cmp.Or(kind, "internal"), "error": text})
+}
+
+// readJSON reads a body that says something. What it does not know is refused: a misspelt end would be none.
+func readJSON(w http.ResponseWriter, r *http.Request, out any) bool {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, saidMax))
+	d.DisallowUnknownFields()
+	err := d.Decode(out)
+	if err == nil && d.More() {
+		err = errors.New("there is more than one value")
+	}
+	if err != nil {
+		answerError(w, &act.Error{Field: "body", Msg: err.Error()})
+	}
+	return err == nil
+}
+
+// foreseen is what an act would have done, as JSON.
+type foreseen struct {
+	SinceMs  int64          `json:"since"` // as far back as incidents are remembered
+	Told     int            `json:"notifications"`
+	Count    int            `json:"would_have_removed"` // at least
+	Later    int            `json:"of_these_sent_later"`
+	Real     int            `json:"of_these_acknowledged"`
+	Quieted  int            `json:"incidents_not_told_at_all"`
+	Removed  []foreseenLine `json:"removed,omitempty"` // the newest
+	Affected int            `json:"incidents"`
+}
+
+type foreseenLine struct {
+	T        int64  `json:"t"`
+	Reason   string `json:"reason"`
+	Incident string `json:"incident"`
+	Title    string `json:"title"`
+	Later    bool   `json:"later,omitempty"`
+	HeldBy   string `json:"held_by,omitempty"`
+}
+
+func foreseenOf(f alerting.Foresight) foreseen {
+	out := foreseen{SinceMs: f.Since, Told: f.Told, Count: f.Count, Later: f.Later, Real: f.Real, Quieted: f.Quieted, Affected: f.Affected}
+	for _, x := range f.Removed {
+		l := foreseenLine{T: x.T, Reason: string(x.Reason), Incident: x.Incident.ID, Title: x.Incident.Title, Later: x.Later}
+		if x.Holder != nil {
+			l.HeldBy = x.Holder.Who
+		}
+		out.Removed = append(out.Removed, l)
+	}
+	return out
+}
+
+// saidAnswer is what the API says of an act.
+type saidAnswer struct {
+	Act       *act.Act  `json:"act"`
+	Words     string    `json:"words"`
+	Foresight *foreseen `json:"foresight,omitempty"` // of silences, maintenance and lessons
+}
+
+// describe makes that answer.
+func (a *app) describe(x *act.Act) (saidAnswer, error) {
+	out := saidAnswer{Act: x, Words: x.Words()}
+	if x.Kind.Mutes() {
+		f, err := a.foresee(x)
+		if err != nil {
+			return out, err
+		}
+		y := foreseenOf(f)
+		out.Foresight = &y
+	}
+	return out, nil
+}
+
+// apiSay answers POST /api/v1/acts[?preview=1]: with preview nothing is said.
+func (a *app) apiSay(w http.ResponseWriter, r *http.Request) {
+	var d act.Draft
+	if !readJSON(w, r, &d) {
+		return
+	}
+	preview := r.URL.Query().Get("preview") == "1"
+	var x *act.Act
+	var err error
+	if preview {
+		x, err = d.Act(a.clock.Now().UnixMilli())
+	} else {
+		x, err = a.say(r.Context(), &d)
+	}
+	if err != nil {
+		answerError(w, err)
+		return
+	}
+	out, err := a.describe(x)
+	if err != nil {
+		answerError(w, err)
+		return
+	}
+	code := http.StatusCreated
+	if preview {
+		code, x.ID = http.StatusOK, ""
+	}
+	answer(w, code, map[string]any{"status": "success", "data": out})
+}
+
+// apiUndo answers POST /api/v1/acts/undo.
+func (a *app) apiUndo(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		ID  string `json:"id"`
+		Who string `json:"who"`
+		Why string `json:"why"`
+	}
+	if !readJSON(w, r, &in) {
+		return
+	}
+	x, err := a.unsay(r.Context(), in.ID, in.Who, in.Why)
+	if err != nil {
+		answerError(w, err)
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"status": "success", "data": saidAnswer{Act: x, Words: x.Words()}})
+}
+
+// imported says how a file of lessons differs from what holds, and what became of that.
+type imported struct {
+	Same    int        `json:"same"`
+	Added   []*act.Act `json:"added"`
+	Extra   []*act.Act `json:"extra"`   // they hold, and the file has them not
+	Applied bool       `json:"applied"` // else nothing was changed
+	Pruned  bool       `json:"pruned"`  // those that are extra were undone
+}
+
+// apiImport answers POST /api/v1/lessons?who=&why=[&apply=1][&prune=1]: a file of lessons is compared with what holds, and with apply brought in.
+func (a *app) apiImport(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, saidMax))
+	if err != nil {
+		answerError(w, &act.Error{Field: "body", Msg: err.Error()})
+		return
+	}
+	q, now := r.URL.Query(), a.clock.Now().UnixMilli()
+	list, err := act.ReadLessons(body, cmp.Or(q.Get("who"), "-"), now)
+	if err != nil {
+		answerError(w, &act.Error{Field: "file", Msg: err.Error()})
+		return
+	}
+	d := act.Compare(list, a.acts.View().Lessons(now))
+	out := imported{Same: d.Same, Added: d.Missing, Extra: d.Extra, Applied: q.Get("apply") == "1", Pruned: q.Get("apply") == "1" && q.Get("prune") == "1"}
+	if out.Applied {
+		if q.Get("who") == "" {
+			answerError(w, &act.Error{Field: "who", Msg: "it is missing: say who imports"})
+			return
+		}
+		for i, x := range d.Missing {
+			draft := act.Draft{Kind: act.Lesson, Who: x.Who, Why: x.Why, Rule: x.Rule}
+			if x.Until != 0 {
+				draft.Until = time.UnixMilli(x.Until).UTC().Format(time.RFC3339)
+			}
+			if out.Added[i], err = a.say(r.Context(), &draft); err != nil {
+				answerError(w, err)
+				return
+			}
+		}
+	}
+	if out.Pruned {
+		for _, x := range d.Extra {
+			if _, err := a.unsay(r.Context(), x.ID, q.Get("who"), cmp.Or(q.Get("why"), "it is not in the file that was imported")); err != nil {
+				answerError(w, err)
+				return
+			}
+		}
+	}
+	answer(w, http.StatusOK, map[string]any{"status": "success", "data": out})
+}
+
+// pathBase returns the path before all pages, "" or /prefix.
+func (a *app) pathBase() string {
+	u, err := url.Parse(a.cfg.Load().Alerting.ExternalURL)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(path.Clean("/"+u.Path), "/")
+}
+
+// goBack leads a browser back to the page that its form names; to nowhere but a page of ours.
+func (a *app) goBack(w http.ResponseWriter, r *http.Request) {
+	to, base := r.PostFormValue("back"), a.pathBase()
+	if u, err := url.Parse(to); err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(to, base+"/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n") {
+		to = base + "/acts"
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// readForm reads a form, and remembers in the browser who filled it in.
+func (a *app) readForm(w http.ResponseWriter, r *http.Request) bool {
+	r.Body = http.MaxBytesReader(w, r.Body, saidMax)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "The form cannot be read.", http.StatusBadRequest)
+		return false
+	}
+	if who := r.PostFormValue("who"); who != "" {
+		http.SetCookie(w, &http.Cookie{Name: "wrackline_who", Value: url.QueryEscape(who[:min(len(who), 80)]), Path: a.pathBase() + "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	}
+	return true
+}
+
+func refuseForm(w http.ResponseWriter, err error) {
+	code, text := refusalOf(err)
+	if code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "2")
+	}
+	http.Error(w, "Nothing was changed. "+text, code)
+}
+
+func (a *app) formSay(w http.ResponseWriter, r *http.Request) {
+	if !a.readForm(w, r) {
+		return
+	}
+	d, err := ui.DraftOf(r.PostForm)
+	if err == nil {
+		_, err = a.say(r.Context(), d)
+	}
+	if err != nil {
+		refuseForm(w, err)
+		return
+	}
+	a.goBack(w, r)
+}
+
+func (a *app) formUndo(w http.ResponseWriter, r *http.Request) {
+	if !a.readForm(w, r) {
+		return
+	}
+	if _, err := a.unsay(r.Context(), r.PostFormValue("id"), r.PostFormValue("who"), r.PostFormValue("why")); err != nil {
+		refuseForm(w, err)
+		return
+	}
+	a.goBack(w, r)
+}
+
+func (a *app) formEnter(w http.ResponseWriter, r *http.Request) {
+	if !a.readForm(w, r) {
+		return
+	}
+	secure := r.TLS != nil || strings.HasPrefix(r.Header.Get("Origin"), "https:")
+	if !a.gate.Load().Enter(w, r.PostFormValue("token"), a.pathBase()+"/", secure) {
+		http.Error(w, "That is not the token of web.admin_token.", http.StatusUnauthorized)
+		return
+	}
+	a.log.Info("a browser has shown the administrator's token", "from", r.RemoteAddr)
+	a.goBack(w, r)
+}
+
+func (a *app) formLeave(w http.ResponseWriter, r *http.Request) {
+	if !a.readForm(w, r) {
+		return
+	}
+	web.Leave(w, a.pathBase()+"/")
+	a.goBack(w, r)
+}
