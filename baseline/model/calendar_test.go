@@ -225,8 +225,11 @@ func TestHolidayAsPeopleLive(t *testing.T) {
 	rule, track := Defaults(), blind()
 	rule.Bad, rule.Min, rule.EffectAbs, rule.EffectRel, rule.Persist = Down, 0, .2, .3, 3
 	track.Bad, track.Min = Down, 0
-	type life struct{ from, to float64 } // hours in which people wake up
-	for name, l := range map[string]life{"midnight": {0, 0}, "early risers": {5, 9}, "late risers": {7, 10}} {
+	type life struct {
+		from, to float64 // hours in which people wake up
+		ahead    int     // windows by which what is sent is ahead of the calendar
+	}
+	for name, l := range map[string]life{"midnight": {0, 0, 0}, "midnight, within the window that ends then": {0, 0, 1}, "early risers": {5, 9, 0}, "late risers": {7, 10, 0}} {
 		for who, p := range map[string]Params{"rule": rule, "track": track} {
 			for _, holiday := range []int{24, 28} { // a Thursday, a Monday
 				for seed := range uint64(2) {
@@ -242,7 +245,8 @@ func TestHolidayAsPeopleLive(t *testing.T) {
 					src := rnd(800 + seed)
 					r := newRun(p)
 					value := func(loss float64) float64 {
-						day, h := r.n/perDay, float64(r.n%perDay)/60
+						at := r.n + l.ahead
+						day, h := at/perDay, float64(at%perDay)/60
 						awake := 1.
 						if l.to > l.from {
 							awake = min(1, max(0, (h-l.from)/(l.to-l.from)))
@@ -250,7 +254,7 @@ func TestHolidayAsPeopleLive(t *testing.T) {
 						mean := 600 * (.675 - .325*math.Cos((h-2)/12*math.Pi)) * (of(day)*awake + of(day-1)*(1-awake)) * loss
 						return max(0, math.Round(mean+math.Sqrt(mean)*src.NormFloat64())) / 60
 					}
-					for r.n < holiday*perDay {
+					for r.n < holiday*perDay-l.ahead {
 						r.observe(value(1))
 					}
 					n := len(r.alarms)

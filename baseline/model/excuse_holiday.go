@@ -7,7 +7,7 @@ import (
 )
 
 // Excuse: a holiday that is like a Sunday. A weekday is one as long as it has been, since midnight, what its own hours bring or Sunday's, or anything between them; where a
-// Sunday is another day than this one by usualZ sigmas, on the same side, the window is excused. The night belongs to the day before: until half of the day's own climb is
+// Sunday is another day than this one by usualZ sigmas, on the same side, the window is excused. The night belongs to the day before: until three quarters of the day's own climb are
 // done it may still be itself, afterwards it must be nearer to a Sunday. A day that was its own, or neither, for a few windows on end is no holiday any more, so a
 // fall to a Sunday's level within the day is news; and so is a sudden one, but in the first hour, in which the calendar changes.
 //
@@ -18,7 +18,7 @@ const (
 	restShift   = 5  // those above say how much today is like a Sunday
 	restFull    = 7
 	restSundays = 2   // Sundays that must have been seen
-	restHalf    = .75 // of the day's climb
+	restClimb   = .75 // of the day's climb
 )
 
 // resting reports whether the window belongs to a holiday, and keeps count of how much the day is like one.
@@ -73,11 +73,11 @@ func (m *Model) rests(p *Params, q *prediction, l *lesson, rest uint8, begins bo
 	return rest, true
 }
 
-// dawns reports whether the day has not yet done half of the climb that it usually does, if it does any.
+// dawns reports whether the day has not yet done three quarters of the climb that it usually does, if it does any.
 func (m *Model) dawns(q *prediction) bool {
 	var day [24]float64
 	for k := range day {
 		day[k] = m.cell(q.how-q.hi+k, float64(m.byHour[k])*unit)
 	}
-	return curve.Climbed(&day, q.hi, wayOut*q.sig) < restHalf
+	return curve.Climbed(&day, q.hi, wayOut*q.sig) < restClimb
 }

@@ -92,3 +92,35 @@ func TestSteepDaysAreNoScatter(t *testing.T) {
 		}
 	}
 }
+
+// Office hours of which nobody has told a thing: what the week's hours explain, nights and weekends, is neither on its way to be the level nor a measure of scatter. So a loss of most of it at 14:00 is
+// told within half an hour on any working day from the third week on, whatever the noise, and whether the day begins with a window or within one.
+func TestALossInOfficeHoursIsTold(t *testing.T) {
+	t.Parallel()
+	p := blind()
+	p.Bad, p.Min = Down, 0
+	for _, within := range []float64{0, .5} {
+		for _, lostOn := range []int{15, 16, 21, 22, 23, 24, 29} {
+			for seed := range uint64(3) {
+				r, src := newRun(p), rnd(900+seed)
+				open := func(i int) float64 {
+					if h := i % perDay; i/perDay%7 < 5 && h >= 8*60 && h < 18*60 {
+						return 600
+					}
+					return 18
+				}
+				lost, told := lostOn*perDay+14*60, false
+				for i := range lost + 30 {
+					v := (1-within)*open(i) + within*open(i+1)
+					if i >= lost {
+						v *= .4
+					}
+					told = r.observe(counted(v, src)).State.Alarm() && i >= lost || told
+				}
+				if !told {
+					t.Errorf("day %d, %g of a window, seed %d: 60 %% lost is not told", lostOn, within, seed)
+				}
+			}
+		}
+	}
+}

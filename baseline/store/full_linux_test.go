@@ -7,43 +7,16 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/store/disk"
+	"github.com/wrackline/wrackline/baseline/store/disk/disktest"
 )
-
-// smallDisk mounts a file system of some megabytes.
-func smallDisk(t *testing.T) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
-		t.Skipf("a small disk cannot be mounted here: %v", err)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
-	return dir
-}
-
-// fillUp leaves no room on a small disk, and returns the name of the file that takes it.
-func fillUp(t *testing.T, dir string) string {
-	t.Helper()
-	f, err := os.Create(filepath.Join(dir, "other.data"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for b := make([]byte, 1<<20); len(b) > 0; {
-		if _, err := f.Write(b); err != nil {
-			b = b[:len(b)/2]
-		}
-	}
-	return f.Name()
-}
 
 // TestDamagedOnAFullDisk: what a damaged file still has is not given up for want of room. It stays as it was, its twin can be read, and with room it is salvaged.
 func TestDamagedOnAFullDisk(t *testing.T) {
 	rng := seeded(t)
-	dir := smallDisk(t)
+	dir := disktest.Small(t, 24)
 	path := filepath.Join(dir, "a.db")
 	p, err := OpenPair(path, Options{})
 	if err != nil {
@@ -62,7 +35,8 @@ func TestDamagedOnAFullDisk(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	other := fillUp(t, dir)
+	other := filepath.Join(dir, "other.data")
+	disktest.Fill(t, other)
 	if p, err := OpenPair(path, Options{}); !disk.Full(err) {
 		t.Fatalf("opened on a full disk: %v, %v", p, err)
 	}
@@ -103,8 +77,9 @@ func TestDamagedOnAFullDisk(t *testing.T) {
 
 // TestBeginOnAFullDisk: a store that cannot be made leaves no half of one behind, which the next start would take for a damaged one.
 func TestBeginOnAFullDisk(t *testing.T) {
-	dir := smallDisk(t)
-	other := fillUp(t, dir)
+	dir := disktest.Small(t, 24)
+	other := filepath.Join(dir, "other.data")
+	disktest.Fill(t, other)
 	path := filepath.Join(dir, "a.db")
 	if s, err := Open(path, Options{}); !disk.Full(err) {
 		t.Fatalf("%v, %v", s, err)

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/store/disk/disktest"
 	"github.com/wrackline/wrackline/baseline/wire"
 	"github.com/wrackline/wrackline/ingest/journal"
 )
@@ -361,37 +362,14 @@ func (d *failing) disk() journal.Disk {
 	}
 }
 
-// smallDisk mounts a file system of some megabytes and returns where, and what fills it and makes room again.
+// smallDisk is a disk of the test's own, and what fills it and makes room again.
 func smallDisk(t *testing.T) (dir string, fill, free func()) {
 	t.Helper()
-	dir = t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=48m"); err != nil {
-		t.Skipf("a small disk cannot be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir = disktest.Small(t, 48)
 	name := dir + "/other.data"
-	return dir, func() { fillUp(t, name) }, func() {
+	return dir, func() { disktest.Fill(t, name) }, func() {
 		if err := os.Remove(name); err != nil {
 			t.Fatal(err)
-		}
-	}
-}
-
-// fillUp makes a file that takes all the room of its disk.
-func fillUp(t *testing.T, name string) {
-	t.Helper()
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for b := make([]byte, 1<<20); len(b) > 0; {
-		if _, err := f.Write(b); err != nil {
-			b = b[:len(b)/2]
 		}
 	}
 }

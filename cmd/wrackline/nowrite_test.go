@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/wrackline/wrackline/baseline/store"
+	"github.com/wrackline/wrackline/baseline/store/disk/disktest"
 )
 
 // A directory on a file system that is mounted for reading, and that holds nothing to be read, is an error that says what to do.
@@ -23,7 +24,7 @@ func TestNothingOnAReadOnlyMountIsAnErrorWithTheWayOut(t *testing.T) {
 		t.Errorf("code %d: %s", code, errs)
 	}
 	remount(t, mnt, false)
-	fillUp(t, filepath.Join(mnt, "other.data"))
+	disktest.Fill(t, filepath.Join(mnt, "other.data"))
 	code, _, errs = run(t, "serve", "--storage.path", path, "--web.listen-address", "127.0.0.1:0")
 	if code != exitFailure || !strings.Contains(errs, "no room") || !strings.Contains(errs, path) {
 		t.Errorf("on a full disk: code %d: %s", code, errs)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/store"
+	"github.com/wrackline/wrackline/baseline/store/disk/disktest"
 	"github.com/wrackline/wrackline/baseline/wire"
 )
 
@@ -74,7 +75,7 @@ func quietStarts(t *testing.T) []quietCase {
 	return []quietCase{{"a start on a disk that is nearly full", rigOptions{dir: small}, func(r *blindRig) {
 		checkpointOf(r)
 		name := filepath.Join(small, "other.data")
-		fillUp(r.t, name)
+		disktest.Fill(r.t, name)
 		if st, err := os.Stat(name); err != nil || os.Truncate(name, st.Size()-4<<20) != nil {
 			r.t.Fatal(err)
 		}
@@ -165,7 +166,7 @@ func TestStartOnAFullDiskWorks(t *testing.T) {
 	t.Parallel()
 	mnt, _, free := smallDisk(t)
 	args, n := onDiskOf(t, mnt)
-	fillUp(t, filepath.Join(mnt, "other.data"))
+	disktest.Fill(t, filepath.Join(mnt, "other.data"))
 	p := start(t, args...)
 	p.awaitReady()
 	var msg []byte // larger than what is left of pages here and there
@@ -193,7 +194,7 @@ func TestStartOnAFullDiskReads(t *testing.T) {
 	if err := os.Remove(filepath.Join(mnt, "data", store.TwinName)); err != nil {
 		t.Fatal(err)
 	}
-	fillUp(t, filepath.Join(mnt, "other.data"))
+	disktest.Fill(t, filepath.Join(mnt, "other.data"))
 	p := start(t, args...)
 	p.reads("the disk is full")
 	p.stop() // in good order, though it could write nothing
