@@ -21,7 +21,7 @@ type Kind string
 
 // The kinds of acts.
 const (
-	Ack         Kind = "ack"         // somebody has an incident; it goes on being told of when it gets worse, and is neither repeated nor escalated
+	Ack         Kind = "ack"         // somebody has an incident; it is neither repeated nor escalated, and told of when it gets worse
 	Silence     Kind = "silence"     // alarms that match are told to nobody until it ends
 	Maintenance Kind = "maintenance" // a silence that begins later, or comes again
 	Lesson      Kind = "lesson"      // alarms of a signal that match are normal, as far as its bounds reach, at its hours

@@ -32,6 +32,7 @@ type lane struct {
 	to       integration
 	gap      time.Duration // least time between two messages
 	tree     *route.Tree
+	rests    func(incident string) bool // Outbox.rests
 	digest   *digestTime // nil = it is sent none
 	wake     chan struct{}
 

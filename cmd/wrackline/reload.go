@@ -39,6 +39,15 @@ func (a *app) setReceivers(cfg *config) error {
 		}
 		return a.manager.Incident(id)
 	}
+	o.Holder = func(incident string) (string, int64) {
+		if a.acts == nil {
+			return "", 0
+		}
+		if x := a.acts.View().Holder(incident); x != nil {
+			return x.Who, x.T
+		}
+		return "", 0
+	}
 	b, err := notify.Open(o)
 	if err == nil {
 		a.outbox.Store(b)
