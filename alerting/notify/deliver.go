@@ -33,7 +33,7 @@ type lane struct {
 	gap      time.Duration // least time between two messages
 	tree     *route.Tree
 	rests    func(incident string) bool // Outbox.rests
-	digest   *digestTime // nil = it is sent none
+	digest   *digestTime                // nil = it is sent none
 	wake     chan struct{}
 
 	// Guarded by Outbox.mu.

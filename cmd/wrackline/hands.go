@@ -34,9 +34,9 @@ func (a *app) hands() []door {
 }
 
 // may returns what whoever asks for a page may do.
-func (a *app) may(r *http.Request) ui.Access {
+func may(r *http.Request) ui.Access {
 	x := web.AccessOf(r)
-	return ui.Access{May: x.May && !a.apart, Token: x.Token, Elsewhere: a.apart}
+	return ui.Access{May: x.May, Token: x.Token}
 }
 
 // answer writes JSON as the API does.
