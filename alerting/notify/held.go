@@ -53,7 +53,8 @@ func legsOf(legs []*route.Leg, receiver string) []*route.Leg {
 
 // routed reports whether a lane is told of what has these labels.
 func (l *lane) routed(labels map[string]string) bool {
-	return l.tree == nil || len(legsOf(l.tree.Match(labels), l.receiver)) > 0
+	legs, all := l.box.ways(labels, 0)
+	return all || len(legsOf(legs, l.receiver)) > 0
 }
 
 // restsLook is how often a lane looks whether an incident that rests does so still.
@@ -79,14 +80,15 @@ func (l *lane) heldBack(r *row, now time.Time) (wait time.Duration, muted, yes b
 		if left := time.UnixMilli(r.After).Sub(now); left > 0 {
 			return left, false, true
 		}
-		if !r.Heard && l.rests(r.Message.Incident) {
+		if !r.Heard && l.box.rests(r.Message.Incident) {
 			return restsLook, false, true
 		}
 	}
-	if l.tree == nil || r.summary || r.Message.Reason == alerting.Digest {
+	if l.box.tree == nil || r.summary || r.Message.Reason == alerting.Digest {
 		return 0, false, false
 	}
-	legs := legsOf(l.tree.Match(r.Message.route()), l.receiver)
+	ways, _ := l.box.ways(r.Message.route(), r.Message.T)
+	legs := legsOf(ways, l.receiver)
 	if len(legs) == 0 || slices.ContainsFunc(legs, func(x *route.Leg) bool { return !x.MutedAt(now) }) {
 		return 0, false, false
 	}

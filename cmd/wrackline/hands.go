@@ -135,7 +135,7 @@ func (a *app) apiSay(w http.ResponseWriter, r *http.Request) {
 	var x *act.Act
 	var err error
 	if preview {
-		x, err = d.Act(a.clock.Now().UnixMilli())
+		x, err = a.draft(&d)
 	} else {
 		x, err = a.say(r.Context(), &d)
 	}

@@ -48,12 +48,24 @@ func (a *app) setReceivers(cfg *config) error {
 		}
 		return "", 0
 	}
+	o.Detours = func(labels map[string]string, t int64) (list []notify.Detour) {
+		if a.acts == nil {
+			return nil
+		}
+		for _, x := range a.acts.View().Detours(func(name string) string { return labels[cmp.Or(routeNames[name], name)] }, t) {
+			list = append(list, notify.Detour{NotFor: x.NotFor, To: x.To})
+		}
+		return list
+	}
 	b, err := notify.Open(o)
 	if err == nil {
 		a.outbox.Store(b)
 	}
 	return err
 }
+
+// routeNames are labels of acts that routes call otherwise.
+var routeNames = map[string]string{"signal": "alertname"}
 
 // setHerald opens the lane beside the outbox and the heartbeat for cfg, in the place of the present ones, which must not run.
 func (a *app) setHerald(cfg *config) error {

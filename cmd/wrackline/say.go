@@ -62,6 +62,7 @@ const lessonHelp = `What is normal, for good: alarms of one signal within bounds
   wrackline lesson --at-most 3.5 --days monday:friday --start 02:00 --end 03:00 'signal="wl.cpu_cores"' 'workload="report"'
   wrackline lesson --effect 0.05 'signal="wl.error_ratio"' 'namespace="shop"'    too small: told only when it is further from what is expected
   wrackline lesson --at-least 0 --preview 'signal="wl.requests"' 'workload="batch"'
+  wrackline lesson --not-for shop-team --to platform 'pack="dns"' 'namespace="shop"'    not mine: another receiver is told
   wrackline lesson list
   wrackline lesson undo ID
   wrackline lesson export >lessons.yaml            the rules that hold, to review and keep in git
@@ -92,10 +93,10 @@ type sayer struct {
 	who, why string
 	json     bool
 
-	forHow, until, from         string // of add
-	days, start, end, location  string
-	atMost, atLeast, effect     string
-	absent, preview, all, prune bool
+	forHow, until, from                 string // of add
+	days, start, end, location          string
+	atMost, atLeast, effect, notFor, to string
+	absent, preview, all, prune         bool
 }
 
 // flags declares what the kind takes.
@@ -126,6 +127,8 @@ func (s *sayer) flags(fs *flag.FlagSet) {
 	fs.StringVar(&s.atLeast, "at-least", "", "a low `value` is normal down to here")
 	fs.StringVar(&s.effect, "effect", "", "a value is normal while it is no further than `this` from what is expected")
 	fs.BoolVar(&s.absent, "absent", false, "that the signal is silent is normal")
+	fs.StringVar(&s.notFor, "not-for", "", "in place of bounds: this `receiver` is not told of incidents that match")
+	fs.StringVar(&s.to, "to", "", "with --not-for: this `receiver` is told in its place; default: the others that are told anyway")
 	fs.BoolVar(&s.prune, "prune", false, "import: take back the lessons that are not in the file")
 }
 
@@ -202,7 +205,7 @@ func (s *sayer) add(ctx context.Context, about []string) error {
 		}
 		return nil
 	}
-	d := &act.Draft{From: s.from, Until: s.until, For: s.forHow, Rule: act.Rule{Match: about, Absent: s.absent}}
+	d := &act.Draft{From: s.from, Until: s.until, For: s.forHow, Rule: act.Rule{Match: about, Absent: s.absent, NotFor: s.notFor, To: s.to}}
 	if s.days != "" || s.start != "" || s.end != "" {
 		d.When = hoursOf(s.days, s.start, s.end, s.location)
 	}
@@ -265,7 +268,11 @@ func (s *sayer) say(ctx context.Context, d *act.Draft) error {
 		fmt.Fprintf(s.e.stdout, "%s: %s of %s%s. To undo: wrackline %s undo %s\n", a.ID, s.kind, plain(out.Data.Words), untilText(a), s.kind, a.ID)
 	}
 	if f := out.Data.Foresight; f != nil {
-		f.write(s.e.stdout)
+		did := "removed"
+		if a.NotFor != "" {
+			did = "led elsewhere"
+		}
+		f.write(s.e.stdout, did)
 	}
 	return nil
 }
@@ -282,12 +289,12 @@ func untilText(a *act.Act) string {
 }
 
 // write says in words what an act would have done.
-func (f *foreseen) write(w io.Writer) {
+func (f *foreseen) write(w io.Writer, did string) {
 	if f.Told == 0 {
 		fmt.Fprintln(w, "Nothing was told yet that it could have kept from being sent.")
 		return
 	}
-	fmt.Fprintf(w, "Of %s since %s it would have removed at least %d", alerting.Count(f.Told, "notification"), alerting.Clock(f.SinceMs), f.Count)
+	fmt.Fprintf(w, "Of %s since %s it would have %s at least %d", alerting.Count(f.Told, "notification"), alerting.Clock(f.SinceMs), did, f.Count)
 	if f.Later > 0 {
 		fmt.Fprintf(w, ", of which %d would have been sent later", f.Later)
 	}

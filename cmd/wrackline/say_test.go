@@ -173,3 +173,35 @@ func TestSayTellsWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// TestNotMine: a lesson about who is told names receivers that are there, and is refused where nobody would be left.
+func TestNotMine(t *testing.T) {
+	cfg, err := loadConfig(file(t, "w.yml", "receivers: [{name: shop, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}, {name: platform, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := workingServer(t, cfg, "127.0.0.1:1")
+	alone, err := loadConfig(file(t, "w.yml", "receivers: [{name: shop, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := workingServer(t, alone, "127.0.0.1:1")
+	for _, c := range []struct {
+		server string
+		args   []string
+		code   int
+		want   string
+	}{
+		{s.URL, []string{"--not-for", "shop", "namespace=x"}, exitOK, "lesson of namespace=x; not for shop."},
+		{s.URL, []string{"--not-for", "shop", "--to", "platform", "namespace=x"}, exitOK, "not for shop; for platform in its place"},
+		{s.URL, []string{"--not-for", "shpo", "namespace=x"}, exitFailure, `not_for: there is no receiver "shpo"; did you mean "shop"?`},
+		{s.URL, []string{"--not-for", "shop", "--to", "x", "namespace=x"}, exitFailure, `to: there is no receiver "x"`},
+		{s.URL, []string{"--preview", "--not-for", "shpo", "namespace=x"}, exitFailure, "did you mean"},
+		{one.URL, []string{"--not-for", "shop", "namespace=x"}, exitFailure, "shop is the only receiver"},
+	} {
+		code, out, errs := run(t, append([]string{"lesson", "--server", c.server}, c.args...)...)
+		if code != c.code || !strings.Contains(out+errs, c.want) {
+			t.Errorf("%v: %d %s%s, want %q", c.args, code, out, errs, c.want)
+		}
+	}
+}
