@@ -18,7 +18,7 @@ import (
 // manyIncidents is a fake with 130 incidents: 120 open ones, each second of severity page, in three namespaces, and 10 that have ended.
 func manyIncidents() *fake {
 	f := newFake()
-	one := f.snap.Open[0]
+	one := f.snap.Open[1]
 	snap := &alerting.Snapshot{T: fakeNow}
 	for i := range 130 {
 		inc := *one
