@@ -160,7 +160,7 @@ func Foresee(s *Snapshot, book *act.View, trial *act.Trial) (f Foresight) {
 		f.Told += said
 		if removed > 0 {
 			f.Affected++
-			if removed == said && !slices.ContainsFunc(f.Removed, func(x Foreseen) bool { return x.Incident == inc && x.Later }) {
+			if removed == said && !trial.Detour() && !slices.ContainsFunc(f.Removed, func(x Foreseen) bool { return x.Incident == inc && x.Later }) {
 				f.Quieted++
 			}
 		}
@@ -172,6 +172,9 @@ func Foresee(s *Snapshot, book *act.View, trial *act.Trial) (f Foresight) {
 
 // wouldMute reports whether an act would have kept a notification at t from being sent, and whether it would have been sent later.
 func (i *Incident) wouldMute(x *act.Trial, t int64) (muted, later bool) {
+	if x.Detour() {
+		return x.Mutes(i.Headline().subject(i.Cluster, math.NaN(), model.Band{}), t), false
+	}
 	if i.More > 0 {
 		return false, false
 	}

@@ -46,3 +46,68 @@ func TestASilenceMutesAndItsEndTells(t *testing.T) {
 		t.Errorf("what was announced and silenced since: %q", b.reasons())
 	}
 }
+
+// TestWhatSomebodyHasIsNotRepeatedAfterASilence: the end of a silence says again what is open; of an incident that somebody has it says nothing until he gives it back, and what got worse is told as ever.
+func TestWhatSomebodyHasIsNotRepeatedAfterASilence(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		ack  string // which incident is acknowledged: "", "this", "other"
+		undo bool
+		want string
+	}{
+		{"nobody has it", "", false, "first first repeat"},
+		{"somebody has another", "other", false, "first first repeat"},
+		{"somebody has it", "this", false, "first first"},
+		{"given back", "this", true, "first first repeat"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			book := &act.Book{}
+			b := newBench(Options{Acts: book, NotificationsPerDay: -1})
+			b.alarm(sig(wlCPU, "namespace", "x", "workload", "a"), model.High, 1, 1)
+			b.alarm(sig(wlMem, "namespace", "y", "workload", "b"), model.High, 1, 1)
+			b.minutes(10)
+			ids := map[string]string{}
+			for _, inc := range b.m.Snapshot().Open {
+				ids[inc.Headline().Entity.Get("workload")] = inc.ID
+			}
+			var x *act.Act
+			if id := map[string]string{"this": ids["a"], "other": ids["b"]}[c.ack]; id != "" {
+				x = say(t, book, act.Draft{Kind: act.Ack, Incident: id}, b.t)
+			}
+			say(t, book, act.Draft{Kind: act.Silence, Rule: act.Rule{Match: []string{`workload="a"`}}, For: "20m"}, b.t)
+			b.minutes(30)
+			if c.undo {
+				if got := b.reasons(); got != "first first" {
+					t.Fatalf("before it is given back: %q", got)
+				}
+				if err := book.Apply(&act.Entry{Undo: x.ID, By: &act.Undo{Who: "anna", T: b.t}}); err != nil {
+					t.Fatal(err)
+				}
+				b.minutes(2)
+			}
+			if got := b.reasons(); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestWhatSomebodyHasIsToldWhenItGetsWorse: an acknowledgement takes nothing from the noise contract: a warning that becomes a page is told at once, one that does not change is not.
+func TestWhatSomebodyHasIsToldWhenItGetsWorse(t *testing.T) {
+	for _, worse := range []bool{true, false} {
+		book := &act.Book{}
+		b := newBench(Options{Acts: book, NotificationsPerDay: -1})
+		b.alarm(sig(wlCPU, "namespace", "x", "workload", "a"), model.High, 1, 1)
+		b.minutes(10)
+		say(t, book, act.Draft{Kind: act.Ack, Incident: b.m.Snapshot().Open[0].ID}, b.t)
+		want := "first"
+		if worse {
+			b.alarm(sig(wlOOM, "namespace", "x", "workload", "a"), model.High, 1, 1)
+			want = "first changed"
+		}
+		b.minutes(30)
+		if got := b.reasons(); got != want {
+			t.Errorf("worse: %v: %q, want %q", worse, got, want)
+		}
+	}
+}

@@ -94,7 +94,7 @@ func (m *Manager) due(inc *incident, t int64) Reason {
 		}
 		return First
 	}
-	if inc.state&hushed != 0 { // nobody has heard of it for a while, and somebody may rely on its being over
+	if inc.state&hushed != 0 && m.opts.Acts.View().Holder(inc.ID) == nil { // nobody has heard of it for a while, and somebody may rely on its being over
 		return Repeated
 	}
 	if rank > inc.toldRank { // at most once in a life, so it need not wait

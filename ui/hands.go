@@ -108,6 +108,7 @@ func (s *server) handLinks(about url.Values, signal string) []handLink {
 		link("Maintenance…", "Nobody is told in a window that begins later or comes again", "kind", "maintenance"),
 		link("Normal at this hour…", "A lesson: up to this level it is normal at this hour of the week", "kind", "lesson", "of", "hour"),
 		link("Too small…", "A lesson: only a larger effect is told", "kind", "lesson", "of", "effect"),
+		link("Not mine…", "Another receiver is told of such incidents", "kind", "lesson", "of", "route"),
 		link("This level is normal…", "The signal adopts its present level", "kind", "level", "signal", signal),
 	}
 }
@@ -153,6 +154,7 @@ func DraftOf(v url.Values) (*act.Draft, error) {
 		*to = &f
 	}
 	d.Absent = v.Get("absent") != ""
+	d.NotFor, d.To = v.Get("not_for"), v.Get("to")
 	start, end, days := strings.TrimSpace(v.Get("start")), strings.TrimSpace(v.Get("end")), strings.TrimSpace(v.Get("days"))
 	if start != "" || end != "" || days != "" {
 		d.When = &route.TimeSpan{Location: strings.TrimSpace(v.Get("location"))}
@@ -176,7 +178,13 @@ func (s *server) suggest(q url.Values, now int64) url.Values {
 		return v
 	}
 	kind, of := q.Get("kind"), q.Get("of")
-	if kind == string(act.Lesson) {
+	if kind == string(act.Lesson) && of == "route" {
+		match := matchersOf(m, scope, false)
+		if m.Rule != nil {
+			match = append(match, "pack="+strconv.Quote(m.Rule.Pack))
+		}
+		v.Set("match", strings.Join(match, "\n"))
+	} else if kind == string(act.Lesson) {
 		v.Set("match", strings.Join(matchersOf(m, m.Entity, true), "\n"))
 	} else {
 		v.Set("match", strings.Join(matchersOf(m, scope, false), "\n"))

@@ -53,13 +53,14 @@ type newActBody struct {
 	Fore    *alerting.Foresight // nil = that is not asked for the kind
 	Weeks   []string            // days to choose from
 	Unit    string
+	Tell    []string // receivers, of a lesson about who is told
 }
 
 // Get returns what stands in a field.
 func (b *newActBody) Get(name string) string { return b.Form.Get(name) }
 
 // formFields are the fields of the form.
-var formFields = []string{"kind", "who", "why", "match", "signal", "incident", "at_most", "at_least", "effect", "absent", "days", "start", "end", "location", "from", "until", "for"}
+var formFields = []string{"kind", "who", "why", "match", "signal", "incident", "at_most", "at_least", "effect", "absent", "not_for", "to", "days", "start", "end", "location", "from", "until", "for"}
 
 func (s *server) newAct(c *gin.Context) {
 	q := c.Request.URL.Query()
@@ -71,6 +72,14 @@ func (s *server) newAct(c *gin.Context) {
 	b.Now = f.Now
 	b.Heading = map[act.Kind]string{act.Silence: "A silence", act.Maintenance: "A maintenance window", act.Lesson: "A lesson: this is normal", act.Level: "This level is normal"}[b.Kind]
 	b.Weeks = []string{"every day", "monday:friday", "saturday:sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
+	if b.Kind == act.Lesson && q.Get("of") == "route" {
+		b.Heading = "Not mine: who is told instead"
+		for _, r := range s.about().Receivers {
+			if !slices.Contains(b.Tell, r.Name) {
+				b.Tell = append(b.Tell, r.Name)
+			}
+		}
+	}
 	b.About = findIncident(s.snapshot(), q.Get("about"))
 	if m, _ := s.meant(q); m != nil {
 		b.Unit = m.Unit

@@ -21,7 +21,7 @@ type Kind string
 
 // The kinds of acts.
 const (
-	Ack         Kind = "ack"         // somebody has an incident; it goes on being told of when it gets worse, and is neither repeated nor escalated
+	Ack         Kind = "ack"         // somebody has an incident; it is neither repeated nor escalated, and told of when it gets worse
 	Silence     Kind = "silence"     // alarms that match are told to nobody until it ends
 	Maintenance Kind = "maintenance" // a silence that begins later, or comes again
 	Lesson      Kind = "lesson"      // alarms of a signal that match are normal, as far as its bounds reach, at its hours
@@ -59,6 +59,8 @@ type Rule struct {
 	AtLeast *float64        `json:"at_least,omitempty" yaml:"at_least,omitempty"` // a low alarm is normal down to here; nil = none is
 	Effect  *float64        `json:"effect,omitempty" yaml:"effect,omitempty"`     // an alarm is normal while its value is no further than this from what is expected; with bounds, both count
 	Absent  bool            `json:"absent,omitempty" yaml:"absent,omitempty"`     // that the signal is silent is normal
+	NotFor  string          `json:"not_for,omitempty" yaml:"not_for,omitempty"`   // of a lesson, in place of bounds: this receiver is not told of incidents that match …
+	To      string          `json:"to,omitempty" yaml:"to,omitempty"`             // … and this one is in its place; "" = the others that are told anyway
 }
 
 // Undo says who took an act back.
@@ -132,6 +134,9 @@ func (h *held) covers(s *Subject) bool {
 	if h.Kind != Lesson {
 		return true
 	}
+	if h.NotFor != "" { // it is told, though not to all
+		return false
+	}
 	if s.Absent {
 		return h.Absent
 	}
@@ -163,10 +168,13 @@ func Try(a *Act) (*Trial, error) {
 	return &Trial{h}, err
 }
 
-// Mutes reports whether the act would keep an alarm from being told at t, were it there at all times: of its beginning, its end and its hours only the hours count.
+// Mutes reports whether the act would keep an alarm from being told at t, were it there at all times: of its beginning, its end and its hours only the hours count. Of a detour it says whether it would take it.
 func (x *Trial) Mutes(s *Subject, t int64) bool {
-	return x.h.Kind.Mutes() && x.h.about(s) && x.h.covers(s) && (x.h.when == nil || x.h.when.Contains(time.UnixMilli(t)))
+	return x.h.Kind.Mutes() && x.h.about(s) && (x.h.NotFor != "" || x.h.covers(s)) && (x.h.when == nil || x.h.when.Contains(time.UnixMilli(t)))
 }
+
+// Detour reports whether the act is about who is told, and not about whether: then what it is about is the alarm that an incident's title speaks of.
+func (x *Trial) Detour() bool { return x.h.NotFor != "" }
 
 // Always reports whether the hour does not matter to the act.
 func (x *Trial) Always() bool { return x.h.when == nil }
@@ -194,6 +202,12 @@ func (a *Act) Words() string {
 	}
 	if a.Absent {
 		parts = append(parts, "silence is normal")
+	}
+	if a.NotFor != "" {
+		parts = append(parts, "not for "+a.NotFor)
+	}
+	if a.To != "" {
+		parts = append(parts, "for "+a.To+" in its place")
 	}
 	return strings.Join(parts, "; ")
 }
@@ -243,5 +257,5 @@ func (a *Act) key() string {
 	if a.When != nil {
 		when = fmt.Sprintf("%q", *a.When)
 	}
-	return fmt.Sprintf("%q %s %s %s %s %v %d", match, when, number(a.AtMost), number(a.AtLeast), number(a.Effect), a.Absent, a.Until)
+	return fmt.Sprintf("%q %s %s %s %s %v %q %q %d", match, when, number(a.AtMost), number(a.AtLeast), number(a.Effect), a.Absent, a.NotFor, a.To, a.Until)
 }

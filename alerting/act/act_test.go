@@ -328,3 +328,66 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestDetours: who is told is another question than whether: a lesson about it mutes nothing, and takes what its matchers take, at its hours, until it is undone.
+func TestDetours(t *testing.T) {
+	detour := func(r Rule) Draft {
+		r.NotFor = "shop"
+		return Draft{Kind: Lesson, Who: "anna", Rule: r}
+	}
+	for _, c := range []struct {
+		name string
+		d    Draft
+		t    int64
+		want bool
+	}{
+		{"of a workload", detour(Rule{Match: []string{"workload=cart"}}), monday, true},
+		{"of another", detour(Rule{Match: []string{"workload=pay"}}), monday, false},
+		{"of a signal by name", detour(Rule{Match: []string{`signal=~"wl[.].*"`, "pack=wl", "severity=warn"}}), monday, true},
+		{"at this hour", detour(Rule{Match: []string{"workload=cart"}, When: at("09:00", "10:00", "monday")}), monday, true},
+		{"at another", detour(Rule{Match: []string{"workload=cart"}, When: at("09:00", "10:00", "monday")}), monday + hour, false},
+		{"to somebody", detour(Rule{Match: []string{"workload=cart"}, To: "platform"}), monday + 90*day, true},
+	} {
+		var b Book
+		x := said(t, &b, c.d, monday-hour)
+		if b.Muted(alarm("cart"), c.t) != nil {
+			t.Errorf("%s: it mutes", c.name)
+		}
+		list := b.View().Detours(alarm("cart").Label, c.t)
+		if (len(list) == 1 && list[0].ID == x.ID) != c.want {
+			t.Errorf("%s: %d detours", c.name, len(list))
+		}
+		var again Book
+		if err := again.RestoreState(b.AppendState(nil)); err != nil || len(again.View().Detours(alarm("cart").Label, c.t)) != len(list) {
+			t.Errorf("%s: after a restart %v", c.name, err)
+		}
+		if err := b.Apply(&Entry{Undo: x.ID, By: &Undo{Who: "anna", T: monday}}); err != nil || len(b.View().Detours(alarm("cart").Label, c.t)) != 0 {
+			t.Errorf("%s: undone: %v", c.name, err)
+		}
+	}
+	for field, d := range map[string]Draft{
+		"not_for":  {Kind: Silence, Who: "a", Rule: Rule{Match: []string{"workload=x"}, NotFor: "shop"}, For: "1h"},
+		"to":       {Kind: Lesson, Who: "a", Rule: Rule{Match: []string{"signal=x"}, AtMost: num(1), To: "shop"}},
+		"match":    {Kind: Lesson, Who: "a", Rule: Rule{Match: []string{"id=x"}, NotFor: "shop"}},
+		"match ":   {Kind: Lesson, Who: "a", Rule: Rule{Match: []string{`workload!="x"`, `workload=~".*"`}[1:], NotFor: "shop"}},
+		"not_for ": {Kind: Lesson, Who: "a", Rule: Rule{Match: []string{"signal=x"}, AtMost: num(1), NotFor: "shop"}},
+		"to ":      {Kind: Lesson, Who: "a", Rule: Rule{Match: []string{"workload=x"}, NotFor: "shop", To: "shop"}},
+	} {
+		_, err := d.Act(monday)
+		var bad *Error
+		if !errors.As(err, &bad) || bad.Field != strings.TrimSpace(field) {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	// A file keeps them, and they are no others than themselves.
+	a, _ := (&Draft{Kind: Lesson, Who: "a", Rule: Rule{Match: []string{"workload=x"}, NotFor: "shop", To: "platform"}}).Act(monday)
+	b, _ := (&Draft{Kind: Lesson, Who: "a", Rule: Rule{Match: []string{"workload=x"}, NotFor: "shop"}}).Act(monday)
+	text, err := WriteLessons([]*Act{a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := ReadLessons(text, "b", monday)
+	if err != nil || len(list) != 1 || !sameRule(list[0], a) || sameRule(list[0], b) {
+		t.Errorf("%v %s", err, text)
+	}
+}

@@ -57,7 +57,10 @@ type Book struct {
 }
 
 // View is an immutable picture of a Book.
-type View struct{ acts []*Act }
+type View struct {
+	acts    []*Act
+	detours []*held // those that say who is not told, the oldest first
+}
 
 // Apply folds an entry. One that it knows already changes nothing. On an error nothing has changed either, in every replay alike.
 func (b *Book) Apply(e *Entry) error {
@@ -125,6 +128,11 @@ func (b *Book) publish() {
 	for i := len(b.acts) - 1; i >= 0; i-- {
 		v.acts = append(v.acts, b.acts[i].Act)
 	}
+	for _, h := range b.force {
+		if h.NotFor != "" {
+			v.detours = append(v.detours, h)
+		}
+	}
 	b.view.Store(v)
 }
 
@@ -175,6 +183,16 @@ func (v *View) Holder(incident string) *Act {
 		}
 	}
 	return nil
+}
+
+// Detours lists the acts that say at t, event time, who is not told of an incident, the oldest first. label is asked for Names of the alarm that its title speaks of.
+func (v *View) Detours(label func(name string) string, t int64) (list []*Act) {
+	for _, h := range v.detours {
+		if h.at(t) && h.about(&Subject{Label: label}) {
+			list = append(list, h.Act)
+		}
+	}
+	return list
 }
 
 // Lessons lists the lessons that hold at t, the oldest first.

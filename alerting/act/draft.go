@@ -18,13 +18,14 @@ import (
 
 // Bounds of what may be said.
 const (
-	whoMax     = 80
-	whyMax     = 500
-	matchMax   = 16
-	matcherMax = 1024 // bytes of a matcher
-	idMax      = 1024 // of an incident or a signal
-	timesMax   = 24   // ranges of hours in an act
-	dayMs      = 24 * 3_600_000
+	whoMax      = 80
+	whyMax      = 500
+	matchMax    = 16
+	matcherMax  = 1024 // bytes of a matcher
+	idMax       = 1024 // of an incident or a signal
+	receiverMax = 200
+	timesMax    = 24 // ranges of hours in an act
+	dayMs       = 24 * 3_600_000
 
 	// SilenceMost is how long a silence and a single maintenance window last at most. What is normal for longer is a lesson.
 	SilenceMost = 90 * 24 * time.Hour
@@ -153,6 +154,7 @@ func readDuration(text string) (time.Duration, error) {
 // check reports what an act may not be.
 func (a *Act) check() error {
 	bounds := a.AtMost != nil || a.AtLeast != nil || a.Effect != nil || a.Absent
+	detour := a.NotFor != "" || a.To != ""
 	switch {
 	case a.Kind == Ack && (a.Incident == "" || len(a.Incident) > idMax):
 		return &Error{"incident", "want the id of an incident, as its page shows it"}
@@ -162,10 +164,18 @@ func (a *Act) check() error {
 		return &Error{"incident", "only an ack is about an incident; a " + string(a.Kind) + " has matchers"}
 	case a.Kind != Level && a.Signal != "":
 		return &Error{"signal", `only a level is about one signal by its id; a ` + string(a.Kind) + ` has matchers, such as signal="..."`}
-	case !a.Kind.Mutes() && (len(a.Match) > 0 || a.When != nil || bounds):
+	case !a.Kind.Mutes() && (len(a.Match) > 0 || a.When != nil || bounds || detour):
 		return &Error{"match", "a " + string(a.Kind) + " has neither matchers nor hours nor bounds"}
 	case !a.Kind.Mutes():
 		return nil
+	case a.Kind != Lesson && detour:
+		return &Error{"not_for", "only a lesson says for whom something is not"}
+	case a.NotFor == "" && a.To != "", a.NotFor != "" && a.NotFor == a.To:
+		return &Error{"to", "it takes the place of another receiver: say which one in not_for"}
+	case len(a.NotFor) > receiverMax, len(a.To) > receiverMax:
+		return &Error{"not_for", "want the name of a receiver"}
+	case detour && bounds:
+		return &Error{"not_for", "a lesson has bounds, within which nobody is told, or says who is not told: make two of it"}
 	case a.Kind != Lesson && bounds:
 		return &Error{"at_most", "only a lesson has bounds"}
 	case a.Kind == Silence && a.When != nil:
@@ -174,6 +184,12 @@ func (a *Act) check() error {
 	h, err := a.checkMatch()
 	if err != nil {
 		return err
+	}
+	if detour {
+		if slices.ContainsFunc(h.matchers, func(m route.Matcher) bool { return m.Label() == "id" }) {
+			return &Error{"match", "who is told is decided for an incident, not for one signal by its id; match it by cluster, namespace, workload, node, signal, pack or severity"}
+		}
+		return nil
 	}
 	if a.Kind == Lesson {
 		return a.checkBounds(h)

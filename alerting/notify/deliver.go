@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
-	"github.com/wrackline/wrackline/alerting/route"
 )
 
 // integration is one way to one receiver.
@@ -31,7 +30,7 @@ type lane struct {
 	kind     string
 	to       integration
 	gap      time.Duration // least time between two messages
-	tree     *route.Tree
+	box      *Outbox
 	digest   *digestTime // nil = it is sent none
 	wake     chan struct{}
 

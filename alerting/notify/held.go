@@ -53,18 +53,42 @@ func legsOf(legs []*route.Leg, receiver string) []*route.Leg {
 
 // routed reports whether a lane is told of what has these labels.
 func (l *lane) routed(labels map[string]string) bool {
-	return l.tree == nil || len(legsOf(l.tree.Match(labels), l.receiver)) > 0
+	legs, all := l.box.ways(labels, 0)
+	return all || len(legsOf(legs, l.receiver)) > 0
 }
 
-// heldBack reports whether a row must wait although the receiver could be told, and how long it does at least: an escalation whose time has not come, or all its routes are silent now.
-func (l *lane) heldBack(r *row, now time.Time) (wait time.Duration, muted, yes bool) {
-	if left := time.UnixMilli(r.After).Sub(now); r.After != 0 && left > 0 {
-		return left, false, true
+// restsLook is how often a lane looks whether an incident that rests does so still.
+const restsLook = time.Minute
+
+// rests reports whether nobody need be reminded of an incident: somebody has it, or all of it is silenced. What is new in it is told all the same, as far as alerting says so.
+func (b *Outbox) rests(incident string) bool {
+	if b.opts.Holder != nil {
+		if who, _ := b.opts.Holder(incident); who != "" {
+			return true
+		}
 	}
-	if l.tree == nil || r.summary || r.Message.Reason == alerting.Digest {
+	if b.opts.Current == nil {
+		return false
+	}
+	inc, ok := b.opts.Current(incident)
+	return ok && inc.Open() && inc.Silenced() != nil
+}
+
+// heldBack reports whether a row must wait although the receiver could be told, and how long it does at least: an escalation whose time has not come or whose incident rests, or all its routes are silent now.
+func (l *lane) heldBack(r *row, now time.Time) (wait time.Duration, muted, yes bool) {
+	if r.After != 0 {
+		if left := time.UnixMilli(r.After).Sub(now); left > 0 {
+			return left, false, true
+		}
+		if !r.Heard && l.box.rests(r.Message.Incident) {
+			return restsLook, false, true
+		}
+	}
+	if l.box.tree == nil || r.summary || r.Message.Reason == alerting.Digest {
 		return 0, false, false
 	}
-	legs := legsOf(l.tree.Match(r.Message.route()), l.receiver)
+	ways, _ := l.box.ways(r.Message.route(), r.Message.T)
+	legs := legsOf(ways, l.receiver)
 	if len(legs) == 0 || slices.ContainsFunc(legs, func(x *route.Leg) bool { return !x.MutedAt(now) }) {
 		return 0, false, false
 	}

@@ -123,6 +123,11 @@ func (b *Outbox) word(l *lane, r *row, h *holding, now time.Time) *Message {
 	if h != nil && h.Said != 0 {
 		m.compare(h)
 	}
+	if m.Firing() && m.ofIncident() && b.opts.Holder != nil {
+		if who, since := b.opts.Holder(m.Incident); who != "" {
+			m.Holder = &Moment{since, oneLine(who, holderMax) + " has it"}
+		}
+	}
 	if m.Reason == alerting.Changed && !r.Heard {
 		m.Reason = alerting.First // to this receiver it is
 	}

@@ -43,6 +43,7 @@ type Message struct {
 	Kept      []KeptLine        `json:"kept,omitempty"`      // of a digest: what it lists
 	Since     *Since            `json:"-"`                   // what the receiver was told last; nil = nothing. Made when it is sent
 	Escalated string            `json:"-"`                   // how long nothing came of it, to who is told only then; "" = it is no escalation. Made when it is sent
+	Holder    *Moment           `json:"-"`                   // who has the incident, and since when; nil = nobody. Made when it is sent
 	Ended     []string          `json:"-"`                   // of a summary: what came and went, the worst first
 	edition   uint32            // of a notice
 	Told      string            `json:"-"`              // how late this is said: "announced 26 h late"; "" = in time. Made when it is sent
@@ -114,6 +115,8 @@ const (
 	stepsMax = 3
 
 	causesMax = 3
+
+	holderMax = 80 // bytes of who has an incident
 
 	changesMax = 3
 	changeMax  = 300 // bytes of a change
@@ -368,6 +371,14 @@ func (m *Message) about() string {
 		return "Still open " + m.Escalated + " after it was told"
 	}
 	return ""
+}
+
+// holder words who has the incident, with times as clock words them; "" = nobody.
+func (m *Message) holder(clock func(int64) string) string {
+	if m.Holder == nil {
+		return ""
+	}
+	return m.Holder.Text + " since " + clock(m.Holder.T)
 }
 
 // text is one line about a member, without its time.

@@ -43,6 +43,12 @@ type Options struct {
 	// messages are sent as they were made.
 	Current func(incident string) (inc *alerting.Incident, ok bool)
 
+	// Holder returns who has acknowledged an incident, and since when, Unix milliseconds by the receive clock; "" is nobody. What somebody has is neither repeated nor escalated. It must not block. nil means that nobody ever has one.
+	Holder func(incident string) (who string, since int64)
+
+	// Detours returns who is not told of an incident with these labels (those of routes) as of t, event time, Unix milliseconds, and who is in his place. nil means that routes alone decide.
+	Detours func(labels map[string]string, t int64) []Detour
+
 	Transport http.RoundTripper // replaces the guarded one, for tests; nil is right
 	Rand      func() float64    // in [0,1), for the jitter of retries; nil means math/rand
 	Log       *slog.Logger      // nil discards
@@ -169,7 +175,7 @@ func newOutbox(o Options) (*Outbox, error) {
 }
 
 func (b *Outbox) addLane(r *Receiver, is identity, to integration, perMinute int, paces map[string]*pace) {
-	l := &lane{identity: is, receiver: is.Receiver, kind: is.Kind, to: to, gap: time.Minute / time.Duration(perMinute), pace: &pace{}, tree: b.tree, held: map[string]*holding{}, wake: make(chan struct{}, 1)}
+	l := &lane{identity: is, receiver: is.Receiver, kind: is.Kind, to: to, gap: time.Minute / time.Duration(perMinute), pace: &pace{}, box: b, held: map[string]*holding{}, wake: make(chan struct{}, 1)}
 	if _, renews := to.(renewer); !renews { // who groups and silences by itself needs no list
 		digest := r.Digest.over(b.opts.Digest)
 		l.digest, _ = digest.read() // it has been checked

@@ -18,6 +18,7 @@ type planner struct {
 	m       *Message
 	before  []byte // what is known of the notification before it; nil = nothing
 	now     time.Time
+	all     bool // everybody is told
 	entries []*entry
 }
 
@@ -33,7 +34,8 @@ type entry struct {
 
 // plan makes the entries. The caller holds putting and mu.
 func (p *planner) plan() {
-	legs := p.b.tree.Match(p.m.route())
+	legs, all := p.b.ways(p.m.route(), p.n.T)
+	p.all = all
 	for _, l := range p.b.lanes {
 		e := &entry{l: l}
 		if p.n.Reason == alerting.Resolved {
@@ -75,7 +77,7 @@ func (p *planner) lasts(e *entry, legs []*route.Leg) {
 	l, id := e.l, p.n.IncidentID
 	h := l.held[id]
 	heard := h != nil || p.older() && !tookBefore(p.before, l.Born)
-	if p.b.tree != nil && len(legs) == 0 && !heard {
+	if !p.all && len(legs) == 0 && !heard {
 		return
 	}
 	rank := alerting.SeverityRank(p.m.Severity)

@@ -226,7 +226,11 @@ func (w *slackWriter) render() {
 		headline = "*<" + slackURL(m.Link) + "|" + title + ">*"
 	}
 	w.p.Text = icon + " " + status + title
-	w.section(icon + " " + status + headline)
+	holder := ""
+	if m.Holder != nil {
+		holder = "\n" + slackEscape(m.Holder.Text, slackFieldMax) + " since " + w.time(m.Holder.T)
+	}
+	w.section(icon + " " + status + headline + holder)
 	if m.ofIncident() {
 		w.button("Open", m.Link, "incident")
 	}

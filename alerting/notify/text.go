@@ -62,6 +62,7 @@ func (m *Message) Text() string {
 	for _, s := range m.Notes {
 		line("note", s)
 	}
+	line("who has it", m.holder(alerting.Clock))
 	line("incident", m.Incident)
 	return b.String()
 }

@@ -60,16 +60,17 @@ func (b *Outbox) turn(l *lane, now time.Time) (wait time.Duration) {
 	return wait
 }
 
-// stillOpen makes rows for incidents that are open still, so long after the last word about them as their route wants. The caller holds mu.
+// stillOpen makes rows for incidents that are open still, so long after the last word about them as their route wants, unless they rest. The caller holds mu.
 func (b *Outbox) stillOpen(l *lane, now time.Time, most time.Duration) (rows []*row, wait time.Duration) {
 	wait = most
-	if _, renews := l.to.(renewer); renews || l.tree == nil || b.opts.Current == nil {
+	if _, renews := l.to.(renewer); renews || b.tree == nil || b.opts.Current == nil {
 		return nil, wait
 	}
 	for _, incident := range slices.Sorted(maps.Keys(l.held)) {
 		h := l.held[incident]
 		var every time.Duration
-		for _, leg := range legsOf(l.tree.Match(h.Labels), l.receiver) {
+		ways, _ := b.ways(h.Labels, h.T)
+		for _, leg := range legsOf(ways, l.receiver) {
 			if leg.Repeat > 0 && (every == 0 || leg.Repeat < every) {
 				every = leg.Repeat
 			}
@@ -83,6 +84,10 @@ func (b *Outbox) stillOpen(l *lane, now time.Time, most time.Duration) (rows []*
 		}
 		inc, ok := b.opts.Current(incident)
 		if !ok || !inc.Open() {
+			continue
+		}
+		if b.rests(incident) { // when it does no more, who waited for so long is told at once
+			wait = min(wait, restsLook)
 			continue
 		}
 		id := alerting.NotificationID(fmt.Sprintf("%s %s %d", incident, l.key, h.Asked), alerting.Repeated, h.Repeats)

@@ -111,6 +111,9 @@ func newAlert(l *Line, m *Message) webhookAlert {
 	if m.Escalated != "" {
 		a.Annotations["escalated"] = "still open " + m.Escalated + " after it was told"
 	}
+	if m.Holder != nil {
+		a.Annotations["held_by"] = m.holder(alerting.Clock)
+	}
 	if m.Since != nil && m.Firing() {
 		a.Annotations["news"] = m.news(alerting.Clock) + " " + m.Value
 	}

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/act"
+	"github.com/wrackline/wrackline/alerting/route"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/journal"
 )
@@ -28,7 +31,7 @@ func (a *app) say(ctx context.Context, d *act.Draft) (*act.Act, error) {
 	if err := a.working(); err != nil {
 		return nil, err
 	}
-	x, err := d.Act(a.clock.Now().UnixMilli())
+	x, err := a.draft(d)
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +44,27 @@ func (a *app) say(ctx context.Context, d *act.Draft) (*act.Act, error) {
 		return nil, err
 	}
 	a.log.Info("said", "act", x.ID, "kind", string(x.Kind), "who", x.Who, "why", x.Why, "what", x.Words(), "until", x.Until)
+	return x, nil
+}
+
+// draft makes an act of what somebody wants to say, as far as the configuration lets it: the receivers that it names must be there, and somebody must be told.
+func (a *app) draft(d *act.Draft) (*act.Act, error) {
+	x, err := d.Act(a.clock.Now().UnixMilli())
+	if err != nil || x.NotFor == "" {
+		return x, err
+	}
+	var names []string
+	for i := range a.cfg.Load().Receivers {
+		names = append(names, a.cfg.Load().Receivers[i].Name)
+	}
+	for _, r := range []struct{ field, name string }{{"not_for", x.NotFor}, {"to", x.To}} {
+		if r.name != "" && !slices.Contains(names, r.name) {
+			return nil, &act.Error{Field: r.field, Msg: fmt.Sprintf("there is no receiver %q%s", series.Clean(r.name, 200), route.Suggest(r.name, names))}
+		}
+	}
+	if len(names) == 1 {
+		return nil, &act.Error{Field: "not_for", Msg: x.NotFor + " is the only receiver: nobody would be told. A silence or a lesson with bounds says that nobody need be"}
+	}
 	return x, nil
 }
 

@@ -96,10 +96,17 @@ func (a *app) setWeb(cfg *config) error {
 	if err != nil {
 		return err
 	}
-	pages := ui.New(source{a}, ui.Options{Timezone: cfg.Signals.Timezone, May: a.may, Version: buildVersion(), ExternalURL: cfg.Alerting.ExternalURL, Demo: a.extra != nil, Logger: a.log})
+	pages := func(may func(*http.Request) ui.Access) http.Handler {
+		return g.Door(web.Page, ui.New(source{a}, ui.Options{Timezone: cfg.Signals.Timezone, May: may, Version: buildVersion(), ExternalURL: cfg.Alerting.ExternalURL, Demo: a.extra != nil, Logger: a.log}))
+	}
 	main, admin := http.NewServeMux(), http.NewServeMux()
 	a.gate.Store(g)
-	main.Handle("/", g.Door(web.Page, pages))
+	admin.Handle("/", pages(may)) // one may act where one may administrate
+	if a.apart {
+		main.Handle("/", pages(nil))
+	} else {
+		main.Handle("/", pages(may))
+	}
 	for _, d := range a.doors() {
 		h := g.Door(d.kind, only(d.method, d.open))
 		if d.kind == web.Admin && a.apart {

@@ -126,7 +126,7 @@ func TestWhileStarting(t *testing.T) {
 	}
 }
 
-// TestAdminAddress: with an address of its own administration is there alone, and there is nothing else.
+// TestAdminAddress: with an address of its own administration is there alone, with the pages that act; nobody writes there.
 func TestAdminAddress(t *testing.T) {
 	a := openDoors(t, defaultConfig(), true)
 	for _, path := range []string{"/debug/pprof/", "/debug/pprof/cmdline"} {
@@ -138,6 +138,16 @@ func TestAdminAddress(t *testing.T) {
 		}
 		if w := knock(*a.admin.Load(), "GET", path, "10.1.1.1:1", "localhost"); w.Code != 403 {
 			t.Errorf("%s from elsewhere: %d", path, w.Code)
+		}
+	}
+	const form = `action="/acts/new"`
+	if w := knock(*a.main.Load(), "GET", "/acts/new?kind=silence", "127.0.0.1:1", "localhost"); w.Code != 200 || !strings.Contains(w.Body.String(), "administration has one of its own") {
+		t.Errorf("the pages' address: %d %s", w.Code, w.Body)
+	}
+	for peer, may := range map[string]bool{"127.0.0.1:1": true, "10.1.1.1:1": false} {
+		w := knock(*a.admin.Load(), "GET", "/acts/new?kind=silence&try=1&who=a&for=1h&match=workload%3Dx", peer, "localhost")
+		if got := strings.Contains(w.Body.String(), `id="save"`); w.Code != 200 || got != may || !strings.Contains(w.Body.String(), form) {
+			t.Errorf("the administration's address, from %s: %d, may act: %v", peer, w.Code, got)
 		}
 	}
 	for path, want := range map[string]int{"/-/reload": 503, "/api/v1/write": 404, "/-/healthy": 405} {

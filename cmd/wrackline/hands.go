@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -27,6 +28,7 @@ func (a *app) hands() []door {
 		{path: "/api/v1/acts/undo", method: http.MethodPost, kind: web.Admin, open: a.apiUndo},
 		{path: "/api/v1/lessons", method: http.MethodPost, kind: web.Admin, open: a.apiImport, shared: true},
 		{path: "/acts", method: http.MethodPost, kind: web.Admin, open: a.formSay, shared: true},
+		{path: "/acts/bulk", method: http.MethodPost, kind: web.Admin, open: a.formBulk},
 		{path: "/acts/undo", method: http.MethodPost, kind: web.Admin, open: a.formUndo},
 		{path: "/acts/enter", method: http.MethodPost, kind: web.Enter, open: a.formEnter},
 		{path: "/acts/leave", method: http.MethodPost, kind: web.Enter, open: a.formLeave},
@@ -34,9 +36,9 @@ func (a *app) hands() []door {
 }
 
 // may returns what whoever asks for a page may do.
-func (a *app) may(r *http.Request) ui.Access {
+func may(r *http.Request) ui.Access {
 	x := web.AccessOf(r)
-	return ui.Access{May: x.May && !a.apart, Token: x.Token, Elsewhere: a.apart}
+	return ui.Access{May: x.May, Token: x.Token}
 }
 
 // answer writes JSON as the API does.
@@ -135,7 +137,7 @@ func (a *app) apiSay(w http.ResponseWriter, r *http.Request) {
 	var x *act.Act
 	var err error
 	if preview {
-		x, err = d.Act(a.clock.Now().UnixMilli())
+		x, err = a.draft(&d)
 	} else {
 		x, err = a.say(r.Context(), &d)
 	}
@@ -274,6 +276,29 @@ func (a *app) formSay(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		refuseForm(w, err)
 		return
+	}
+	a.goBack(w, r)
+}
+
+// formBulk says the same of several incidents: all of it is checked before any of it is said.
+func (a *app) formBulk(w http.ResponseWriter, r *http.Request) {
+	if !a.readForm(w, r) {
+		return
+	}
+	drafts, err := ui.BulkOf(r.PostForm, a.manager.Incident)
+	for i := 0; err == nil && i < len(drafts); i++ {
+		_, err = a.draft(drafts[i])
+	}
+	if err != nil {
+		refuseForm(w, err)
+		return
+	}
+	for i, d := range drafts {
+		if _, err := a.say(r.Context(), d); err != nil {
+			code, text := refusalOf(err)
+			http.Error(w, fmt.Sprintf("%d of %d were said; then: %s", i, len(drafts), text), code)
+			return
+		}
 	}
 	a.goBack(w, r)
 }

@@ -39,12 +39,33 @@ func (a *app) setReceivers(cfg *config) error {
 		}
 		return a.manager.Incident(id)
 	}
+	o.Holder = func(incident string) (string, int64) {
+		if a.acts == nil {
+			return "", 0
+		}
+		if x := a.acts.View().Holder(incident); x != nil {
+			return x.Who, x.T
+		}
+		return "", 0
+	}
+	o.Detours = func(labels map[string]string, t int64) (list []notify.Detour) {
+		if a.acts == nil {
+			return nil
+		}
+		for _, x := range a.acts.View().Detours(func(name string) string { return labels[cmp.Or(routeNames[name], name)] }, t) {
+			list = append(list, notify.Detour{NotFor: x.NotFor, To: x.To})
+		}
+		return list
+	}
 	b, err := notify.Open(o)
 	if err == nil {
 		a.outbox.Store(b)
 	}
 	return err
 }
+
+// routeNames are labels of acts that routes call otherwise.
+var routeNames = map[string]string{"signal": "alertname"}
 
 // setHerald opens the lane beside the outbox and the heartbeat for cfg, in the place of the present ones, which must not run.
 func (a *app) setHerald(cfg *config) error {

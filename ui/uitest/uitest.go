@@ -199,6 +199,24 @@ func (b *Browser) Click(selector string) error {
 	return nil
 }
 
+// Fill types a text into the field that a CSS selector finds, in place of what stands there; of a list it chooses the entry of that value.
+func (b *Browser) Fill(selector, text string) error {
+	q, _ := json.Marshal(selector)
+	v, _ := json.Marshal(text)
+	kind, err := b.Text(`(() => { const e = document.querySelector(` + string(q) + `); if (!e) return "none"; e.scrollIntoView({block: "center"}); e.focus();
+		if (e.tagName !== "SELECT") { e.select(); return "text"; }
+		e.value = ` + string(v) + `; e.dispatchEvent(new Event("change", {bubbles: true})); return e.value === ` + string(v) + ` ? "list" : "no such entry"; })()`)
+	switch {
+	case err != nil:
+		return err
+	case kind == "list":
+		return nil
+	case kind != "text":
+		return fmt.Errorf("fill %s: %s", selector, kind)
+	}
+	return b.Keys(text)
+}
+
 // box scrolls an element into view and returns its centre and size in pixels of the viewport.
 func (b *Browser) box(selector string) (x, y, w, h float64, err error) {
 	q, _ := json.Marshal(selector)

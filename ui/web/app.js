@@ -50,7 +50,7 @@ function occupied() {
   const a = document.activeElement;
   if (a instanceof HTMLInputElement || a instanceof HTMLSelectElement || a instanceof HTMLTextAreaElement) return true;
   if (document.querySelector("form[data-hold]")) return true;
-  return [...document.querySelectorAll("main input, main textarea")].some((i) => (i instanceof HTMLInputElement || i instanceof HTMLTextAreaElement) && i.value !== i.defaultValue);
+  return [...document.querySelectorAll("main input, main textarea")].some((i) => i instanceof HTMLInputElement ? i.value !== i.defaultValue || i.checked !== i.defaultChecked : i instanceof HTMLTextAreaElement && i.value !== i.defaultValue);
 }
 
 async function refresh() {
@@ -316,6 +316,9 @@ document.addEventListener("click", async (ev) => {
 });
 
 document.addEventListener("change", (ev) => {
+  if (ev.target instanceof HTMLInputElement && ev.target.dataset.all) {
+    for (const i of document.querySelectorAll("input[type=checkbox]")) if (i instanceof HTMLInputElement && i.name === ev.target.dataset.all) i.checked = ev.target.checked;
+  }
   if (ev.target instanceof HTMLSelectElement && ev.target.hasAttribute("data-submit")) ev.target.form?.requestSubmit();
 });
 
