@@ -78,7 +78,7 @@ type apiIncident struct {
 }
 
 func (s *server) apiIncidentOf(inc *alerting.Incident, whole bool) apiIncident {
-	out := apiIncident{ID: inc.ID, Title: inc.Title, Severity: inc.Severity, Cluster: inc.Cluster, Scope: labelMap(inc.Scope), Open: inc.Open(), Phase: [...]string{"firing", "recovering", "closing", "over"}[phaseOf(inc)], Onset: inc.Onset,
+	out := apiIncident{ID: inc.ID, Title: inc.Title, Severity: inc.Severity, Cluster: inc.Cluster, Scope: labelMap(inc.Scope), Open: inc.Open(), Phase: inc.Phase().String(), Onset: inc.Onset,
 		Opened: inc.Opened, Updated: inc.Updated, Resolved: inc.Resolved, Resolution: inc.Resolution, FirstMover: inc.FirstMover().SignalID, Headline: inc.Headline().SignalID,
 		Active: inc.Active(), Told: inc.Told, Withheld: inc.Withheld, Refires: inc.Refires, Earlier: inc.Earlier, More: inc.More, Notes: notes(inc), URL: s.incidentURL(inc.ID)}
 	if inc.Open() {
@@ -93,7 +93,7 @@ func (s *server) apiIncidentOf(inc *alerting.Incident, whole bool) apiIncident {
 	for i := range inc.Members {
 		m := &inc.Members[i]
 		out.Members = append(out.Members, apiIncidentMember{ID: m.SignalID, Signal: m.Name, Severity: m.Severity, Labels: labelMap(m.Entity), Unit: m.Unit,
-			Sentence: m.Sentence(m.Ended != 0), State: m.State.String(), Test: m.Test.String(), Onset: m.Onset, Opened: m.Opened, Ended: m.Ended, Ending: m.Ending,
+			Sentence: m.Sentence(m.Ended != 0 || m.Easing()), State: m.State.String(), Test: m.Test.String(), Onset: m.Onset, Opened: m.Opened, Ended: m.Ended, Ending: m.Ending,
 			Value: num(m.Value), Band: apiBandOf(m.Band), Worst: num(m.Worst), WorstT: m.WorstT, WorstBand: apiBandOf(m.WorstBand), Score: num(m.Score), Peak: num(m.Peak),
 			Maturity: num(m.Maturity), SlopePerDay: num(m.SlopePerDay), LimitEtaMs: m.LimitEta, Muted: m.Muted, Top: apiMembers(m.Top)})
 	}

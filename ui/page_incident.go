@@ -73,7 +73,7 @@ func (s *server) incident(c *gin.Context) {
 	b := &incidentBody{Incident: inc, Head: inc.Headline(), First: inc.FirstMover(), Where: s.labelLinks(inc.Scope), Notes: notes(inc), Now: f.Now, End: inc.Resolved, EndWord: ending(inc.Resolution)}
 	if inc.Open() {
 		b.End = f.Now
-		if phaseOf(inc) != firing {
+		if inc.Phase() != alerting.Firing {
 			b.Inside = s.insideSince(inc, f.Now)
 		}
 	}

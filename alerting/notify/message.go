@@ -134,11 +134,10 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 	if m.Base != "" {
 		m.Link = m.Base + "/incidents/" + n.IncidentID
 	}
-	m.Value = against(head)
+	m.Value = head.Standing()
 	if !m.Firing() {
 		// What was so bad is in the title; what is worth knowing now is that it is over, since when, and what ended it.
 		m.Title = "Over after " + alerting.Span(m.Resolved-m.Onset) + ": " + m.Title
-		m.Value = back(head, m.How)
 	}
 	m.FirstAt = &Moment{first.Onset, oneLine(first.Name+" ("+alerting.Place(first.Entity)+")", 300)}
 	m.First = oneLine(first.Name+" at "+alerting.Clock(first.Onset)+" ("+alerting.Place(first.Entity)+")", 300)
@@ -257,32 +256,9 @@ func (m *Message) news(clock func(int64) string) string {
 	return s + "now"
 }
 
-// back words where a member stands after its incident.
-func back(h *alerting.Member, how string) string {
-	now := alerting.Quantity(h.Value, h.Unit)
-	switch how {
-	case "adopted":
-		return now + ", adopted as the new normal; it was " + alerting.Quantity(h.Worst, h.Unit) + " at its worst"
-	case "worse":
-		return now + ", worse than what was told here; a newer incident tells of it"
-	case "gone":
-		return "no data any more; it was " + alerting.Quantity(h.Worst, h.Unit) + " at its worst"
-	}
-	return now + ", back inside " + alerting.Range(h.Band.Lower, h.Band.Upper, h.Unit) + "; it was " + alerting.Quantity(h.Worst, h.Unit) + " at its worst"
-}
-
-// against words a member's value against its band: the present one, and the worst where that differs.
-func against(h *alerting.Member) string {
-	s := alerting.Quantity(h.Value, h.Unit) + " (normal " + alerting.Range(h.Band.Lower, h.Band.Upper, h.Unit) + ")"
-	if w := alerting.Quantity(h.Worst, h.Unit); !math.IsNaN(h.Worst) && w != alerting.Quantity(h.Value, h.Unit) {
-		s += ", worst " + w
-	}
-	return s
-}
-
 func newLine(m *alerting.Member, msg *Message) Line {
 	l := Line{
-		Name: oneLine(m.Name, 100), Severity: m.Severity, Where: alerting.Place(m.Entity), Sentence: m.Sentence(m.Ended != 0),
+		Name: oneLine(m.Name, 100), Severity: m.Severity, Where: alerting.Place(m.Entity), Sentence: m.Sentence(m.Ended != 0 || m.Easing()),
 		Value: alerting.Quantity(m.Value, m.Unit), Raw: strconv.FormatFloat(m.Value, 'g', -1, 64), Unit: m.Unit,
 		Band: alerting.Range(m.Band.Lower, m.Band.Upper, m.Unit), State: m.State.String(), Onset: m.Onset, Opened: m.Opened, Ended: m.Ended, Labels: map[string]string{},
 	}
