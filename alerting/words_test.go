@@ -75,7 +75,9 @@ func TestWordsAgreeInEveryPhase(t *testing.T) {
 
 // What there is one of is written so, also beside a verb; what has been counted is whole, and nothing is left of a life that is over.
 func TestNumbersAgreeWithTheirWords(t *testing.T) {
-	rule := func(unit, text string) *pack.Rule { return &pack.Rule{Name: "x", Unit: unit, Summary: text, Params: model.Defaults()} }
+	rule := func(unit, text string) *pack.Rule {
+		return &pack.Rule{Name: "x", Unit: unit, Summary: text, Params: model.Defaults()}
+	}
 	share := rule("ratio", "{{ $value | pct }} of pods are ready (normal {{ $band }})")
 	share.Params.Min, share.Params.Max = 0, 1
 	const waits = `{{ count $value "process" }} {{ verb $value "wait" }}`

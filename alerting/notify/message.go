@@ -48,6 +48,10 @@ type Message struct {
 	Told      string            `json:"-"`              // how late this is said: "announced 26 h late"; "" = in time. Made when it is sent
 	Base      string            `json:"base,omitempty"` // external URL without a trailing slash
 	Link      string            `json:"link,omitempty"`
+	Users     string            `json:"users,omitempty"`   // what users feel of it; "" = nothing, or the title says so
+	Mostly    string            `json:"mostly,omitempty"`  // where most of it is: "38 of 41 on node w3"; "" = nowhere
+	PartOf    string            `json:"part_of,omitempty"` // id of the incident that explains it
+	Beside    []Moment          `json:"beside,omitempty"`  // what changed later, and explains only what joined then
 }
 
 // Moment is a text about something that happened at a time.
@@ -164,6 +168,7 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 		m.ChangeAt = append(m.ChangeAt, Moment{c.T, oneLine(alerting.When(c.T, inc.Onset)+": "+c.Text(), changeMax)})
 		m.Changes = append(m.Changes, oneLine(stamp(c.T, n.T)+", "+alerting.When(c.T, inc.Onset)+": "+c.Text(), changeMax))
 	}
+	m.around(inc)
 	if inc.LateMs > 0 {
 		m.Late = "judged " + alerting.Span(inc.LateMs) + " late"
 		m.Notes = append(m.Notes, m.Late+": what it is judged by arrives that far behind")
@@ -187,6 +192,23 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 		m.Lines = append(m.Lines, newLine(&inc.Members[i], m))
 	}
 	return m
+}
+
+// around words what is said of an incident beside its members.
+func (m *Message) around(inc *alerting.Incident) {
+	m.Users, m.Mostly, m.PartOf = inc.Users(), inc.Mostly(), inc.PartOf
+	for i := range inc.Beside[:min(len(inc.Beside), changesMax)] {
+		c := &inc.Beside[i]
+		m.Beside = append(m.Beside, Moment{c.T, oneLine(alerting.When(c.T, inc.Onset)+": "+c.Text(), changeMax)})
+	}
+}
+
+// besides are the lines of Beside with their times in UTC.
+func (m *Message) besides() (lines []string) {
+	for _, b := range m.Beside {
+		lines = append(lines, stamp(b.T, m.T)+", "+b.Text)
+	}
+	return lines
 }
 
 // labelsOf returns what routes ask for: the labels of the signal that the title speaks of.
