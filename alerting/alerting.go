@@ -155,18 +155,6 @@ type Member struct {
 	Muted string // id of the act that keeps it from being told, as of its cluster's last window; "" = none, or not in alarm
 }
 
-// Outside reports whether the member is a reason to be told of now: its value is outside its band, it drifts, or it is gone.
-// An alarm outlasts that by a while.
-func (m *Member) Outside() bool {
-	if m.State == model.Drifting || m.State == model.Absent {
-		return true
-	}
-	if m.Test == model.CeilingTest || m.Test == model.FlatTest || m.Test == model.CountTest {
-		return true // what is wrong about it has nothing to do with its band
-	}
-	return !(m.Value >= m.Band.Lower && m.Value <= m.Band.Upper)
-}
-
 // Event is one entry of an incident's timeline.
 type Event struct {
 	T      int64  // Unix milliseconds

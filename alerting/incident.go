@@ -92,7 +92,7 @@ func (i *incident) build() *Incident {
 	}
 	p.Common = common(p.Members)
 	if h := &p.Members[p.Lead]; h.Rule != nil || i.Title == "" {
-		p.Title = h.Title()
+		p.Title = h.title(p.Phase() != Firing)
 		i.Title = p.Title
 	}
 	p.Timeline = slices.Clone(i.Timeline)

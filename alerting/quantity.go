@@ -14,8 +14,26 @@ func Quantity(v float64, unit string) string {
 	if math.IsNaN(v) {
 		return "no data"
 	}
+	if countable(unit) {
+		n := counted(v, unit)
+		if n == "1" {
+			unit = singular(unit)
+		}
+		return n + " " + unit
+	}
 	factor, suffix := scaleOf(v, unit)
 	return join(number(v*factor), suffix)
+}
+
+// counted writes how many there are of what one can count: whole from ten on, and with a half at most before. What is measured rather than counted is not rounded so.
+func counted(v float64, unit string) string {
+	switch abs := math.Abs(v); {
+	case unit == "cores" || unit == "nats" || abs < 1 || abs >= 1e15:
+		return number(v)
+	case abs < 10:
+		return number(math.Round(v*2) / 2)
+	}
+	return number(math.Round(v))
 }
 
 // Range writes a band in one scale: "0–0.2 %", "120–180 ms", "≤ 3 cores". An open side is left out.
@@ -35,6 +53,11 @@ func Range(lower, upper float64, unit string) string {
 	}
 	factor, suffix := scaleOf(big, unit)
 	a, b := number(lower*factor), number(upper*factor)
+	if countable(unit) {
+		if a, b = counted(lower, unit), counted(upper, unit); a == b && a == "1" {
+			suffix = singular(unit)
+		}
+	}
 	switch {
 	case a == b:
 		return join(a, suffix)
@@ -81,6 +104,9 @@ func scaleOf(v float64, unit string) (factor float64, suffix string) {
 		return 100, "%"
 	case "s":
 		return secondsScale(abs)
+	case "d":
+		f, s := secondsScale(abs * 86400)
+		return f * 86400, s
 	case "ms":
 		f, s := secondsScale(abs / 1000)
 		return f / 1000, s
@@ -188,10 +214,10 @@ func Commas(n string) string {
 
 // Count writes how many there are of what one names, an English word that takes an s: "1 receiver", "1,234 series" for a word that ends so already.
 func Count[N int | int64 | uint64](n N, one string) string {
-	if n == 1 || strings.HasSuffix(one, "series") {
-		return Commas(strconv.FormatInt(int64(n), 10)) + " " + one
+	if n == 1 {
+		return "1 " + one
 	}
-	return Commas(strconv.FormatInt(int64(n), 10)) + " " + one + "s"
+	return Commas(strconv.FormatInt(int64(n), 10)) + " " + many(one)
 }
 
 func join(number, suffix string) string {

@@ -19,7 +19,9 @@ const summaryMax = 300
 // Vars that a summary template may use: {{ $value }}, {{ $low }}, {{ $high }} and {{ $expected }} print themselves
 // with the signal's unit, {{ $band }} is both ends in one scale, {{ $labels.namespace }} a label of the entity,
 // {{ $top }} the name of the member that weighs most, {{ $slope }} the change a day and {{ $eta }} the time to the
-// limit of a drift. The functions pct, dur, bytes and num force a way of writing.
+// limit of a drift, "" once it is over. The functions pct, dur, bytes and num force a way of writing. What there is one of or many is {{ count $value "pod" }}, with
+// {{ verb $value "wait" }} behind it; how many a second {{ rate $value "lookup" }}; how often something happened {{ times $value }}; and what is left of a life {{ ends $value }}. Verbs of the text itself are put into the past when
+// it is over; see grammar.go.
 const summaryVars = `{{$value := .Value}}{{$low := .Low}}{{$high := .High}}{{$expected := .Expected}}{{$band := .Band}}` +
 	`{{$labels := .Labels}}{{$top := .Top}}{{$slope := .Slope}}{{$eta := .Eta}}`
 
@@ -27,6 +29,7 @@ type quantity struct {
 	v    float64
 	unit string
 	few  [2]float64 // a share of so few events that their number says more
+	life bool       // it is what is left of a life
 }
 
 // fewMost is of how many events a share is told with their number.
@@ -34,11 +37,71 @@ const fewMost = 1000
 
 // String implements fmt.Stringer, which is how text/template prints it.
 func (q quantity) String() string {
+	if q.life && q.v < 0 {
+		return "ended " + Quantity(-q.v, q.unit) + " ago"
+	}
 	s := Quantity(q.v, q.unit)
 	if n := math.Round(q.few[1]); q.unit == "ratio" && n >= 1 && n < fewMost {
 		s += fmt.Sprintf(" (%.0f of %.0f)", min(q.few[0], q.few[1]), n)
 	}
 	return s
+}
+
+// count writes how many there are of what is counted, "1 pod", "12 pods".
+func (q quantity) count(one string) string {
+	if math.IsNaN(q.v) || math.IsInf(q.v, 0) {
+		return "some " + many(one)
+	}
+	return Quantity(q.v, many(one))
+}
+
+// rate writes how many there are a second, "12 lookups/s".
+func (q quantity) rate(one string) string {
+	n, _ := strings.CutSuffix(Quantity(q.v, "/s"), "/s")
+	return strings.TrimSpace(n) + " " + many(one) + "/s"
+}
+
+// one reports whether there is one of what is counted.
+func (q quantity) one() bool { return counted(q.v, "") == "1" }
+
+// times writes how often something happened. What comes of counters is never quite whole.
+func (q quantity) times() string {
+	switch n := math.Round(q.v); {
+	case !(n >= 0) || n > 1e15:
+		return "several times"
+	case n == 0:
+		return "less than once"
+	case n == 1:
+		return "once"
+	case n == 2:
+		return "twice"
+	default:
+		return number(n) + " times"
+	}
+}
+
+// ends writes when what is left of a life ends, or ended.
+func (q quantity) ends(past bool) string {
+	length := q
+	length.v = math.Abs(q.v)
+	if q.unit == "d" {
+		length = quantity{v: length.v * 86400, unit: "s"}
+	}
+	left := "some time"
+	if length.v >= 0 && length.v < 1e12 {
+		if left = Span(int64(length.v) * 1000); length.v >= 10*86400 {
+			left = Count(int64(length.v/86400), "day")
+		}
+	}
+	switch {
+	case q.v < 0 && past:
+		return "had ended " + left + " before"
+	case q.v < 0:
+		return "ended " + left + " ago"
+	case past:
+		return "was to end in " + left
+	}
+	return "ends in " + left
 }
 
 type summaryData struct {
@@ -57,7 +120,7 @@ var summaryFuncs = template.FuncMap{
 func as(v any, unit string) (string, error) {
 	switch x := v.(type) {
 	case quantity:
-		x.unit = unit
+		x.unit, x.life = unit, false
 		return x.String(), nil
 	case float64:
 		return Quantity(x, unit), nil
@@ -69,7 +132,7 @@ func as(v any, unit string) (string, error) {
 
 // CheckSummary reports what is wrong with a rule's summary template, nil when it can be filled.
 func CheckSummary(text string) error {
-	t, err := parseSummary(text)
+	t, err := parseSummary(text, grammar{})
 	if err != nil {
 		return err
 	}
@@ -77,8 +140,12 @@ func CheckSummary(text string) error {
 	return err
 }
 
-func parseSummary(text string) (*template.Template, error) {
-	return template.New("summary").Option("missingkey=zero").Funcs(summaryFuncs).Parse(summaryVars + text)
+func parseSummary(text string, g grammar) (*template.Template, error) {
+	t, err := template.New("summary").Option("missingkey=zero").Funcs(summaryFuncs).Funcs(g.funcs()).Parse(summaryVars + text)
+	if err == nil {
+		g.tell(t)
+	}
+	return t, err
 }
 
 var errSummaryLong = errors.New("summary is too long")
@@ -102,27 +169,66 @@ func fillSummary(t *template.Template, d summaryData) (string, error) {
 }
 
 // Sentence says what m does, in one line without control characters: its rule's summary about the value at its
-// worst when worst is set, else about the present value. Without a usable template it names signal, value and band.
+// worst when worst is set, else about the present value. Without a usable template it names signal, value and band. What is back inside its band, or over, is told in the past.
 func (m *Member) Sentence(worst bool) string {
+	return m.sentence(worst, worst && (m.Ended != 0 || !m.Outside()))
+}
+
+func (m *Member) sentence(worst, past bool) string {
 	value, band, few := m.Value, m.Band, m.Few
 	if worst && !math.IsNaN(m.Worst) || math.IsNaN(value) && m.State != model.Absent {
 		value, band, few = m.Worst, m.WorstBand, m.WorstFew
 	}
+	is, has := " is ", " has no data any more"
+	if past {
+		is, has = " was ", " had no data"
+	}
 	if m.State == model.Absent && (!worst || math.IsNaN(m.Worst)) {
-		return Clean(m.Name+m.whose()+" has no data any more", summaryMax)
+		return Clean(m.Name+m.whose()+has, summaryMax)
 	}
 	if m.Rule != nil && m.Rule.Summary != "" {
-		if text, ok := m.fill(m.Rule.Summary, value, band, few, func(s string) string { return s }); ok {
+		if text, err := m.filled(m.Rule.Summary, value, band, few, grammar{past}, func(s string) string { return s }); err == nil && text != "" {
 			return text
 		}
 	}
-	return Clean(m.Name+" is "+quantity{value, m.Unit, few}.String()+" (normal "+Range(band.Lower, band.Upper, m.Unit)+")", summaryMax)
+	q := m.quantity(value)
+	q.few = few
+	return Clean(m.Name+is+q.String()+" (normal "+m.band(band)+")", summaryMax)
+}
+
+// quantity is a value of the member's signal, within what such a signal can be: two counters that are read a moment apart may make 100.2 % of them.
+func (m *Member) quantity(v float64) quantity {
+	q := quantity{v: v, unit: m.Unit}
+	if m.Rule != nil {
+		q.v = within(&m.Rule.Params, v)
+		q.life = m.Rule.Params.Renews > 0 || m.Unit == "d"
+	}
+	return q
+}
+
+// band writes a band of the member's signal, within what such a signal can be.
+func (m *Member) band(b model.Band) string {
+	if m.Rule != nil {
+		p := &m.Rule.Params
+		b.Lower, b.Upper = within(p, b.Lower), within(p, b.Upper)
+	}
+	return Range(b.Lower, b.Upper, m.Unit)
+}
+
+// within returns v, or the nearest value that the signal can take.
+func within(p *model.Params, v float64) float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) || !(p.Min < p.Max) {
+		return v
+	}
+	return min(max(v, p.Min), p.Max)
 }
 
 // Title is Sentence about the worst, with the name of the one whom it is about where the sentence lacks it: the pod that weighed most, else the pod,
 // workload, node, client or resource of the entity.
-func (m *Member) Title() string {
-	s := m.Sentence(true)
+func (m *Member) Title() string { return m.title(false) }
+
+func (m *Member) title(past bool) string {
+	s := m.sentence(true, past)
 	if who := m.Culprit(); who != "" && !strings.Contains(s, who) {
 		return Clean(s+": "+who, summaryMax)
 	}
@@ -155,7 +261,7 @@ const topLead = 2
 // line will be pasted into a shell: what is not plainly a name is quoted. A step that a rule words only for a culprit is "" while nobody is known.
 func (m *Member) Command(text string) string {
 	if strings.Contains(text, "{{") {
-		s, err := m.filled(text, m.Value, m.Band, m.Few, ShellWord)
+		s, err := m.filled(text, m.Value, m.Band, m.Few, grammar{}, ShellWord)
 		if err == nil {
 			return s
 		}
@@ -174,28 +280,25 @@ func ShellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// fill executes a template about value and band; ok is false when it fails or says nothing.
-func (m *Member) fill(text string, value float64, band model.Band, few [2]float64, quote func(string) string) (line string, ok bool) {
-	line, err := m.filled(text, value, band, few, quote)
-	return line, err == nil && line != ""
-}
-
-func (m *Member) filled(text string, value float64, band model.Band, few [2]float64, quote func(string) string) (string, error) {
+// filled executes a template about value and band.
+func (m *Member) filled(text string, value float64, band model.Band, few [2]float64, g grammar, quote func(string) string) (string, error) {
+	v := m.quantity(value)
+	v.few = few
 	d := summaryData{
-		Value: quantity{value, m.Unit, few}, Low: quantity{v: band.Lower, unit: m.Unit}, High: quantity{v: band.Upper, unit: m.Unit},
-		Expected: quantity{v: band.Expected, unit: m.Unit}, Slope: quantity{v: m.SlopePerDay, unit: m.Unit},
-		Band: Range(band.Lower, band.Upper, m.Unit), Labels: make(map[string]string, len(m.Entity)),
+		Value: v, Low: m.quantity(band.Lower), High: m.quantity(band.Upper),
+		Expected: m.quantity(band.Expected), Slope: quantity{v: m.SlopePerDay, unit: m.Unit},
+		Band: m.band(band), Labels: make(map[string]string, len(m.Entity)),
 	}
 	if len(m.Top) > 0 {
 		d.Top = quote(Clean(m.Top[0].Name, textMax))
 	}
-	if m.LimitEta > 0 {
+	if m.LimitEta > 0 && !g.past {
 		d.Eta = Span(m.LimitEta)
 	}
 	for _, l := range m.Entity {
 		d.Labels[l.Name] = quote(Clean(l.Value, textMax))
 	}
-	t, err := parseSummary(text)
+	t, err := parseSummary(text, g)
 	if err != nil {
 		return "", err
 	}

@@ -73,14 +73,40 @@ type apiIncident struct {
 	Notes      []string            `json:"notes,omitempty"`
 	Members    []apiIncidentMember `json:"members,omitempty"`
 	Timeline   []apiEvent          `json:"timeline,omitempty"`
-	Changes    []apiChange         `json:"changes,omitempty"` // just before, closest first
+	Changes    []apiChange         `json:"changes,omitempty"`        // just before, closest first
+	Beside     []apiChange         `json:"changes_beside,omitempty"` // what explains only members that came later
+	Users      string              `json:"users,omitempty"`          // what users feel of it
+	PartOf     string              `json:"part_of,omitempty"`        // id of the incident that explains it
+	Common     *apiCommon          `json:"common,omitempty"`         // a label that most members share
 	URL        string              `json:"url"`
 }
 
+// apiCommon is a label that most members of an incident share.
+type apiCommon struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	N     int    `json:"members"`
+	Of    int    `json:"of"`
+	Text  string `json:"text"`
+}
+
+func apiCauses(list []alerting.Cause) (out []apiChange) {
+	for i := range list {
+		x := apiChangeOf(&list[i].Change)
+		x.Nearness = list[i].Nearness.String()
+		out = append(out, x)
+	}
+	return out
+}
+
 func (s *server) apiIncidentOf(inc *alerting.Incident, whole bool) apiIncident {
-	out := apiIncident{ID: inc.ID, Title: inc.Title, Severity: inc.Severity, Cluster: inc.Cluster, Scope: labelMap(inc.Scope), Open: inc.Open(), Phase: [...]string{"firing", "recovering", "closing", "over"}[phaseOf(inc)], Onset: inc.Onset,
+	out := apiIncident{ID: inc.ID, Title: inc.Title, Severity: inc.Severity, Cluster: inc.Cluster, Scope: labelMap(inc.Scope), Open: inc.Open(), Phase: inc.Phase().String(), Onset: inc.Onset,
 		Opened: inc.Opened, Updated: inc.Updated, Resolved: inc.Resolved, Resolution: inc.Resolution, FirstMover: inc.FirstMover().SignalID, Headline: inc.Headline().SignalID,
 		Active: inc.Active(), Told: inc.Told, Withheld: inc.Withheld, Refires: inc.Refires, Earlier: inc.Earlier, More: inc.More, Notes: notes(inc), URL: s.incidentURL(inc.ID)}
+	out.Users, out.PartOf = inc.Users(), inc.PartOf
+	if c := inc.Common; c.N > 0 {
+		out.Common = &apiCommon{c.Name, c.Value, c.N, c.Of, inc.Mostly()}
+	}
 	if inc.Open() {
 		out.SilencedBy = inc.Silenced()
 	}
@@ -93,18 +119,14 @@ func (s *server) apiIncidentOf(inc *alerting.Incident, whole bool) apiIncident {
 	for i := range inc.Members {
 		m := &inc.Members[i]
 		out.Members = append(out.Members, apiIncidentMember{ID: m.SignalID, Signal: m.Name, Severity: m.Severity, Labels: labelMap(m.Entity), Unit: m.Unit,
-			Sentence: m.Sentence(m.Ended != 0), State: m.State.String(), Test: m.Test.String(), Onset: m.Onset, Opened: m.Opened, Ended: m.Ended, Ending: m.Ending,
+			Sentence: m.Sentence(m.Ended != 0 || m.Easing()), State: m.State.String(), Test: m.Test.String(), Onset: m.Onset, Opened: m.Opened, Ended: m.Ended, Ending: m.Ending,
 			Value: num(m.Value), Band: apiBandOf(m.Band), Worst: num(m.Worst), WorstT: m.WorstT, WorstBand: apiBandOf(m.WorstBand), Score: num(m.Score), Peak: num(m.Peak),
 			Maturity: num(m.Maturity), SlopePerDay: num(m.SlopePerDay), LimitEtaMs: m.LimitEta, Muted: m.Muted, Top: apiMembers(m.Top)})
 	}
 	for _, e := range inc.Timeline {
 		out.Timeline = append(out.Timeline, apiEvent{T: e.T, Kind: e.Kind, Of: e.Signal})
 	}
-	for i := range inc.Changes {
-		x := apiChangeOf(&inc.Changes[i].Change)
-		x.Nearness = inc.Changes[i].Nearness.String()
-		out.Changes = append(out.Changes, x)
-	}
+	out.Changes, out.Beside = apiCauses(inc.Changes), apiCauses(inc.Beside)
 	return out
 }
 

@@ -78,7 +78,7 @@ func (s *server) frame(title, nav string) (*frame, Status) {
 	if i := s.src.Incidents(); i != nil {
 		f.Open = len(i.Open)
 		for _, inc := range i.Open {
-			f.Firing += b2i(phaseOf(inc) == firing)
+			f.Firing += b2i(inc.Phase() == alerting.Firing)
 		}
 	}
 	for _, p := range st.Problems {

@@ -19,7 +19,7 @@ func (b *overviewBody) headline(n *census, open openIncidents, st *Status, snap 
 	case st.silentMs(b.Now) > 0:
 		b.Tone, b.Headline = "bad", "Nothing has arrived for "+alerting.Span(st.silentMs(b.Now))
 		b.Lines = append(b.Lines, "Nothing is judged meanwhile: what stands below is how things were before. The status page says how senders are.")
-	case open.phases[firing] > 0:
+	case open.phases[alerting.Firing] > 0:
 		b.sayFiring(n, open)
 	case len(snap.Open) > 0:
 		b.sayEasing(n, open)
@@ -104,7 +104,7 @@ func (b *overviewBody) sayYoung(st *Status) {
 }
 
 func (b *overviewBody) sayFiring(n *census, open openIncidents) {
-	fire := open.phases[firing]
+	fire := open.phases[alerting.Firing]
 	b.Tone, b.Headline = "warn", plural(fire, "open incident")
 	if open.urgent > 0 {
 		b.Tone = "bad"
@@ -114,10 +114,10 @@ func (b *overviewBody) sayFiring(n *census, open openIncidents) {
 		}
 	}
 	b.Lines = append(b.Lines, n.outsideNow(" for them"))
-	if n := open.phases[recovering]; n > 0 {
+	if n := open.phases[alerting.Recovering]; n > 0 {
 		b.Lines = append(b.Lines, plural(n, "more incident")+" recovering: back inside, and ending when the values stay there.")
 	}
-	if n := open.phases[closing]; n > 0 {
+	if n := open.phases[alerting.Closing]; n > 0 {
 		b.Lines = append(b.Lines, plural(n, "more incident")+" closing: no alarm is left.")
 	}
 }
@@ -125,7 +125,7 @@ func (b *overviewBody) sayFiring(n *census, open openIncidents) {
 // sayEasing speaks of open incidents of which none fires.
 func (b *overviewBody) sayEasing(n *census, open openIncidents) {
 	word, its, line := "recovering", "its band", "Nothing is outside because of it any more; it ends when the values stay inside."
-	if open.phases[recovering] == 0 {
+	if open.phases[alerting.Recovering] == 0 {
 		word, line = "closing", "No alarm is left; it ends when nothing comes back."
 	}
 	all := len(b.Open) + b.OpenMore

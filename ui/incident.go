@@ -39,7 +39,7 @@ func memberOf(inc *alerting.Incident, id string) *alerting.Member {
 func byUrgency(list []*alerting.Incident) []*alerting.Incident {
 	open := slices.Clone(list)
 	slices.SortStableFunc(open, func(x, y *alerting.Incident) int {
-		return cmp.Or(cmp.Compare(phaseOf(x), phaseOf(y)), -cmp.Compare(alerting.SeverityRank(x.Severity), alerting.SeverityRank(y.Severity)), -cmp.Compare(x.Onset, y.Onset))
+		return cmp.Or(cmp.Compare(x.Phase(), y.Phase()), -cmp.Compare(alerting.SeverityRank(x.Severity), alerting.SeverityRank(y.Severity)), -cmp.Compare(x.Onset, y.Onset))
 	})
 	return open
 }
@@ -81,7 +81,7 @@ func notes(inc *alerting.Incident) []string {
 		out = append(out, plural(inc.More, "alarm")+" found no room in the list of members.")
 	}
 	if inc.Withheld > 0 {
-		out = append(out, plural(inc.Withheld, "notification")+" kept back by the daily cap.")
+		out = append(out, plural(inc.Withheld, "notification")+" withheld by the daily cap.")
 	}
 	return out
 }

@@ -51,7 +51,7 @@ func (n noise) SVG() template.HTML {
 			class = "sent over"
 		}
 		fmt.Fprintf(&d, `<g><title>%s</title><rect class="slot" x="%.0f" y="0" width="8" height="%.0f"/>`,
-			esc(fmt.Sprintf("%s: %d sent, %d of severity page, %d kept back", dayName(day.Day), day.Sent, day.Pages, day.Withheld)), x, h)
+			esc(fmt.Sprintf("%s: %d sent, %d of severity page, %d withheld", dayName(day.Day), day.Sent, day.Pages, day.Withheld)), x, h)
 		fmt.Fprintf(&d, `<rect class="%s" x="%.0f" y="%.1f" width="8" height="%.1f"/><rect class="pages" x="%.0f" y="%.1f" width="8" height="%.1f"/></g>`,
 			class, x, h-sent, sent, x, h-sent-pages, pages)
 	}

@@ -29,6 +29,9 @@ type incidentBody struct {
 	Next        []string
 	Timeline    []timelineRow
 	Causes      []causeRow
+	Later       []causeRow         // changes that explain only what joined later
+	Parent      *alerting.Incident // of which it is part; nil = of none that is known
+	Parts       []*alerting.Incident
 	AllChanges  string // the list of changes of that time
 	Now         int64
 	End         int64 // when it ended, or now
@@ -73,7 +76,7 @@ func (s *server) incident(c *gin.Context) {
 	b := &incidentBody{Incident: inc, Head: inc.Headline(), First: inc.FirstMover(), Where: s.labelLinks(inc.Scope), Notes: notes(inc), Now: f.Now, End: inc.Resolved, EndWord: ending(inc.Resolution)}
 	if inc.Open() {
 		b.End = f.Now
-		if phaseOf(inc) != firing {
+		if inc.Phase() != alerting.Firing {
 			b.Inside = s.insideSince(inc, f.Now)
 		}
 	}
@@ -99,12 +102,34 @@ func (s *server) incident(c *gin.Context) {
 	b.Hands = s.handsOf(c.Request, inc, f.Now)
 	b.Next = steps(b.Head.Rule, b.Head, stepsShown)
 	b.Timeline = timeline(inc, s.src.Acts())
-	for i := range inc.Changes {
-		x := &inc.Changes[i]
-		b.Causes = append(b.Causes, causeRow{changeRow: s.changeRow(&x.Change), When: alerting.When(x.T, inc.Onset), Near: x.Nearness.String()})
-	}
+	b.Causes, b.Later = s.causeRows(inc.Changes, inc.Onset), s.causeRows(inc.Beside, inc.Onset)
+	b.Parent, b.Parts = family(s.snapshot(), inc)
 	around := changeQuery{Cluster: inc.Cluster, From: max(inc.Onset-2*3_600_000, 1), To: inc.Onset + 3_600_000}
 	b.AllChanges = around.with(s.base, func(*changeQuery) {})
 	f.Body, f.JSON = b, s.base+"/api/v1/incidents/"+inc.ID
 	s.page(c, http.StatusOK, "incident", f)
+}
+
+func (s *server) causeRows(list []alerting.Cause, onset int64) (out []causeRow) {
+	for i := range list {
+		x := &list[i]
+		out = append(out, causeRow{changeRow: s.changeRow(&x.Change), When: alerting.When(x.T, onset), Near: x.Nearness.String()})
+	}
+	return out
+}
+
+// partsShown bounds the list of what is part of an incident.
+const partsShown = 10
+
+// family returns the incident that explains one, nil when none does or it is forgotten, and those that it explains.
+func family(snap *alerting.Snapshot, inc *alerting.Incident) (parent *alerting.Incident, parts []*alerting.Incident) {
+	for _, x := range everyIncident(snap) {
+		switch {
+		case x.ID == inc.PartOf:
+			parent = x
+		case x.PartOf == inc.ID && len(parts) < partsShown:
+			parts = append(parts, x)
+		}
+	}
+	return parent, parts
 }

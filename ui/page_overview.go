@@ -111,7 +111,7 @@ func (s *server) card(i int, inc *alerting.Incident, now int64) incidentCard {
 		fig := s.figure(fmt.Sprintf("c%d", i), h.SignalID, h.Entity, chart{Title: h.Name, Unit: h.Unit, From: sp.From, To: sp.To, Height: cardHeight, Compact: true, Params: paramsOf(h.Rule), Marks: []mark{{T: h.Onset, Label: "began"}}})
 		card.Figure = &fig
 	}
-	if phaseOf(inc) != firing {
+	if inc.Phase() != alerting.Firing {
 		card.Inside = s.insideSince(inc, now)
 	}
 	return card
@@ -119,7 +119,7 @@ func (s *server) card(i int, inc *alerting.Incident, now int64) incidentCard {
 
 // openIncidents says how far the open incidents are on their way to their end.
 type openIncidents struct {
-	phases [over + 1]int
+	phases [alerting.Over + 1]int
 	urgent int   // of those that fire
 	since  int64 // since when everything is back inside, where nothing fires; 0 = nobody knows
 }
@@ -128,9 +128,9 @@ type openIncidents struct {
 func openOf(open []*alerting.Incident, cards []incidentCard) openIncidents {
 	var o openIncidents
 	for _, inc := range open {
-		p := phaseOf(inc)
+		p := inc.Phase()
 		o.phases[p]++
-		o.urgent += b2i(p == firing && inc.Severity == pack.Page)
+		o.urgent += b2i(p == alerting.Firing && inc.Severity == pack.Page)
 	}
 	for i := range cards {
 		o.since = max(o.since, cards[i].Inside)

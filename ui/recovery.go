@@ -7,55 +7,11 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
-	"github.com/wrackline/wrackline/baseline/pack"
 )
 
-// phase says how far an incident is on its way to its end.
-type phase int
-
-// The phases, the worst first.
-const (
-	firing     phase = iota // a value is outside what is normal
-	recovering              // every member in alarm is back inside its band
-	closing                 // no member is in alarm; the hold runs
-	over                    // resolved
-)
-
-func phaseOf(inc *alerting.Incident) phase {
-	switch {
-	case !inc.Open():
-		return over
-	case inc.Active() == 0:
-		return closing
-	}
-	for i := range inc.Members {
-		if m := &inc.Members[i]; m.Ended == 0 && !easing(m) {
-			return firing
-		}
-	}
-	return recovering
-}
-
-// back reports whether an alarm is only waiting for its end: the value is inside the band again. A value that has stopped
-// moving is inside its band all the time, and a fixed mark may lie inside a wide band: these are not back.
-func back(st model.State, test model.Test, value float64, b model.Band, r *pack.Rule) bool {
-	if st != model.High && st != model.Low || test == model.FlatTest || test == model.CountTest || !(value >= b.Lower && value <= b.Upper) {
-		return false
-	}
-	if test == model.CeilingTest && r != nil && finite(r.Params.Ceiling) {
-		return r.Params.Bad == model.Down && value >= r.Params.Ceiling || r.Params.Bad != model.Down && value <= r.Params.Ceiling
-	}
-	return true
-}
-
-// easing reports whether a member is still in alarm although its value is back inside the band.
-func easing(m *alerting.Member) bool {
-	return m.Ended == 0 && back(m.State, m.Test, m.Value, m.Band, m.Rule)
-}
-
-// easingSignal is easing for a signal.
+// easingSignal reports whether a signal is still in alarm although its value is back inside the band.
 func easingSignal(v *baseline.SignalView) bool {
-	return back(v.State, v.Test, v.Value, v.Band, v.Signal.Rule)
+	return v.State.Alarm() && alerting.Back(v.State, v.Test, v.Value, v.Band, v.Signal.Rule)
 }
 
 // outside reports whether a signal that is not in alarm has its present value outside the band.

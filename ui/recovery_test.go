@@ -144,7 +144,7 @@ func TestWhatIsStuckOrBeyondItsMarkIsNotBack(t *testing.T) {
 		{model.Absent, model.NoTest, 0.3, false},
 		{model.Normal, model.NoTest, 0.3, false},
 	} {
-		if got := back(c.state, c.test, c.value, b, v.Signal.Rule); got != c.want {
+		if got := c.state.Alarm() && alerting.Back(c.state, c.test, c.value, b, v.Signal.Rule); got != c.want {
 			t.Errorf("%v by %v at %v is back: %v, want %v", c.state, c.test, c.value, got, c.want)
 		}
 	}

@@ -43,9 +43,9 @@ func timeline(inc *alerting.Incident, acts *act.View) []timelineRow {
 		case "severity":
 			row.Kind, row.Text = "ev-bad", "severity became "+alerting.Clean(e.Signal, 20)
 		case "notified":
-			row.Kind, row.Text = "ev-told", "receivers were told: "+reasonWord(e.Signal)
+			row.Kind, row.Text = "ev-told", "told: "+reasonWord(e.Signal)
 		case "withheld":
-			row.Kind, row.Text = "ev-told", "a notification was kept back by the daily cap: "+reasonWord(e.Signal)
+			row.Kind, row.Text = "ev-told", "a notification was withheld by the daily cap: "+reasonWord(e.Signal)
 		case "silenced":
 			row.Kind, row.Text = "ev-told", "nobody is told: "+actLine(acts, e.Signal)
 		case "resolved":

@@ -119,7 +119,8 @@ func newAMAlert(m *Message, more map[string]string) *amAlert {
 	}
 	put(a.Annotations, amTextMax, map[string]string{
 		"summary": m.Title, "description": m.Meaning, "value": m.Value, "where": m.Where, "moved_first": m.First, "changed": strings.Join(m.Changes, "; "), "causes": strings.Join(m.Causes, "; "),
-		"next": strings.Join(m.Next, "; "), "incident_url": m.Link, "late": m.Late, "told": m.Told,
+		"next": strings.Join(m.Next, "; "), "incident_url": m.Link, "late": m.Late, "told": m.Told, "users": m.Users, "mostly": m.Mostly, "part_of": m.PartOf,
+		"changed_later": strings.Join(m.besides(), "; "),
 	})
 	if n := len(m.Lines) + m.More; n > 1 {
 		a.Annotations["signals"] = alerting.Count(n, "signal")

@@ -49,6 +49,10 @@ type Message struct {
 	Told      string            `json:"-"`              // how late this is said: "announced 26 h late"; "" = in time. Made when it is sent
 	Base      string            `json:"base,omitempty"` // external URL without a trailing slash
 	Link      string            `json:"link,omitempty"`
+	Users     string            `json:"users,omitempty"`   // what users feel of it; "" = nothing, or the title says so
+	Mostly    string            `json:"mostly,omitempty"`  // where most of it is: "38 of 41 on node w3"; "" = nowhere
+	PartOf    string            `json:"part_of,omitempty"` // id of the incident that explains it
+	Beside    []Moment          `json:"beside,omitempty"`  // what changed later, and explains only what joined then
 }
 
 // Moment is a text about something that happened at a time.
@@ -137,11 +141,10 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 	if m.Base != "" {
 		m.Link = m.Base + "/incidents/" + n.IncidentID
 	}
-	m.Value = against(head)
+	m.Value = head.Standing()
 	if !m.Firing() {
 		// What was so bad is in the title; what is worth knowing now is that it is over, since when, and what ended it.
 		m.Title = "Over after " + alerting.Span(m.Resolved-m.Onset) + ": " + m.Title
-		m.Value = back(head, m.How)
 	}
 	m.FirstAt = &Moment{first.Onset, oneLine(first.Name+" ("+alerting.Place(first.Entity)+")", 300)}
 	m.First = oneLine(first.Name+" at "+alerting.Clock(first.Onset)+" ("+alerting.Place(first.Entity)+")", 300)
@@ -168,6 +171,7 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 		m.ChangeAt = append(m.ChangeAt, Moment{c.T, oneLine(alerting.When(c.T, inc.Onset)+": "+c.Text(), changeMax)})
 		m.Changes = append(m.Changes, oneLine(stamp(c.T, n.T)+", "+alerting.When(c.T, inc.Onset)+": "+c.Text(), changeMax))
 	}
+	m.around(inc)
 	if inc.LateMs > 0 {
 		m.Late = "judged " + alerting.Span(inc.LateMs) + " late"
 		m.Notes = append(m.Notes, m.Late+": what it is judged by arrives that far behind")
@@ -191,6 +195,23 @@ func NewMessage(n alerting.Notification, externalURL string) *Message {
 		m.Lines = append(m.Lines, newLine(&inc.Members[i], m))
 	}
 	return m
+}
+
+// around words what is said of an incident beside its members.
+func (m *Message) around(inc *alerting.Incident) {
+	m.Users, m.Mostly, m.PartOf = inc.Users(), inc.Mostly(), inc.PartOf
+	for i := range inc.Beside[:min(len(inc.Beside), changesMax)] {
+		c := &inc.Beside[i]
+		m.Beside = append(m.Beside, Moment{c.T, oneLine(alerting.When(c.T, inc.Onset)+": "+c.Text(), changeMax)})
+	}
+}
+
+// besides are the lines of Beside with their times in UTC.
+func (m *Message) besides() (lines []string) {
+	for _, b := range m.Beside {
+		lines = append(lines, stamp(b.T, m.T)+", "+b.Text)
+	}
+	return lines
 }
 
 // labelsOf returns what routes ask for: the labels of the signal that the title speaks of.
@@ -260,32 +281,9 @@ func (m *Message) news(clock func(int64) string) string {
 	return s + "now"
 }
 
-// back words where a member stands after its incident.
-func back(h *alerting.Member, how string) string {
-	now := alerting.Quantity(h.Value, h.Unit)
-	switch how {
-	case "adopted":
-		return now + ", adopted as the new normal; it was " + alerting.Quantity(h.Worst, h.Unit) + " at its worst"
-	case "worse":
-		return now + ", worse than what was told here; a newer incident tells of it"
-	case "gone":
-		return "no data any more; it was " + alerting.Quantity(h.Worst, h.Unit) + " at its worst"
-	}
-	return now + ", back inside " + alerting.Range(h.Band.Lower, h.Band.Upper, h.Unit) + "; it was " + alerting.Quantity(h.Worst, h.Unit) + " at its worst"
-}
-
-// against words a member's value against its band: the present one, and the worst where that differs.
-func against(h *alerting.Member) string {
-	s := alerting.Quantity(h.Value, h.Unit) + " (normal " + alerting.Range(h.Band.Lower, h.Band.Upper, h.Unit) + ")"
-	if w := alerting.Quantity(h.Worst, h.Unit); !math.IsNaN(h.Worst) && w != alerting.Quantity(h.Value, h.Unit) {
-		s += ", worst " + w
-	}
-	return s
-}
-
 func newLine(m *alerting.Member, msg *Message) Line {
 	l := Line{
-		Name: oneLine(m.Name, 100), Severity: m.Severity, Where: alerting.Place(m.Entity), Sentence: m.Sentence(m.Ended != 0),
+		Name: oneLine(m.Name, 100), Severity: m.Severity, Where: alerting.Place(m.Entity), Sentence: m.Sentence(m.Ended != 0 || m.Easing()),
 		Value: alerting.Quantity(m.Value, m.Unit), Raw: strconv.FormatFloat(m.Value, 'g', -1, 64), Unit: m.Unit,
 		Band: alerting.Range(m.Band.Lower, m.Band.Upper, m.Unit), State: m.State.String(), Onset: m.Onset, Opened: m.Opened, Ended: m.Ended, Labels: map[string]string{},
 	}

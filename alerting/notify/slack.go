@@ -266,12 +266,14 @@ func (w *slackWriter) whole() {
 		mrkdwn("*Value*\n" + slackEscape(m.Value, slackFieldMax)),
 		mrkdwn("*Moved first*\n" + first),
 	}})
+	w.around()
 	if len(m.Lines) > 1 && w.lines > 0 {
 		w.members("*What moved, first on top*", func(*Line) bool { return true })
 		w.button("Chart", m.Lines[0].Link, "signal")
 	}
 	if m.Firing() && w.lines > 0 {
 		w.changes(0)
+		w.beside()
 		w.meaning()
 		w.next()
 	}
@@ -282,10 +284,42 @@ func (w *slackWriter) whole() {
 	w.p.Blocks = append(w.p.Blocks, slackBlock{Type: "context", Elements: []slackText{mrkdwn(foot)}})
 }
 
+// around says what users feel, where most of it is, and what it is part of.
+func (w *slackWriter) around() {
+	m := w.m
+	var lines []string
+	if m.Users != "" {
+		lines = append(lines, "*Users* "+slackEscape(m.Users, slackFieldMax))
+	}
+	if m.Mostly != "" {
+		lines = append(lines, "*Most of it* "+slackEscape(m.Mostly, slackFieldMax))
+	}
+	if m.PartOf != "" {
+		id := slackEscape(m.PartOf, 40)
+		if m.Base != "" {
+			id = "<" + slackURL(m.Base+"/incidents/"+m.PartOf) + "|" + id + ">"
+		}
+		lines = append(lines, "*Part of* incident "+id+", which explains it")
+	}
+	w.section(strings.Join(lines, "\n"))
+}
+
+// beside lists what changed later.
+func (w *slackWriter) beside() {
+	var list []string
+	for _, c := range w.m.Beside {
+		list = append(list, w.time(c.T)+", "+slackEscape(c.Text, changeMax))
+	}
+	if len(list) > 0 {
+		w.list("*Changed later, and explains only what joined then*", list, 0, "")
+	}
+}
+
 // news says what is new since the last word.
 func (w *slackWriter) news() {
 	m := w.m
 	w.section(slackNews(m.news(func(int64) string { return slackMark }), w.time(m.Since.T)) + " " + slackEscape(m.Value, slackFieldMax))
+	w.around()
 	w.lines = min(w.lines, slackNewMax)
 	if m.Since.Signals > 0 && w.lines > 0 {
 		w.members("*New*", func(l *Line) bool { return l.Opened > m.Since.T })

@@ -94,7 +94,7 @@ func newAlert(l *Line, m *Message) webhookAlert {
 		"incident": m.Incident, "incident_title": m.Title, "moved_first": m.First,
 	}
 	for k, v := range map[string]string{"description": l.Meaning, "question": l.Question, "worst": l.Worst, "top": l.Top, "incident_url": m.Link,
-		"late": m.Late, "changes": strings.Join(m.Changes, "\n")} {
+		"late": m.Late, "changes": strings.Join(m.Changes, "\n"), "users": m.Users, "mostly": m.Mostly, "part_of": m.PartOf, "changed_later": strings.Join(m.besides(), "\n")} {
 		if v != "" {
 			a.Annotations[k] = v
 		}
