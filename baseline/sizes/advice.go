@@ -101,6 +101,8 @@ const (
 	nearLimit   = 0.9
 	killsFor    = 8 * weekMin // a kill counts so long, minutes
 	killedMore  = 1.25
+	killedOften = 3 // kills: it wants far more than that
+	killedMost  = 1.5
 	stoppedFrom = 0.05
 	stoppedMore = 1.5
 )
@@ -181,6 +183,9 @@ func (a *Advice) memory(c *Container) {
 	}
 	if a.killedLately(c) {
 		at := max(a.KillLimit, m.Max, m.Start) * killedMore
+		if a.Kills >= killedOften {
+			at = max(a.KillLimit, m.Max, m.Start) * killedMost
+		}
 		a.because(true, false, Killed, a.KillLimit, 0)
 		v = max(v, at)
 	}
@@ -334,4 +339,14 @@ func (c *Container) Kept() (t Trial, ok bool) {
 		return Trial{}, false
 	}
 	return *c.Trial, true
+}
+
+// Changes reports whether the advice differs from what is set by more than a tenth.
+func (a *Advice) Changes(now Set) bool {
+	if a.Missing.Any() {
+		return false
+	}
+	differs := func(a, b float64) bool { return math.Abs(a-b) > max(a, b)/10 }
+	s := &a.Set
+	return differs(s.Requests.CPU, now.Requests.CPU) || differs(s.Requests.Memory, now.Requests.Memory) || differs(s.Limits.CPU, now.Limits.CPU) || differs(s.Limits.Memory, now.Limits.Memory)
 }

@@ -39,10 +39,14 @@ func (b *Book) Memory(set uint32, v float64, labels Labels) {
 		c.floor = float32(v)
 	}
 	if b.now.at >= c.dayAt+dayMin {
-		if c.prev > 0 {
-			k.day(c.prev, c.floor)
+		switch {
+		case c.prev == 0 || c.days >= 4*7:
+			c.prev, c.days = c.floor, 0
+		default:
+			c.days++
+			k.day(c.prev, c.floor, int(c.days))
 		}
-		c.prev, c.floor, c.dayAt = c.floor, 0, b.now.at
+		c.floor, c.dayAt = 0, b.now.at
 	}
 }
 
@@ -66,7 +70,7 @@ func (b *Book) Restarts(set uint32, n float64, labels Labels) {
 		return
 	}
 	if c := b.cell(set, labels); c != nil && b.now.at >= c.born+startMin {
-		c.born, c.dayAt, c.floor, c.prev = b.now.at, b.now.at+startMin, 0, 0
+		c.born, c.dayAt, c.floor, c.prev, c.days = b.now.at, b.now.at+startMin, 0, 0, 0
 		k := &b.containers[c.of]
 		k.starts += min(1, math.MaxUint16-k.starts)
 	}

@@ -53,11 +53,12 @@ type Trial struct {
 // cell is a pod's container that runs.
 type cell struct {
 	pod         string
-	set         uint32 // label set, for which Book.at has its number; 0 = none
-	of          int32  // number of the container; −1 = free
-	born, last  uint32 // minutes of its start, and of the newest answer
-	dayAt       uint32 // minute at which its running day began
-	floor, prev float32
+	set         uint32  // label set, for which Book.at has its number; 0 = none
+	of          int32   // number of the container; −1 = free
+	born, last  uint32  // minutes of its start, and of the newest answer
+	dayAt       uint32  // minute at which its running day began
+	floor, prev float32 // the least bytes of the running day, and of the first
+	days        uint8   // since the first
 }
 
 type podKey struct {

@@ -56,20 +56,47 @@ func (r *record) throttles(share float64, minutes int) {
 // throttledFrom is the share of stopped periods from which a minute counts as throttled.
 const throttledFrom = 0.1
 
-// day learns how much more a pod holds at its emptiest than the day before. What a collector has not run for yet is not part of it.
-func (r *record) day(was, now float32) {
-	d := now - was
-	r.growth += (d - r.growth) / 4
-	switch {
-	case d > was/200 && d > 1<<20:
-		r.grows += min(1, math.MaxUint8-r.grows)
-	default:
-		r.grows /= 2
+// day learns how much more a pod holds at its emptiest than so many days before. What a collector has not run for yet is not part of it. Fewer days than most of a week say nothing: a Monday holds more than the Sunday before.
+func (r *record) day(was, now float32, days int) {
+	if days < growsDays {
+		return
 	}
+	d := (now - was) / float32(days)
+	if d > was*growsShare && d > growsBytes {
+		if r.grows == 0 {
+			r.growth = d
+		}
+		r.growth += (d - r.growth) / 4
+		r.grows += min(1, math.MaxUint8-r.grows)
+		return
+	}
+	r.grows /= 2
+}
+
+// What growth is: a share and bytes a day, over days.
+const (
+	growsDays  = 6
+	growsShare = 0.005
+	growsBytes = 256 << 10
+)
+
+// larger returns the larger peaks of two weeks.
+func larger(a, b peaks) peaks {
+	if b.cpu > a.cpu {
+		a.cpu, a.cpuAt = b.cpu, b.cpuAt
+	}
+	if b.mem > a.mem {
+		a.mem, a.memAt = b.mem, b.memAt
+	}
+	return a
 }
 
 // rolled notes that another version runs from now on.
 func (r *record) rolled(m minute) {
+	cpu, mem := r.startPeak()
+	r.start[0], r.start[1] = peakStart{}, peakStart{cpu, mem}
+	r.week[1] = larger(r.week[0], r.week[1]) // what comes is apart from what was
+	r.week[0] = peaks{}
 	r.rolledAt, r.sinceCPU, r.since4, r.nCPU, r.n4 = m.at, 0, 0, 0, 0
 }
 
@@ -127,44 +154,38 @@ func (r *record) rolling(m minute) bool { return r.rolledAt != 0 && m.at > r.rol
 // value was seen begins anew, since the two cannot be told apart in it.
 func (r *record) judge(m minute) {
 	cpu, mem := int(r.sinceCPU)/int(r.nCPU), int(r.since4)/int(r.n4)
+	since := int(m.at-r.rolledAt)/60 + 1 // hours that the newest version has a part in
 	r.rolledAt = 0
 	if cpu = notable(cpu); cpu != 0 {
-		newest := float32(0)
 		for h := range r.level {
 			switch {
 			case r.level[h] == 0:
-			case within(h, m.hour(), movedHours):
+			case within(h, m.hour(), since, hours):
 				r.level[h] = moveStep(r.level[h], cpu/2) // it is half way already
-				newest = max(newest, float32(unstep(r.level[h], cpuBase)))
 			default:
 				r.level[h] = moveStep(r.level[h], cpu)
 			}
 		}
 		r.cpuHist().clear()
 		by := float32(math.Exp2(float64(cpu) / 16))
-		for i := range r.week {
-			r.week[i].cpu *= by
+		for i := range r.week[1:] {
+			r.week[1+i].cpu *= by
 		}
-		r.week[0].cpu = max(r.week[0].cpu, newest)
+		r.start[1].cpu *= by
 		r.moved, r.movedAt = clampStep(cpu), m.at
 	}
 	if mem = notable(mem); mem != 0 {
-		newest := float32(0)
 		for s := range r.top {
-			recent := within(s, m.slot(), movedSlots)
-			if r.top[s] != 0 && (!recent || mem < 0) { // what is larger shows in the newest day already
+			if r.top[s] != 0 && (mem < 0 || !within(s, m.slot(), since/slotHours+1, slots)) { // what is larger shows in the newest day already
 				r.top[s] = moveStep(r.top[s], mem)
-			}
-			if recent && r.top[s] != 0 {
-				newest = max(newest, float32(unstep(r.top[s], memBase)))
 			}
 		}
 		r.memHist().clear()
 		by := float32(math.Exp2(float64(mem) / 16))
-		for i := range r.week {
-			r.week[i].mem *= by
+		for i := range r.week[1:] {
+			r.week[1+i].mem *= by
 		}
-		r.week[0].mem = max(r.week[0].mem, newest)
+		r.start[1].mem *= by
 		r.moved4, r.movedAt = clampStep(mem), m.at
 	}
 }
@@ -178,14 +199,8 @@ func notable(d int) int {
 	return 0
 }
 
-// within reports whether a place of the week is one of the n before at. Both are of weeks of the same length, which is a multiple of n.
-func within(x, at, n int) bool {
-	of := hours
-	if n == movedSlots {
-		of = slots
-	}
-	return (at-x+of)%of < n
-}
+// within reports whether a place of a week of so many is one of the n up to at.
+func within(x, at, n, of int) bool { return (at-x+of)%of < n }
 
 func moveStep(s uint8, d int) uint8 { return uint8(max(min(int(s)+d, 255), 1)) }
 

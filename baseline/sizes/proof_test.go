@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/sizes"
 )
 
@@ -97,11 +98,39 @@ func prove(seed uint64, i int) (k kind, out [3]outcome, ok bool) {
 	l := newLife(seed, i)
 	named, b := &sets{}, sizes.NewBook()
 	minute := func(m int) { b.Minute(uint32(m+dayMinutes), m%(7*dayMinutes)) }
+	app := func(resource string) uint32 {
+		set := named.add(fmt.Sprintf("c%d", i), "")
+		l := slices.Clone(named.list[set])
+		l[2] = series.Label{Name: "resource", Value: resource}
+		named.list[set] = l
+		return set
+	}
+	cpuSet, memSet := app("cpu"), app("memory")
+	if l.kind == job {
+		b.KindOf = func(string, string) string { return "CronJob" }
+	}
 	var v vpa
 	var cpu []weighed
 	most := 0.0
 	l.live(i, 0, learnDays, named, func(p *pod, m int, cores, bytes float64) {
 		minute(m)
+		if m%15 == 0 {
+			b.Requests(cpuSet, l.request[0], named.labels)
+			b.Requests(memSet, l.request[1], named.labels)
+			b.Limits(memSet, l.limit[1], named.labels)
+			if l.limit[0] > 0 {
+				b.Limits(cpuSet, l.limit[0], named.labels)
+			}
+		}
+		if l.kind == version && m == versionDay*dayMinutes {
+			b.Rolled("shop", fmt.Sprintf("c%d", i))
+		}
+		if l.kind == tight && bytes > l.limit[1] {
+			bytes = l.limit[1] * .99         // the newest that was seen of it
+			b.Kills(cpuSet, 2, named.labels) // both pods
+		} else if l.kind == tight && m%7 == 0 {
+			b.Kills(cpuSet, 0, named.labels)
+		}
 		b.CPU(p.set, cores, named.labels)
 		b.Memory(p.set, bytes, named.labels)
 		k := 0
@@ -114,7 +143,7 @@ func prove(seed uint64, i int) (k kind, out [3]outcome, ok bool) {
 	})
 	minute(learnDays * dayMinutes)
 	c := b.Containers()[0]
-	c.Set = sizes.Set{Requests: sizes.Resources{CPU: l.request[0], Memory: l.request[1]}, Limits: sizes.Resources{CPU: l.limit[0], Memory: l.limit[1]}}
+
 	a := c.Advise()
 	ours := setting{a.Set.Requests, a.Set.Limits}
 	rules := []setting{ours, krr(cpu, most), v.advise(l)}

@@ -214,6 +214,7 @@ func (x coder) cell(c *cell) {
 	x.u32(&c.dayAt)
 	x.real(&c.floor)
 	x.real(&c.prev)
+	x.U8(&c.days)
 }
 
 // facts walks over what is told again and again.

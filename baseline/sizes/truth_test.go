@@ -16,21 +16,25 @@ const (
 	weekly              // … and has a peak of half an hour each Monday at 09:10
 	startup             // takes most of its memory and CPU while it starts
 	jvm                 // a collector runs now and then: saw-teeth
-	leak                // holds 1.2 % more every day until it is begun anew
+	leak                // holds 1.2 % more every day and is not begun anew for weeks
 	bursty              // CPU in short bursts
 	scaled              // an autoscaler adds pods with the traffic, so that each goes on as before
 	batch               // works a quarter of an hour in each, a little more at night
 	sidecar             // little of both
-	kinds   = 9
+	version             // another version, on the ninth day, uses more or less of everything
+	job                 // runs for half an hour a day
+	tight               // is killed at its limit in its weekly peak, and what it would have used is not seen
+	kinds   = 12
 )
 
 func (k kind) String() string {
-	return [...]string{"web", "weekly peak", "start-up peak", "saw-teeth", "leak", "bursts", "autoscaled", "batch", "sidecar"}[k]
+	return [...]string{"web", "weekly peak", "start-up peak", "saw-teeth", "leak", "bursts", "autoscaled", "batch", "sidecar", "another version", "daily job", "killed at its limit"}[k]
 }
 
 const (
 	learnDays  = 14
 	replayDays = 14
+	versionDay = 8
 	dayMinutes = 24 * 60
 	mib        = 1 << 20
 )
@@ -48,6 +52,7 @@ type life struct {
 	request    [2]float64 // today: cores, bytes
 	limit      [2]float64
 	pods       [2]pod
+	factor     float64 // of the version
 }
 
 type pod struct {
@@ -76,6 +81,14 @@ func newLife(seed uint64, i int) *life {
 	over := func(v float64) float64 { return v * math.Exp(.9+.5*l.rng.NormFloat64()) }
 	l.request = [2]float64{over(l.cpu * 1.3), over(l.mem * 1.2)}
 	l.limit = [2]float64{l.request[0] * 2, l.request[1]}
+	l.factor = 1
+	if l.kind == version {
+		l.factor = []float64{.6, 1.5}[i/kinds%2]
+	}
+	if l.kind == tight {
+		l.limit[1] = l.mem * (1 + (l.weekFactor-1)/4)
+		l.request[1] = l.limit[1]
+	}
 	if i%3 == 0 {
 		l.limit[0] = 0
 	}
@@ -94,7 +107,11 @@ func (l *life) at(p *pod, m int) (cores, bytes float64) {
 	cores = l.cpu * load * noise(.12)
 	bytes = l.mem * (.9 + .1*load) * noise(.01)
 	switch l.kind {
-	case weekly:
+	case version:
+		if m >= versionDay*dayMinutes {
+			cores, bytes = cores*l.factor, bytes*l.factor
+		}
+	case weekly, tight:
 		if w := m % (7 * dayMinutes); w >= 550 && w < 580 {
 			cores, bytes = cores*l.weekFactor, bytes*(1+(l.weekFactor-1)/2)
 		}
@@ -120,8 +137,12 @@ func (l *life) at(p *pod, m int) (cores, bytes float64) {
 		}
 	}
 	if age < 8 {
-		cores = max(cores, l.cpu*l.startCPU*noise(.05))
-		bytes = max(bytes, l.mem*l.startMem*noise(.02))
+		f := 1.0
+		if m >= versionDay*dayMinutes {
+			f = l.factor
+		}
+		cores = max(cores, f*l.cpu*l.startCPU*noise(.05))
+		bytes = max(bytes, f*l.mem*l.startMem*noise(.02))
 	}
 	return cores, bytes
 }
@@ -145,6 +166,9 @@ func (l *life) live(i, from, to int, named *sets, yield func(p *pod, m int, core
 		for k := range l.pods {
 			l.step(i, k, m, named)
 			p := &l.pods[k]
+			if l.kind == job && (m%dayMinutes < 120 || m%dayMinutes >= 150) {
+				continue
+			}
 			cores, bytes := l.at(p, m)
 			yield(p, m, cores, bytes)
 		}
@@ -154,7 +178,23 @@ func (l *life) live(i, from, to int, named *sets, yield func(p *pod, m int, core
 // step begins a pod anew when it is time: a rollout each six to nine days, and at the very beginning.
 func (l *life) step(i, k, m int, named *sets) {
 	p := &l.pods[k]
-	if p.name != "" && (m < p.born+(6+i%4)*dayMinutes+k*7) {
+	life := (6+i%4)*dayMinutes + k*7
+	switch l.kind {
+	case leak:
+		if life = (learnDays + replayDays) * dayMinutes; p.born < 0 {
+			life = dayMinutes * (5 + i%4) // of which all but a few days were before
+		}
+	case job:
+		life = 0
+		if m%dayMinutes != 120 {
+			life = dayMinutes
+		}
+	case version:
+		if m == versionDay*dayMinutes+k*7 {
+			life = 0
+		}
+	}
+	if p.name != "" && m < p.born+life {
 		return
 	}
 	*p = pod{name: fmt.Sprintf("c%d-%d-%d", i, k, m), born: m}

@@ -120,7 +120,7 @@ func (c *Container) Usage() Usage {
 	if r.asked > 0 {
 		u.Throttled = float64(r.throttled / r.asked)
 	}
-	if r.grows >= growsLeast && float64(r.growth) > u.Mem.Max/200 {
+	if r.grows >= growsLeast {
 		u.Growth = float64(r.growth)
 	}
 	u.CPU.settle()
@@ -134,7 +134,7 @@ func (c *Curve) settle() {
 }
 
 // growsLeast is how many days of growth of pods must be left over to call it growth.
-const growsLeast = 3
+const growsLeast = 2
 
 // Job reports whether the container's pods run to an end.
 func (c *Container) Job() bool { return jobLike(c.Kind) }
