@@ -99,6 +99,7 @@ const (
 	marginLeast = 0.08
 	marginMost  = 0.25
 	nearLimit   = 0.9
+	riskFrom    = 1.05
 	killsFor    = 8 * weekMin // a kill counts so long, minutes
 	killedMore  = 1.25
 	killedOften = 3 // kills: it wants far more than that
@@ -189,13 +190,20 @@ func (a *Advice) memory(c *Container) {
 		a.because(true, false, Killed, a.KillLimit, 0)
 		v = max(v, at)
 	}
-	if now := c.Set.Requests.Memory; m.Start == 0 && !c.Job() && now > v {
+	v = roundMemory(v)
+	unseen := m.Start == 0 && !c.Job()
+	if now := c.Set.Requests.Memory; unseen && now > v {
 		a.because(true, false, NoStart, now, 0)
 		v = now
 	}
-	v = a.within(true, false, roundMemory(v), c.Min.Memory, c.Max.Memory)
+	v = a.within(true, false, v, c.Min.Memory, c.Max.Memory)
 	a.quota(true, v, c.Set.Requests.Memory, c.Left.Memory, c.Pods)
 	a.Set.Requests.Memory, a.Set.Limits.Memory = v, v
+	if unseen { // a limit that a start may need more than is worse than none
+		if a.Set.Limits.Memory = 0; c.Set.Limits.Memory > 0 {
+			a.Set.Limits.Memory = max(v, c.Set.Limits.Memory)
+		}
+	}
 	if m.P50 > 0 && m.Max > 2*m.P50 && a.Growth == 0 {
 		a.because(true, false, Collector, m.P50, 0)
 	}
@@ -231,8 +239,10 @@ func (a *Advice) cpu(c *Container) {
 		cause, minute = StartPeak, 0
 	}
 	a.because(false, true, cause, peak, minute)
+	a.because(false, true, Margin, limitMargin, 0)
 	limit := peak * (1 + limitMargin)
 	if stopped {
+		a.because(false, true, Stopped, c.Set.Limits.CPU, 0)
 		limit = max(limit, c.Set.Limits.CPU*stoppedMore)
 	}
 	a.Set.Limits.CPU = a.within(false, true, max(roundCPU(limit), v), c.Min.CPU, c.Max.CPU)
@@ -296,10 +306,10 @@ func (a *Advice) risks(c *Container) {
 	switch {
 	case req.Memory == 0 && req.CPU == 0 && a.Mem.Max > 0:
 		risk(Unset, 0)
-	case req.Memory > 0 && a.Mem.P99 > req.Memory:
+	case req.Memory > 0 && a.Mem.P99 > req.Memory*riskFrom:
 		risk(Evictable, a.Mem.P99/req.Memory)
 	}
-	if req.CPU > 0 && a.CPU.Busiest > req.CPU {
+	if req.CPU > 0 && a.CPU.Busiest > req.CPU*riskFrom {
 		risk(Squeezed, a.CPU.Busiest/req.CPU)
 	}
 }

@@ -44,8 +44,9 @@ func (b *Book) Memory(set uint32, v float64, labels Labels) {
 			c.prev, c.days = c.floor, 0
 		default:
 			c.days++
-			k.day(c.prev, c.floor, int(c.days))
+			k.day(c.prev, c.recent[c.days%recentDays], c.floor, int(c.days))
 		}
+		c.recent[c.days%recentDays] = c.floor
 		c.floor, c.dayAt = 0, b.now.at
 	}
 }

@@ -53,12 +53,13 @@ type Trial struct {
 // cell is a pod's container that runs.
 type cell struct {
 	pod         string
-	set         uint32  // label set, for which Book.at has its number; 0 = none
-	of          int32   // number of the container; −1 = free
-	born, last  uint32  // minutes of its start, and of the newest answer
-	dayAt       uint32  // minute at which its running day began
-	floor, prev float32 // the least bytes of the running day, and of the first
-	days        uint8   // since the first
+	set         uint32              // label set, for which Book.at has its number; 0 = none
+	of          int32               // number of the container; −1 = free
+	born, last  uint32              // minutes of its start, and of the newest answer
+	dayAt       uint32              // minute at which its running day began
+	floor, prev float32             // the least bytes of the running day, and of the first
+	days        uint8               // since the first
+	recent      [recentDays]float32 // the least bytes of the newest days, by their number
 }
 
 type podKey struct {
@@ -319,4 +320,4 @@ func (b *Book) forget() {
 func (b *Book) starting(c *cell) bool { return b.now.at < c.born+startMin }
 
 // jobLike reports whether pods of the kind run to an end.
-func jobLike(kind string) bool { return kind == "Job" || kind == "CronJob" }
+func jobLike(kind string) bool { return kind == "job" || kind == "cronjob" }

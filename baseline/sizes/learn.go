@@ -20,7 +20,7 @@ func (r *record) usesCPU(m minute, cores float32, starting bool, salt uint32) {
 	r.cpuHist().add(cores, salt)
 	r.sumCPU += cores
 	r.n++
-	r.maxCPU = max(r.maxCPU, cores)
+	r.maxCPU = max(r.maxCPU, step(cores, cpuBase))
 	if w := &r.week[0]; cores > w.cpu {
 		w.cpu, w.cpuAt = cores, m.week
 	}
@@ -33,7 +33,7 @@ func (r *record) usesMemory(m minute, bytes float32, starting bool, salt uint32)
 		return
 	}
 	r.memHist().add(bytes, salt)
-	r.maxMem = max(r.maxMem, bytes)
+	r.maxMem = max(r.maxMem, step(bytes, memBase))
 	if w := &r.week[0]; bytes > w.mem {
 		w.mem, w.memAt = bytes, m.week
 	}
@@ -56,21 +56,22 @@ func (r *record) throttles(share float64, minutes int) {
 // throttledFrom is the share of stopped periods from which a minute counts as throttled.
 const throttledFrom = 0.1
 
-// day learns how much more a pod holds at its emptiest than so many days before. What a collector has not run for yet is not part of it. Fewer days than most of a week say nothing: a Monday holds more than the Sunday before.
-func (r *record) day(was, now float32, days int) {
+// day learns how much more a pod holds at its emptiest than so many days before, and than three days before. What a collector has not run for yet is not part of it. Fewer days than most of a week say nothing, since a
+// Monday holds more than the Sunday before; and what has grown and grows no more is a cache that is full.
+func (r *record) day(was, lately, now float32, days int) {
 	if days < growsDays {
 		return
 	}
 	d := (now - was) / float32(days)
-	if d > was*growsShare && d > growsBytes {
+	if d > was*growsShare && d > growsBytes && (now-lately)/recentDays > d/2 {
 		if r.grows == 0 {
 			r.growth = d
 		}
 		r.growth += (d - r.growth) / 4
-		r.grows += min(1, math.MaxUint8-r.grows)
+		r.grows = min(r.grows+1, growsMost)
 		return
 	}
-	r.grows /= 2
+	r.grows -= min(r.grows, 1)
 }
 
 // What growth is: a share and bytes a day, over days.
@@ -78,6 +79,8 @@ const (
 	growsDays  = 6
 	growsShare = 0.005
 	growsBytes = 256 << 10
+	growsMost  = 20 // days that are remembered
+	recentDays = 3
 )
 
 // larger returns the larger peaks of two weeks.
@@ -114,7 +117,7 @@ func (r *record) endHour(m minute, hour int) {
 		return
 	}
 	now, was := step(r.sumCPU/float32(r.n), cpuBase), r.level[hour]
-	over := uint8(max(int(step(r.maxCPU, cpuBase))-int(now)+3, 0) / 4)
+	over := uint8(max(int(r.maxCPU)-int(now)+3, 0) / 4)
 	if old := r.overOf(hour); was != 0 && over < old {
 		over = old - 1
 	}
@@ -135,7 +138,7 @@ func (r *record) endSlot(m minute, slot int) {
 	if r.maxMem == 0 {
 		return
 	}
-	now, was := step(r.maxMem, memBase), r.top[slot]
+	now, was := r.maxMem, r.top[slot]
 	r.top[slot] = max(now, was-min(was, 1))
 	r.maxMem = 0
 	if was != 0 && r.rolling(m) && r.n4 < math.MaxUint8 {

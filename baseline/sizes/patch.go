@@ -41,15 +41,15 @@ func Patch(list []Advised) string {
 	return b.String()
 }
 
-// apis says where a kind's pod template stands.
+// apis says what a kind is called in manifests, and where its pod template stands.
 var apis = map[string]struct {
-	version string
-	path    []string
+	kind, version string
+	path          []string
 }{
-	"Deployment":  {"apps/v1", []string{"spec", "template", "spec"}},
-	"StatefulSet": {"apps/v1", []string{"spec", "template", "spec"}},
-	"DaemonSet":   {"apps/v1", []string{"spec", "template", "spec"}},
-	"CronJob":     {"batch/v1", []string{"spec", "jobTemplate", "spec", "template", "spec"}},
+	"deployment":  {"Deployment", "apps/v1", []string{"spec", "template", "spec"}},
+	"statefulset": {"StatefulSet", "apps/v1", []string{"spec", "template", "spec"}},
+	"daemonset":   {"DaemonSet", "apps/v1", []string{"spec", "template", "spec"}},
+	"cronjob":     {"CronJob", "batch/v1", []string{"spec", "jobTemplate", "spec", "template", "spec"}},
 }
 
 // patchOne writes the containers of one workload.
@@ -73,7 +73,7 @@ func patchOne(b *strings.Builder, list []Advised) {
 	if len(set) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "---\n# cluster %s\napiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n  namespace: %s\n", plain(first.Cluster), api.version, first.Kind, quoted(first.Workload), quoted(first.Namespace))
+	fmt.Fprintf(b, "---\n# cluster %s\napiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n  namespace: %s\n", plain(first.Cluster), api.version, api.kind, quoted(first.Workload), quoted(first.Namespace))
 	in := ""
 	for _, p := range api.path {
 		fmt.Fprintf(b, "%s%s:\n", in, p)

@@ -11,12 +11,13 @@ import (
 
 // Shape of a record.
 const (
-	cpuBuckets = 32 // eighths of an octave: four octaves below the largest value ever
-	memBuckets = 16 // sixteenths of an octave: one octave
-	hours      = 168
-	slots      = hours / slotHours
-	slotHours  = 4
-	weeks      = 3 // of peaks that are kept exactly, the running one among them
+	cpuBuckets  = 26 // eighths of an octave: three octaves and a quarter below the largest value ever
+	memBuckets  = 14 // eighths of an octave
+	hours       = 168
+	slots       = hours / slotHours
+	slotHours   = 4
+	bucketShift = 20 // bits of a float that a bucket leaves out: eighths of an octave are left
+	weeks       = 3  // of peaks that are kept exactly, the running one among them
 
 	weekMin  = 7 * 24 * 60
 	startMin = 10 // minutes of a container that are its start
@@ -34,8 +35,8 @@ type peakStart struct{ cpu, mem float32 }
 
 // record is what is learned of one container of one workload: at most 512 bytes. The zero value has learned nothing.
 type record struct {
-	cpu histogram32
-	mem histogram16
+	cpu cpuHistogram
+	mem memHistogram
 
 	level [hours]uint8     // mean cores of a pod in an hour of the week, as steps say; 0 = not seen yet
 	over  [hours / 2]uint8 // four bits an hour: by how many quarters of an octave the largest minute exceeded the level
@@ -48,9 +49,9 @@ type record struct {
 
 	// The running hour.
 	sumCPU float32 // cores of all pods and minutes
-	maxCPU float32
+	maxCPU uint8   // step of the largest minute
 	n      uint32
-	maxMem float32 // of the running slot
+	maxMem uint8 // step of the largest memory of the running slot
 
 	start     [2]peakStart // the largest values during a start: of the running week, and of the newest week before it that saw one
 	starts    uint16       // starts seen
@@ -87,33 +88,32 @@ func unstep(s uint8, base int) float64 {
 	return float64(math.Float32frombits(uint32(int(s)+base)<<19 | 1<<18))
 }
 
-// histogram is what two have in common that differ in room and resolution alone: a decaying one over logarithmic buckets, the last of which holds the largest value ever seen. What is smaller than all buckets lies in the first.
+// histogram is what two have in common that differ in room alone: a decaying one over logarithmic buckets, the last of which holds the largest value ever seen. What is smaller than all buckets lies in the first.
 // A value counts only once in 1<<thin when there are many; making it count twice as much halves the past.
 type histogram struct {
 	counts []uint16
 	top    *uint16 // bucket number of the last
 	thin   *uint8
-	shift  uint // bits of a float that a bucket leaves out
 }
 
-type histogram32 struct {
+type cpuHistogram struct {
 	counts [cpuBuckets]uint16
 	top    uint16
 	thin   uint8
 }
 
-type histogram16 struct {
+type memHistogram struct {
 	counts [memBuckets]uint16
 	top    uint16
 	thin   uint8
 }
 
 func (r *record) cpuHist() histogram {
-	return histogram{r.cpu.counts[:], &r.cpu.top, &r.cpu.thin, 20}
+	return histogram{r.cpu.counts[:], &r.cpu.top, &r.cpu.thin}
 }
 
 func (r *record) memHist() histogram {
-	return histogram{r.mem.counts[:], &r.mem.top, &r.mem.thin, 19}
+	return histogram{r.mem.counts[:], &r.mem.top, &r.mem.thin}
 }
 
 // add counts a value; salt says which of many values count.
@@ -121,7 +121,7 @@ func (h histogram) add(v float32, salt uint32) {
 	if t := *h.thin; t > 0 && bits.Reverse32(salt*2654435761)&(1<<t-1) != 0 {
 		return
 	}
-	b := int(math.Float32bits(v) >> h.shift)
+	b := int(math.Float32bits(v) >> bucketShift)
 	at := b - int(*h.top) + len(h.counts) - 1
 	if at >= len(h.counts) {
 		h.move(at - len(h.counts) + 1)
@@ -193,14 +193,14 @@ func (h histogram) quantile(p float64) float64 {
 		if c > 0 && below+float64(c) >= want {
 			b := uint32(int(*h.top) - len(h.counts) + 1 + i)
 			if i == 0 {
-				return float64(math.Float32frombits((b + 1) << h.shift)) // it may be anywhere below
+				return float64(math.Float32frombits((b + 1) << bucketShift)) // it may be anywhere below
 			}
-			lo, hi := float64(math.Float32frombits(b<<h.shift)), float64(math.Float32frombits((b+1)<<h.shift))
+			lo, hi := float64(math.Float32frombits(b<<bucketShift)), float64(math.Float32frombits((b+1)<<bucketShift))
 			return lo + (hi-lo)*(want-below)/float64(c)
 		}
 		below += float64(c)
 	}
-	return float64(math.Float32frombits(uint32(*h.top+1) << h.shift))
+	return float64(math.Float32frombits(uint32(*h.top+1) << bucketShift))
 }
 
 // overOf returns by how much the largest minute of an hour of the week exceeded the hour's level, in quarters of an octave.

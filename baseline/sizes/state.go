@@ -191,13 +191,13 @@ func (x coder) record(r *record) {
 	for _, v := range []*uint32{&r.first, &r.last, &r.weekAt, &r.n, &r.killAt, &r.rolledAt, &r.movedAt} {
 		x.u32(v)
 	}
-	for _, v := range []*float32{&r.sumCPU, &r.maxCPU, &r.maxMem, &r.start[0].cpu, &r.start[0].mem, &r.start[1].cpu, &r.start[1].mem, &r.killLimit, &r.asked, &r.throttled, &r.growth} {
+	for _, v := range []*float32{&r.sumCPU, &r.start[0].cpu, &r.start[0].mem, &r.start[1].cpu, &r.start[1].mem, &r.killLimit, &r.asked, &r.throttled, &r.growth} {
 		x.real(v)
 	}
 	for _, v := range []*uint16{&r.starts, &r.kills, &r.runs} {
 		x.u16(v)
 	}
-	for _, v := range []*uint8{&r.grows, &r.nCPU, &r.n4} {
+	for _, v := range []*uint8{&r.maxCPU, &r.maxMem, &r.grows, &r.nCPU, &r.n4} {
 		x.U8(v)
 	}
 	x.i16(&r.sinceCPU)
@@ -215,6 +215,9 @@ func (x coder) cell(c *cell) {
 	x.real(&c.floor)
 	x.real(&c.prev)
 	x.U8(&c.days)
+	for i := range c.recent {
+		x.real(&c.recent[i])
+	}
 }
 
 // facts walks over what is told again and again.

@@ -7,7 +7,7 @@ import (
 // Container is what is known of one container of one workload at one moment. It is immutable.
 type Container struct {
 	Key
-	Kind  string // of the workload: Deployment, StatefulSet …; "" = not known
+	Kind  string // of the workload: deployment, statefulset …; "" = not known
 	Pods  int    // that run
 	Set   Set    // today
 	Trial *Trial // what became of the newest change of what is set; nil = there was none
@@ -87,7 +87,7 @@ type Curve struct {
 // Usage says what pods of the container use.
 func (c *Container) Usage() Usage {
 	r := &c.record
-	u := Usage{Days: float64(r.last-r.first) / dayMin, Starts: int(r.starts), Runs: int(r.runs), Kills: int(r.kills), KillLimit: float64(r.killLimit),
+	u := Usage{Days: float64(r.last-r.first+1) / dayMin, Starts: int(r.starts), Runs: int(r.runs), Kills: int(r.kills), KillLimit: float64(r.killLimit),
 		KilledMs: int64(r.killAt) * 60_000, Asked: float64(r.asked), MovedMs: int64(r.movedAt) * 60_000,
 		Moved: math.Exp2(float64(r.moved) / 16), MovedMem: math.Exp2(float64(r.moved4) / 16)}
 	ch, mh := r.cpuHist(), r.memHist()
