@@ -20,7 +20,10 @@ type sizing struct {
 	shown  []sizes.Container
 }
 
-var sizesRefused = metrics.NewCounter("wrackline_sizes_refused_total")
+var (
+	sizesRefused = metrics.NewCounter("wrackline_sizes_refused_total")
+	sizesOver    = metrics.NewCounter("wrackline_sizes_over_total")
+)
 
 // sizesEvery is how often others see what has been learned of sizes, milliseconds of event time: it moves slowly, and is large.
 const sizesEvery = 15 * 60_000
@@ -36,7 +39,8 @@ func (c *cluster) measured(m *signal.Measured) {
 	if !b.Minute(uint32(m.End/windowMs), at.HourOfWeek*60+int(at.HourFrac*60)) && b.Now() != uint32(m.End/windowMs) {
 		return // it has been told
 	}
-	labels := c.sizes.labels
+	labels, over := c.sizes.labels, b.Refused
+	defer func() { sizesOver.Add(int(b.Refused - over)) }()
 	b.Facts(m.Name)
 	for i := range m.Values {
 		x := &m.Values[i]

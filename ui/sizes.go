@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/sizes"
 )
@@ -138,4 +139,41 @@ func freed(f sizes.Resources) string {
 		return "nothing"
 	}
 	return strings.Join(out, " and ")
+}
+
+// SizesLine words what sizes come to, for the digest of a week: what is free, what is in danger, and what became of changes a week later. "" when there is nothing to say. It asks nothing but the view.
+func SizesLine(v *baseline.View) string {
+	if v == nil {
+		return ""
+	}
+	list, total := parseSizeQuery(nil).advised(v)
+	var out []string
+	if total.Changes > 0 {
+		out = append(out, "Sizes: "+freed(total.Frees)+" free by "+plural(total.Changes, "change"))
+	}
+	if total.AtRisk > 0 {
+		out = append(out, plural(total.AtRisk, "container")+" at risk with what is set today")
+	}
+	kept := 0
+	var broken []string
+	for i := range list {
+		t, ok := list[i].Kept()
+		switch {
+		case !ok || list[i].AtMs-t.AtMs > 14*86_400_000:
+		case t.Promised():
+			kept++
+		default:
+			broken = append(broken, list[i].Namespace+"/"+list[i].Workload+" "+t.Text())
+		}
+	}
+	if kept > 0 {
+		out = append(out, plural(kept, "change")+" of a week ago kept the promise")
+	}
+	if len(broken) > 0 {
+		out = append(out, "not kept: "+strings.Join(broken[:min(len(broken), 3)], "; "))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return alerting.Clean(strings.Join(out, "; "), 600) + "."
 }

@@ -189,17 +189,20 @@ func (a *Advice) Sentences(c *Container) []string {
 
 func percent(v float64) string { return strconv.FormatFloat(100*v, 'f', 0, 64) + " %" }
 
+// Promised reports whether a change kept its promise: nothing was killed since, and hardly anything throttled.
+func (t *Trial) Promised() bool { return t.KillsSince == 0 && t.Throttled < 0.01*t.Asked }
+
 // Text says what became of a change: whether it kept its promise.
 func (t *Trial) Text() string {
 	var bad []string
 	if t.KillsSince > 0 {
 		bad = append(bad, count(t.KillsSince, "kill")+" for its memory since")
 	}
-	if t.Asked > 0 && t.Throttled/t.Asked >= 0.01 {
+	if t.Asked > 0 && t.Throttled >= 0.01*t.Asked {
 		bad = append(bad, "throttled in "+strconv.FormatFloat(100*t.Throttled/t.Asked, 'f', 1, 64)+" % of its minutes")
 	}
 	move := "memory " + Memory(t.Was.Requests.Memory) + " → " + Memory(t.Now.Requests.Memory) + ", CPU " + CPU(t.Was.Requests.CPU) + " → " + CPU(t.Now.Requests.CPU)
-	if len(bad) == 0 {
+	if t.Promised() {
 		return move + ": kept, no kill and no throttling since"
 	}
 	return move + ": " + strings.Join(bad, ", ")

@@ -21,6 +21,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ui"
 )
 
 // setReceivers opens an outbox for the receivers of cfg and puts it in the place of the present one. What waits for
@@ -38,6 +39,12 @@ func (a *app) setReceivers(cfg *config) error {
 			return nil, false
 		}
 		return a.manager.Incident(id)
+	}
+	o.Weekly = func() string {
+		if a.manager == nil {
+			return ""
+		}
+		return ui.SizesLine(a.engine.View())
 	}
 	b, err := notify.Open(o)
 	if err == nil {
