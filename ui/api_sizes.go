@@ -103,6 +103,16 @@ func apiSizeOf(x *sizes.Advised) apiSize {
 	return out
 }
 
+// apiSpace is what a namespace comes to.
+type apiSpace struct {
+	Cluster    string       `json:"cluster"`
+	Namespace  string       `json:"namespace"`
+	Containers int          `json:"containers"`
+	Frees      apiResources `json:"frees"`
+	Needs      apiResources `json:"needs"`
+	AtRisk     int          `json:"at_risk"`
+}
+
 // apiSizes answers with what containers should request: as JSON, or with output=yaml-patch, csv or table as a file.
 func (s *server) apiSizes(c *gin.Context) {
 	limit, ok := s.intParam(c, "limit", limitMost, limitMost)
@@ -111,7 +121,7 @@ func (s *server) apiSizes(c *gin.Context) {
 	}
 	v := s.view()
 	list, total := parseSizeQuery(c.Request.URL.Query()).advised(v)
-	all := len(list)
+	all, spaces := len(list), bySpace(list)
 	list = list[:min(limit, all)]
 	switch output := c.Query("output"); output {
 	case "", "json":
@@ -123,8 +133,12 @@ func (s *server) apiSizes(c *gin.Context) {
 			Changes    int          `json:"changes"`
 			AtRisk     int          `json:"at_risk"`
 			NotYet     int          `json:"not_yet"`
+			Namespaces []apiSpace   `json:"namespaces"` // what would free most first
 			Containers []apiSize    `json:"containers"`
-		}{At: v.AtMs, Total: all, Frees: apiResourcesOf(total.Frees), Needs: apiResourcesOf(total.Needs), Changes: total.Changes, AtRisk: total.AtRisk, NotYet: total.NotYet, Containers: []apiSize{}}
+		}{At: v.AtMs, Total: all, Frees: apiResourcesOf(total.Frees), Needs: apiResourcesOf(total.Needs), Changes: total.Changes, AtRisk: total.AtRisk, NotYet: total.NotYet, Namespaces: []apiSpace{}, Containers: []apiSize{}}
+		for _, x := range spaces {
+			out.Namespaces = append(out.Namespaces, apiSpace{x.Cluster, x.Namespace, x.Containers, apiResourcesOf(x.Frees), apiResourcesOf(x.Needs), x.AtRisk})
+		}
 		for i := range list {
 			out.Containers = append(out.Containers, apiSizeOf(&list[i]))
 		}

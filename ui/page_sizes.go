@@ -26,6 +26,7 @@ type sizesBody struct {
 	Total      sizeTotals
 	All        int
 	Namespaces []facet
+	Spaces     []spaceRow // when there is more than one
 	Sorts      []facet
 	Hidden     []series.Label
 	Clear      string
@@ -34,6 +35,12 @@ type sizesBody struct {
 	Frees      string
 	Needs      string
 	Learning   bool
+}
+
+// spaceRow is one namespace on a page.
+type spaceRow struct {
+	spaceTotals
+	URL, Free, Need string
 }
 
 // sizeRow is one container on a page.
@@ -99,6 +106,13 @@ func (s *server) sizes(c *gin.Context) {
 	}
 	for _, ns := range slices.Sorted(maps.Keys(counts)) {
 		b.Namespaces = append(b.Namespaces, facet{Value: ns, Count: counts[ns], On: ns == q.Namespace})
+	}
+	if spaces := bySpace(list); len(spaces) > 1 {
+		for _, x := range spaces[:min(len(spaces), sizesPage)] {
+			other := q
+			other.Cluster, other.Namespace = x.Cluster, x.Namespace
+			b.Spaces = append(b.Spaces, spaceRow{x, address(s.base+"/sizes", other.values()), freed(x.Frees), freed(x.Needs)})
+		}
 	}
 	for _, name := range sizeSorts {
 		other := q

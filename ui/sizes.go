@@ -75,6 +75,31 @@ func (t *sizeTotals) add(a *sizes.Advised) {
 	}
 }
 
+// spaceTotals is what a namespace's list of advice comes to.
+type spaceTotals struct {
+	Cluster, Namespace string
+	sizeTotals
+}
+
+// bySpace divides a list among the namespaces of clusters, what would free most first.
+func bySpace(list []sizes.Advised) []spaceTotals {
+	at := map[[2]string]int{}
+	var out []spaceTotals
+	for i := range list {
+		k := [2]string{list[i].Cluster, list[i].Namespace}
+		n, ok := at[k]
+		if !ok {
+			n = len(out)
+			at[k], out = n, append(out, spaceTotals{Cluster: k[0], Namespace: k[1]})
+		}
+		out[n].add(&list[i])
+	}
+	slices.SortFunc(out, func(a, b spaceTotals) int {
+		return cmp.Or(cmp.Compare(weight(b.Frees, sizes.Resources{}), weight(a.Frees, sizes.Resources{})), strings.Compare(a.Cluster, b.Cluster), strings.Compare(a.Namespace, b.Namespace))
+	})
+	return out
+}
+
 // weight is what resources are of a node: the mean of both shares.
 func weight(f, node sizes.Resources) float64 {
 	if node.CPU <= 0 || node.Memory <= 0 {
