@@ -21,6 +21,7 @@ const rightsMinute = int64(60_000)
 var deniedRule = func() *pack.Rule {
 	r := fakeRule("api", "api.client_denied", "Who is refused?", "requests", pack.Page, model.Up)
 	r.Lesson = rightsLesson
+	r.Summary = "{{ $labels.workload }} in {{ $labels.namespace }} was refused {{ $value | num }} times in 5 min"
 	return r
 }()
 
@@ -61,7 +62,7 @@ func TestABrokenRightIsNamed(t *testing.T) {
 	if len(r.New) != 1 || r.New[0].Cause == nil || r.New[0].Cause.Object != "rolebinding ci/ci-deployer" {
 		t.Fatalf("%+v", r.New)
 	}
-	if text := r.New[0].verdict(fakeNow); !strings.HasPrefix(text, "after rolebinding ci/ci-deployer changed at ") || !strings.HasSuffix(text, "ci-deployer in ci is refused: 2,400 requests, never before") {
+	if text := r.New[0].verdict(fakeNow); !strings.HasPrefix(text, "After rolebinding ci/ci-deployer changed at ") || !strings.HasSuffix(text, "ci-deployer in ci was refused 2,400 times in 5 min, never before") {
 		t.Errorf("%q", text)
 	}
 	// What was refused from the beginning names nobody.
@@ -91,7 +92,7 @@ func TestAMendedRightIsNamed(t *testing.T) {
 	if len(r.Ended) != 1 || r.Ended[0].Cause == nil || r.Ended[0].Mend == nil || r.Ended[0].Mend.T != fakeNow-33*rightsMinute {
 		t.Fatalf("%+v", r.Ended)
 	}
-	if text := r.Ended[0].verdict(fakeNow); !strings.Contains(text, "was refused up to 2,400 requests") || strings.Count(text, "rolebinding ci/ci-deployer") != 2 {
+	if text := r.Ended[0].verdict(fakeNow); !strings.Contains(text, "was refused 2,400 times") || strings.Count(text, "rolebinding ci/ci-deployer") != 2 {
 		t.Errorf("%q", text)
 	}
 	if r := rightsOf(v, snap, nil, "", "shop"); len(r.Ended) != 0 {
@@ -106,7 +107,7 @@ func TestRightsPage(t *testing.T) {
 	f.sort()
 	h := New(f, Options{})
 	page := body(t, h, "/rights", http.StatusOK)
-	for _, want := range []string{"New refusals", "after rolebinding ci/ci-deployer changed at", "Refused as ever", "What metrics do not tell", "system:serviceaccount:ci:"} {
+	for _, want := range []string{"New refusals", "After rolebinding ci/ci-deployer changed at", "Refused as ever", "What metrics do not tell", "system:serviceaccount:ci:"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q on the page", want)
 		}

@@ -30,7 +30,8 @@ type refusal struct {
 	Rule     *pack.Rule
 	Cluster  string
 	Entity   series.Labels
-	Value    float64 // now; of one that is over the worst
+	Text     string  // the rule's sentence: of now, or of the worst when it is over
+	Value    float64 // likewise
 	Unit     string
 	Usual    float64 // what was expected before
 	Since    int64   // when it began to be more than usual; 0 = it always was
@@ -76,9 +77,11 @@ func rightsOf(v *baseline.View, snap *alerting.Snapshot, rules []RuleUse, cluste
 		}
 		seen[m.SignalID] = true
 		r := refusal{SignalID: m.SignalID, Rule: m.Rule, Cluster: inc.Cluster, Entity: m.Entity, Value: m.Value, Unit: m.Unit, Usual: m.WorstBand.Expected, Since: m.Onset, Ended: m.Ended, Incident: inc.ID}
-		if m.Ended != 0 || !(m.Value > 0) {
+		worst := m.Ended != 0 || !(m.Value > 0)
+		if worst {
 			r.Value = m.Worst
 		}
+		r.Text = m.Sentence(worst)
 		r.Cause = causeOf(v.Changes, &r, r.Since)
 		if r.Ended != 0 {
 			r.Mend = causeOf(v.Changes, &r, r.Ended)
@@ -98,13 +101,13 @@ func rightsOf(v *baseline.View, snap *alerting.Snapshot, rules []RuleUse, cluste
 		if sv.Signal.Rule.Lesson != rightsLesson || seen[sv.Signal.ID] || !in(sv.Signal.Entity.Get("cluster"), sv.Signal.Entity) || sv.State == model.Absent {
 			continue
 		}
-		r := refusal{SignalID: sv.Signal.ID, Rule: sv.Signal.Rule, Cluster: sv.Signal.Entity.Get("cluster"), Entity: sv.Signal.Entity, Value: sv.Value, Unit: sv.Signal.Rule.Unit, Usual: sv.Band.Expected}
+		r := refusal{SignalID: sv.Signal.ID, Rule: sv.Signal.Rule, Cluster: sv.Signal.Entity.Get("cluster"), Entity: sv.Signal.Entity, Value: sv.Value, Unit: sv.Signal.Rule.Unit, Usual: sv.Band.Expected, Text: asMember(sv).Sentence(false)}
 		switch {
 		case sv.State.Alarm():
 			r.Since = sv.Since
 			r.Cause = causeOf(v.Changes, &r, r.Since)
 			out.New = append(out.New, r)
-		case sv.Value > 0 && sv.Signal.Rule.Params.Bad == model.Up && sv.Signal.Rule.Unit != "d":
+		case sv.Value > 0 && sv.Signal.Rule.Params.Bad == model.Up:
 			out.Usual = append(out.Usual, r)
 		}
 	}
@@ -166,51 +169,31 @@ func gap(a, b int64) int64 {
 	return a - b
 }
 
-// who words who is refused, as far as that is known.
-func (r *refusal) who() string {
-	switch w, ns := r.Entity.Get("workload"), r.Entity.Get("namespace"); {
-	case w != "":
-		return w + " in " + ns
-	case ns != "":
-		return "something in " + ns
-	}
-	for _, l := range r.Entity {
-		if l.Name != "cluster" {
-			return l.Name + " " + l.Value
-		}
-	}
-	return "clients of cluster " + r.Cluster
-}
-
 // verdict words what happened to whom, and after what.
 func (r *refusal) verdict(now int64) string {
-	var b strings.Builder
+	text := strings.TrimSuffix(r.Text, ".")
 	if r.Cause != nil && r.New() {
-		b.WriteString("after " + r.Cause.Object + " changed at " + shortClock(now, r.Cause.T) + ", ")
-	}
-	amount := alerting.Quantity(r.Value, r.Unit)
-	if r.Ended != 0 {
-		b.WriteString(r.who() + " was refused up to " + amount)
-	} else {
-		b.WriteString(r.who() + " is refused: " + amount)
+		text = "After " + r.Cause.Object + " changed at " + shortClock(now, r.Cause.T) + ": " + text
 	}
 	switch {
 	case !r.New():
-		return b.String() + ", as ever"
+		return text + ", as ever"
 	case !(r.Usual > 0):
-		b.WriteString(", never before")
+		text += ", never before"
 	default:
-		b.WriteString(", usually " + alerting.Quantity(r.Usual, r.Unit))
+		text += ", usually " + alerting.Quantity(r.Usual, r.Unit)
 	}
-	if r.Ended != 0 {
-		b.WriteString("; it stopped at " + shortClock(now, r.Ended))
-		if r.Mend != nil && r.Mend != r.Cause {
-			b.WriteString(" after " + r.Mend.Object + " changed at " + shortClock(now, r.Mend.T))
+	if r.Ended == 0 {
+		if r.Cause == nil {
+			text += "; no change of rights was seen just before"
 		}
-	} else if r.Cause == nil {
-		b.WriteString("; no change of rights was seen just before")
+		return text
 	}
-	return b.String()
+	text += "; it stopped at " + shortClock(now, r.Ended)
+	if r.Mend != nil && r.Mend != r.Cause {
+		text += " after " + r.Mend.Object + " changed at " + shortClock(now, r.Mend.T)
+	}
+	return text
 }
 
 // auditCommand tells what metrics do not: verb, resource and user of what is refused.
