@@ -180,7 +180,9 @@ func (r *refusal) verdict(now int64) string {
 		return text + ", as ever"
 	case !(r.Usual > 0):
 		text += ", never before"
-	default:
+	case r.Usual < r.Value/100:
+		text += ", hardly ever before"
+	case !strings.Contains(text, "(normal "): // the sentence says it already
 		text += ", usually " + alerting.Quantity(r.Usual, r.Unit)
 	}
 	if r.Ended == 0 {
