@@ -226,7 +226,6 @@ func TestHostileLabelsAreShownAsText(t *testing.T) {
 	}
 	known := map[string]bool{}
 	plain := newFake()
-	plain.view.Sizes = fakedSizes
 	plain.status.Problems = append(plain.status.Problems, Problem{Severity: "error", Text: "x"})
 	plain.status.Receivers[1].Disabled = "x"
 	plain.status.Clusters = append(plain.status.Clusters, Cluster{Name: "y"})

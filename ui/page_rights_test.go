@@ -92,6 +92,11 @@ func TestAMendedRightIsNamed(t *testing.T) {
 	if len(r.Ended) != 1 || r.Ended[0].Cause == nil || r.Ended[0].Mend == nil || r.Ended[0].Mend.T != fakeNow-33*rightsMinute {
 		t.Fatalf("%+v", r.Ended)
 	}
+	m.Ended, m.Value, m.Band.Upper = 0, 1, 5
+	snap.Closed[0].Members = []alerting.Member{m}
+	if r := rightsOf(v, snap, nil, "", ""); len(r.New) != 1 || !strings.HasSuffix(r.New[0].verdict(fakeNow), "it is back to what is usual, and watched") {
+		t.Errorf("what eases: %+v", r.New)
+	}
 	if text := r.Ended[0].verdict(fakeNow); !strings.Contains(text, "was refused 2,400 times") || strings.Count(text, "rolebinding ci/ci-deployer") != 2 {
 		t.Errorf("%q", text)
 	}

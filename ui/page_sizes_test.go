@@ -12,14 +12,8 @@ import (
 
 const cartSizes = "/sizes/workload?cluster=prod-eu&namespace=shop&workload=cart"
 
-func withSizes() *fake {
-	f := newFake()
-	f.view.Sizes = fakedSizes
-	return f
-}
-
 func TestSizesPage(t *testing.T) {
-	h := New(withSizes(), Options{})
+	h := New(newFake(), Options{})
 	page := body(t, h, "/sizes", http.StatusOK)
 	for _, want := range []string{"4 containers", "changes would free", "shop / cart / app", "→ <b>", "not yet: ", "was killed for its memory 3 times", "output=yaml-patch", "1 container at risk"} {
 		if !strings.Contains(page, want) {
@@ -36,13 +30,15 @@ func TestSizesPage(t *testing.T) {
 	if narrow := body(t, h, "/sizes?q=SEARCH", http.StatusOK); strings.Contains(narrow, "shop / cart") || !strings.Contains(narrow, "shop / search") {
 		t.Error("the filter does not filter")
 	}
-	if empty := body(t, New(newFake(), Options{}), "/sizes", http.StatusOK); !strings.Contains(empty, "Nothing is known of sizes yet") {
+	nothing := newFake()
+	nothing.view.Sizes = nil
+	if empty := body(t, New(nothing, Options{}), "/sizes", http.StatusOK); !strings.Contains(empty, "Nothing is known of sizes yet") {
 		t.Error("an empty page says nothing")
 	}
 }
 
 func TestSizesOfAWorkload(t *testing.T) {
-	h := New(withSizes(), Options{})
+	h := New(newFake(), Options{})
 	page := body(t, h, cartSizes, http.StatusOK)
 	for _, want := range []string{"Container app", "Container istio-proxy", "CPU of a pod over a week", "request 1.0 cores", "this is a sidecar", "start-up", "confidence high"} {
 		if !strings.Contains(page, want) {
@@ -54,7 +50,7 @@ func TestSizesOfAWorkload(t *testing.T) {
 }
 
 func TestSizesForPrograms(t *testing.T) {
-	h := New(withSizes(), Options{})
+	h := New(newFake(), Options{})
 	var a struct {
 		Data struct {
 			Total, Changes int
@@ -96,7 +92,7 @@ func TestSizesForPrograms(t *testing.T) {
 }
 
 func TestSizesLine(t *testing.T) {
-	if line := SizesLine(withSizes().view); !strings.HasPrefix(line, "Sizes: ") || !strings.Contains(line, "free by 3 changes") || !strings.Contains(line, "1 container at risk") {
+	if line := SizesLine(newFake().view); !strings.HasPrefix(line, "Sizes: ") || !strings.Contains(line, "free by 3 changes") || !strings.Contains(line, "1 container at risk") {
 		t.Errorf("%q", line)
 	}
 	if line := SizesLine(&baseline.View{}) + SizesLine(nil); line != "" {

@@ -36,6 +36,7 @@ type refusal struct {
 	Usual    float64 // what was expected before
 	Since    int64   // when it began to be more than usual; 0 = it always was
 	Ended    int64   // when it stopped; 0 = it lasts
+	Easing   bool    // it is no more than usual again, and watched
 	Incident string  // id; "" = it is in none
 	Cause    *change.Change
 	Mend     *change.Change // what was changed just before it stopped
@@ -77,7 +78,8 @@ func rightsOf(v *baseline.View, snap *alerting.Snapshot, rules []RuleUse, cluste
 		}
 		seen[m.SignalID] = true
 		r := refusal{SignalID: m.SignalID, Rule: m.Rule, Cluster: inc.Cluster, Entity: m.Entity, Value: m.Value, Unit: m.Unit, Usual: m.WorstBand.Expected, Since: m.Onset, Ended: m.Ended, Incident: inc.ID}
-		worst := m.Ended != 0 || !(m.Value > 0)
+		r.Easing = m.Ended == 0 && !(m.Value > m.Band.Upper)
+		worst := m.Ended != 0 || r.Easing
 		if worst {
 			r.Value = m.Worst
 		}
@@ -185,10 +187,13 @@ func (r *refusal) verdict(now int64) string {
 	case !strings.Contains(text, "(normal "): // the sentence says it already
 		text += ", usually " + alerting.Quantity(r.Usual, r.Unit)
 	}
-	if r.Ended == 0 {
-		if r.Cause == nil {
-			text += "; no change of rights was seen just before"
-		}
+	if r.Cause == nil {
+		text += "; no change of rights was seen just before"
+	}
+	switch {
+	case r.Easing:
+		return text + "; it is back to what is usual, and watched"
+	case r.Ended == 0:
 		return text
 	}
 	text += "; it stopped at " + shortClock(now, r.Ended)
