@@ -38,8 +38,8 @@ type Sure uint8
 // How sure an advice is.
 const (
 	Low    Sure = iota // a week, or it has just become another version
-	Medium             // a week and a start
-	High               // two weeks and two starts, or twenty runs
+	Medium             // a week and a start, or a week of runs
+	High               // two weeks and two starts, or twenty runs in a week and more
 )
 
 func (s Sure) String() string { return [...]string{"low", "medium", "high"}[s] }
@@ -142,9 +142,9 @@ func (c *Container) Advise() Advice {
 func (a *Advice) sure(c *Container) {
 	switch {
 	case a.MovedMs > 0 && c.AtMs-a.MovedMs < weekMin*60_000:
-	case c.Job() && a.Runs >= 4*runsLeast, !c.Job() && a.Days >= 2*daysLeast-.1 && a.Starts >= 2:
+	case c.Job() && a.Runs >= 4*runsLeast && a.Days >= daysLeast, !c.Job() && a.Days >= 2*daysLeast-.1 && a.Starts >= 2:
 		a.Confidence = High
-	case c.Job() || a.Starts >= 1:
+	case c.Job() && a.Days >= daysLeast, !c.Job() && a.Starts >= 1:
 		a.Confidence = Medium
 	}
 }
