@@ -7,6 +7,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/sizes"
 )
 
 // cluster is all that belongs to one cluster: its stream, its baselines, what was done to it. Clusters know nothing of each other but what the exchange gives them, so
@@ -30,6 +31,7 @@ type cluster struct {
 	kinds     [budgetKinds]int // signals that draw on each
 	others    [budgetKinds]int // the same of all other clusters, as of the newest exchange
 
+	sizes     sizing
 	changes   []change.Change // the newest are kept, see remember; what is in it never changes
 	changeSeq int64           // changes ever told
 
@@ -63,13 +65,15 @@ type charted struct {
 
 func (e *Engine) newCluster(name string, number uint16) (*cluster, error) {
 	c := &cluster{e: e, name: name, number: number, pending: map[string][]byte{}, kin: map[*pack.Rule]*kin{}, wants: map[*pack.Rule]bool{}}
+	c.sizes.book = sizes.NewBook()
 	o := e.opts.Stream
-	o.Cluster = name
+	o.Cluster, o.Measured = name, c.measured
 	s, err := signal.NewStream(o, c.closed)
 	if err != nil {
 		return nil, err
 	}
 	c.stream = s
+	c.bindSizes()
 	if len(e.rescued) > 0 {
 		c.rescue(e.rescued)
 	}
@@ -132,6 +136,7 @@ func (c *cluster) closed(w *signal.Window) {
 		c.windows++
 	}
 	c.remember(w.Changes)
+	c.rolled(w.Changes)
 	o := c.output()
 	o.old, o.end, o.closedMs = history || w.End-c.first < youngMs, w.End, w.ClosedMs
 	cl := closing{at: c.e.moment(w.End), window: c.windows, changes: c.changes, budgets: &c.budgets, wants: c.wants,

@@ -240,8 +240,11 @@ func TestForgetCluster(t *testing.T) {
 		t.Fatal("the wrong one was forgotten")
 	}
 	after := baseline.State(e)
-	if len(after) != len(before)-2 {
+	if len(after) != len(before)-3 { // its stream, its view, its sizes
 		t.Errorf("%d sections, %d before", len(after), len(before))
+	}
+	if list := e.View().Sizes; len(was.Sizes) != 2 || len(list) != 1 || list[0].Cluster != "c1" {
+		t.Errorf("sizes of %d clusters, %d before", len(list), len(was.Sizes))
 	}
 	for _, s := range was.Signals {
 		if now, ok := e.View().Signal(s.Signal.ID); ok != (s.Signal.Entity.Get("cluster") == "c1") || ok && (now.T != s.T || now.Value != s.Value || now.Score != s.Score) {

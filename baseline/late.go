@@ -26,6 +26,7 @@ func (c *cluster) turnBack(end int64) {
 	for k := range c.budgets {
 		c.budgets[k].LastMs = min(c.budgets[k].LastMs, end)
 	}
+	c.sizes.book.TurnBack(uint32(end/windowMs) - 1)
 	for b := range c.judged {
 		b.model.TurnBack(end - 2*windowMs) // a gap
 		b.since = min(b.since, end)

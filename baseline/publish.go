@@ -9,6 +9,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/sizes"
 )
 
 // absentAfterMs is how long a signal may go without a value before views call it absent.
@@ -26,7 +27,14 @@ type View struct {
 	AtMs    int64 // receive clock of the last request folded in, Unix milliseconds
 	Signals []*SignalView
 	Changes []change.Change // the newest ChangesMax of each cluster; of one in the order in which they were learned of, of several by time
+	Sizes   []ClusterSizes  // of clusters by name
 	Budget  []BudgetView    // of the kinds of signals that there are
+}
+
+// ClusterSizes is what is known of the sizes of a cluster's containers.
+type ClusterSizes struct {
+	Cluster    string
+	Containers []sizes.Container // in the order in which they were learned of
 }
 
 // Signal returns the view of one signal by its id.
@@ -43,6 +51,7 @@ type part struct {
 	signals []SignalView // sorted by id
 	changes []change.Change
 	stats   signal.Stats
+	sizes   ClusterSizes
 }
 
 // publication is what others see of the engine: parts that clusters have made, put together when somebody looks.
@@ -98,6 +107,9 @@ func (p *publication) assemble() *View {
 		}
 		lists = append(lists, list)
 		v.Changes = append(v.Changes, x.changes...)
+		if len(x.sizes.Containers) > 0 {
+			v.Sizes = append(v.Sizes, x.sizes)
+		}
 	}
 	v.Signals = merged(lists)
 	if len(p.parts) > 1 {
@@ -149,7 +161,7 @@ func (e *Engine) Stats() signal.Stats {
 // part makes what the cluster shows.
 func (c *cluster) part() *part {
 	c.stale, c.sinceView = false, 0
-	p := &part{signals: make([]SignalView, 0, len(c.members)), changes: c.changes[:len(c.changes):len(c.changes)], stats: c.stream.Stats()}
+	p := &part{signals: make([]SignalView, 0, len(c.members)), changes: c.changes[:len(c.changes):len(c.changes)], stats: c.stream.Stats(), sizes: ClusterSizes{c.name, c.sized()}}
 	for b := range c.judged {
 		if b.v.Signal == nil {
 			continue

@@ -87,6 +87,8 @@ func (c *cluster) follow(e *Engine, was *cluster, res *ReloadResult) {
 			res.Dropped--
 		}
 	}
+	c.sizes = was.sizes
+	c.bindSizes()
 	c.share()
 }
 

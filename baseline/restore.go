@@ -23,6 +23,7 @@ const (
 	sectionView    = "verdicts" // likewise
 	groupModels    = "models"   // likewise: the group of a cluster's models
 	groupRescued   = "rescued"  // models of clusters that begin anew and have sent nothing yet
+	sectionSizes   = "sizes"    // likewise; older programs wrote none
 	sectionWaiting = "waiting"  // since when they are waited for; older programs wrote none
 )
 
@@ -37,7 +38,8 @@ func (e *Engine) Sections(yield func(name string, append func(dst []byte) []byte
 		return
 	}
 	for _, c := range e.clusters {
-		if c != nil && (!yield(sectionOf(sectionStream, c.number), c.stream.AppendState) || !yield(sectionOf(sectionView, c.number), c.appendView)) {
+		if c != nil && (!yield(sectionOf(sectionStream, c.number), c.stream.AppendState) || !yield(sectionOf(sectionView, c.number), c.appendView) ||
+			!yield(sectionOf(sectionSizes, c.number), c.sizes.book.Append)) {
 			return
 		}
 	}
@@ -149,6 +151,7 @@ func (e *Engine) Restore(pos uint64, sections map[string][]byte, models func(yie
 			if err := e.restoreCluster(uint16(i), stream, sections[sectionOf(sectionView, uint16(i))], pending); err != nil {
 				return err
 			}
+			e.clusters[i].restoreSizes(sections[sectionOf(sectionSizes, uint16(i))])
 		}
 	} else if stream, ok := sections[sectionStream]; ok {
 		if err := e.restoreWhole(stream, sections[sectionView], pending); err != nil {

@@ -6,6 +6,8 @@
 //	GET /api/v1/incidents?state=open|closed&limit=
 //	GET /api/v1/incidents/{id}
 //	GET /api/v1/changes?cluster=&namespace=&kind=&from=&to=&limit=
+//	GET /api/v1/rights?cluster=&namespace=
+//	GET /api/v1/sizes?cluster=&namespace=&workload=&q=&sort=waste|risk|namespace&limit=&output=json|yaml-patch|csv|table
 //	GET /api/v1/packs, /api/v1/packs/{signal}
 //	GET /api/v1/selftest?signals=500: faults injected into copies of models; one at a time, else 503
 //	GET /api/v1/pods?pod=&namespace=&cluster=

@@ -22,7 +22,7 @@ func newFake() *fake {
 	f.addNodes(r, &n)
 	f.addWorkloads(r, &n)
 	f.addOthers(r, &n)
-	f.view.Changes = fakeChanges()
+	f.view.Changes, f.view.Sizes = fakeChanges(), fakedSizes
 	f.snap.Open = []*alerting.Incident{fakeDisk(&n), fakeDNS(&n, f.view.Changes)}
 	f.snap.Closed = []*alerting.Incident{fakeOOM(&n)}
 	f.snap.Loose = []alerting.Member{n.loose}

@@ -6,10 +6,12 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/model"
@@ -193,8 +195,24 @@ func hostile(p string) *fake {
 	st.Demo.Next, st.Demo.Scenario = p, p
 	st.Demo.Inbox = append(st.Demo.Inbox, InboxMessage{AtMs: fakeNow, Receiver: p, Reason: p, Severity: p, Title: p, Incident: p, Where: p, Value: p, First: p, Meaning: p, Next: []string{p}, Notes: []string{p}, Lines: []string{p}})
 	f.status = st
+	f.view.Sizes = hostileSizes(p)
 	return f
 }
+
+// hostileSizes are sizes of which all names are p.
+func hostileSizes(p string) []baseline.ClusterSizes {
+	made := slices.Clone(fakedSizes)
+	for i := range made {
+		made[i].Cluster, made[i].Containers = p, slices.Clone(made[i].Containers)
+		for k := range made[i].Containers {
+			c := &made[i].Containers[k]
+			c.Namespace, c.Workload, c.Key.Container, c.Kind = p, p, p, p
+		}
+	}
+	return made
+}
+
+var fakedSizes = fakeSizes(func(s string) string { return s })
 
 // changing is a Source that a test exchanges under one handler.
 type changing struct{ Source }
@@ -204,7 +222,7 @@ func TestHostileLabelsAreShownAsText(t *testing.T) {
 		t.Fatalf("only %d payloads", len(payloads))
 	}
 	paths := func(f *fake) []string {
-		return []string{"/", "/signals", "/signals?q=" + url.QueryEscape("zz="+f.status.Config), "/signals/" + f.view.Signals[5].Signal.ID, "/incidents", dnsPath, "/changes", "/changes?kind=" + url.QueryEscape(f.status.Config) + "&namespace=" + url.QueryEscape(f.status.Config), "/receivers", "/status"}
+		return []string{"/", "/signals", "/signals?q=" + url.QueryEscape("zz="+f.status.Config), "/signals/" + f.view.Signals[5].Signal.ID, "/incidents", dnsPath, "/changes", "/changes?kind=" + url.QueryEscape(f.status.Config) + "&namespace=" + url.QueryEscape(f.status.Config), "/receivers", "/status", "/rights", "/sizes", "/sizes?q=" + url.QueryEscape(f.status.Config), sizesOf(f)}
 	}
 	known := map[string]bool{}
 	plain := newFake()

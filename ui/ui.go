@@ -54,6 +54,8 @@ type server struct {
 // The handler may be called from any goroutine. It answers:
 //
 //	/ /signals /signals/{id} /incidents /incidents/{id} /changes /receivers /status   pages
+//	/rights                                                                  who is refused by API servers, and after which change
+//	/sizes /sizes/workload                                                   what containers should request, and one workload's week
 //	/acts /acts/new                                                          what people have said, and the form to say more
 //	/pods /packs/{signal}                                                    why a pod counts where, what a rule makes of what arrives
 //	/chart/{id}.svg                                                          one chart as a picture
@@ -96,6 +98,9 @@ func (s *server) routes(r *gin.Engine) {
 	get("/acts", s.acts)
 	get("/acts/new", s.newAct)
 	get("/changes", s.changes)
+	get("/rights", s.rights)
+	get("/sizes", s.sizes)
+	get("/sizes/workload", s.sizesWorkload)
 	get("/receivers", s.receivers)
 	get("/status", s.status)
 	get("/pods", s.podsPage)
@@ -111,6 +116,8 @@ func (s *server) routes(r *gin.Engine) {
 	get("/api/v1/acts", s.apiActs)
 	get("/api/v1/lessons", s.apiLessons)
 	get("/api/v1/changes", s.apiChanges)
+	get("/api/v1/rights", s.apiRights)
+	get("/api/v1/sizes", s.apiSizes)
 	get("/api/v1/packs", s.apiPacks)
 	get("/api/v1/packs/:signal", s.apiExplain)
 	get("/api/v1/pods", s.apiPods)

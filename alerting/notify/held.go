@@ -30,6 +30,7 @@ type holding struct {
 type memo struct {
 	Kept  *keptList      `json:"kept,omitempty"`  // for the next digest; nil = nothing
 	Day   int64          `json:"day,omitempty"`   // of event time, of Spent
+	Week  int64          `json:"week,omitempty"`  // of the newest digest with a line of the week
 	Spent map[string]int `json:"spent,omitempty"` // by route: messages that its contract counts
 }
 

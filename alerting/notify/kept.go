@@ -59,6 +59,12 @@ func (c *DigestConfig) read() (*digestTime, error) {
 	return &digestTime{at.Hour()*60 + at.Minute(), zone}, nil
 }
 
+// week numbers the week, from Monday, that a digest at t is of.
+func (d *digestTime) week(t time.Time) int64 {
+	year, month, day := t.In(d.zone).Date()
+	return (time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix()/86_400 + 3) / 7
+}
+
 // after returns the first time for a digest after t.
 func (d *digestTime) after(t time.Time) time.Time {
 	year, month, day := t.In(d.zone).Date()
@@ -181,8 +187,8 @@ func (k *KeptLine) end() string {
 	return ""
 }
 
-// newDigest words what was kept back. Its id is of the integration and the day: the same when it is made again.
-func newDigest(lane string, k *keptList, at time.Time, zone *time.Location, externalURL string, open func(incident string) bool) *Message {
+// newDigest words what was kept back, and a line of the week where there is one. Its id is of the integration and the day: the same when it is made again.
+func newDigest(lane string, k *keptList, at time.Time, zone *time.Location, externalURL, weekly string, open func(incident string) bool) *Message {
 	year, month, day := at.In(zone).Date()
 	date := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 	t := at.UnixMilli()
@@ -209,6 +215,9 @@ func newDigest(lane string, k *keptList, at time.Time, zone *time.Location, exte
 	}
 	m.Value, m.First = alerting.Count(k.Count, "incident"), "nothing: this is a list"
 	m.Meaning = "What mattered most was sent as it happened. No word follows about these."
+	if weekly != "" {
+		m.Meaning += " " + weekly
+	}
 	if m.Base != "" {
 		m.Link = m.Base + "/incidents"
 	}

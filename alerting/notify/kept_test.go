@@ -152,9 +152,23 @@ func TestADigestIsBounded(t *testing.T) {
 	if k.Count != 5000 || len(k.List) != keptMost || k.List[0].Incident != "i4999" || len(plainJSON(k)) > 100_000 {
 		t.Errorf("%d, %d, %s, %d bytes", k.Count, len(k.List), k.List[0].Incident, len(plainJSON(k)))
 	}
-	m := newDigest("k", k, time.UnixMilli(t0), time.UTC, "https://wrackline.example", func(string) bool { return true })
+	m := newDigest("k", k, time.UnixMilli(t0), time.UTC, "https://wrackline.example", "Sizes: 2 cores free.", func(string) bool { return true })
 	checkLimits(t, slackMessage(m, slackWebhook))
-	if text := strings.Join(textsOf(slackMessage(m, slackWebhook)), "\n"); !strings.Contains(text, "more incidents") || !strings.Contains(text, "5,000 incidents") {
+	if text := strings.Join(textsOf(slackMessage(m, slackWebhook)), "\n"); !strings.Contains(text, "more incidents") || !strings.Contains(text, "5,000 incidents") || !strings.Contains(text, "Sizes: 2 cores free.") {
 		t.Errorf("%s", text)
+	}
+}
+
+// TestADigestKnowsItsWeek: the first of a week, by the receiver's clock, says the line of the week.
+func TestADigestKnowsItsWeek(t *testing.T) {
+	d := &digestTime{9 * 60, time.UTC}
+	monday := time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
+	for day := range 7 {
+		if d.week(monday.AddDate(0, 0, day)) != d.week(monday) {
+			t.Errorf("day %d is of another week", day)
+		}
+	}
+	if d.week(monday.AddDate(0, 0, 7)) != d.week(monday)+1 || d.week(monday.AddDate(0, 0, -1)) != d.week(monday)-1 {
+		t.Error("weeks do not begin on Mondays")
 	}
 }

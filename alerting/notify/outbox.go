@@ -38,6 +38,8 @@ type Options struct {
 	TimeIntervals []route.TimeInterval
 	// Digest is when what the noise contract kept back is told, where a receiver does not say otherwise.
 	Digest DigestConfig
+	// Weekly is a line that the first daily digest of a week ends with; "" = nothing is to be said. It must not block; nil = there never is.
+	Weekly func() string
 
 	// Current returns an incident as it now stands; ok is false for one that is not, or no longer, known. What is told late is told as of then. It must not block. nil means that
 	// messages are sent as they were made.

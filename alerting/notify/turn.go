@@ -17,7 +17,7 @@ import (
 func (b *Outbox) turn(l *lane, now time.Time) (wait time.Duration) {
 	b.mu.Lock()
 	rows, wait := b.stillOpen(l, now, time.Hour)
-	k := l.memo.Kept
+	k, week := l.memo.Kept, l.memo.Week
 	b.mu.Unlock()
 	if k != nil && l.digest != nil {
 		if at := l.digest.after(time.UnixMilli(k.From)); at.After(now) {
@@ -28,7 +28,11 @@ func (b *Outbox) turn(l *lane, now time.Time) (wait time.Duration) {
 			if b.opts.Current != nil {
 				open = func(incident string) bool { inc, ok := b.opts.Current(incident); return ok && inc.Open() }
 			}
-			rows = append(rows, &row{Created: now.UnixMilli(), Since: now.UnixMilli(), made: now, due: now, Heard: true, Message: newDigest(l.key, k, at, l.digest.zone, b.opts.ExternalURL, open)})
+			weekly := ""
+			if w := l.digest.week(at); w != week && b.opts.Weekly != nil {
+				weekly, week = b.opts.Weekly(), w
+			}
+			rows = append(rows, &row{Created: now.UnixMilli(), Since: now.UnixMilli(), made: now, due: now, Heard: true, Message: newDigest(l.key, k, at, l.digest.zone, b.opts.ExternalURL, weekly, open)})
 		}
 	} else {
 		k = nil
@@ -38,7 +42,7 @@ func (b *Outbox) turn(l *lane, now time.Time) (wait time.Duration) {
 	}
 	next := l.memo
 	if k != nil {
-		next.Kept = nil
+		next.Kept, next.Week = nil, week
 	}
 	err := b.opts.DB.Update(func(tx *bolt.Tx) error {
 		root := tx.Bucket(bucketName)

@@ -226,6 +226,14 @@ func (b *Book) listKids() {
 	}
 }
 
+// KindOf returns the kind of a workload that has been seen, "" when it has not or its kind is not known.
+func (b *Book) KindOf(ns, workload string) string {
+	if w := b.workloads[key{ns, workload}]; w != nil {
+		return w.kind
+	}
+	return ""
+}
+
 // Knows reports whether a workload has pods, or had some within a day.
 func (b *Book) Knows(ns, workload string) bool { return b.workloads[key{ns, workload}] != nil }
 

@@ -17,14 +17,20 @@ func (r *Rule) Metrics() []string {
 		if err != nil {
 			continue // the loader has refused it before
 		}
-		for _, l := range p.Leaves {
-			if Language.IsMade(l.Name) {
-				continue // nobody needs to send it
-			}
-			out = append(out, l.Name)
-			if mayBeNative(l, src) {
-				out = append(out, l.Base) // the same, sent as a native histogram
-			}
+		out = metricsOf(out, p, src)
+	}
+	return out
+}
+
+// metricsOf adds the metric names that a plan needs of senders to a list, which stays sorted.
+func metricsOf(out []string, p *promql.Plan, src string) []string {
+	for _, l := range p.Leaves {
+		if Language.IsMade(l.Name) {
+			continue // nobody needs to send it
+		}
+		out = append(out, l.Name)
+		if mayBeNative(l, src) {
+			out = append(out, l.Base) // the same, sent as a native histogram
 		}
 	}
 	slices.Sort(out)
@@ -49,6 +55,9 @@ func KeepList(packs []*Pack) []string {
 	for _, p := range packs {
 		for _, r := range p.Rules {
 			out = append(out, r.Metrics()...)
+		}
+		for _, m := range p.Measures {
+			out = append(out, m.Metrics()...)
 		}
 	}
 	slices.Sort(out)
@@ -81,6 +90,9 @@ func KeepGroups(packs []*Pack, keep []string) []KeepGroup {
 		var all []string
 		for _, r := range p.Rules {
 			all = append(all, r.Metrics()...)
+		}
+		for _, m := range p.Measures {
+			all = append(all, m.Metrics()...)
 		}
 		groups = append(groups, group(p.Name, p.Title, all))
 	}

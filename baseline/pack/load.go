@@ -29,7 +29,9 @@ type Pack struct {
 	Version int    // counts up with every change of the pack's meaning
 	Origin  string // where it was read from, for messages
 	Rules   []*Rule
-	Tests   []*Test // what the file says its rules must do; nothing runs them but package packtest
+	// Measures are what is only learned, and never judged.
+	Measures []*Measure
+	Tests    []*Test // what the file says its rules must do; nothing runs them but package packtest
 }
 
 // Bounds on a pack file. A file beyond them is refused.
@@ -126,6 +128,13 @@ func Load(data []byte, origin string) (*Pack, error) {
 	}
 	if len(p.Rules) == 0 {
 		return nil, fmt.Errorf("%s:1:1: pack %q has no rules", origin, p.Name)
+	}
+	for i := range f.Measures {
+		m, err := l.measure(p, &f.Measures[i], fmt.Sprintf("$.measures[%d]", i))
+		if err != nil {
+			return nil, err
+		}
+		p.Measures = append(p.Measures, m)
 	}
 	if len(f.Tests) > TestsMax {
 		return nil, l.errorf("$.tests", "a pack holds at most %d tests", TestsMax)

@@ -123,6 +123,11 @@ func SendList(packs []*Pack) (keep []string, left []Replaced, err error) {
 				first[m] = true
 			}
 		}
+		for _, m := range p.Measures {
+			for _, name := range m.Metrics() {
+				first[name] = true
+			}
+		}
 	}
 	keep = KeepList(packs)
 	for _, x := range f.Replaced {

@@ -3,9 +3,15 @@ package pack
 // The YAML shapes of a pack file. Field names here are the contract with pack authors.
 type (
 	packFile struct {
-		Pack   packHead    `yaml:"pack"`
-		Groups []packGroup `yaml:"groups"`
-		Tests  []packTest  `yaml:"tests"`
+		Pack     packHead      `yaml:"pack"`
+		Groups   []packGroup   `yaml:"groups"`
+		Measures []packMeasure `yaml:"measures"`
+		Tests    []packTest    `yaml:"tests"`
+	}
+	packMeasure struct {
+		Name  string `yaml:"name"`
+		Expr  string `yaml:"expr"`
+		Every string `yaml:"every"`
 	}
 	packHead struct {
 		Name    string `yaml:"name"`

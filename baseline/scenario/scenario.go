@@ -69,6 +69,8 @@ type Config struct {
 	Deadline time.Duration
 	// Quiet leaves out background life (deploys, restarts, missed scrapes, slow shards); CronJobs and autoscaling stay.
 	Quiet bool
+	// Targets shows whom autoscalers scale, and at which usage they aim.
+	Targets bool
 	// Faults are what goes wrong, in any order.
 	Faults []Fault
 }

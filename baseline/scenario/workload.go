@@ -199,6 +199,11 @@ func (w *world) makeStatus(wl *workload) {
 		}
 		wl.hpa.vals[0] = float64(wl.hpaMax)
 		wl.hpa.vals[1] = float64(wl.spec.replicas)
+		if w.cfg.Targets {
+			name := []string{"namespace", wl.ns, "horizontalpodautoscaler", wl.name}
+			wl.hpa.vals[w.add(wl.hpa, "kube_horizontalpodautoscaler_info", append(name, "scaletargetref_kind", wl.kind, "scaletargetref_name", wl.name)...)] = 1
+			wl.hpa.vals[w.add(wl.hpa, "kube_horizontalpodautoscaler_spec_target_metric", append(name, "metric_name", "cpu", "metric_target_type", "utilization")...)] = 72
+		}
 	}
 }
 

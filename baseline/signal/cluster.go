@@ -28,11 +28,12 @@ type cluster struct {
 	table *promql.Table
 	tidyN int // sets in table after it was last made anew
 
-	series []uint32   // in hot, in order
-	lists  [][]uint32 // by leaf: binds, in order of series
-	rules  []ruleState
-	order  []uint32 // signals of the cluster, sorted by id
-	fresh  int      // new ones at the end of order, unsorted
+	series   []uint32   // in hot, in order
+	lists    [][]uint32 // by leaf: binds, in order of series
+	rules    []ruleState
+	measures []*promql.State // by number; nil = not asked yet
+	order    []uint32        // signals of the cluster, sorted by id
+	fresh    int             // new ones at the end of order, unsorted
 
 	open       int64            // end of the open window, Unix milliseconds; 0 = no sample yet
 	born       int64            // the first one

@@ -132,7 +132,7 @@ func (s *Stream) RestoreState(b []byte) error {
 	if len(b) < len(stateMagic) || string(b[:len(stateMagic)]) != stateMagic {
 		return ErrState
 	}
-	fresh := &Stream{opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName, input: s.input}
+	fresh := &Stream{opts: s.opts, closed: s.closed, rules: s.rules, measures: s.measures, leaves: s.leaves, metrics: s.metrics, byName: s.byName, input: s.input}
 	fresh.clear()
 	r := &stateReader{Reader: codec.NewReader(b[len(stateMagic):], ErrState)}
 	if r.version = r.Num(math.MaxInt32); r.Err() == nil && (r.version < 1 || r.version > stateVersion) {

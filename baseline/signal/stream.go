@@ -57,6 +57,8 @@ type StreamOptions struct {
 	// Salt is what the keys of entries are made with (series.Keyer), kept as long as the state is. With another one, and after a
 	// restart with the zero value, which is one for the process, every series is learned anew.
 	Salt series.Salt
+	// Measured takes what packs measure, within Apply, before the window is handed on; nil = nothing is measured.
+	Measured func(*Measured)
 }
 
 // Stream turns batches into closed windows: it finds out which series are needed and whose they are, keeps their newest minutes and
@@ -67,10 +69,11 @@ type Stream struct {
 	closed func(*Window)
 
 	// What the rules ask; fixed.
-	rules   []*ruleForms
-	leaves  []*leafPlan
-	metrics []*metric
-	byName  map[string]uint32 // metric name → metrics
+	rules    []*ruleForms
+	leaves   []*leafPlan
+	measures []*measure
+	metrics  []*metric
+	byName   map[string]uint32 // metric name → metrics
 
 	// Keys, of this salt only.
 	keys    spelling.Table
@@ -218,6 +221,10 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 			}
 		}
 	}
+	plans, err := s.addMeasures(o.Packs, specs, plans)
+	if err != nil {
+		return nil, err
+	}
 	s.input.Shared = make([]promql.SharedVector, promql.Share(plans))
 	return s, nil
 }
@@ -225,7 +232,7 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 // clear makes the state that of a stream that has seen nothing. What the rules ask stays.
 func (s *Stream) clear() {
 	*s = Stream{
-		opts: s.opts, closed: s.closed, rules: s.rules, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
+		opts: s.opts, closed: s.closed, rules: s.rules, measures: s.measures, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
 		input:   promql.Input{Shared: s.input.Shared},
 		groupAt: map[series.Print]uint32{}, kin: map[uint64]int32{}, clusterAt: map[string]uint16{},
 		changeCounts: &change.Counts{},

@@ -213,6 +213,7 @@ func (s *Stream) close(c *cluster, early bool) {
 			}
 		}
 	}
+	s.measure(c, end)
 	s.input.Finish()
 	s.countAll()
 	s.emit(c, end, changes)

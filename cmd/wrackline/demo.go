@@ -174,7 +174,7 @@ func emptyDemoDir(dir string) error {
 // learn plays the past through the engine until it has caught up with the wall clock.
 func (d *demo) learn(ctx context.Context, w io.Writer, history time.Duration) error {
 	now := time.Now()
-	gen, err := scenario.New(scenario.Config{Seed: d.seed, StartMs: now.Add(-history).UnixMilli(), Replicas: 2})
+	gen, err := scenario.New(scenario.Config{Seed: d.seed, StartMs: now.Add(-history).UnixMilli(), Replicas: 2, Targets: true})
 	if err != nil {
 		return err
 	}

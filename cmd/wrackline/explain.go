@@ -63,29 +63,48 @@ func serverURL(server string) (string, error) {
 
 // ask gets the data of an API answer.
 func (m *matcher) ask(ctx context.Context, path string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, matcherTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.server+path, nil)
+	body, status, err := m.get(ctx, path)
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
 	var a struct {
 		Status string          `json:"status"`
 		Error  string          `json:"error"`
 		Data   json.RawMessage `json:"data"`
 	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, matcherMax)).Decode(&a); err != nil {
-		return fmt.Errorf("%s%s: %s, and no answer of Wrackline's API: %w", m.server, path, res.Status, err)
+	if err := json.Unmarshal(body, &a); err != nil {
+		return fmt.Errorf("%s%s: %s, and no answer of Wrackline's API: %w", m.server, path, http.StatusText(status), err)
 	}
-	if res.StatusCode != http.StatusOK {
+	if status != http.StatusOK {
 		return fmt.Errorf("%s%s: %s", m.server, path, a.Error)
 	}
 	return json.Unmarshal(a.Data, into)
+}
+
+// read gets an API answer that is no JSON, as it is.
+func (m *matcher) read(ctx context.Context, path string) ([]byte, error) {
+	body, status, err := m.get(ctx, path)
+	if err == nil && status != http.StatusOK {
+		return nil, m.ask(ctx, path, &body) // which says why
+	}
+	return body, err
+}
+
+// get gets an answer and its status.
+func (m *matcher) get(ctx context.Context, path string) (body []byte, status int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, matcherTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.server+path, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer res.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(res.Body, matcherMax))
+	return body, res.StatusCode, err
 }
 
 // explain writes what a rule matches in each cluster. rule is what the packs here have of that name, nil when they have none.

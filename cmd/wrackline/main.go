@@ -57,6 +57,7 @@ func commands() []command {
 		{"replay", "[flags] FILE…", "a recording or CSV files through the engine: verdicts out", replayHelp, runReplay},
 		{"eval", "[flags] [DIR…]", "score scenarios or labelled CSVs: recall, delay, false alarms", evalHelp, runEval},
 		{"packs", "list|check|test|explain|metrics|remote-write-config", "what is watched and why", packsHelp, runPacks},
+		{"sizes", "[flags]", "what containers should request and be limited to, and why: table, JSON, CSV, manifests for kubectl", sizesHelp, runSizes},
 		{"selftest", "[flags]", "faults injected into copies of a running Wrackline's models: what it would notice", selftestHelp, runSelftest},
 		{"ack", "[flags] INCIDENT… | list | undo ID…", "somebody has an incident: no repetition, no escalation", ackHelp, runAck},
 		{"silence", "[flags] MATCHER… | list | undo ID…", "alarms that match are told to nobody for a while", silenceHelp, runSilence},

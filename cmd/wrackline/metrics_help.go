@@ -205,6 +205,8 @@ wrackline_signal_values_over_signals_total counter Values of new signals beyond 
 wrackline_signal_values_undefined_total counter Values of signals not given: they are no number.
 wrackline_signals gauge Signals known.
 wrackline_signals_max gauge Most signals that may be known (signals.signals_max).
+wrackline_sizes_over_total counter Answers about containers and pods of which sizes had no room to learn.
+wrackline_sizes_refused_total counter Sections of sizes in checkpoints that could not be read: what containers use is learned anew.
 wrackline_store_checkpoint_duration_seconds histogram How long a checkpoint's transaction took.
 wrackline_store_checkpoints_failed_total counter Checkpoints that the store did not take.
 wrackline_store_checkpoints_saved_total counter Checkpoints written.

@@ -21,6 +21,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ui"
 )
 
 // setReceivers opens an outbox for the receivers of cfg and puts it in the place of the present one. What waits for
@@ -56,6 +57,12 @@ func (a *app) setReceivers(cfg *config) error {
 			list = append(list, notify.Detour{NotFor: x.NotFor, To: x.To})
 		}
 		return list
+	}
+	o.Weekly = func() string {
+		if a.manager == nil {
+			return ""
+		}
+		return ui.SizesLine(a.engine.View())
 	}
 	b, err := notify.Open(o)
 	if err == nil {
