@@ -94,6 +94,7 @@ type Manager struct {
 	lateMs  int64 // how late the window is judged that is looked at, as LateFromMs says
 	byOnset []fresh
 
+	young     bool            // the cluster that is folded is in its first hour: only facts are told
 	changes   []change.Change // of the batch that is folded, and
 	changeSeq int64           // their number
 }
@@ -207,6 +208,7 @@ func (m *Manager) Observe(b baseline.Batch) {
 	m.findCauses(cluster)
 	m.changes = nil // it was lent
 	if !b.Old {
+		m.young = b.Young
 		m.tell(cluster, b.T)
 	}
 	m.publish(b.T)

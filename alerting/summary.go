@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"strings"
 	"text/template"
 
@@ -187,7 +188,7 @@ func (m *Member) sentence(worst, past bool) string {
 		return Clean(m.Name+m.whose()+has, summaryMax)
 	}
 	if m.Rule != nil && m.Rule.Summary != "" {
-		if text, err := m.filled(m.Rule.Summary, value, band, few, grammar{past}, func(s string) string { return s }); err == nil && text != "" {
+		if text, err := m.filled(m.Rule.Summary, value, band, few, grammar{past}, false); err == nil && text != "" {
 			return text
 		}
 	}
@@ -261,7 +262,7 @@ const topLead = 2
 // line will be pasted into a shell: what is not plainly a name is quoted. A step that a rule words only for a culprit is "" while nobody is known.
 func (m *Member) Command(text string) string {
 	if strings.Contains(text, "{{") {
-		s, err := m.filled(text, m.Value, m.Band, m.Few, grammar{}, ShellWord)
+		s, err := m.filled(text, m.Value, m.Band, m.Few, grammar{}, true)
 		if err == nil {
 			return s
 		}
@@ -280,8 +281,26 @@ func ShellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// filled executes a template about value and band.
-func (m *Member) filled(text string, value float64, band model.Band, few [2]float64, g grammar, quote func(string) string) (string, error) {
+// podName reports whether kubectl would take s as the name of a pod: what weighs most may also be an address that was scraped, or several labels.
+func podName(s string) bool {
+	if s == "" || len(s) > 253 || net.ParseIP(s) != nil {
+		return false
+	}
+	for i, r := range s {
+		edge := i == 0 || i == len(s)-1
+		if !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || !edge && (r == '-' || r == '.')) {
+			return false
+		}
+	}
+	return true
+}
+
+// filled executes a template about value and band: a sentence, or a step for a shell.
+func (m *Member) filled(text string, value float64, band model.Band, few [2]float64, g grammar, step bool) (string, error) {
+	quote := func(s string) string { return s }
+	if step {
+		quote = ShellWord
+	}
 	v := m.quantity(value)
 	v.few = few
 	d := summaryData{
@@ -289,7 +308,7 @@ func (m *Member) filled(text string, value float64, band model.Band, few [2]floa
 		Expected: m.quantity(band.Expected), Slope: quantity{v: m.SlopePerDay, unit: m.Unit},
 		Band: m.band(band), Labels: make(map[string]string, len(m.Entity)),
 	}
-	if len(m.Top) > 0 {
+	if len(m.Top) > 0 && (!step || podName(m.Top[0].Name)) {
 		d.Top = quote(Clean(m.Top[0].Name, textMax))
 	}
 	if m.LimitEta > 0 && !g.past {

@@ -10,6 +10,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/model"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/signal"
 )
 
 func TestSentencesAreOneSafeLine(t *testing.T) {
@@ -32,6 +33,13 @@ func TestSentencesAreOneSafeLine(t *testing.T) {
 	m.Entity[1].Value = "x'; rm -rf / #"
 	if got := m.Command("describe {{ $labels.workload }} {{ $labels.cluster }}"); got != `describe 'x'\''; rm -rf / #' prod` {
 		t.Errorf("command: %q", got)
+	}
+	for top, want := range map[string]string{"coredns-5d78c9869d-x7k2p": "kubectl logs coredns-5d78c9869d-x7k2p", "10.0.1.1:9100": "kubectl logs -l app", "10.0.1.1": "kubectl logs -l app",
+		"fd00::1": "kubectl logs -l app", "node-3.example.org:9100": "kubectl logs -l app", "x;reboot": "kubectl logs -l app", "-rf": "kubectl logs -l app", "": "kubectl logs -l app", "Pod": "kubectl logs -l app"} {
+		m.Top = []signal.Member{{Name: top, Value: 1}}
+		if got := m.Command("kubectl logs {{ if $top }}{{ $top }}{{ else }}-l app{{ end }}"); got != want {
+			t.Errorf("%q: %q, want %q", top, got, want)
+		}
 	}
 	m.State, m.Value = model.Absent, math.NaN()
 	if got := m.Sentence(false); got != "wl.cpu of x'; rm -rf / # has no data any more" {

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/wrackline/wrackline/baseline/model"
 )
 
 // tell emits what is due after a live window of a cluster.
@@ -30,7 +32,9 @@ func (m *Manager) tell(cluster string, t int64) {
 			continue
 		}
 		m.hush(inc, t)
-		m.keepQuiet(inc, t)
+		if !m.young {
+			m.keepQuiet(inc, t)
+		}
 		if r := m.due(inc, t); r != "" {
 			d := due{inc: inc, reason: r}
 			for _, s := range inc.slots {
@@ -69,7 +73,7 @@ func (m *Manager) tell(cluster string, t int64) {
 				d.inc.state |= heldBack
 			} else {
 				d.inc.state &^= hushed
-				d.inc.told(t) // the next change is measured from here, so that it is not counted again each window
+				d.inc.told(t, m.young) // the next change is measured from here, so that it is not counted again each window
 			}
 		}
 		m.seen = false
@@ -84,7 +88,7 @@ func (m *Manager) due(inc *incident, t int64) Reason {
 	if SeverityRank(inc.Severity) == 0 { // listed, and nobody is called
 		return ""
 	}
-	firing, rank := inc.firing()
+	firing, rank := inc.firing(m.young)
 	if firing == 0 { // it is on its way back: the closing word will say so
 		return ""
 	}
@@ -100,7 +104,7 @@ func (m *Manager) due(inc *incident, t int64) Reason {
 	if rank > inc.toldRank { // at most once in a life, so it need not wait
 		return Changed
 	}
-	if inc.news() && t-inc.lastTold >= m.opts.ChangeMs/newsPart {
+	if inc.news(m.young) && t-inc.lastTold >= m.opts.ChangeMs/newsPart {
 		return Changed
 	}
 	if firing >= inc.toldSize+3 && firing >= 2*inc.toldSize && t-inc.lastTold >= m.opts.ChangeMs {
@@ -114,9 +118,9 @@ const newsPart = 5
 
 // news reports whether there is something in an incident that must be said, though it is known: a question of severity page that has not been told, or
 // an alarm that got clearly worse.
-func (i *incident) news() bool {
+func (i *incident) news(young bool) bool {
 	return slices.ContainsFunc(i.slots, func(s *slot) bool {
-		if s.m.Ended != 0 || s.m.Muted != "" || !s.m.Outside() || SeverityRank(s.m.Severity) < i.toldRank {
+		if !s.m.calls(young) || SeverityRank(s.m.Severity) < i.toldRank {
 			return false
 		}
 		return s.worse || !s.told && SeverityRank(s.m.Severity) == 2 &&
@@ -125,10 +129,10 @@ func (i *incident) news() bool {
 }
 
 // firing counts the members that are outside their bands now and that nobody has silenced, and ranks the most severe of them. A member whose value is back
-// stays in alarm for a while, in case it comes again; that is no reason to call somebody.
-func (i *incident) firing() (n, rank int) {
+// stays in alarm for a while, in case it comes again; that is no reason to call somebody. In the first hour of a cluster only facts are.
+func (i *incident) firing(young bool) (n, rank int) {
 	for _, s := range i.slots {
-		if s.m.Ended == 0 && s.m.Muted == "" && s.m.Outside() {
+		if s.m.calls(young) {
 			n++
 			rank = max(rank, SeverityRank(s.m.Severity))
 		}
@@ -136,8 +140,16 @@ func (i *incident) firing() (n, rank int) {
 	return n, rank
 }
 
-func (i *incident) told(t int64) {
-	firing, rank := i.firing()
+// calls reports whether a member is a reason to call somebody now.
+func (m *Member) calls(young bool) bool {
+	return m.Ended == 0 && m.Muted == "" && m.Outside() && (!young || m.Fact())
+}
+
+// Fact reports whether an alarm needs no knowledge of what is usual: its rule's fixed mark was passed.
+func (m *Member) Fact() bool { return m.Test == model.CeilingTest }
+
+func (i *incident) told(t int64, young bool) {
+	firing, rank := i.firing(young)
 	for _, s := range i.slots {
 		if s.m.Muted == "" {
 			s.told, s.worse = true, false
@@ -162,7 +174,7 @@ func (m *Manager) emit(inc *incident, reason Reason, t int64) {
 	inc.state = inc.state&^hushed | announced
 	inc.LateMs = m.lateMs
 	inc.build()
-	inc.told(t)
+	inc.told(t, m.young)
 	inc.note(t, "notified", string(reason))
 	n.Incident = inc.build()
 	emittedTotal(reason).Inc()

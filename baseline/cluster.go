@@ -47,6 +47,7 @@ type cluster struct {
 type output struct {
 	job      int // the request that closed it
 	old      bool
+	young    bool
 	end      int64
 	closedMs int64 // receive clock
 	verdicts []Verdict
@@ -138,7 +139,7 @@ func (c *cluster) closed(w *signal.Window) {
 	c.remember(w.Changes)
 	c.rolled(w.Changes)
 	o := c.output()
-	o.old, o.end, o.closedMs = history || w.End-c.first < youngMs, w.End, w.ClosedMs
+	o.old, o.young, o.end, o.closedMs = history, w.End-c.first < youngMs, w.End, w.ClosedMs
 	cl := closing{at: c.e.moment(w.End), window: c.windows, changes: c.changes, budgets: &c.budgets, wants: c.wants,
 		before: func(ms int64) model.Moment { return c.e.moment(w.End - ms) }}
 	for i := range w.Observations {
@@ -184,7 +185,7 @@ func (c *cluster) deliver(o *output) {
 		c.e.opts.Recorder.Add(x.b.number-1, x.id, x.p)
 	}
 	if c.e.opts.Sink != nil {
-		c.e.opts.Sink.Observe(Batch{Cluster: c.name, T: o.end, ClosedMs: o.closedMs, Old: o.old, Verdicts: o.verdicts, Changes: o.changes, ChangeSeq: o.seq})
+		c.e.opts.Sink.Observe(Batch{Cluster: c.name, T: o.end, ClosedMs: o.closedMs, Old: o.old, Young: o.young, Verdicts: o.verdicts, Changes: o.changes, ChangeSeq: o.seq})
 	}
 }
 

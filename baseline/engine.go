@@ -22,7 +22,7 @@ import (
 const oldAfterMs = 10 * 60_000
 
 // youngMs is for how long a cluster that is seen for the first time is only learned: what it brings along (a loop of denied
-// requests that has gone on for months) is its habit until shown otherwise. What still stands afterwards is told.
+// requests that has gone on for months) is its habit until shown otherwise. What still stands afterwards is told; what a rule's fixed mark says is told at once.
 const youngMs = 60 * 60_000
 
 // ChangesMax is how many changes of a cluster are remembered, the newest.

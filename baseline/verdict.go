@@ -26,9 +26,11 @@ type Batch struct {
 	T       int64 // end of the window, Unix milliseconds
 	// ClosedMs is when the window was judged, by the receive clock in the log, Unix milliseconds; 0 = not known. A sender that is behind makes it later than T by that much.
 	ClosedMs int64
-	// Old is set for windows that closed more than ten minutes after their end while newer ones follow faster than time passes (a sender's backlog, history), and for the first
-	// hour of a cluster: they are learned and shown, and no notification may come of them.
-	Old      bool
+	// Old is set for windows that closed more than ten minutes after their end while newer ones follow faster than time passes (a sender's backlog, history): they are learned and shown, and
+	// no notification may come of them.
+	Old bool
+	// Young is set for the first hour of a cluster: what is usual there is only learned, and no notification may come but of facts, which a rule's fixed mark says.
+	Young    bool
 	Verdicts []Verdict // borrowed: valid only during the call
 	// Changes are the changes that the engine remembers, of all clusters, in the order in which it learned of them; those of this
 	// window are the last. The slice and what is in it stay as they are and may be kept.

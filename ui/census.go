@@ -19,9 +19,10 @@ type census struct {
 	silent   int                    // absent and in no open incident: usual for jobs that end
 	loose    []*baseline.SignalView // in alarm and in no open incident, what matters most first
 	learning bool                   // nothing has left learning yet
+	fresh    int                    // of those that are silent, how many fell silent within the last hour
 }
 
-func censusOf(v *baseline.View, snap *alerting.Snapshot) *census {
+func censusOf(v *baseline.View, snap *alerting.Snapshot, now int64) *census {
 	n := &census{all: len(v.Signals), learning: true}
 	inIncident := map[string]bool{}
 	for _, inc := range snap.Open {
@@ -43,6 +44,7 @@ func censusOf(v *baseline.View, snap *alerting.Snapshot) *census {
 		case !sv.State.Alarm() || inIncident[sv.Signal.ID]:
 		case sv.State == model.Absent:
 			n.silent++
+			n.fresh += int(b2i(now-sv.Since < youngMinutes*minuteMs))
 		default:
 			n.loose = append(n.loose, sv)
 		}

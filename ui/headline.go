@@ -29,9 +29,17 @@ func (b *overviewBody) headline(n *census, open openIncidents, st *Status, snap 
 	case n.learning:
 		b.Tone, b.Headline = "note", "Learning what is normal"
 		b.Lines = append(b.Lines, b.entities()+". Gross and lasting deviations already count; finer ones as the bands mature.")
-		b.sayYoung(st)
+	case len(st.young(b.Now)) > 0:
+		b.Tone, b.Headline = "note", "Learning what is normal"
+		b.Lines = append(b.Lines, b.stand(n)+" The bands are a first guess yet.")
+	case n.fresh > 0:
+		b.Tone, b.Headline = "note", plural(n.fresh, "signal")+" fell silent within the hour"
+		b.Lines = append(b.Lines, b.stand(n)+" Whether what fell silent is well is not known: a job that has ended, or a target that does not answer.")
 	default:
 		b.sayCalm(n, snap)
+	}
+	if n.all > 0 {
+		b.sayYoung(st)
 	}
 	if len(b.Waiting) > 0 && n.all > 0 {
 		b.Lines = append(b.Lines, plural(len(b.Waiting), "cluster")+" "+waitingWindow+".")
@@ -80,7 +88,7 @@ func (b *overviewBody) sayFirst(st *Status) {
 			first = x
 		}
 	}
-	const then = "Then values and bands appear, and what is normal is learned; of a cluster's first hour nothing is told."
+	const then = "Then values and bands appear, and what is normal is learned; in a cluster's first hour only facts are told: a target that is down, a pod that is not ready, a certificate's end."
 	if until := (first+minuteMs-1)/minuteMs*minuteMs + minuteMs + st.GraceMs; first != 0 && b.Now <= until {
 		b.Lines = append(b.Lines, "It is judged by "+time.UnixMilli(until).UTC().Format("15:04:05 UTC")+" at the latest, "+ago(b.Now, until)+". "+then)
 		return
@@ -88,16 +96,28 @@ func (b *overviewBody) sayFirst(st *Status) {
 	b.Lines = append(b.Lines, "That takes longer than usual: are the samples of now? The status page says how old the newest is, and which metrics are missing. "+then)
 }
 
-// sayYoung says of clusters in their first hour until when they are only learned.
-func (b *overviewBody) sayYoung(st *Status) {
+// young returns the clusters in their first hour.
+func (st *Status) young(now int64) (list []*Cluster) {
 	for i := range st.Clusters {
 		c := &st.Clusters[i]
-		if c.Waiting() || c.WindowsClosed >= youngMinutes || b.Now-c.ClosedEnd > 10*minuteMs { // a backlog is no hour of the clock
-			continue
+		if !c.Waiting() && c.WindowsClosed < youngMinutes && now-c.ClosedEnd <= 10*minuteMs { // a backlog is no hour of the clock
+			list = append(list, c)
 		}
-		until := c.ClosedEnd + (youngMinutes-c.WindowsClosed)*minuteMs
-		b.Lines = append(b.Lines, "Nothing of cluster "+alerting.Clean(c.Name, textMax)+" is told before "+time.UnixMilli(until).UTC().Format("15:04 UTC")+": its first hour is learned. What still stands then is told.")
-		if len(b.Lines) > 3 {
+	}
+	return list
+}
+
+// youngLine says of a cluster in its first hour what is told, and until when.
+func youngLine(c *Cluster) string {
+	until := c.ClosedEnd + (youngMinutes-c.WindowsClosed)*minuteMs
+	return "Of cluster " + alerting.Clean(c.Name, textMax) + " only facts are told before " + time.UnixMilli(until).UTC().Format("15:04 UTC") +
+		" (a target that is down, a pod that is not ready, a certificate's end): its first hour is learned. What still stands then is told."
+}
+
+// sayYoung says of clusters in their first hour until when they are only learned.
+func (b *overviewBody) sayYoung(st *Status) {
+	for k, c := range st.young(b.Now) {
+		if b.Lines = append(b.Lines, youngLine(c)); k == 2 {
 			break
 		}
 	}
@@ -141,22 +161,27 @@ func (b *overviewBody) sayEasing(n *census, open openIncidents) {
 
 func (b *overviewBody) sayCalm(n *census, snap *alerting.Snapshot) {
 	b.Tone, b.Headline = "calm", "Everything is as usual"
-	line := b.entities() + ", all within their bands."
-	if young := n.states[model.Learning]; young > 0 || n.silent > 0 {
-		line = fmt.Sprintf("%s: %s within their bands", b.entities(), commas(n.states[model.Normal]))
-		if young > 0 {
-			line += ", " + commas(young) + " still learning"
-		}
-		if n.silent > 0 {
-			line += ", " + commas(n.silent) + " silent"
-		}
-		line += "."
-	}
 	last := "No incident so far."
 	if len(snap.Closed) > 0 {
 		last = "The last incident ended " + ago(b.Now, snap.Closed[0].Resolved) + "."
 	}
-	b.Lines = append(b.Lines, line, last)
+	b.Lines = append(b.Lines, b.stand(n), last)
+}
+
+// stand says how many signals are within their bands, still learning, and silent.
+func (b *overviewBody) stand(n *census) string {
+	young := n.states[model.Learning]
+	if young == 0 && n.silent == 0 {
+		return b.entities() + ", all within their bands."
+	}
+	line := fmt.Sprintf("%s: %s within their bands", b.entities(), commas(n.states[model.Normal]))
+	if young > 0 {
+		line += ", " + commas(young) + " still learning"
+	}
+	if n.silent > 0 {
+		line += ", " + commas(n.silent) + " silent"
+	}
+	return line + "."
 }
 
 func (b *overviewBody) entities() string {

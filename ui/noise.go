@@ -97,6 +97,13 @@ func noiseOf(st *Status, now int64) noise {
 	return n
 }
 
+// quietDay reports whether no incident is open and none has ended within a day. What rises beside a real incident without becoming an alarm is a near miss, too: in such
+// a time the rate that near misses foretell is not that of chance.
+func quietDay(snap *alerting.Snapshot, now int64) bool {
+	const dayMs = 86_400_000
+	return len(snap.Open) == 0 && (len(snap.Closed) == 0 || now-snap.Closed[0].Resolved > dayMs)
+}
+
 // chanceLines says how many false alarms chance gives, against how many are allowed.
 func chanceLines(list []baseline.BudgetView) []string {
 	var out []string

@@ -40,6 +40,12 @@ func TestTheBudgetIsSaid(t *testing.T) {
 	f.view.Budget = []baseline.BudgetView{{Kind: "packs", Signals: 300, Asked: .5, Expected: .001, Known: true, Strict: 1},
 		{Kind: "tracked", Signals: 12, Asked: .5, Expected: .5, Known: true, Strict: 1.24}}
 	h := New(f, Options{})
+	for _, page := range []string{"/", "/receivers"} { // an incident is open: what rises beside it is not chance
+		if got := body(t, h, page, http.StatusOK); strings.Contains(got, "false alarms a week") {
+			t.Errorf("%s speaks of chance beside an incident", page)
+		}
+	}
+	f.snap = &alerting.Snapshot{}
 	for _, page := range []string{"/", "/receivers"} {
 		got := body(t, h, page, http.StatusOK)
 		for _, want := range []string{"Rules of packs: chance raises less than one false alarm in two years, allowed 0.5 a week.",

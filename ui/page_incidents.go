@@ -27,6 +27,7 @@ type incidentsBody struct {
 	Clear        string
 	Loose        []alerting.Member
 	LooseAll     int
+	Unsure       string // why that nothing is open says little; "" = it does not
 }
 
 // incidentRow is one incident in a list.
@@ -42,8 +43,25 @@ func (s *server) incidentRow(inc *alerting.Incident) incidentRow {
 	return incidentRow{inc, s.src.Acts().Holder(inc.ID), inc.Open() && inc.Silenced() != nil, suspect(inc), nextStep(inc)}
 }
 
+// unsure says why nothing that is open is no proof that all is well; "" when it is.
+func unsure(st *Status, n *census, now int64) string {
+	switch young := st.young(now); {
+	case n.all == 0:
+		return "Nothing has been judged yet."
+	case st.silentMs(now) > 0:
+		return "Nothing has arrived for " + alerting.Span(st.silentMs(now)) + ", so nothing is judged."
+	case len(young) > 0:
+		return youngLine(young[0])
+	case n.learning:
+		return "What is normal is still being learned."
+	case n.fresh > 0:
+		return plural(n.fresh, "signal") + " fell silent within the hour: whether they are well is not known."
+	}
+	return ""
+}
+
 func (s *server) incidents(c *gin.Context) {
-	f, _ := s.frame("Incidents", "incidents")
+	f, st := s.frame("Incidents", "incidents")
 	snap := s.snapshot()
 	q := parseIncidentQuery(c.Request.URL.Query())
 	b := &incidentsBody{hands: hands{Access: s.access(c.Request), Who: whoOf(c.Request), Base: s.base, Now: f.Now}, All: len(snap.Open) + len(snap.Closed)}
@@ -73,6 +91,7 @@ func (s *server) incidents(c *gin.Context) {
 	} else {
 		b.Loose, b.LooseAll = snap.Loose[:min(len(snap.Loose), pageLen)], len(snap.Loose)
 	}
+	b.Unsure = unsure(&st, censusOf(s.view(), snap, f.Now), f.Now)
 	f.Body, f.JSON = b, s.base+"/api/v1/incidents"
 	s.page(c, http.StatusOK, "incidents", f)
 }

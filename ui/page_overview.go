@@ -51,7 +51,7 @@ type overviewBody struct {
 func (s *server) overview(c *gin.Context) {
 	f, st := s.frame("Overview", "overview")
 	v, snap := s.view(), s.snapshot()
-	b := &overviewBody{Signals: len(v.Signals), Clusters: st.Clusters, Learning: learningOf(v), Noise: noiseOf(&st, f.Now), Chance: chanceLines(v.Budget), Packs: packsOf(&st), Now: f.Now,
+	b := &overviewBody{Signals: len(v.Signals), Clusters: st.Clusters, Learning: learningOf(v), Noise: noiseOf(&st, f.Now), Packs: packsOf(&st), Now: f.Now,
 		Closed: snap.Closed[:min(len(snap.Closed), overviewClosed)]}
 	for _, p := range b.Packs {
 		b.Dormant += len(p.DormantRules) + p.DormantHidden
@@ -61,7 +61,10 @@ func (s *server) overview(c *gin.Context) {
 			b.Waiting = append(b.Waiting, c.Name)
 		}
 	}
-	n := censusOf(v, snap)
+	if quietDay(snap, f.Now) {
+		b.Chance = chanceLines(v.Budget)
+	}
+	n := censusOf(v, snap, f.Now)
 	b.Counts, b.Silent, b.LooseAll = s.chips(n), n.silent, len(n.loose)
 	b.Loose = n.loose[:min(len(n.loose), overviewRows)]
 	open := byUrgency(snap.Open)

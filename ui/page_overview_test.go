@@ -55,7 +55,7 @@ func TestTheFirstHourSaysUntilWhen(t *testing.T) {
 	f.status.Senders[0].FirstMs = first
 	until := (first+minuteMs-1)/minuteMs*minuteMs + minuteMs + 90_000
 	h := New(f, Options{})
-	says(t, "the overview", body(t, h, "/", http.StatusOK), []string{"It is judged by " + time.UnixMilli(until).UTC().Format("15:04:05 UTC") + " at the latest, in ", "of a cluster&#39;s first hour nothing is told"}, []string{"longer than usual"})
+	says(t, "the overview", body(t, h, "/", http.StatusOK), []string{"It is judged by " + time.UnixMilli(until).UTC().Format("15:04:05 UTC") + " at the latest, in ", "in a cluster&#39;s first hour only facts are told"}, []string{"longer than usual"})
 	f.status.Senders[0].FirstMs = fakeNow - 20*fakeMinute
 	says(t, "the overview", body(t, New(f, Options{}), "/", http.StatusOK), []string{"That takes longer than usual"}, []string{"at the latest"})
 
@@ -66,9 +66,35 @@ func TestTheFirstHourSaysUntilWhen(t *testing.T) {
 	}
 	x := &young.status.Clusters[0]
 	x.WindowsClosed, x.ClosedEnd = 12, fakeNow-fakeMinute
-	says(t, "the overview", body(t, New(young, Options{}), "/", http.StatusOK), []string{"Learning what is normal", "Nothing of cluster prod-eu is told before " + time.UnixMilli(x.ClosedEnd+48*minuteMs).UTC().Format("15:04 UTC")}, nil)
+	says(t, "the overview", body(t, New(young, Options{}), "/", http.StatusOK), []string{"Learning what is normal", "Of cluster prod-eu only facts are told before " + time.UnixMilli(x.ClosedEnd+48*minuteMs).UTC().Format("15:04 UTC")}, nil)
 	x.WindowsClosed = 61
 	says(t, "the overview", body(t, New(young, Options{}), "/", http.StatusOK), []string{"Learning what is normal"}, []string{"is told before"})
+
+	// No page is green while the hour lasts, or while something has just fallen silent; afterwards all is as usual.
+	const green = `hero calm`
+	usual := newFake()
+	usual.snap, usual.status.Demo = &alerting.Snapshot{}, nil
+	for i := range usual.view.Signals {
+		v := usual.view.Signals[i]
+		v.State, v.Value = model.Normal, v.Band.Expected
+	}
+	y := &usual.status.Clusters[0]
+	for _, c := range []struct {
+		minutes int64
+		silent  int64 // since how many minutes
+		calm    bool
+		word    string
+	}{{12, 0, false, "only facts are told before"}, {600, 5, false, "fell silent within the hour"}, {600, 300, true, ""}, {600, 0, true, ""}} {
+		y.WindowsClosed, y.ClosedEnd = c.minutes, fakeNow-fakeMinute
+		v := usual.view.Signals[0]
+		if v.State = model.Normal; c.silent > 0 {
+			v.State, v.Since = model.Absent, fakeNow-c.silent*fakeMinute
+		}
+		over, list := body(t, New(usual, Options{}), "/", http.StatusOK), body(t, New(usual, Options{}), "/incidents", http.StatusOK)
+		if strings.Contains(over, green) != c.calm || strings.Contains(list, `class="empty calm"`) != c.calm || !strings.Contains(over, c.word) || !strings.Contains(list, c.word) {
+			t.Errorf("after %d minutes, silent for %d: calm %v, want %v: %s", c.minutes, c.silent, strings.Contains(over, green), c.calm, hero.FindString(over))
+		}
+	}
 }
 
 func TestTheHeartbeatIsOnThePage(t *testing.T) {
@@ -117,6 +143,8 @@ func TestSilentSignalsAreNoAlarm(t *testing.T) {
 	for i := range f.view.Signals {
 		if f.view.Signals[i].State != model.Absent {
 			f.view.Signals[i].State = model.Normal
+		} else {
+			f.view.Signals[i].Since = fakeNow - 300*fakeMinute // within the hour it is not known whether it is well
 		}
 	}
 	got := body(t, New(f, Options{}), "/", http.StatusOK)

@@ -34,6 +34,8 @@ type AlertmanagerConfig struct {
 	BasicAuth  *BasicAuth `yaml:"basic_auth,omitempty"`
 	Bearer     Secret     `yaml:"bearer_token,omitempty"`
 	BearerFile string     `yaml:"bearer_token_file,omitempty"` // read before every send
+
+	TLS *TLSConfig `yaml:"tls_config,omitempty"` // nil = as the system says
 }
 
 // BasicAuth is a name and a password.
@@ -58,6 +60,9 @@ var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 // check returns the first thing that is wrong. names are those of the receiver so far.
 func (c *AlertmanagerConfig) check(names map[string]bool) error {
 	if err := checkIntegration("alertmanager", c.Name, c.PerMinute, names); err != nil {
+		return err
+	}
+	if err := c.TLS.check(); err != nil {
 		return err
 	}
 	if _, err := target("url", c.URL, c.URLFile); err != nil {

@@ -74,6 +74,8 @@ type SlackConfig struct {
 	SendResolved *bool `yaml:"send_resolved,omitempty"`
 	// PerMinute is how many messages a minute are sent at most, evenly. 0 means 60: Slack takes about one a second for each channel.
 	PerMinute int `yaml:"messages_per_minute,omitempty"`
+
+	TLS *TLSConfig `yaml:"tls_config,omitempty"` // nil = as the system says
 }
 
 // WebhookConfig is a URL that takes Alertmanager's webhook payload, version 4.
@@ -93,6 +95,8 @@ type WebhookConfig struct {
 	// Bearer is sent as "Authorization: Bearer …". Empty means no such header.
 	Bearer     Secret `yaml:"bearer_token,omitempty"`
 	BearerFile string `yaml:"bearer_token_file,omitempty"` // read before every send; not together with Bearer
+
+	TLS *TLSConfig `yaml:"tls_config,omitempty"` // nil = as the system says
 }
 
 // FieldError is what is wrong with a field of the receivers' configuration.
@@ -155,6 +159,9 @@ func (c *SlackConfig) check(names map[string]bool) error {
 	if err := checkIntegration("slack", c.Name, c.PerMinute, names); err != nil {
 		return err
 	}
+	if err := c.TLS.check(); err != nil {
+		return err
+	}
 	if c.bot() {
 		if _, err := either("bot_token", c.BotToken, c.BotTokenFile); err != nil {
 			return err
@@ -176,6 +183,9 @@ func (c *SlackConfig) bot() bool { return c.BotToken != "" || c.BotTokenFile != 
 // check returns the first thing that is wrong. names are those of the receiver so far.
 func (c *WebhookConfig) check(names map[string]bool) error {
 	if err := checkIntegration("webhook", c.Name, c.PerMinute, names); err != nil {
+		return err
+	}
+	if err := c.TLS.check(); err != nil {
 		return err
 	}
 	if _, err := target("url", c.URL, c.URLFile); err != nil {
@@ -213,13 +223,13 @@ func checkIntegration(kind, name string, perMinute int, names map[string]bool) e
 func Files(receivers []Receiver) (out []string) {
 	for _, r := range receivers {
 		for _, c := range r.Slack {
-			out = append(out, c.APIURLFile, c.BotTokenFile)
+			out = append(append(out, c.APIURLFile, c.BotTokenFile), c.TLS.files()...)
 		}
 		for _, c := range r.Webhook {
-			out = append(out, c.URLFile, c.SecretFile, c.BearerFile)
+			out = append(append(out, c.URLFile, c.SecretFile, c.BearerFile), c.TLS.files()...)
 		}
 		for _, c := range r.Alertmanager {
-			out = append(out, c.URLFile, c.BearerFile)
+			out = append(append(out, c.URLFile, c.BearerFile), c.TLS.files()...)
 			if c.BasicAuth != nil {
 				out = append(out, c.BasicAuth.PasswordFile)
 			}

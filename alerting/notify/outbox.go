@@ -91,6 +91,7 @@ const (
 type Outbox struct {
 	opts   Options
 	client *http.Client
+	own    map[sender]*http.Client // of integrations with certificates of their own
 	tree   *route.Tree
 	lanes  []*lane
 	astray []Astray
@@ -156,13 +157,18 @@ func newOutbox(o Options) (*Outbox, error) {
 			if c.bot() {
 				to = &slackBot{c}
 			}
+			b.secure(to, c.TLS)
 			b.addLane(&r, identity{Receiver: r.Name, Kind: "slack", Name: c.Name, File: cmp.Or(c.APIURLFile, c.BotTokenFile), Channel: c.Channel, Place: i}, to, cmp.Or(c.PerMinute, slackMinute), paces)
 		}
 		for i, c := range r.Webhook {
-			b.addLane(&r, identity{Receiver: r.Name, Kind: "webhook", Name: c.Name, File: c.URLFile, Place: i}, &webhook{c, r.Name}, cmp.Or(c.PerMinute, webhookMinute), paces)
+			to := &webhook{c, r.Name}
+			b.secure(to, c.TLS)
+			b.addLane(&r, identity{Receiver: r.Name, Kind: "webhook", Name: c.Name, File: c.URLFile, Place: i}, to, cmp.Or(c.PerMinute, webhookMinute), paces)
 		}
 		for i, c := range r.Alertmanager {
-			b.addLane(&r, identity{Receiver: r.Name, Kind: "alertmanager", Name: c.Name, File: c.URLFile, Place: i}, &alertmanager{c}, cmp.Or(c.PerMinute, webhookMinute), paces)
+			to := &alertmanager{c}
+			b.secure(to, c.TLS)
+			b.addLane(&r, identity{Receiver: r.Name, Kind: "alertmanager", Name: c.Name, File: c.URLFile, Place: i}, to, cmp.Or(c.PerMinute, webhookMinute), paces)
 		}
 	}
 	is := make([]identity, len(b.lanes))

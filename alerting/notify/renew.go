@@ -63,7 +63,7 @@ func (b *Outbox) renew(ctx context.Context, l *lane) {
 		o.why = redact(err, nil)
 	} else {
 		sendCtx, stop := b.bounded(ctx)
-		o = x.renew(sendCtx, u, list, b.caller(sendCtx, u))
+		o = x.renew(sendCtx, u, list, b.caller(b.secured(sendCtx, l.to), u))
 		stop()
 	}
 	if o.verdict == delivered {

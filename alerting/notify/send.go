@@ -61,6 +61,7 @@ func (b *Outbox) attempt(ctx context.Context, s sender, m *Message, h *holding) 
 	if err != nil {
 		return outcome{verdict: again, why: redact(err, nil)}
 	}
+	ctx = b.secured(ctx, s)
 	return s.say(ctx, u, m, h, b.caller(ctx, u))
 }
 
@@ -77,7 +78,7 @@ func (b *Outbox) exchange(ctx context.Context, u *url.URL, r *http.Request, acce
 	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { reached = true }}))
 	r.Header.Set("User-Agent", b.opts.UserAgent)
 	secrets := shown(r)
-	resp, err := b.client.Do(r)
+	resp, err := b.clientOf(ctx).Do(r)
 	switch {
 	case err != nil && reached:
 		return outcome{verdict: again, suspect: true, maybe: true, why: redact(err, u, secrets...)}

@@ -233,7 +233,11 @@ func (m *Model) warmAlarm(p *Params, l *lesson, w *voice, j *Judgement) {
 		m.rec = 0
 	default:
 		m.rec += float32(l.dt)
-		if float64(m.rec) >= m.recoverH(p) {
+		least := m.recoverH(p)
+		if m.test == CeilingTest { // a fact is over as soon as it began: nobody knows yet of a band to which the value must have returned
+			least = float64(p.persist()) * l.dt
+		}
+		if float64(m.rec) >= least-l.dt/2 {
 			m.state, m.test, m.since, m.rec, m.evHits = Learning, NoTest, 0, 0, 0
 			j.Transition = Recovered
 		}

@@ -96,7 +96,7 @@ func (m *Model) warm(p *Params, at Moment, v float64, gap bool, why *Why) Judgem
 	}
 	m.warmAlarm(p, &l, &w, &j)
 	m.last = at.T
-	if l.counted && (m.test == CountTest || w.score > .5) {
+	if l.over || l.counted && (m.test == CountTest || w.score > .5) {
 		j.Seen = int64(m.seen)
 		return j // a fault is not what the scale is made of
 	}

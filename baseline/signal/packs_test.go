@@ -172,6 +172,11 @@ func TestEveryRuleSaysWhatItMeans(t *testing.T) {
 func TestSummariesAndCommandsCanBeFilled(t *testing.T) {
 	for _, r := range embedded(t) {
 		texts := append([]string{r.Summary}, r.Next...)
+		for _, step := range r.Next { // a label's value is quoted as one word of a shell; within quotes it would break out of them
+			if strings.Count(step[:max(strings.LastIndex(step, "{{"), 0)], `"`)%2 == 1 || strings.Contains(step, "='{{") || strings.Contains(step, "`") {
+				t.Errorf("%s: a value stands within quotes: %q", r.Name, step)
+			}
+		}
 		for _, text := range texts {
 			if err := alerting.CheckSummary(text); err != nil {
 				t.Errorf("%s: %q: %v", r.Name, text, err)

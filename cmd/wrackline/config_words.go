@@ -21,8 +21,12 @@ var insteadOf = map[string]string{
 	"route.group_interval":     "leave it out: an incident that widens is told again after ten minutes at the earliest",
 	"route.match":              `use matchers: ['severity="page"']`,
 	"route.match_re":           `use matchers: ['namespace=~"shop|pay.*"']`,
-	"http_config":              "use bearer_token_file, or basic_auth in alertmanager_configs; the proxy is alerting.outlet.proxy_from_environment",
-	"tls_config":               "leave it out: certificates of the system are trusted; SSL_CERT_FILE or SSL_CERT_DIR name others",
+	"http_config":              "use bearer_token_file, tls_config, or basic_auth in alertmanager_configs; the proxy is alerting.outlet.proxy_from_environment",
+	"min_version":              "leave it out: it is TLS 1.2",
+	"max_version":              "leave it out: the newest that both speak is used",
+	"ca":                       "use ca_file",
+	"cert":                     "use cert_file",
+	"key":                      "use key_file",
 	"proxy_url":                "use alerting.outlet.proxy_from_environment",
 	"api_version":              "leave it out: it is v2",
 	"static_configs":           "use url; each Alertmanager of a cluster is one of alertmanager_configs",
@@ -70,6 +74,6 @@ func instead(path string) string {
 
 // alertingWords are the keys of receivers, routes and time intervals.
 var alertingWords = []string{"name", "slack_configs", "webhook_configs", "alertmanager_configs", "digest", "api_url", "api_url_file", "channel", "bot_token", "bot_token_file", "send_resolved", "messages_per_minute", "url", "url_file",
-	"max_alerts", "secret", "secret_file", "bearer_token", "bearer_token_file", "basic_auth", "username", "password", "password_file", "resend_interval", "labels", "off", "at", "timezone",
+	"max_alerts", "secret", "secret_file", "bearer_token", "bearer_token_file", "tls_config", "ca_file", "cert_file", "key_file", "server_name", "insecure_skip_verify", "basic_auth", "username", "password", "password_file", "resend_interval", "labels", "off", "at", "timezone",
 	"receiver", "matchers", "continue", "routes", "active_time_intervals", "mute_time_intervals", "notifications_per_day", "repeat_interval", "escalate", "after",
 	"time_intervals", "times", "start_time", "end_time", "weekdays", "days_of_month", "months", "years", "location"}

@@ -77,7 +77,7 @@ func TestAlertmanagersWordsSayWhatToUse(t *testing.T) {
 		{"receivers: [{name: a, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\nroute:\n  receiver: a\n  group_by: [x]\n  group_wait: 10s\n  group_interval: 1m\n  routes:\n  - match: {severity: page}\n    receiver: a\n    matcher: []\n", []string{"w.yml:4:3: route.group_by", "an incident is one message", "a warning waits a minute", "after ten minutes", `matchers: ['severity="page"']`}},
 		{"receivers: [{name: ops, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\nroute:\n  receiver: osp\n  routes:\n  - {matchers: [severity=critical]}\n  - {matchers: [sevrity=page], mute_time_intervals: [nihgt]}\ntime_intervals: [{name: night, time_intervals: [{weekdays: [frday]}]}]\n",
 			[]string{`w.yml:3:13: route.receiver: there is no receiver "osp"; did you mean "ops"?`, "critical is page", `did you mean "severity"`, `did you mean "night"`, "w.yml:7:61: time_intervals[0].time_intervals[0].weekdays[0]"}},
-		{"receivers:\n- {name: a, slack_configs: [{bot_token: xoxb-canary}]}\n- {name: b, alertmanager_configs: [{url: 'http://am', tls_config: {}}]}\nalerting: {digest: {at: noon}}\n", []string{"tls_config", "SSL_CERT_FILE"}},
+		{"receivers:\n- {name: a, slack_configs: [{bot_token: xoxb-canary}]}\n- {name: b, alertmanager_configs: [{url: 'http://am', tls_config: {min_version: TLS13}}]}\nalerting: {digest: {at: noon}}\n", []string{"tls_config.min_version", "TLS 1.2"}},
 		{"receivers:\n- {name: a, slack_configs: [{bot_token: xoxb-canary}], digest: {timezone: Mars}}\nalerting: {digest: {at: noon}}\n", []string{"channel is missing: a bot writes into one", "receivers[0].digest: timezone", "alerting.digest: at must be"}},
 	} {
 		code, out, errs := run(t, "check-config", file(t, "w.yml", c.text))
