@@ -55,6 +55,7 @@ func commands() []command {
 		{"demo", "[flags]", "serve with a simulated cluster: two weeks learned, then incidents on a schedule", demoHelp, runDemo},
 		{"simulate", "[flags]", "the simulated cluster alone: remote write to a URL, or a recording", simulateHelp, runSimulate},
 		{"replay", "[flags] FILE…", "a recording or CSV files through the engine: verdicts out", replayHelp, runReplay},
+		{"backtest", "[flags] FILE…", "which notifications the last days would have given, with one configuration or two", backtestHelp, runBacktest},
 		{"eval", "[flags] [DIR…]", "score scenarios or labelled CSVs: recall, delay, false alarms", evalHelp, runEval},
 		{"packs", "list|check|test|explain|metrics|remote-write-config", "what is watched and why", packsHelp, runPacks},
 		{"sizes", "[flags]", "what containers should request and be limited to, and why: table, JSON, CSV, manifests for kubectl", sizesHelp, runSizes},

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -31,10 +32,31 @@ func newOffline(cfg config, watch func(baseline.Batch)) (*offline, error) {
 		return nil, err
 	}
 	o := &offline{watch: watch, acts: &act.Book{}}
-	o.manager = alerting.NewManager(alerting.Options{Acts: o.acts, NotificationsPerDay: cfg.Alerting.NotificationsPerDay,
+	o.manager = alerting.NewManager(alerting.Options{Acts: o.acts, NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: cfg.Alerting.PagesPerDay, Rule: rulesOf(packs),
 		Emit: func(n alerting.Notification) { o.told = append(o.told, n) }})
 	o.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: cfg.streamOptions(packs), Location: loc, Sink: o})
 	return o, err
+}
+
+// teach lets the lessons of a file hold from the beginning on.
+func (o *offline) teach(name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	list, err := act.ReadLessons(text, "backtest", 0)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return errNoLessons
+	}
+	for _, x := range list {
+		if err := o.acts.Apply(&act.Entry{Act: x}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Observe implements baseline.Sink.

@@ -269,6 +269,106 @@ func (s *school) day(level float64, during func(queue string)) {
 	s.send(1440-120*len(queues), nil)
 }
 
+// acknowledge says that somebody has an incident, by one of the ways, and takes it back by another.
+func (s *school) acknowledge(q, id string) {
+	s.t.Helper()
+	switch q { // by all three ways, taken back by another
+	case "teach":
+		s.must(s.b.Open(s.url+"/incidents/"+id), s.b.Fill(`.handsbar input[name=who]`, "anna"), s.b.Click(".handsbar button.main"), s.b.Wait(`document.querySelector(".handsbar").innerText.includes("anna has it")`))
+		s.shoot("incident-held", "/incidents/"+id)
+		s.must(s.b.Open(s.url+"/incidents"), s.b.Wait(`document.querySelector("table.incidents tbody").innerText.includes("anna")`))
+		s.must(s.b.Open(s.url+"/incidents/"+id), s.b.Click(`.handsbar form[action$="/acts/undo"] button`), s.b.Wait(`!document.querySelector(".handsbar").innerText.includes("anna has it")`))
+	case "api-silence":
+		act := s.api("/api/v1/acts", `{"kind":"ack","who":"otto","incident":"`+id+`"}`)
+		if out := s.cli("ack", "list"); !strings.Contains(out, "otto") {
+			s.t.Error(out)
+		}
+		s.cli("ack", "undo", act)
+	case "cli-silence":
+		s.cli("ack", id, "--why", "looking")
+		s.must(s.b.Open(s.url+"/incidents/"+id), s.b.Wait(`document.querySelector(".handsbar").innerText.includes("cleo has it")`))
+	case "control": // by the list, with the mouse
+		s.must(s.b.Open(s.url+"/incidents"), s.b.Fill(".bulk input[name=who]", "bulk"), s.b.Click("td.c-pick input"), s.b.Click(".bulk button.main"), s.b.Wait(`document.querySelector("table.incidents tbody").innerText.includes("bulk")`))
+		s.shoot("incidents", "/incidents")
+	}
+}
+
+// teach teaches, silences and plans windows by page, API and command line, and returns the acts that were said elsewhere than on a page, by queue.
+func (s *school) teach(ids map[string]string) map[string]string {
+	s.t.Helper()
+	// The lesson, from the page of the incident.
+	s.must(s.b.Open(s.url+"/incidents/"+ids["teach"]), s.b.Click(`.handsbar a[href*="of=hour"]`), s.b.Wait(`document.querySelector("form.fields select[name=days]")`))
+	here, err := s.b.Text("location.pathname + location.search")
+	s.must(err)
+	preview := s.form(here, "select[name=days]", "every day", "input[name=at_most]", "2000", "input[name=who]", "anna", "input[name=why]", "the report")
+	if !strings.Contains(preview, "it would have removed at least 1") {
+		s.t.Errorf("the preview: %s", preview)
+	}
+	s.shoot("lesson-preview", here)
+	s.form(here, "select[name=days]", "every day", "input[name=at_most]", "2000", "input[name=who]", "anna", "input[name=why]", "the report")
+	s.save()
+	// One who was acknowledged is said to be real.
+	if out := s.cli("lesson", "--preview", "--at-most", "2000", "signal=queue.depth", "namespace=cli-silence"); !strings.Contains(out, "(acknowledged by cleo)") || !strings.Contains(out, "Careful: 1 of them") {
+		s.t.Error(out)
+	}
+	preview = s.form("/acts/new?kind=silence&about="+ids["ui-silence"], "input[name=for]", "3d", "input[name=who]", "anna")
+	if !strings.Contains(preview, "at least 1") {
+		s.t.Errorf("the preview: %s", preview)
+	}
+	s.save()
+	preview = s.form("/acts/new?kind=maintenance&about="+ids["ui-window"], "select[name=days]", "every day", "input[name=start]", "09:00", "input[name=end]", "10:00", "input[name=who]", "anna")
+	if !strings.Contains(preview, "at least 1") {
+		s.t.Errorf("the preview: %s", preview)
+	}
+	s.save()
+	acts := map[string]string{
+		"api-silence": s.api("/api/v1/acts", `{"kind":"silence","who":"otto","match":["namespace=api-silence"],"for":"3d"}`),
+		"api-window":  s.api("/api/v1/acts", `{"kind":"maintenance","who":"otto","match":["namespace=api-window"],"when":{"times":[{"start_time":"11:00","end_time":"12:00"}]}}`),
+	}
+	said := regexp.MustCompile(`(?m)^([0-9a-z]{8}): `)
+	for q, out := range map[string]string{"cli-silence": s.cli("silence", "--for", "3d", "namespace=cli-silence"), "cli-window": s.cli("maintenance", "--start", "13:00", "--end", "14:00", "namespace=cli-window")} {
+		acts[q] = said.FindStringSubmatch(out)[1]
+	}
+	s.shoot("acts", "/acts")
+	return acts
+}
+
+// takeBack undoes them, and what was said on pages with the mouse.
+func (s *school) takeBack(acts map[string]string) {
+	s.t.Helper()
+	for q, id := range acts {
+		if strings.HasPrefix(q, "api") {
+			s.api("/api/v1/acts/undo", `{"id":"`+id+`","who":"otto"}`)
+		} else {
+			s.cli(map[bool]string{true: "silence", false: "maintenance"}[strings.HasSuffix(q, "silence")], "undo", id)
+		}
+	}
+	for left := 3; left > 0; left-- {
+		s.must(s.b.Open(s.url+"/acts"), s.b.Click(`form[action$="/acts/undo"] button`), s.b.Wait(`document.readyState === "complete" && document.querySelectorAll('form[action$="/acts/undo"]').length === `+string(rune('0'+left-1))))
+	}
+}
+
+// audit looks for all of it on the page and in the log.
+func (s *school) audit() {
+	s.t.Helper()
+	s.must(s.b.Open(s.url + "/acts"))
+	audit, err := s.b.Text(`document.querySelector("section[aria-labelledby=audit-title]").innerText`)
+	s.must(err)
+	for _, want := range []string{"anna", "otto", "cleo", "bulk", "the report", "looking", "lesson", "silence", "maintenance", "ack"} {
+		if !strings.Contains(audit, want) {
+			s.t.Errorf("the audit does not say %q", want)
+		}
+	}
+	log := s.log()
+	for _, kind := range []string{"ack", "silence", "maintenance", "lesson"} {
+		for _, msg := range []string{"said", "undone"} {
+			if !regexp.MustCompile(`msg=` + msg + ` act=\S+ kind=` + kind + ` who=(anna|otto|cleo)`).MatchString(log) {
+				s.t.Errorf("the log has no %s of kind %s", msg, kind)
+			}
+		}
+	}
+}
+
 // TestTheTeachingLoop: a false alarm is told; somebody teaches that it is normal at this hour, and sees before he saves what would not have been told; on the next day it is silent, a twin is not; the lesson is
 // taken back, and it is told again. Silences and maintenance windows by page, API and command line do the same, and all of it is in the audit and the log.
 func TestTheTeachingLoop(t *testing.T) {
@@ -283,61 +383,9 @@ func TestTheTeachingLoop(t *testing.T) {
 		if ids[q] = s.open()[q]; ids[q] == "" {
 			t.Fatalf("no incident of %s is open", q)
 		}
-		switch q { // by all three ways, taken back by another
-		case "teach":
-			s.must(s.b.Open(s.url+"/incidents/"+ids[q]), s.b.Fill(`.handsbar input[name=who]`, "anna"), s.b.Click(".handsbar button.main"), s.b.Wait(`document.querySelector(".handsbar").innerText.includes("anna has it")`))
-			s.shoot("incident-held", "/incidents/"+ids[q])
-			s.must(s.b.Open(s.url+"/incidents"), s.b.Wait(`document.querySelector("table.incidents tbody").innerText.includes("anna")`))
-			s.must(s.b.Open(s.url+"/incidents/"+ids[q]), s.b.Click(`.handsbar form[action$="/acts/undo"] button`), s.b.Wait(`!document.querySelector(".handsbar").innerText.includes("anna has it")`))
-		case "api-silence":
-			id := s.api("/api/v1/acts", `{"kind":"ack","who":"otto","incident":"`+ids[q]+`"}`)
-			if out := s.cli("ack", "list"); !strings.Contains(out, "otto") {
-				t.Error(out)
-			}
-			s.cli("ack", "undo", id)
-		case "cli-silence":
-			s.cli("ack", ids[q], "--why", "looking")
-			s.must(s.b.Open(s.url+"/incidents/"+ids[q]), s.b.Wait(`document.querySelector(".handsbar").innerText.includes("cleo has it")`))
-		case "control": // by the list, with the mouse
-			s.must(s.b.Open(s.url+"/incidents"), s.b.Fill(".bulk input[name=who]", "bulk"), s.b.Click("td.c-pick input"), s.b.Click(".bulk button.main"), s.b.Wait(`document.querySelector("table.incidents tbody").innerText.includes("bulk")`))
-			s.shoot("incidents", "/incidents")
-		}
+		s.acknowledge(q, ids[q])
 	})
-
-	// The lesson, from the page of the incident.
-	s.must(s.b.Open(s.url+"/incidents/"+ids["teach"]), s.b.Click(`.handsbar a[href*="of=hour"]`), s.b.Wait(`document.querySelector("form.fields select[name=days]")`))
-	here, err := s.b.Text("location.pathname + location.search")
-	s.must(err)
-	preview := s.form(here, "select[name=days]", "every day", "input[name=at_most]", "2000", "input[name=who]", "anna", "input[name=why]", "the report")
-	if !strings.Contains(preview, "it would have removed at least 1") {
-		t.Errorf("the preview: %s", preview)
-	}
-	s.shoot("lesson-preview", here)
-	s.form(here, "select[name=days]", "every day", "input[name=at_most]", "2000", "input[name=who]", "anna", "input[name=why]", "the report")
-	s.save()
-	// One who was acknowledged is said to be real.
-	if out := s.cli("lesson", "--preview", "--at-most", "2000", "signal=queue.depth", "namespace=cli-silence"); !strings.Contains(out, "(acknowledged by cleo)") || !strings.Contains(out, "Careful: 1 of them") {
-		t.Error(out)
-	}
-	preview = s.form("/acts/new?kind=silence&about="+ids["ui-silence"], "input[name=for]", "3d", "input[name=who]", "anna")
-	if !strings.Contains(preview, "at least 1") {
-		t.Errorf("the preview: %s", preview)
-	}
-	s.save()
-	preview = s.form("/acts/new?kind=maintenance&about="+ids["ui-window"], "select[name=days]", "every day", "input[name=start]", "09:00", "input[name=end]", "10:00", "input[name=who]", "anna")
-	if !strings.Contains(preview, "at least 1") {
-		t.Errorf("the preview: %s", preview)
-	}
-	s.save()
-	acts := map[string]string{
-		"api-silence": s.api("/api/v1/acts", `{"kind":"silence","who":"otto","match":["namespace=api-silence"],"for":"3d"}`),
-		"api-window":  s.api("/api/v1/acts", `{"kind":"maintenance","who":"otto","match":["namespace=api-window"],"when":{"times":[{"start_time":"11:00","end_time":"12:00"}]}}`),
-	}
-	said := regexp.MustCompile(`(?m)^([0-9a-z]{8}): `)
-	for q, out := range map[string]string{"cli-silence": s.cli("silence", "--for", "3d", "namespace=cli-silence"), "cli-window": s.cli("maintenance", "--start", "13:00", "--end", "14:00", "namespace=cli-window")} {
-		acts[q] = said.FindStringSubmatch(out)[1]
-	}
-	s.shoot("acts", "/acts")
+	acts := s.teach(ids)
 
 	// The next day: only the twin is told, and everything is judged.
 	s.day(900, func(q string) {
@@ -359,17 +407,7 @@ func TestTheTeachingLoop(t *testing.T) {
 		}
 	})
 
-	// All of it is taken back: what was said by page with the mouse, and the third day is as the first.
-	for q, id := range acts {
-		if strings.HasPrefix(q, "api") {
-			s.api("/api/v1/acts/undo", `{"id":"`+id+`","who":"otto"}`)
-		} else {
-			s.cli(map[bool]string{true: "silence", false: "maintenance"}[strings.HasSuffix(q, "silence")], "undo", id)
-		}
-	}
-	for left := 3; left > 0; left-- {
-		s.must(s.b.Open(s.url+"/acts"), s.b.Click(`form[action$="/acts/undo"] button`), s.b.Wait(`document.readyState === "complete" && document.querySelectorAll('form[action$="/acts/undo"]').length === `+string(rune('0'+left-1))))
-	}
+	s.takeBack(acts)
 	s.day(5000, func(q string) {
 		want := 2
 		if q == "control" {
@@ -378,23 +416,7 @@ func TestTheTeachingLoop(t *testing.T) {
 		s.soon("day three: "+q+" is told again", func() bool { return s.heard(q) == want })
 	})
 
-	// The audit, as a page and in the log.
-	s.must(s.b.Open(s.url + "/acts"))
-	audit, err := s.b.Text(`document.querySelector("section[aria-labelledby=audit-title]").innerText`)
-	s.must(err)
-	for _, want := range []string{"anna", "otto", "cleo", "bulk", "the report", "looking", "lesson", "silence", "maintenance", "ack"} {
-		if !strings.Contains(audit, want) {
-			t.Errorf("the audit does not say %q", want)
-		}
-	}
-	log := s.log()
-	for _, kind := range []string{"ack", "silence", "maintenance", "lesson"} {
-		for _, msg := range []string{"said", "undone"} {
-			if !regexp.MustCompile(`msg=` + msg + ` act=\S+ kind=` + kind + ` who=(anna|otto|cleo)`).MatchString(log) {
-				t.Errorf("the log has no %s of kind %s", msg, kind)
-			}
-		}
-	}
+	s.audit()
 	if e := s.b.Errors(); len(e) > 0 {
 		t.Errorf("pages complain: %s", strings.Join(e, "; "))
 	}
