@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/room"
 )
 
@@ -36,6 +38,14 @@ func (a *app) serveMetrics(rw http.ResponseWriter, _ *http.Request) {
 		gauge("wrackline_cluster_closed_window_timestamp_seconds"+label, float64(c.ClosedEnd)/1000)
 	}
 	a.writeClock(&w)
+	gauge(`wrackline_build_info{version="`+labelText(buildVersion())+`",goversion="`+runtime.Version()+`"}`, 1)
+	open := map[pack.Severity]int{}
+	for _, i := range a.manager.Snapshot().Open {
+		open[i.Severity]++
+	}
+	for _, s := range []pack.Severity{pack.Page, pack.Warn, pack.Info} {
+		gauge(`wrackline_incidents_open{severity="`+string(s)+`"}`, float64(open[s]))
+	}
 	gauge("wrackline_journal_bytes", float64(j.Bytes))
 	gauge("wrackline_journal_segments", float64(j.Segments))
 	gauge("wrackline_journal_segments_compressed", float64(j.Compressed))

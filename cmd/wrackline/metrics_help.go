@@ -96,6 +96,7 @@ wrackline_baseline_models_refused_total counter Models of a checkpoint that coul
 wrackline_baseline_silent_verdicts_total counter Verdicts of signals that have no value although others of the same thing have.
 wrackline_baseline_verdicts_total counter Verdicts: one for each signal and minute.
 wrackline_baseline_windows_closed_total counter Windows (minutes of sample time) closed, of all clusters.
+wrackline_build_info gauge Version of Wrackline and of Go, 1.
 wrackline_checkpoint_duration_seconds summary How long it took to write a checkpoint.
 wrackline_checkpoint_failing gauge 1 while the last checkpoint failed.
 wrackline_checkpoint_fold_held_seconds summary How long the fold stood still for a checkpoint.
@@ -116,6 +117,7 @@ wrackline_heartbeat_attempts_failed_total counter Heartbeats that did not arrive
 wrackline_heartbeat_last_success_timestamp_seconds gauge When a heartbeat arrived last, Unix time; 0 = none has.
 wrackline_heartbeats_held_total counter Heartbeats that were not sent because judging did not go on.
 wrackline_heartbeats_sent_total counter Heartbeats that arrived.
+wrackline_incidents_open gauge Incidents that are open, by severity.
 wrackline_ingest_bodies_aborted_total counter Requests whose sender went away before their body had come.
 wrackline_ingest_bodies_slow_total counter Requests whose body came too slowly and was given up.
 wrackline_ingest_decode_panics_total counter Requests at which the decoder failed; each is a fault of Wrackline's.
@@ -165,6 +167,10 @@ wrackline_notify_messages_sent_total counter Messages that arrived, by integrati
 wrackline_notify_notifications_lost_total counter Notifications lost because neither disk nor memory had room.
 wrackline_notify_notifications_repeated_total counter Notifications that a replay made again and that were known.
 wrackline_notify_self_notices_lost_total counter Notices of Wrackline about itself for which there was no room.
+wrackline_query_crowded_total counter Queries that found no time beside others.
+wrackline_query_failures_total counter Requests to the query API that were answered with an error.
+wrackline_query_requests_total counter Requests to the query API.
+wrackline_query_signals_left_out_total counter Signals beyond the 20,000 of one scrape of /metrics/signals.
 wrackline_ready gauge 1 when requests are taken.
 wrackline_route_samples_over_clusters_total counter Samples of new clusters beyond the limit of clusters.
 wrackline_route_senders_forgotten_total counter Senders forgotten to make room for others, or after storage.retention.
