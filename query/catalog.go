@@ -31,13 +31,13 @@ func catalogOf(v *baseline.View) *catalog {
 // left out, and what is no UTF-8 mended, for both are what the engine and JSON make of it anyway.
 func join(b *labels.ScratchBuilder, entity series.Labels, own ...string) labels.Labels {
 	b.Reset()
-	has := func(name string) bool {
+	has := func(name, value string) (there, same bool) {
 		for i := 0; i < len(own); i += 2 {
-			if own[i] == name {
-				return true
+			if own[i] == name && own[i+1] != "" {
+				return true, own[i+1] == value
 			}
 		}
-		return false
+		return false, false
 	}
 	for i := 0; i < len(own); i += 2 {
 		if own[i+1] != "" {
@@ -45,13 +45,14 @@ func join(b *labels.ScratchBuilder, entity series.Labels, own ...string) labels.
 		}
 	}
 	for _, l := range entity {
+		if _, same := has(l.Name, l.Value); same || l.Value == "" {
+			continue
+		}
 		name := strings.ToValidUTF8(l.Name, "\ufffd")
-		for has(name) || name != l.Name && entity.Get(name) != "" || name == labels.MetricName {
+		for taken, _ := has(name, ""); taken || name != l.Name && entity.Get(name) != "" || name == labels.MetricName; taken, _ = has(name, "") {
 			name = "exported_" + strings.TrimPrefix(name, "__")
 		}
-		if l.Value != "" {
-			b.Add(name, strings.ToValidUTF8(l.Value, "\ufffd"))
-		}
+		b.Add(name, strings.ToValidUTF8(l.Value, "\ufffd"))
 	}
 	b.Sort()
 	return b.Labels()
