@@ -23,15 +23,16 @@ import (
 
 // What one question may cost. The engine holds sixteen bytes a sample, so that all that run at once hold 160 MB at most.
 const (
-	samplesMax = 5_000_000
-	timeMax    = 30 * time.Second
-	atOnce     = 2
-	stepsMax   = 11_000 // of a range, as with Prometheus
-	bodyMax    = 256 << 10
-	queryMax   = 32 << 10
-	depthMax   = 100 // of an expression: the engine recurses
-	selectsMax = 64  // match[] of a request
-	rowsMax    = 100_000
+	samplesMax  = 5_000_000
+	timeMax     = 30 * time.Second
+	atOnce      = 2
+	stepsMax    = 11_000 // of a range, as with Prometheus
+	bodyMax     = 256 << 10
+	queryMax    = 32 << 10
+	depthMax    = 100       // of an expression
+	subStepsMax = 1_000_000 // of a subquery
+	selectsMax  = 64        // match[] of a request
+	rowsMax     = 100_000
 )
 
 // Prefix is the path below which the API answers.
@@ -211,8 +212,8 @@ func (a *API) fixed(path string) (answer, bool) {
 	return answer{data: data}, true
 }
 
-// expression reads and bounds the parameter query.
-func (a *API) expression(v url.Values) (string, error) {
+// expression reads and bounds the parameter query of a question about so long a span.
+func (a *API) expression(v url.Values, over time.Duration) (string, error) {
 	text := v.Get("query")
 	if len(text) > queryMax {
 		return "", bad("invalid parameter \"query\": longer than %d bytes", queryMax)
@@ -224,20 +225,36 @@ func (a *API) expression(v url.Values) (string, error) {
 	if err != nil {
 		return "", bad("invalid parameter \"query\": %v", err)
 	}
-	deep := false
-	parser.Inspect(e, func(_ parser.Node, path []parser.Node) error {
-		if deep = deep || len(path) > depthMax; deep {
-			return errDeep
-		}
-		return nil
-	})
-	if deep {
-		return "", bad("invalid parameter \"query\": nested deeper than %d", depthMax)
+	if err := bounded(e, over); err != nil {
+		return "", bad("invalid parameter \"query\": %v", err)
 	}
 	return text, nil
 }
 
-var errDeep = errors.New("too deep")
+// bounded returns why an expression would cost the engine memory before it counts samples: it recurses, and sets up every step of a subquery first.
+func bounded(e parser.Expr, over time.Duration) (err error) {
+	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
+		if err == nil && len(path) > depthMax {
+			err = fmt.Errorf("nested deeper than %d", depthMax)
+		}
+		if s, ok := n.(*parser.SubqueryExpr); ok && err == nil {
+			span, step := over.Seconds()+s.Range.Seconds(), s.Step
+			for _, p := range path {
+				if outer, ok := p.(*parser.SubqueryExpr); ok {
+					span += outer.Range.Seconds()
+				}
+			}
+			if step == 0 {
+				step = minuteMs * time.Millisecond
+			}
+			if span/step.Seconds() > subStepsMax {
+				err = fmt.Errorf("a subquery of more than %d steps", subStepsMax)
+			}
+		}
+		return err
+	})
+	return err
+}
 
 // depth returns how deep brackets nest, whatever stands between them: before the parser recurses.
 func depth(text string) (most int) {
@@ -255,7 +272,7 @@ func depth(text string) (most int) {
 }
 
 func (a *API) instant(ctx context.Context, v url.Values) (answer, error) {
-	text, err := a.expression(v)
+	text, err := a.expression(v, 0)
 	if err != nil {
 		return answer{}, err
 	}
@@ -268,10 +285,6 @@ func (a *API) instant(ctx context.Context, v url.Values) (answer, error) {
 }
 
 func (a *API) ranged(ctx context.Context, v url.Values) (answer, error) {
-	text, err := a.expression(v)
-	if err != nil {
-		return answer{}, err
-	}
 	from, err := moment(v, "start", time.Time{})
 	if err != nil {
 		return answer{}, err
@@ -290,6 +303,10 @@ func (a *API) ranged(ctx context.Context, v url.Values) (answer, error) {
 		return answer{}, bad("invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer")
 	case to.Sub(from)/step > stepsMax:
 		return answer{}, bad("exceeded maximum resolution of %d points per timeseries. Try decreasing the query resolution (?step=XX)", stepsMax)
+	}
+	text, err := a.expression(v, to.Sub(from))
+	if err != nil {
+		return answer{}, err
 	}
 	q, err := a.engine.NewRangeQuery(ctx, a, promql.NewPrometheusQueryOpts(false, 0), text, from, to, step)
 	return a.run(ctx, q, err, v)
