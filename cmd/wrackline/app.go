@@ -95,6 +95,8 @@ type app struct {
 	startLoss      atomic.Pointer[string]  // what the start could not use; nil = nothing
 	up             atomic.Int64            // since when requests are taken, Unix milliseconds; 0 = not yet
 
+	history *historyRead // how far a backfill has come, of whose fold this is; nil = of none
+
 	extra func(*ui.Status) // the demo's additions to the status; nil in serve
 }
 
@@ -313,6 +315,10 @@ func (a *app) restore(c store.Loaded) error {
 		return err
 	}
 	if err := a.lag.restoreState(c.Sections[sectionLag]); err != nil {
+		return err
+	}
+	var err error
+	if a.history, err = readHistory(c.Sections[sectionHistory]); err != nil {
 		return err
 	}
 	a.lastCheckpoint.Store(c.AtMs)

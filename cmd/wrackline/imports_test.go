@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 	"ingest/journal":               {"baseline/codec"},
 	"ingest/journal/logtest":       {"ingest/journal"},
 	"ingest":                       {"baseline/series", "ingest/journal"},
+	"ingest/history":               {"baseline/series"},
 	"alerting":                     {"baseline/series", "baseline/codec", "baseline/model", "baseline/change", "baseline/pack", "baseline/signal", "baseline", "alerting/act"},
 	"alerting/route":               {},
 	"alerting/act":                 {"baseline/series", "baseline/codec", "alerting/route"},
@@ -71,12 +72,12 @@ var testRooms = []string{"baseline/promql/oracle"}
 
 // doors says which packages may import a third-party module outside of tests.
 var doors = map[string][]string{
-	"github.com/prometheus/prometheus/prompb": {"ingest"},
-	"github.com/golang/snappy":                {"ingest", "baseline/wire"},
+	"github.com/prometheus/prometheus/prompb": {"ingest", "ingest/history"},
+	"github.com/golang/snappy":                {"ingest", "ingest/history", "baseline/wire"},
 	"github.com/gin-gonic/gin":                {"ui", "cmd/wrackline"},
 	"go.etcd.io/bbolt":                        {"baseline/store", "alerting/notify", "cmd/wrackline"},
 	"github.com/goccy/go-yaml":                {"baseline/pack", "alerting/act", "cmd/wrackline"},
-	"github.com/prometheus/prometheus/tsdb":   {"query"}, // chunks and chunkenc alone: the words that the engine reads samples in
+	"github.com/prometheus/prometheus/tsdb":   {"query", "ingest/history"}, // chunks and chunkenc alone: how samples are packed, and the words that the engine reads them in
 	"github.com/prometheus/prometheus/web":    {},
 	"github.com/prometheus/prometheus/promql": {"baseline/promql", "query"}, // all but query its parser alone, see below
 	"github.com/chromedp/chromedp":            {"ui/uitest"},

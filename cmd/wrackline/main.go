@@ -56,6 +56,7 @@ func commands() []command {
 		{"simulate", "[flags]", "the simulated cluster alone: remote write to a URL, or a recording", simulateHelp, runSimulate},
 		{"replay", "[flags] FILE…", "a recording or CSV files through the engine: verdicts out", replayHelp, runReplay},
 		{"eval", "[flags] [DIR…]", "score scenarios or labelled CSVs: recall, delay, false alarms", evalHelp, runEval},
+		{"backfill", "--from URL [flags]", "learn from the past of a Prometheus or VictoriaMetrics, beside serve or before it", backfillHelp, runBackfill},
 		{"packs", "list|check|test|explain|metrics|remote-write-config", "what is watched and why", packsHelp, runPacks},
 		{"selftest", "[flags]", "faults injected into copies of a running Wrackline's models: what it would notice", selftestHelp, runSelftest},
 		{"accept", "[flags] ID…", "the level at which a signal is in alarm is its new normal", acceptHelp, runAccept},
