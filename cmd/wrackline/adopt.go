@@ -64,17 +64,25 @@ func adopt(ctx context.Context, cfg config, dir string, log *slog.Logger) (err e
 	if b.history == nil {
 		return errors.Join(errors.New("its checkpoint does not say how far it came"), closeB())
 	}
-	c := store.Checkpoint{}
+	kept := store.Checkpoint{Pos: b.engine.Pos()}
 	if _, err := os.Stat(filepath.Join(dir, "wrackline.db")); err == nil {
-		if c, err = b.catchUp(ctx, cfg, dir, log); err != nil {
+		if kept, err = b.catchUp(ctx, cfg, dir, log); err != nil {
 			return errors.Join(err, closeB())
 		}
-	} else {
-		c = b.freeze()
 	}
 	// Both generations, so that the journal behind them is all that a start needs; the last into the store itself.
-	if err := errors.Join(b.store.Save(c), b.store.SaveFirst(c)); err != nil {
-		return errors.Join(err, closeB())
+	for _, save := range []func(store.Checkpoint) error{b.store.Save, b.store.SaveFirst} {
+		c := b.freeze()
+		c.Pos = kept.Pos
+		c.Sections[sectionHistory] = b.history.append(nil) // should this be cut off, it begins again
+		for _, name := range []string{sectionAlerting, sectionActs, sectionWatch, sectionLag} {
+			if x, ok := kept.Sections[name]; ok {
+				c.Sections[name] = x
+			}
+		}
+		if err := save(c); err != nil {
+			return errors.Join(err, closeB())
+		}
 	}
 	if err := closeB(); err != nil {
 		return err
@@ -82,24 +90,24 @@ func adopt(ctx context.Context, cfg config, dir string, log *slog.Logger) (err e
 	return takePlace(dir)
 }
 
-// catchUp folds what has been sent since history ends, tells nobody of it, and returns a checkpoint as of the newest request: what was learned is b's, incidents, acts and what is known of senders are those
-// of the fold that it replaces. Messages that wait go with them.
-func (a *app) catchUp(ctx context.Context, cfg config, dir string, log *slog.Logger) (c store.Checkpoint, err error) {
+// catchUp folds what has been sent since history ends and tells nobody of it. It returns the state of the fold that it replaces as of the newest request, of which incidents, acts and what is known of
+// senders are kept; messages that wait are copied.
+func (a *app) catchUp(ctx context.Context, cfg config, dir string, log *slog.Logger) (kept store.Checkpoint, err error) {
 	old, err := openApp(cfg, dir, log)
 	if err != nil {
-		return c, err
+		return kept, err
 	}
 	defer func() { err = errors.Join(err, old.close(true)) }()
 	if err := old.replayJournal(ctx); err != nil {
-		return c, err
+		return kept, err
 	}
 	// Requests since then hold all that is newer than history, and senders repeat nothing older; what both hold is seen twice and counted once.
 	since, first := a.history.Reached-undoneBelow, int64(0)
-	limits := cfg.limits()
+	limits, before := cfg.limits(), a.engine.Pos()
 	err = decodeAhead(ctx, old.journal, 0, func() *ingest.Decoder { return ingest.NewKeyedDecoder(limits, a.keyer) }, func(ready []*decoded) {
 		var jobs []baseline.Job
 		for _, x := range ready {
-			if x.err != nil || x.said != nil || x.pos > old.engine.Pos() || x.record.ReceivedMs < since {
+			if x.err != nil || x.said != nil || x.pos <= before || x.record.ReceivedMs < since {
 				continue
 			}
 			if first == 0 {
@@ -112,18 +120,12 @@ func (a *app) catchUp(ctx context.Context, cfg config, dir string, log *slog.Log
 		}
 	})
 	if err != nil {
-		return c, err
+		return kept, err
 	}
 	if gap := first - a.history.Reached; first > 0 && gap > historyGap {
 		log.Warn("between what a backfill has read and the oldest request that the journal has lies a gap; nothing is learned of it", "gap", time.Duration(gap)*time.Millisecond)
 	}
-	c = a.freeze()
-	kept := old.freeze()
-	for _, name := range []string{sectionAlerting, sectionActs, sectionWatch, sectionLag} {
-		c.Sections[name] = kept.Sections[name]
-	}
-	c.Pos = old.engine.Pos()
-	return c, notify.CopyOutbox(old.store.DB(), a.store.DB())
+	return old.freeze(), notify.CopyOutbox(old.store.DB(), a.store.DB())
 }
 
 const (
