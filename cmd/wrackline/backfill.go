@@ -96,6 +96,7 @@ type backfill struct {
 	now     func() time.Time
 	out     io.Writer
 	retry   time.Duration // between the first two tries
+	slice   int64         // of time that is read at once, ms
 
 	h       *historyRead
 	found   map[string]bool // metrics that have samples
@@ -125,7 +126,7 @@ func runBackfill(ctx context.Context, e env, args []string) error {
 	fs.StringVar(&o.CAFile, "ca-file", "", "PEM `file` of who signed the source's certificate")
 	fs.BoolVar(&o.Insecure, "insecure-skip-verify", false, "do not check the source's certificate")
 	fs.DurationVar(&o.Timeout, "timeout", 2*time.Minute, "of one answer")
-	b := &backfill{now: time.Now, out: e.stderr, retry: 2 * time.Second}
+	b := &backfill{now: time.Now, out: e.stderr, retry: 2 * time.Second, slice: historySlice}
 	fs.Float64Var(&b.days, "days", 14, "how far back")
 	fs.StringVar(&b.cluster, "cluster", "", "`name` of the cluster, where a token or ?cluster= gives it to what the source sends")
 	fs.StringVar(&b.sender, "sender", "", "`name` under which Wrackline knows the source as a sender (see its status page); by default the only one there is, or the source's address")
@@ -244,13 +245,13 @@ func (b *backfill) run(ctx context.Context, cfg config, dir string, log *slog.Lo
 		fmt.Fprintf(b.out, "backfill: going on from %s\n", progressDate(b.h.Reached))
 	default:
 		from := now - int64(b.days*86400e3)
-		from -= from % historySlice
+		from -= from % b.slice
 		if err := b.probe(ctx, now); err != nil {
 			return err
 		}
 		b.h = &historyRead{Source: b.source.Address(), From: from, Reached: from}
 	}
-	for slice := historySlice; ; {
+	for slice := b.slice; ; {
 		end := min(b.h.Reached-b.h.Reached%slice+slice, b.now().UnixMilli()-historyBack)
 		end -= end % historyStep
 		if end-b.h.Reached < historyStep {
