@@ -65,6 +65,7 @@ var mayImport = map[string][]string{
 	"ui":                           {"baseline/series", "baseline/model", "baseline/model/trial", "baseline/identity", "baseline/change", "baseline/pack", "baseline/signal", "baseline", "alerting", "alerting/act", "alerting/route"},
 	"ui/uitest":                    {},
 	"web":                          {},
+	"query/boards":                 {},
 	"query":                        {"baseline/series", "baseline/model", "baseline", "alerting"},
 }
 

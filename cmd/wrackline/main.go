@@ -63,6 +63,7 @@ func commands() []command {
 		{"forget", "cluster NAME…", "drop a cluster and all that was learned of it", forgetHelp, runForget},
 		{"receivers", "test|list", "who is told, and a test message to each", receiversHelp, runReceivers},
 		{"routes", "test|show", "which receivers an incident with given labels reaches", routesHelp, runRoutes},
+		{"dashboards", "--out DIR", "dashboards for Grafana, and rules that watch Wrackline itself", dashboardsHelp, runDashboards},
 		{"load", "[flags]", "bounded remote-write load against a URL: CPU per million samples, latency, many clusters", loadHelp, runLoad},
 		{"inspect", "stats|verify|repair|backup|compact|recording [FILE]", "what the store holds, and its health", inspectHelp, runInspect},
 		{"check-config", "[FILE]", "read a configuration as serve would and say what is wrong", checkConfigHelp, runCheckConfig},

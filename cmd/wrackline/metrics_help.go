@@ -20,11 +20,8 @@ var abouts = func() map[string]about {
 
 // aboutText has one metric a line: name, type, help.
 const aboutText = `
-go_cgo_calls_count gauge Calls from Go to C.
-go_cpu_count gauge Processors of the machine.
 go_gc_cpu_seconds_total counter Processor time of the garbage collector.
 go_gc_duration_seconds summary Pauses of the garbage collector.
-go_gc_forced_count gauge Collections that the program asked for.
 go_gc_mark_assist_cpu_seconds_total counter Processor time that allocations spent helping the garbage collector.
 go_gc_pauses_seconds histogram Pauses for the garbage collector.
 go_gomaxprocs gauge Processors that Go uses.
@@ -112,7 +109,7 @@ wrackline_cluster_newest_sample_timestamp_seconds gauge Newest sample, by cluste
 wrackline_condition_seconds gauge For how long each condition of Wrackline itself has lasted; blind says whether receivers hear of it.
 wrackline_config_last_reload_success_timestamp_seconds gauge When the configuration in force was read, Unix time.
 wrackline_config_last_reload_successful gauge 1 when the configuration in force is the one in the file, as far as it was tried.
-wrackline_fold_position counter Position in the journal of the newest request that was folded.
+wrackline_fold_position gauge Position in the journal of the newest request that was folded.
 wrackline_heartbeat_attempts_failed_total counter Heartbeats that did not arrive.
 wrackline_heartbeat_last_success_timestamp_seconds gauge When a heartbeat arrived last, Unix time; 0 = none has.
 wrackline_heartbeats_held_total counter Heartbeats that were not sent because judging did not go on.
@@ -143,7 +140,7 @@ wrackline_journal_compressed_bytes_before_total counter Bytes of segments before
 wrackline_journal_compressions_failed_total counter Segments that could not be compressed and stayed as they were.
 wrackline_journal_damaged_bytes_total counter Bytes of the journal passed over because they are damaged.
 wrackline_journal_healed_total counter How often the journal went on in a new segment after an error of the disk.
-wrackline_journal_position counter Position of the newest request in the journal.
+wrackline_journal_position gauge Position of the newest request in the journal.
 wrackline_journal_records_lost_total counter Requests that were acknowledged and could not be written again after an error of the disk.
 wrackline_journal_records_total counter Requests written to the journal.
 wrackline_journal_records_undecodable_total counter Requests of the journal that could not be decoded at a start and were passed over.
@@ -151,7 +148,7 @@ wrackline_journal_segments gauge Segments of the journal.
 wrackline_journal_segments_compressed gauge Segments of the journal that are compressed.
 wrackline_journal_segments_compressed_total counter Segments compressed.
 wrackline_journal_sync_seconds histogram How long an fsync of the journal took.
-wrackline_journal_synced_position counter Position of the newest request that is safe from a loss of power.
+wrackline_journal_synced_position gauge Position of the newest request that is safe from a loss of power.
 wrackline_journal_syncs_failed_total counter Fsyncs of the journal that failed.
 wrackline_journal_torn_bytes_total counter Bytes cut from the journal's end at a start: a request that was not acknowledged.
 wrackline_judging gauge 1 while judging goes on.
@@ -178,7 +175,7 @@ wrackline_series gauge Series known, as senders spell them, needed or not.
 wrackline_series_max gauge Most series that signals may need (signals.series_max).
 wrackline_series_tracked gauge Series that a signal needs.
 wrackline_series_unneeded_max gauge Most series that may be known and that no signal needs.
-wrackline_shown_position counter Position in the journal up to which pages show what was folded.
+wrackline_shown_position gauge Position in the journal up to which pages show what was folded.
 wrackline_signal_changes_held_total counter Changes not told: part of a rollout that was, or of an object that changes all the time.
 wrackline_signal_changes_total counter Changes found in series.
 wrackline_signal_clusters_turned_back_total counter Clusters of which a time that never was has been undone.
