@@ -1,11 +1,9 @@
 package store
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -51,61 +49,68 @@ func (r *Recorder) Range(id string, fromMs, toMs int64, points int) (pts []Range
 	if which == cells {
 		high = (high + cellMs - 1) / cellMs * cellMs
 	}
-	// Memory first: what leaves it meanwhile is on disk by then, and what is met twice is left out below.
+	disk := r.gather(t, which, low, high)
+	r.mu.Unlock()
+	pieces, err := disk()
+	return tiers.Fold(pieces, stepMs), stepMs, err
+}
+
+// Samples returns the history of one signal with fromMs < T ≤ toMs as fine as it is kept: each window as far back as full history reaches, and the quarters of an hour before, each with its end as T.
+// Both are in the order of time. An unknown signal has none. With ErrDamaged they are what could be read. Safe for concurrent use.
+func (r *Recorder) Samples(id string, fromMs, toMs int64) (quarters, windows []RangePoint, err error) {
+	r.mu.Lock()
+	t := r.byID[id]
+	fromMs, toMs = max(fromMs, r.passed-r.keepMs, 0), min(toMs, r.newest)
+	if t == nil || toMs <= fromMs {
+		r.mu.Unlock()
+		return nil, nil, nil
+	}
+	fine := int64(r.floor(full)) * tiers.Of[full].SlotMs // a whole slot, and so a whole quarter
+	var later [2]func() ([]tiers.Piece, error)
+	if fromMs < fine {
+		later[cells] = r.gather(t, cells, fromMs, min(toMs, fine))
+	}
+	if toMs > fine {
+		later[full] = r.gather(t, full, max(fromMs, fine), toMs)
+	}
+	r.mu.Unlock()
+	var out [2][]RangePoint
+	for which, disk := range later {
+		if disk == nil {
+			continue
+		}
+		pieces, e := disk()
+		out[which], err = tiers.Fold(pieces, 1), errors.Join(err, e)
+	}
+	return out[cells], out[full], err
+}
+
+// gather takes what memory has of a signal, and returns what joins it with what the file has, in the order of time. The caller holds mu, and calls that without it. Memory goes first: what leaves it
+// meanwhile is on disk by then, and what is met twice is left out.
+func (r *Recorder) gather(t *track, which int, low, high int64) func() ([]tiers.Piece, error) {
 	pieces := r.inMemory(nil, t, which, low, high)
 	number, undone := t.number, earlier(r.undone, r.after)
-	r.mu.Unlock()
-
-	disk, err := r.onDisk(nil, number, which, low, high)
-	pieces = append(pieces, tiers.UpToPieces(disk, which, undone)...)
-	slices.SortStableFunc(pieces, func(a, b tiers.Piece) int {
-		return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.N, b.N), slices.Compare(a.W[:], b.W[:]))
-	})
-	pieces = slices.Compact(pieces)
-	return tiers.Fold(pieces, stepMs), stepMs, err
+	return func() ([]tiers.Piece, error) {
+		disk, err := r.onDisk(nil, number, which, low, high)
+		return tiers.Merged(append(pieces, tiers.UpToPieces(disk, which, undone)...)), err
+	}
 }
 
 // inMemory appends what memory has of a signal. The caller holds mu.
 func (r *Recorder) inMemory(dst []tiers.Piece, t *track, which int, low, high int64) []tiers.Piece {
-	var words []uint32
-	scan := func(b *tiers.Sealed) {
-		for _, c := range b.Chunks {
-			for i, e := range c.List {
-				if e.Number != t.number {
-					continue
-				}
-				if got, err := tiers.Unpack(words[:0], c.Block(i), which); err == nil {
-					words = got
-					dst = tiers.Pieces(dst, which, e.Slot, words, low, high)
-				}
-			}
-		}
-	}
 	if r.flight != nil {
-		scan(&r.flight.blocks[which])
-		dst = tiers.UpToPieces(dst, which, r.after)
+		dst = tiers.UpToPieces(r.flight.blocks[which].Pieces(dst, which, t.number, low, high), which, r.after)
 	}
-	scan(&r.pending[which])
+	dst = r.pending[which].Pieces(dst, which, t.number, low, high)
 	o := t.open
 	if o == nil {
 		return dst
 	}
 	b := &o.block[which]
 	dst = tiers.Pieces(dst, which, b.slot, r.rows(o, which), low, high)
-	if which == cells {
-		// The quarter under way.
+	if which == cells { // `high` ends a quarter, so that the whole of the one under way is wanted or nothing
 		f := &o.block[full]
-		n := len(dst)
-		// `high` ends a quarter, so that the whole of it is wanted or nothing.
-		dst = tiers.Pieces(dst, full, f.slot, r.rows(o, full)[int(o.celled)*6:], low, high)
-		for i := n; i < len(dst); i++ {
-			// It belongs with the other points of its quarter, before and after its cell is made.
-			dst[i].T = (dst[i].T + cellMs - 1) / cellMs * cellMs
-			dst[i].N = 1
-		}
-		if len(dst)-n > 1 {
-			dst = append(dst[:n], tiers.Join(dst[n:]))
-		}
+		dst = tiers.UnderWay(dst, f.slot, r.rows(o, full)[int(o.celled)*6:], low, high)
 	}
 	return dst
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/journal"
+	"github.com/wrackline/wrackline/query"
 	"github.com/wrackline/wrackline/ui"
 	"github.com/wrackline/wrackline/web"
 )
@@ -54,6 +55,8 @@ type app struct {
 	self      *self         // the watch over Wrackline itself
 	watch     *watcher      // of senders that fall silent
 	lag       *laggards     // senders that stay behind
+
+	query *query.API // PromQL over what is known
 
 	// What a reload replaces. The outbox is replaced under fold, so that no notification falls between two.
 	file       string // of the configuration; "" = none
@@ -92,6 +95,8 @@ type app struct {
 	startLoss      atomic.Pointer[string]  // what the start could not use; nil = nothing
 	up             atomic.Int64            // since when requests are taken, Unix milliseconds; 0 = not yet
 
+	history *historyRead // how far a backfill has come, of whose fold this is; nil = of none
+
 	extra func(*ui.Status) // the demo's additions to the status; nil in serve
 }
 
@@ -116,6 +121,7 @@ func newApp(cfg config, dir string, log *slog.Logger) *app {
 	a.lag = &laggards{behind: map[string]lag{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	a.heard = &ingest.Heard{}
 	a.self = newSelf(a)
+	a.query = query.New(source{a}, query.Options{Version: buildVersion(), Now: func() time.Time { return a.now() }, Started: a.started, Logger: log})
 	a.cfg.Store(&cfg)
 	a.reloadedMs.Store(a.started.UnixMilli())
 	return a
@@ -309,6 +315,10 @@ func (a *app) restore(c store.Loaded) error {
 		return err
 	}
 	if err := a.lag.restoreState(c.Sections[sectionLag]); err != nil {
+		return err
+	}
+	var err error
+	if a.history, err = readHistory(c.Sections[sectionHistory]); err != nil {
 		return err
 	}
 	a.lastCheckpoint.Store(c.AtMs)

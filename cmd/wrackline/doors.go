@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/query"
 	"github.com/wrackline/wrackline/ui"
 	"github.com/wrackline/wrackline/web"
 )
@@ -40,6 +41,8 @@ func (a *app) doors() []door {
 		{path: "/-/healthy", method: http.MethodGet, kind: web.Probe, open: func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Wrackline is healthy.\n") }},
 		{path: "/-/ready", method: http.MethodGet, kind: web.Probe, open: a.serveReady},
 		{path: "/metrics", method: http.MethodGet, kind: web.Machine, open: a.serveMetrics},
+		{path: "/metrics/signals", method: http.MethodGet, kind: web.Machine, open: a.query.ServeSignals},
+		{path: query.Prefix + "/", kind: web.Machine, open: a.query.ServeHTTP},
 		{path: "/-/reload", method: http.MethodPost, kind: web.Admin, open: a.serveReload},
 		{path: "/-/accept", method: http.MethodPost, kind: web.Admin, open: a.serveAccept},
 		{path: "/-/forget", method: http.MethodPost, kind: web.Admin, open: a.serveForget},

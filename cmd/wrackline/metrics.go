@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/room"
 )
 
@@ -22,7 +24,6 @@ func (a *app) serveMetrics(rw http.ResponseWriter, _ *http.Request) {
 	f := a.self.gather() // what hangs is as it was
 	st, j := f.stream, f.journal
 	gauge := func(name string, v float64) { metrics.WriteGaugeFloat64(&w, name, v) }
-	count := func(name string, v int64) { metrics.WriteCounterUint64(&w, name, uint64(max(v, 0))) }
 	gauge("wrackline_series", float64(st.Series))
 	gauge("wrackline_series_tracked", float64(st.Tracked))
 	gauge("wrackline_series_max", float64(st.SeriesMax))
@@ -36,13 +37,21 @@ func (a *app) serveMetrics(rw http.ResponseWriter, _ *http.Request) {
 		gauge("wrackline_cluster_closed_window_timestamp_seconds"+label, float64(c.ClosedEnd)/1000)
 	}
 	a.writeClock(&w)
+	gauge(`wrackline_build_info{version="`+labelText(buildVersion())+`",goversion="`+runtime.Version()+`"}`, 1)
+	open := map[pack.Severity]int{}
+	for _, i := range a.manager.Snapshot().Open {
+		open[i.Severity]++
+	}
+	for _, s := range []pack.Severity{pack.Page, pack.Warn, pack.Info} {
+		gauge(`wrackline_incidents_open{severity="`+string(s)+`"}`, float64(open[s]))
+	}
 	gauge("wrackline_journal_bytes", float64(j.Bytes))
 	gauge("wrackline_journal_segments", float64(j.Segments))
 	gauge("wrackline_journal_segments_compressed", float64(j.Compressed))
-	count("wrackline_journal_position", int64(j.LastPos))
-	count("wrackline_journal_synced_position", int64(j.SyncedPos))
-	count("wrackline_fold_position", int64(a.line.folded.Load()))
-	count("wrackline_shown_position", int64(a.line.shown.Load()))
+	gauge("wrackline_journal_position", float64(j.LastPos))
+	gauge("wrackline_journal_synced_position", float64(j.SyncedPos))
+	gauge("wrackline_fold_position", float64(a.line.folded.Load()))
+	gauge("wrackline_shown_position", float64(a.line.shown.Load()))
 	gauge("wrackline_line_requests", float64(len(a.line.items)))
 	gauge("wrackline_checkpoint_timestamp_seconds", float64(a.lastCheckpoint.Load())/1000)
 	gauge("wrackline_config_last_reload_successful", boolean(a.reloadErr.Load() == nil))
@@ -81,6 +90,9 @@ func writeExposition(w io.Writer, text string) {
 			continue
 		}
 		name := familyOf(line)
+		if strings.HasPrefix(name, "go_") && strings.HasSuffix(name, "_count") { // gauges of the library by the name of a histogram's part
+			continue
+		}
 		f := by[name]
 		if f == nil {
 			f = &family{name: name}

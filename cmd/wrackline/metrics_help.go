@@ -20,11 +20,8 @@ var abouts = func() map[string]about {
 
 // aboutText has one metric a line: name, type, help.
 const aboutText = `
-go_cgo_calls_count gauge Calls from Go to C.
-go_cpu_count gauge Processors of the machine.
 go_gc_cpu_seconds_total counter Processor time of the garbage collector.
 go_gc_duration_seconds summary Pauses of the garbage collector.
-go_gc_forced_count gauge Collections that the program asked for.
 go_gc_mark_assist_cpu_seconds_total counter Processor time that allocations spent helping the garbage collector.
 go_gc_pauses_seconds histogram Pauses for the garbage collector.
 go_gomaxprocs gauge Processors that Go uses.
@@ -96,6 +93,7 @@ wrackline_baseline_models_refused_total counter Models of a checkpoint that coul
 wrackline_baseline_silent_verdicts_total counter Verdicts of signals that have no value although others of the same thing have.
 wrackline_baseline_verdicts_total counter Verdicts: one for each signal and minute.
 wrackline_baseline_windows_closed_total counter Windows (minutes of sample time) closed, of all clusters.
+wrackline_build_info gauge Version of Wrackline and of Go, 1.
 wrackline_checkpoint_duration_seconds summary How long it took to write a checkpoint.
 wrackline_checkpoint_failing gauge 1 while the last checkpoint failed.
 wrackline_checkpoint_fold_held_seconds summary How long the fold stood still for a checkpoint.
@@ -111,11 +109,12 @@ wrackline_cluster_newest_sample_timestamp_seconds gauge Newest sample, by cluste
 wrackline_condition_seconds gauge For how long each condition of Wrackline itself has lasted; blind says whether receivers hear of it.
 wrackline_config_last_reload_success_timestamp_seconds gauge When the configuration in force was read, Unix time.
 wrackline_config_last_reload_successful gauge 1 when the configuration in force is the one in the file, as far as it was tried.
-wrackline_fold_position counter Position in the journal of the newest request that was folded.
+wrackline_fold_position gauge Position in the journal of the newest request that was folded.
 wrackline_heartbeat_attempts_failed_total counter Heartbeats that did not arrive.
 wrackline_heartbeat_last_success_timestamp_seconds gauge When a heartbeat arrived last, Unix time; 0 = none has.
 wrackline_heartbeats_held_total counter Heartbeats that were not sent because judging did not go on.
 wrackline_heartbeats_sent_total counter Heartbeats that arrived.
+wrackline_incidents_open gauge Incidents that are open, by severity.
 wrackline_ingest_bodies_aborted_total counter Requests whose sender went away before their body had come.
 wrackline_ingest_bodies_slow_total counter Requests whose body came too slowly and was given up.
 wrackline_ingest_decode_panics_total counter Requests at which the decoder failed; each is a fault of Wrackline's.
@@ -141,7 +140,7 @@ wrackline_journal_compressed_bytes_before_total counter Bytes of segments before
 wrackline_journal_compressions_failed_total counter Segments that could not be compressed and stayed as they were.
 wrackline_journal_damaged_bytes_total counter Bytes of the journal passed over because they are damaged.
 wrackline_journal_healed_total counter How often the journal went on in a new segment after an error of the disk.
-wrackline_journal_position counter Position of the newest request in the journal.
+wrackline_journal_position gauge Position of the newest request in the journal.
 wrackline_journal_records_lost_total counter Requests that were acknowledged and could not be written again after an error of the disk.
 wrackline_journal_records_total counter Requests written to the journal.
 wrackline_journal_records_undecodable_total counter Requests of the journal that could not be decoded at a start and were passed over.
@@ -149,7 +148,7 @@ wrackline_journal_segments gauge Segments of the journal.
 wrackline_journal_segments_compressed gauge Segments of the journal that are compressed.
 wrackline_journal_segments_compressed_total counter Segments compressed.
 wrackline_journal_sync_seconds histogram How long an fsync of the journal took.
-wrackline_journal_synced_position counter Position of the newest request that is safe from a loss of power.
+wrackline_journal_synced_position gauge Position of the newest request that is safe from a loss of power.
 wrackline_journal_syncs_failed_total counter Fsyncs of the journal that failed.
 wrackline_journal_torn_bytes_total counter Bytes cut from the journal's end at a start: a request that was not acknowledged.
 wrackline_judging gauge 1 while judging goes on.
@@ -165,6 +164,10 @@ wrackline_notify_messages_sent_total counter Messages that arrived, by integrati
 wrackline_notify_notifications_lost_total counter Notifications lost because neither disk nor memory had room.
 wrackline_notify_notifications_repeated_total counter Notifications that a replay made again and that were known.
 wrackline_notify_self_notices_lost_total counter Notices of Wrackline about itself for which there was no room.
+wrackline_query_crowded_total counter Queries that found no time beside others.
+wrackline_query_failures_total counter Requests to the query API that were answered with an error.
+wrackline_query_requests_total counter Requests to the query API.
+wrackline_query_signals_left_out_total counter Signals beyond the 20,000 of one scrape of /metrics/signals.
 wrackline_ready gauge 1 when requests are taken.
 wrackline_route_samples_over_clusters_total counter Samples of new clusters beyond the limit of clusters.
 wrackline_route_senders_forgotten_total counter Senders forgotten to make room for others, or after storage.retention.
@@ -172,7 +175,7 @@ wrackline_series gauge Series known, as senders spell them, needed or not.
 wrackline_series_max gauge Most series that signals may need (signals.series_max).
 wrackline_series_tracked gauge Series that a signal needs.
 wrackline_series_unneeded_max gauge Most series that may be known and that no signal needs.
-wrackline_shown_position counter Position in the journal up to which pages show what was folded.
+wrackline_shown_position gauge Position in the journal up to which pages show what was folded.
 wrackline_signal_changes_held_total counter Changes not told: part of a rollout that was, or of an object that changes all the time.
 wrackline_signal_changes_total counter Changes found in series.
 wrackline_signal_clusters_turned_back_total counter Clusters of which a time that never was has been undone.

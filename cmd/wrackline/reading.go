@@ -33,6 +33,7 @@ var probeEvery = func(lives int) time.Duration { return min(probeFirst<<min(live
 func (f *serveFlags) lives(ctx context.Context, cfg config, log *slog.Logger, fr *front) error {
 	var before *app
 	for reads := 0; ; reads++ {
+		adoptHistory(ctx, cfg, f.dir, log)
 		a, err := openApp(cfg, f.dir, log)
 		if why := err; why != nil {
 			if a, err = openReading(cfg, f.dir, log, why); err != nil {
@@ -52,12 +53,18 @@ func (f *serveFlags) lives(ctx context.Context, cfg config, log *slog.Logger, fr
 		} else {
 			a.self.inherit(before.self)
 		}
-		if err := a.serve(ctx, fr, nil); !errors.Is(err, errDiskWell) {
+		if err := a.serve(ctx, fr, nil); !another(err) {
 			return err
+		}
+		if a.reading.Load() == nil {
+			reads = -1
 		}
 		before = a
 	}
 }
+
+// another reports whether what ended a life leads to the next one.
+func another(err error) bool { return errors.Is(err, errDiskWell) || errors.Is(err, errHistoryRead) }
 
 // transient reports whether err, of a start, is the disk's: what may pass, and not what is only a wrong name or right.
 func transient(err error) bool {

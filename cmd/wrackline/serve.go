@@ -258,6 +258,7 @@ func (a *app) serve(ctx context.Context, f *front, before func(context.Context) 
 		folded, err = false, a.awaitDisk(ctx, f)
 	} else if folded {
 		a.begun(run, &wg, f.hup)
+		wg.Go(func() { a.awaitHistory(run, failed) })
 		select {
 		case <-ctx.Done():
 		case err = <-failed:
@@ -265,7 +266,10 @@ func (a *app) serve(ctx context.Context, f *front, before func(context.Context) 
 		}
 	}
 	a.ready.Store(false)
-	if !errors.Is(err, errDiskWell) {
+	if errors.Is(err, errHistoryRead) {
+		a.stage("taking over what was learned from history")
+		a.log.Info("history has been read: taking over what was learned from it")
+	} else if !another(err) {
 		a.stage("stopping")
 		a.log.Info("stopping")
 		err = errors.Join(err, f.close())

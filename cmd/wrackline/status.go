@@ -15,6 +15,8 @@ import (
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/signal"
+	"github.com/wrackline/wrackline/baseline/store"
+	"github.com/wrackline/wrackline/query"
 	"github.com/wrackline/wrackline/ui"
 )
 
@@ -40,6 +42,20 @@ func (s source) Range(id string, from, to int64, points int) ([]ui.Point, int64,
 		out[i] = ui.Point{T: p.T, Min: p.Min, Max: p.Max, Value: p.Value, Lower: p.Lower, Expected: p.Expected, Upper: p.Upper, State: p.State, Score: p.Score}
 	}
 	return out, step, err
+}
+
+// Samples implements query.Source.
+func (s source) Samples(id string, from, to int64) (quarters, windows []query.Point, err error) {
+	q, w, err := s.a.store.Recorder().Samples(id, from, to)
+	return queryPoints(q), queryPoints(w), err
+}
+
+func queryPoints(list []store.RangePoint) []query.Point {
+	out := make([]query.Point, len(list))
+	for i, p := range list {
+		out[i] = query.Point{T: p.T, Value: p.Value, Lower: p.Lower, Expected: p.Expected, Upper: p.Upper, Score: p.Score}
+	}
+	return out
 }
 
 // Pods and Explain look at the fold itself, so they wait for the request that is being folded.

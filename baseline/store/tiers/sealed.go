@@ -157,3 +157,20 @@ func RecordUpTo(dst []byte, in *codec.Reader, which int, slot uint32, t int64) (
 	})
 	return out.B, err
 }
+
+// Pieces appends what the blocks have of the signal of a number that ends within low < t ≤ high. A block that is damaged is left out.
+func (s *Sealed) Pieces(dst []Piece, which int, number uint32, low, high int64) []Piece {
+	var words []uint32
+	for _, c := range s.Chunks {
+		for i, e := range c.List {
+			if e.Number != number {
+				continue
+			}
+			if got, err := Unpack(words[:0], c.Block(i), which); err == nil {
+				words = got
+				dst = Pieces(dst, which, e.Slot, words, low, high)
+			}
+		}
+	}
+	return dst
+}

@@ -3,6 +3,7 @@ package tiers
 // Steps of a chart, made of rows.
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -52,6 +53,29 @@ func Pieces(dst []Piece, which int, slot uint32, rows []uint32, low, high int64)
 		}
 	}
 	return dst
+}
+
+// UnderWay appends the quarter of an hour that has no cell yet, of its rows of the full tier, as one piece.
+func UnderWay(dst []Piece, slot uint32, rows []uint32, low, high int64) []Piece {
+	n := len(dst)
+	dst = Pieces(dst, Full, slot, rows, low, high)
+	for i := n; i < len(dst); i++ {
+		// It belongs with the other points of its quarter, before and after its cell is made.
+		dst[i].T = (dst[i].T + CellMs - 1) / CellMs * CellMs
+		dst[i].N = 1
+	}
+	if len(dst)-n > 1 {
+		dst = append(dst[:n], Join(dst[n:]))
+	}
+	return dst
+}
+
+// Merged sorts pieces by time and leaves out what is there twice.
+func Merged(pieces []Piece) []Piece {
+	slices.SortStableFunc(pieces, func(a, b Piece) int {
+		return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.N, b.N), slices.Compare(a.W[:], b.W[:]))
+	})
+	return slices.Compact(pieces)
 }
 
 // Join makes one Piece of several with the same end.

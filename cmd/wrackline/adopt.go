@@ -1,0 +1,162 @@
+package main
+
+// How what a backfill has learned takes the place of what was learned without it: between two lives of serve, so that nothing is folded meanwhile and senders come again.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/store"
+	"github.com/wrackline/wrackline/ingest"
+)
+
+// errHistoryRead ends a life of serve: a backfill has read all that there is.
+var errHistoryRead = errors.New("history has been read")
+
+// historyEvery is how often serve looks whether a backfill is complete. A variable for tests.
+var historyEvery = 2 * time.Second
+
+// awaitHistory tells when a backfill is complete, once.
+func (a *app) awaitHistory(ctx context.Context, found chan<- error) {
+	every(ctx, historyEvery, func() {
+		if _, err := os.Stat(filepath.Join(a.dir, historyDir, historyReady)); err == nil {
+			select {
+			case found <- errHistoryRead:
+			default:
+			}
+		}
+	})
+}
+
+// adoptHistory takes a complete backfill over, when there is one. One that cannot be is put aside, and everything stays as it was.
+func adoptHistory(ctx context.Context, cfg config, dir string, log *slog.Logger) {
+	from := filepath.Join(dir, historyDir)
+	if _, err := os.Stat(filepath.Join(from, historyReady)); err != nil {
+		return
+	}
+	begun := time.Now()
+	if err := adopt(ctx, cfg, dir, log); err != nil {
+		log.Error("what a backfill has learned cannot be taken over; it is put aside, and what was learned without it stays", "err", err)
+		aside := from + ".failed"
+		if err := errors.Join(os.RemoveAll(aside), os.Rename(from, aside)); err != nil {
+			log.Error("it cannot be put aside either: remove it", "path", from, "err", err)
+		}
+		return
+	}
+	log.Info("what a backfill has learned has been taken over", "took", time.Since(begun).Round(time.Millisecond))
+}
+
+func adopt(ctx context.Context, cfg config, dir string, log *slog.Logger) (err error) {
+	quiet := slog.New(slog.DiscardHandler)
+	b, err := openHistory(cfg, dir, quiet)
+	if err != nil {
+		return err
+	}
+	closeB := func() error { return errors.Join(b.journal.Close(), b.store.Close()) }
+	if b.history == nil {
+		return errors.Join(errors.New("its checkpoint does not say how far it came"), closeB())
+	}
+	kept := store.Checkpoint{Pos: b.engine.Pos()}
+	if _, err := os.Stat(filepath.Join(dir, "wrackline.db")); err == nil {
+		if kept, err = b.catchUp(ctx, cfg, dir, log); err != nil {
+			return errors.Join(err, closeB())
+		}
+	}
+	// Both generations, so that the journal behind them is all that a start needs; the last into the store itself.
+	for _, save := range []func(store.Checkpoint) error{b.store.Save, b.store.SaveFirst} {
+		c := b.freeze()
+		c.Pos = kept.Pos
+		c.Sections[sectionHistory] = b.history.append(nil) // should this be cut off, it begins again
+		for _, name := range []string{sectionAlerting, sectionActs, sectionWatch, sectionLag} {
+			if x, ok := kept.Sections[name]; ok {
+				c.Sections[name] = x
+			}
+		}
+		if err := save(c); err != nil {
+			return errors.Join(err, closeB())
+		}
+	}
+	if err := closeB(); err != nil {
+		return err
+	}
+	return takePlace(dir)
+}
+
+// catchUp folds what has been sent since history ends and tells nobody of it. It returns the state of the fold that it replaces as of the newest request, of which incidents, acts and what is known of
+// senders are kept; messages that wait are copied.
+func (a *app) catchUp(ctx context.Context, cfg config, dir string, log *slog.Logger) (kept store.Checkpoint, err error) {
+	old, err := openApp(cfg, dir, log)
+	if err != nil {
+		return kept, err
+	}
+	defer func() { err = errors.Join(err, old.close(true)) }()
+	if err := old.replayJournal(ctx); err != nil {
+		return kept, err
+	}
+	// Requests since then hold all that is newer than history, and senders repeat nothing older; what both hold is seen twice and counted once.
+	since, first := a.history.Reached-undoneBelow, int64(0)
+	limits, before := cfg.limits(), a.engine.Pos()
+	err = decodeAhead(ctx, old.journal, 0, func() *ingest.Decoder { return ingest.NewKeyedDecoder(limits, a.keyer) }, func(ready []*decoded) {
+		var jobs []baseline.Job
+		for _, x := range ready {
+			if x.err != nil || x.said != nil || x.pos <= before || x.record.ReceivedMs < since {
+				continue
+			}
+			if first == 0 {
+				first = x.record.ReceivedMs
+			}
+			jobs = append(jobs, baseline.Job{Batch: &x.batch, Pos: x.pos})
+		}
+		if len(jobs) > 0 {
+			a.engine.ApplyAll(jobs, sideBySide)
+		}
+	})
+	if err != nil {
+		return kept, err
+	}
+	if gap := first - a.history.Reached; first > 0 && gap > historyGap {
+		log.Warn("between what a backfill has read and the oldest request that the journal has lies a gap; nothing is learned of it", "gap", time.Duration(gap)*time.Millisecond)
+	}
+	return old.freeze(), notify.CopyOutbox(old.store.DB(), a.store.DB())
+}
+
+const (
+	undoneBelow = int64(30_000)  // ms: a stamp that lies further back than a minute would be taken for a clock that was set back
+	historyGap  = int64(180_000) // ms that nobody misses
+)
+
+// takePlace puts the files of a backfill in the place of those of before, which are kept under other names until the next time. Whenever it is cut off, what lies there is one or the other: the twin goes
+// first, and the store alone is a whole state.
+func takePlace(dir string) error {
+	name := func(parts ...string) string { return filepath.Join(append([]string{dir}, parts...)...) }
+	aside := func(file string) error {
+		err := os.Rename(name(file), name(file+".before-history"))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	if err := aside(store.TwinName); err != nil {
+		return err
+	}
+	if err := os.Link(name("wrackline.db"), name("wrackline.db.before-history.tmp")); err == nil {
+		if err := os.Rename(name("wrackline.db.before-history.tmp"), name("wrackline.db.before-history")); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(name(historyDir, "wrackline.db"), name("wrackline.db")); err != nil {
+		return fmt.Errorf("%w; what was learned before is in %s.before-history", err, name(store.TwinName))
+	}
+	if err := os.Rename(name(historyDir, store.TwinName), name(store.TwinName)); err != nil {
+		return err
+	}
+	return os.RemoveAll(name(historyDir))
+}

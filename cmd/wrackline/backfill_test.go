@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang/snappy"
+	"github.com/prometheus/prometheus/prompb"
+
+	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/scenario"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ingest/history"
+	"github.com/wrackline/wrackline/ingest/history/past"
+)
+
+// simulated returns the requests of a simulated cluster from a time on.
+func simulated(t *testing.T, from time.Time, length string) (list []scenario.Record) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "sim.rec")
+	var out bytes.Buffer
+	if code := mainCode(t.Context(), env{io.Discard, &out}, []string{"simulate", "--out", file, "--cluster", "demo", "--start", from.UTC().Format(time.RFC3339), "--duration", length, "--quiet"}); code != 0 {
+		t.Fatal(out.String())
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := scenario.ReadRecording(f, func(r scenario.Record) error {
+		r.Body = bytes.Clone(r.Body)
+		list = append(list, r)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// pastOf returns a server that has the samples of requests.
+func pastOf(t *testing.T, list []scenario.Record) *past.Server {
+	t.Helper()
+	s := &past.Server{}
+	for _, r := range list {
+		plain, err := snappy.Decode(nil, r.Body)
+		var m prompb.WriteRequest
+		if err != nil || m.Unmarshal(plain) != nil {
+			t.Fatal("no request")
+		}
+		for _, ts := range m.Timeseries {
+			var l series.Labels
+			for _, x := range ts.Labels {
+				l = append(l, series.Label{Name: x.Name, Value: x.Value})
+			}
+			for _, x := range ts.Samples {
+				s.Add(l, series.Sample{T: x.Timestamp, V: x.Value})
+			}
+		}
+	}
+	return s
+}
+
+// learnedLive folds requests as they came.
+func learnedLive(t *testing.T, list []scenario.Record) *baseline.View {
+	t.Helper()
+	a, err := openApp(defaultConfig(), t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close(false)
+	d := ingest.NewKeyedDecoder(a.cfg.Load().limits(), a.keyer)
+	for _, r := range list {
+		b := series.Batch{Sender: "prom", ReceivedMs: r.ReceivedMs}
+		if _, err := d.Decode(ingest.V1, ingest.Snappy, r.Body, &b); err != nil {
+			t.Fatal(err)
+		}
+		a.engine.Apply(&b, 0)
+	}
+	a.engine.Publish()
+	return a.engine.View()
+}
+
+// pastReader returns a backfill from a server, as of a time.
+func pastReader(t *testing.T, url string, days float64, now int64) *backfill {
+	t.Helper()
+	src, err := history.Open(history.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &backfill{source: src, sender: "prom", rate: 1e9, days: days, now: func() time.Time { return time.UnixMilli(now) }, out: io.Discard, retry: time.Millisecond, slice: 600_000}
+}
+
+// learnedFrom opens what a backfill has left and returns its view.
+func learnedFrom(t *testing.T, dir string) *baseline.View {
+	t.Helper()
+	a, err := openApp(defaultConfig(), dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close(false)
+	a.engine.Publish()
+	return a.engine.View()
+}
+
+// apart returns which signals differ in their bands by more than a share of the band's width, and how many were compared.
+func apart(got, want *baseline.View, share float64) (list []string, n int) {
+	for _, w := range want.Signals {
+		g, ok := got.Signal(w.Signal.ID)
+		if w.Seen < 30 {
+			continue
+		}
+		n++
+		width := w.Band.Upper - w.Band.Lower
+		near := func(a, b float64) bool { return a == b || a != a && b != b || math.Abs(a-b) <= share*width }
+		if !ok || math.Abs(float64(g.Seen-w.Seen)) > 2 || !near(g.Band.Lower, w.Band.Lower) || !near(g.Band.Expected, w.Band.Expected) || !near(g.Band.Upper, w.Band.Upper) {
+			list = append(list, fmt.Sprintf("%s: %v after %d, want %v after %d", w.Signal.ID, g.Band, g.Seen, w.Band, w.Seen))
+		}
+	}
+	return list, n
+}
+
+// TestBackfillLearnsWhatLiveLearns: bands are those that are learned of the same samples as they come; also when the reading is cut off at random points.
+func TestBackfillLearnsWhatLiveLearns(t *testing.T) {
+	from := time.UnixMilli(1_790_000_000_000 / 7200_000 * 7200_000)
+	list := simulated(t, from, "90m")
+	server := pastOf(t, list)
+	var stop func()
+	asked, at := 0, -1
+	server.Before = func(http.ResponseWriter, *http.Request) bool {
+		if asked++; asked == at {
+			stop()
+		}
+		return false
+	}
+	srv := httptest.NewServer(server)
+	defer srv.Close()
+	now := from.UnixMilli() + 90*60_000 + historyBack
+	want := learnedLive(t, list)
+	whole := t.TempDir()
+	if err := pastReader(t, srv.URL, 0.0625, now).run(t.Context(), defaultConfig(), whole, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	got := learnedFrom(t, filepath.Join(whole, historyDir))
+	if off, n := apart(got, want, 0.01); len(off) > 0 || n < 300 {
+		t.Errorf("%d of %d bands differ from those learned live:\n%s", len(off), n, strings.Join(off[:min(len(off), 10)], "\n"))
+	}
+	seed := uint64(time.Now().UnixNano())
+	r := rand.New(rand.NewPCG(seed, 0))
+	dir, cuts := t.TempDir(), 0
+	for {
+		ctx, cancel := context.WithCancel(t.Context())
+		stop, asked, at = cancel, 0, 2+r.IntN(4)
+		err := pastReader(t, srv.URL, 0.0625, now).run(ctx, defaultConfig(), dir, slog.New(slog.DiscardHandler))
+		cancel()
+		if err == nil {
+			break
+		}
+		if cuts++; cuts > 30 {
+			t.Fatalf("it does not come to an end: %v", err)
+		}
+	}
+	off, n := apart(learnedFrom(t, filepath.Join(dir, historyDir)), got, 0)
+	if len(off) > 0 || cuts < 2 {
+		t.Errorf("seed %d, cut %d times: %d of %d bands differ from those of an uncut one:\n%s", seed, cuts, len(off), n, strings.Join(off[:min(len(off), 10)], "\n"))
+	}
+}
+
+// TestBackfillOfABadSource: it is said what is wrong, and nothing stays.
+func TestBackfillOfABadSource(t *testing.T) {
+	from := time.UnixMilli(1_790_000_000_000 / 7200_000 * 7200_000)
+	server := pastOf(t, simulated(t, from, "10m"))
+	srv := httptest.NewServer(server)
+	defer srv.Close()
+	now := from.UnixMilli() + 600_000
+	for code, says := range map[int]string{401: "bearer token", 404: "--kind", 422: "limits", 429: "too much", 500: "fails", 0: "none of the"} {
+		server.Before = func(w http.ResponseWriter, r *http.Request) bool {
+			if code == 0 { // a tenant that has nothing
+				w.Header().Set("Content-Type", "application/x-streamed-protobuf")
+				return true
+			}
+			http.Error(w, "no", code)
+			return true
+		}
+		dir := t.TempDir()
+		err := pastReader(t, srv.URL, 0.01, now).run(t.Context(), defaultConfig(), dir, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%d: %v", code, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, historyDir, historyReady)); err == nil {
+			t.Errorf("%d: it is ready", code)
+		}
+		server.Before = nil // and then well, in the same place
+		if err := pastReader(t, srv.URL, 0.01, now).run(t.Context(), defaultConfig(), dir, slog.New(slog.DiscardHandler)); err != nil {
+			t.Errorf("%d, then well: %v", code, err)
+		}
+	}
+}
+
+// TestBackfillBesideServe: a running program takes over what a backfill has read, with what was sent to it meanwhile, tells nobody of the past, and goes on.
+func TestBackfillBesideServe(t *testing.T) {
+	now := time.Now()
+	from := now.Add(-2 * time.Hour).Truncate(time.Minute)
+	list := simulated(t, from, "1h59m")
+	srv := httptest.NewServer(pastOf(t, list))
+	defer srv.Close()
+	dir := t.TempDir()
+	p := start(t, "serve", "--storage.path", dir, "--web.listen-address", "127.0.0.1:0")
+	p.awaitReady()
+	for _, r := range list {
+		if r.ReceivedMs > now.Add(-5*time.Minute).UnixMilli() {
+			if status, text := p.write("", r.Body); status/100 != 2 {
+				t.Fatal(status, text)
+			}
+		}
+	}
+	var out bytes.Buffer
+	if code := mainCode(t.Context(), env{&out, &out}, []string{"backfill", "--from", srv.URL, "--days", "0.09", "--storage.path", dir, "--server", p.url}); code != 0 {
+		t.Fatal(out.String())
+	}
+	var view learned
+	for deadline := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
+		if code, text := p.try("/prometheus/api/v1/query?query=count(count_over_time(wrackline_signal[1h])+%3E+50)"); code == 200 && strings.Contains(text, `"value"`) {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("it is not taken over: %s\n%s", text, out.String())
+		}
+	}
+	p.awaitReady()
+	if view = p.signals(""); len(view) < 300 {
+		t.Errorf("%d signals", len(view))
+	}
+	if _, text := p.try("/api/v1/incidents"); !strings.Contains(text, `"open":0`) || !strings.Contains(text, `"closed":0`) {
+		t.Errorf("something of the past was told: %.500s", text)
+	}
+	if n := p.metric("wrackline_journal_records_undecodable_total"); n > 0 {
+		t.Errorf("%v requests were lost", n)
+	}
+	if _, err := os.Stat(filepath.Join(dir, historyDir)); err == nil {
+		t.Error("the directory of history is still there")
+	}
+	p.kill() // and what was taken over is there after a kill
+	p = start(t, "serve", "--storage.path", dir, "--web.listen-address", "127.0.0.1:0")
+	p.awaitReady()
+	if again := p.signals(""); len(again) != len(view) {
+		t.Errorf("%d signals after a kill, %d before", len(again), len(view))
+	}
+}
