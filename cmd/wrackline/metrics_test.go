@@ -33,7 +33,7 @@ func TestEveryMetricIsExplained(t *testing.T) {
 		}
 		src, err := fs.ReadFile(root, name)
 		for _, m := range inSource.FindAllStringSubmatch(string(src), -1) {
-			if !strings.HasPrefix(m[1], "wrackline_own_") && name != "query/source.go" { // what rules read and what queries are answered with, which are no metrics of the process
+			if !strings.HasPrefix(m[1], "wrackline_own_") && name != "query/source.go" && !strings.HasPrefix(name, "query/boards/") { // what rules read and what queries are answered with, which are no metrics of the process
 				counted[m[1]] = name
 			}
 		}
