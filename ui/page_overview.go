@@ -101,14 +101,14 @@ func (s *server) chips(n *census) []facet {
 
 // incidentCard is one open incident on the overview.
 type incidentCard struct {
-	*alerting.Incident
+	incidentRow
 	Figure *figure // nil: not drawn
 	Inside int64   // since when everything is back inside, Unix ms; 0 = it is not, or nobody knows
 }
 
 // card shows the i-th open incident. Only the first are drawn.
 func (s *server) card(i int, inc *alerting.Incident, now int64) incidentCard {
-	card := incidentCard{Incident: inc}
+	card := incidentCard{incidentRow: s.incidentRow(inc)}
 	if i < overviewCharts {
 		h, sp := inc.Headline(), incidentSpan(inc, now)
 		fig := s.figure(fmt.Sprintf("c%d", i), h.SignalID, h.Entity, chart{Title: h.Name, Unit: h.Unit, From: sp.From, To: sp.To, Height: cardHeight, Compact: true, Params: paramsOf(h.Rule), Marks: []mark{{T: h.Onset, Label: "began"}}})

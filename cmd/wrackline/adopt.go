@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/wrackline/wrackline/alerting/notify"
@@ -101,6 +102,9 @@ func (a *app) catchUp(ctx context.Context, cfg config, dir string, log *slog.Log
 	if err := old.replayJournal(ctx); err != nil {
 		return kept, err
 	}
+	if lost := onlyIn(old.engine, a.engine); len(lost) > 0 {
+		return kept, fmt.Errorf("the source holds nothing of %s, and what is known of it would be lost: read from a source that holds it too, or have it forgotten first (wrackline forget cluster NAME)", strings.Join(lost, ", "))
+	}
 	// Requests since then hold all that is newer than history, and senders repeat nothing older; what both hold is seen twice and counted once.
 	since, first := a.history.Reached-undoneBelow, int64(0)
 	limits, before := cfg.limits(), a.engine.Pos()
@@ -126,6 +130,20 @@ func (a *app) catchUp(ctx context.Context, cfg config, dir string, log *slog.Log
 		log.Warn("between what a backfill has read and the oldest request that the journal has lies a gap; nothing is learned of it", "gap", time.Duration(gap)*time.Millisecond)
 	}
 	return old.freeze(), notify.CopyOutbox(old.store.DB(), a.store.DB())
+}
+
+// onlyIn returns the clusters of which a has signals and b has not a sample, by name.
+func onlyIn(a, b *baseline.Engine) (names []string) {
+	has := map[string]bool{}
+	for _, c := range b.Stats().Clusters {
+		has[c.Name] = true
+	}
+	for _, c := range a.Stats().Clusters {
+		if c.Signals > 0 && !has[c.Name] {
+			names = append(names, "cluster "+c.Name)
+		}
+	}
+	return names
 }
 
 const (
