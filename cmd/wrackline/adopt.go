@@ -102,6 +102,8 @@ func (a *app) catchUp(ctx context.Context, cfg config, dir string, log *slog.Log
 	if err := old.replayJournal(ctx); err != nil {
 		return kept, err
 	}
+	a.engine.Publish() // surveys are of what was published
+	old.engine.Publish()
 	if lost := onlyIn(old.engine, a.engine); len(lost) > 0 {
 		return kept, fmt.Errorf("the source holds nothing of %s, and what is known of it would be lost: read from a source that holds it too, or have it forgotten first (wrackline forget cluster NAME)", strings.Join(lost, ", "))
 	}

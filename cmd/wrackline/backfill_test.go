@@ -28,11 +28,11 @@ import (
 )
 
 // simulated returns the requests of a simulated cluster from a time on.
-func simulated(t *testing.T, from time.Time, length string) (list []scenario.Record) {
+func simulated(t *testing.T, from time.Time, length string, more ...string) (list []scenario.Record) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sim.rec")
 	var out bytes.Buffer
-	if code := mainCode(t.Context(), env{io.Discard, &out}, []string{"simulate", "--out", file, "--cluster", "demo", "--start", from.UTC().Format(time.RFC3339), "--duration", length, "--quiet"}); code != 0 {
+	if code := mainCode(t.Context(), env{io.Discard, &out}, append([]string{"simulate", "--out", file, "--cluster", "demo", "--start", from.UTC().Format(time.RFC3339), "--duration", length, "--quiet"}, more...)); code != 0 {
 		t.Fatal(out.String())
 	}
 	f, err := os.Open(file)
@@ -256,5 +256,37 @@ func TestBackfillBesideServe(t *testing.T) {
 	p.awaitReady()
 	if again := p.signals(""); len(again) != len(view) {
 		t.Errorf("%d signals after a kill, %d before", len(again), len(view))
+	}
+}
+
+// TestBackfillLosesNoCluster: a source that holds nothing of a cluster that is known is not taken over, and everything stays as it was; one that holds it is.
+func TestBackfillLosesNoCluster(t *testing.T) {
+	now := time.Now()
+	from := now.Add(-20 * time.Minute).Truncate(time.Minute)
+	for _, c := range []struct {
+		known string
+		lost  bool
+	}{{"other", true}, {"demo", false}} {
+		dir := t.TempDir()
+		p := start(t, "serve", "--storage.path", dir, "--web.listen-address", "127.0.0.1:0")
+		p.awaitReady()
+		for _, r := range simulated(t, from, "19m", "--cluster", c.known) {
+			if status, text := p.write("", r.Body); status/100 != 2 {
+				t.Fatal(status, text)
+			}
+		}
+		p.stop()
+		srv := httptest.NewServer(pastOf(t, simulated(t, from, "19m")))
+		defer srv.Close()
+		if err := pastReader(t, srv.URL, 0.013, now.UnixMilli()).run(t.Context(), defaultConfig(), dir, slog.New(slog.DiscardHandler)); err != nil {
+			t.Fatal(err)
+		}
+		err := adopt(t.Context(), defaultConfig(), dir, slog.New(slog.DiscardHandler))
+		if c.lost != (err != nil && strings.Contains(err.Error(), "nothing of cluster other")) {
+			t.Errorf("known is %s: %v", c.known, err)
+		}
+		if v := learnedFrom(t, dir); len(v.Signals) == 0 || v.Signals[0].Signal.Entity.Get("cluster") != c.known {
+			t.Errorf("%d signals are left where %s was known", len(v.Signals), c.known)
+		}
 	}
 }
