@@ -289,9 +289,7 @@ func (m *Model) arrive(p *Params, at Moment) (gap bool) {
 		if at.T-m.last >= silenceMs {
 			// What is wrong after a silence began when values came back wrong, not when they ended.
 			for i := range m.tails {
-				if m.tails[i].Nats > 0 {
-					m.tails[i].On = seconds(at.T)
-				}
+				m.tails[i].Redate(at.T)
 			}
 		}
 	}

@@ -11,17 +11,7 @@ import (
 // trendOf tests the newest n cells of a ring, of cellH hours each. What it takes to be news is zMin and kSd, see test_drift.go.
 func (m *Model) trendOf(p *Params, at Moment, ring []int16, newest int32, n int, cellH, zMin, kSd float64) trend.Move {
 	c := trend.Cells{Unit: unit}
-	size := int32(len(ring))
-	for i := range n {
-		at := newest - int32(n-1-i)
-		if at < 0 {
-			continue
-		}
-		if y := ring[at%size]; y != hole {
-			c.Add(float64(i), float64(y)*unit)
-		}
-	}
-	if c.N < n*4/5 || c.N < 9 || c.X[0] > float64(n)/10 {
+	if !c.Gather(ring, newest, n, hole) {
 		return trend.Move{}
 	}
 	t := m.fit(p, &c, cellH, zMin, kSd)

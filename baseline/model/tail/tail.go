@@ -167,6 +167,13 @@ func (t *Law) Add(le float64, at int64, cap float64) {
 	t.Top = max(t.Top, t.Nats)
 }
 
+// Redate says that what evidence there is began at a time, Unix ms: its weight stays.
+func (t *Law) Redate(at int64) {
+	if t.Nats > 0 {
+		t.On = uint32(at / 1000)
+	}
+}
+
 // CloseDay folds the day's largest evidence into the running median of such.
 func (t *Law) CloseDay(n uint8) {
 	step := max(float32(1), t.Med*.15)

@@ -29,6 +29,22 @@ func (c *Cells) Add(x, y float64) {
 	c.N++
 }
 
+// Gather takes the newest n of a ring's cells, of which hole is none, and reports whether they are enough for a trend: four fifths of them, nine at least, and one of the first tenth.
+// newest is the number of the newest; n is at most Most.
+func (c *Cells) Gather(ring []int16, newest int32, n int, hole int16) bool {
+	size := int32(len(ring))
+	for i := range n {
+		at := newest - int32(n-1-i)
+		if at < 0 {
+			continue
+		}
+		if y := ring[at%size]; y != hole {
+			c.Add(float64(i), float64(y)*c.Unit)
+		}
+	}
+	return c.N >= n*4/5 && c.N >= 9 && c.X[0] <= float64(n)/10
+}
+
 // Lean returns the least-squares line: the level in its middle, how far it moves, and how sure that is, as a normal deviate. That is 0 where the
 // correlation is below one half: no stretch that short can be sure of a trend. It costs a tenth of Line.
 func (c *Cells) Lean() (middle, way, z float64) {
