@@ -167,6 +167,18 @@ func (t *Law) Add(le float64, at int64, cap float64) {
 	t.Top = max(t.Top, t.Nats)
 }
 
+// silenceMs is how long nothing must have been heard for what follows to be a story of its own.
+const silenceMs = 30 * 60_000
+
+// Redate takes their date from piles of evidence when values come back at t, Unix ms, after a silence since last: what is wrong then began when values came back wrong, not when they ended.
+func Redate(laws []Law, last, t int64) {
+	for i := range laws {
+		if t-last >= silenceMs && laws[i].Nats > 0 {
+			laws[i].On = uint32(t / 1000)
+		}
+	}
+}
+
 // CloseDay folds the day's largest evidence into the running median of such.
 func (t *Law) CloseDay(n uint8) {
 	step := max(float32(1), t.Med*.15)
