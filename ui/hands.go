@@ -28,8 +28,8 @@ type Access struct {
 	Elsewhere bool // nothing can be said at this address
 }
 
-// whoCookie keeps who somebody said to be, so that the next form has it.
-const whoCookie = "wrackline_who"
+// WhoCookie names the cookie that keeps who somebody said to be, so that the next form has it.
+const WhoCookie = "wrackline-who"
 
 func (s *server) access(r *http.Request) Access {
 	if s.o.May == nil {
@@ -55,7 +55,7 @@ type hands struct {
 type handLink struct{ Text, URL, Title string }
 
 func whoOf(r *http.Request) string {
-	if c, err := r.Cookie(whoCookie); err == nil {
+	if c, err := r.Cookie(WhoCookie); err == nil {
 		if v, err := url.QueryUnescape(c.Value); err == nil {
 			return alerting.Clean(v, 80)
 		}

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-const cookieName = "wrackline_admin"
+const cookieName = "wrackline-admin"
 
 // passOf is what a cookie holds in place of the token: it opens the same doors, and another token makes it worthless.
 func passOf(token string) string {

@@ -26,14 +26,14 @@ type victim struct {
 	bytes    []byte
 	sections map[string][]byte
 	models   []pair
-	before   []pair // the models of the checkpoint before
+	before   map[uint64][]pair // the models of the checkpoints before, by position: a salvage may find any whose pages are still there
 	history  map[string][]RangePoint
 	outbox   map[string]string
 }
 
 func makeVictim(t testing.TB, rng *rand.Rand, dir string) victim {
 	t.Helper()
-	v := victim{sections: map[string][]byte{"stream": randomBytes(rng, 150_000), "alerting": randomBytes(rng, 900)}, history: map[string][]RangePoint{}, outbox: map[string]string{}}
+	v := victim{sections: map[string][]byte{"stream": randomBytes(rng, 150_000), "alerting": randomBytes(rng, 900)}, history: map[string][]RangePoint{}, outbox: map[string]string{}, before: map[uint64][]pair{}}
 	for i := range 400 {
 		v.models = append(v.models, pair{fmt.Sprintf("rule~x=%d", i), randomBytes(rng, 300)})
 	}
@@ -49,7 +49,9 @@ func makeVictim(t testing.TB, rng *rand.Rand, dir string) victim {
 			s.rec.Add(uint32(i), fmt.Sprint("sig", i), walkers[i].point(epoch+m*60_000))
 		}
 		if m%37 == 0 || m == 599 {
-			v.before = slices.Clone(v.models)
+			if m > 0 {
+				v.before[(uint64(m)-1)/37*37] = slices.Clone(v.models)
+			}
 			for i := range v.models {
 				v.models[i].data = randomBytes(rng, 300)
 			}
@@ -149,14 +151,15 @@ func (v *victim) checkpointIn(s *Store, out *outcome) (said bool, err error) {
 		out.older++
 	}
 	before := kept.Older || s.Stats().MetaFallback
-	if l.Pos != 599 && !(before && l.Pos == 592) {
-		return false, fmt.Errorf("a checkpoint of %d", l.Pos)
+	list, saved := v.models, true
+	if l.Pos != 599 {
+		list, saved = v.before[l.Pos]
+	}
+	if !saved || (l.Pos != 599 && !before) || (l.Pos < 592 && !kept.Older) {
+		return false, fmt.Errorf("a checkpoint of %d, older: %v", l.Pos, kept.Older)
 	}
 	// What is missing is named, and what is given out was saved.
-	list, lost := v.models, 0
-	if l.Pos != 599 {
-		list = v.before
-	}
+	lost := 0
 	byID := map[string][]byte{}
 	for _, m := range list {
 		byID[m.id] = m.data

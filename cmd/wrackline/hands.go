@@ -250,7 +250,7 @@ func (a *app) readForm(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	if who := r.PostFormValue("who"); who != "" {
-		http.SetCookie(w, &http.Cookie{Name: "wrackline_who", Value: url.QueryEscape(who[:min(len(who), 80)]), Path: a.pathBase() + "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+		http.SetCookie(w, &http.Cookie{Name: ui.WhoCookie, Value: url.QueryEscape(who[:min(len(who), 80)]), Path: a.pathBase() + "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	}
 	return true
 }

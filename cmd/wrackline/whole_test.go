@@ -72,7 +72,7 @@ func TestWholeJournalFillsHoles(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, errs := run(t, "inspect", "verify", "--storage.path", dir); code != exitFindings || !strings.Contains(out, "a start folds the journal from its beginning, 60 requests: nothing that was learned is lost") {
+	if code, out, errs := run(t, "inspect", "verify", "--storage.path", dir); code != exitFindings || !strings.Contains(out, "a start folds the journal from its beginning, 60 requests: nothing that was learned or said is lost") {
 		t.Errorf("verify: code %d, %s%s", code, out, errs)
 	}
 	again, err := openApp(defaultConfig(), dir, slog.New(slog.DiscardHandler))
