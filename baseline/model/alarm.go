@@ -196,6 +196,8 @@ func (m *Model) relapse() {
 func (m *Model) recoverH(p *Params) float64 {
 	least := recoverLeastH
 	switch {
+	case m.test == CeilingTest && m.flags&flagWarm == 0: // a fact is over as soon as it began: there is no band yet to which the value must return
+		least = float64(p.persist()) * float64(p.StepMs) / hourMs
 	case p.Extremes && m.hit > 0:
 		least = relapseXH
 	case p.Extremes:
@@ -233,11 +235,7 @@ func (m *Model) warmAlarm(p *Params, l *lesson, w *voice, j *Judgement) {
 		m.rec = 0
 	default:
 		m.rec += float32(l.dt)
-		least := m.recoverH(p)
-		if m.test == CeilingTest { // a fact is over as soon as it began: nobody knows yet of a band to which the value must have returned
-			least = float64(p.persist()) * l.dt
-		}
-		if float64(m.rec) >= least-l.dt/2 {
+		if float64(m.rec) >= m.recoverH(p)-l.dt/2 {
 			m.state, m.test, m.since, m.rec, m.evHits = Learning, NoTest, 0, 0, 0
 			j.Transition = Recovered
 		}

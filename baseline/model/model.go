@@ -265,9 +265,6 @@ func (m *Model) skip(p *Params, at Moment, why *Why) Judgement {
 	return j
 }
 
-// silenceMs is how long nothing must have been heard for what follows to be a story of its own.
-const silenceMs = 30 * 60_000
-
 // arrive takes note of a window's time: the first one, another step, and a gap before it, which it reports.
 func (m *Model) arrive(p *Params, at Moment) (gap bool) {
 	gap = m.first != 0 && at.T-m.last > p.StepMs*3/2
@@ -286,12 +283,7 @@ func (m *Model) arrive(p *Params, at Moment) (gap bool) {
 		m.run, m.evHits = 0, 0
 		m.g = 0
 		m.flags &^= flagPrevUp | flagPrevDn | flagPrevBUp | flagPrevBDn | flagZero
-		if at.T-m.last >= silenceMs {
-			// What is wrong after a silence began when values came back wrong, not when they ended.
-			for i := range m.tails {
-				m.tails[i].Redate(at.T)
-			}
-		}
+		tail.Redate(m.tails[:], m.last, at.T)
 	}
 	return gap
 }

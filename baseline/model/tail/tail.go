@@ -167,10 +167,15 @@ func (t *Law) Add(le float64, at int64, cap float64) {
 	t.Top = max(t.Top, t.Nats)
 }
 
-// Redate says that what evidence there is began at a time, Unix ms: its weight stays.
-func (t *Law) Redate(at int64) {
-	if t.Nats > 0 {
-		t.On = uint32(at / 1000)
+// silenceMs is how long nothing must have been heard for what follows to be a story of its own.
+const silenceMs = 30 * 60_000
+
+// Redate takes their date from piles of evidence when values come back at t, Unix ms, after a silence since last: what is wrong then began when values came back wrong, not when they ended.
+func Redate(laws []Law, last, t int64) {
+	for i := range laws {
+		if t-last >= silenceMs && laws[i].Nats > 0 {
+			laws[i].On = uint32(t / 1000)
+		}
 	}
 }
 
