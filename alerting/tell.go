@@ -145,8 +145,10 @@ func (m *Member) calls(young bool) bool {
 	return m.Ended == 0 && m.Muted == "" && m.Outside() && (!young || m.Fact())
 }
 
-// Fact reports whether an alarm needs no knowledge of what is usual: its rule's fixed mark was passed.
-func (m *Member) Fact() bool { return m.Test == model.CeilingTest }
+// Fact reports whether an alarm needs no knowledge of what is usual: its rule's fixed mark was passed, and not by what is only just beginning.
+func (m *Member) Fact() bool {
+	return m.Test == model.CeilingTest && (m.Rule == nil || !m.Rule.Settles)
+}
 
 func (i *incident) told(t int64, young bool) {
 	firing, rank := i.firing(young)

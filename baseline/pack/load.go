@@ -162,7 +162,7 @@ func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {
 		Name: y.Signal, Question: y.Question, Unit: y.Baseline.Unit, MinEvents: y.Baseline.MinEvents,
 		EffectEvents: y.Baseline.Effect.Events, Lesson: y.Labels.Lesson, Summary: y.Annotations.Summary,
 		Meaning: strings.TrimSpace(y.Annotations.Meaning), Causes: y.Annotations.Causes, Next: y.Annotations.Next,
-		Evidence: y.Evidence, Was: y.Was, Digest: y.Labels.Digest, Impact: y.Labels.Impact, Params: model.Defaults(),
+		Evidence: y.Evidence, Was: y.Was, Digest: y.Labels.Digest, Impact: y.Labels.Impact, Settles: y.Labels.Settles, Params: model.Defaults(),
 	}
 	if !signalName.MatchString(r.Name) {
 		return nil, l.errorf(at+".signal", "signal name %q: want lower-case words joined by dots, like dns.servfail_ratio", r.Name)

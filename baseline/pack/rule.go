@@ -30,6 +30,7 @@ type Rule struct {
 	Severity     Severity
 	Digest       bool     // its alarms are incidents although it is info: listed, and never sent as they happen
 	Impact       bool     // what users feel: of what explains it, it is the consequence
+	Settles      bool     // what is new begins beyond the fixed mark and settles: that is no fact in a cluster's first hour
 	Lesson       string   // networking, resources, rbac, upgrades, trend
 	Summary      string   // template of the sentence in a message; see alerting
 	Meaning      string   // what it means when it moves, one or two sentences

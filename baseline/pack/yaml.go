@@ -58,6 +58,7 @@ type (
 		Severity string `yaml:"severity"`
 		Digest   bool   `yaml:"digest"`
 		Impact   bool   `yaml:"impact"`
+		Settles  bool   `yaml:"settles"`
 		Lesson   string `yaml:"lesson"`
 	}
 	packAnnotations struct {

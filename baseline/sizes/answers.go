@@ -2,6 +2,7 @@ package sizes
 
 import (
 	"math"
+	"strings"
 
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -9,10 +10,27 @@ import (
 // Labels returns the labels of a set.
 type Labels func(set uint32) series.Labels
 
+// What is beyond is no size but a mistake, or malice: it would be a peak for good, and no advice.
+const (
+	coresMost = 1e6
+	bytesMost = 1 << 60
+)
+
+// sane reports whether v may be an amount of CPU or memory. NaN may not.
+func sane(v float64, memory bool) bool {
+	if memory {
+		return v >= 0 && v <= bytesMost
+	}
+	return v >= 0 && v <= coresMost
+}
+
 // CPU learns the cores of a pod.
 func (b *Book) CPU(set uint32, v float64, labels Labels) {
+	if !sane(v, false) {
+		return
+	}
 	c := b.cell(set, labels)
-	if c == nil || !(v >= 0) {
+	if c == nil {
 		return
 	}
 	k := &b.containers[c.of]
@@ -23,8 +41,11 @@ func (b *Book) CPU(set uint32, v float64, labels Labels) {
 
 // Memory learns the bytes of a pod.
 func (b *Book) Memory(set uint32, v float64, labels Labels) {
+	if !(v > 0) || !sane(v, true) {
+		return
+	}
 	c := b.cell(set, labels)
-	if c == nil || !(v > 0) {
+	if c == nil {
 		return
 	}
 	k := &b.containers[c.of]
@@ -53,6 +74,9 @@ func (b *Book) Memory(set uint32, v float64, labels Labels) {
 
 // Throttled learns the share of the periods of so many minutes in which a pod was stopped.
 func (b *Book) Throttled(set uint32, share float64, minutes int, labels Labels) {
+	if !(share >= 0 && share <= 1) {
+		return
+	}
 	if c := b.cell(set, labels); c != nil && !b.starting(c) {
 		k := &b.containers[c.of]
 		k.throttles(share, minutes)
@@ -79,7 +103,10 @@ func (b *Book) Restarts(set uint32, n float64, labels Labels) {
 
 // Kills learns how many of a container's pods were killed for their memory within the newest minutes, which overlap from answer to answer.
 func (b *Book) Kills(set uint32, n float64, labels Labels) {
-	i := b.find(set)
+	if !(n >= 0) {
+		return
+	}
+	i := b.of.find(set)
 	if i < 0 && !(n > 0.5) {
 		return // nobody asks for a container that was never killed
 	}
@@ -113,12 +140,13 @@ func (b *Book) Limits(set uint32, v float64, labels Labels) { b.setTo(set, v, la
 
 func (b *Book) setTo(set uint32, v float64, labels Labels, which int) {
 	l := labels(set)
+	memory := l.Get("resource") == "memory"
 	i := b.ofSet(set, l)
-	if i < 0 {
+	if i < 0 || !sane(v, memory) {
 		return
 	}
 	c := &b.containers[i]
-	if l.Get("resource") == "memory" {
+	if memory {
 		which++
 	}
 	was := c.set
@@ -140,26 +168,38 @@ func (b *Book) setTo(set uint32, v float64, labels Labels, which int) {
 
 // Scaler learns at which share of its CPU request, per cent, an autoscaler holds a workload.
 func (b *Book) Scaler(v float64, l series.Labels) {
-	if v > 0 {
+	if v > 0 && v <= coresMost {
 		b.scalers[[2]string{l.Get("namespace"), l.Get("scaletargetref_name")}] = v
 	}
 }
 
 // Range learns a bound that a LimitRange sets to containers of a namespace.
 func (b *Book) Range(v float64, l series.Labels) {
-	put(b.ranges, l.Get("namespace"), l.Get("resource")+"/"+l.Get("constraint"), v)
+	if sane(v, l.Get("resource") == "memory") {
+		put(b.ranges, l.Get("namespace"), l.Get("resource")+"/"+l.Get("constraint"), v)
+	}
 }
 
-// Quota learns what is left of a namespace's quota.
+// Quota learns what is left of a namespace's quota: nothing where more is used than allowed. Of several for one resource the tightest counts.
 func (b *Book) Quota(v float64, l series.Labels) {
-	put(b.quotas, l.Get("namespace"), l.Get("resource"), v)
+	resource := strings.TrimPrefix(l.Get("resource"), "requests.")
+	v = max(v, 0)
+	if resource != "cpu" && resource != "memory" || !sane(v, resource == "memory") {
+		return
+	}
+	if was, ok := b.quotas[l.Get("namespace")][resource]; ok {
+		v = min(v, was)
+	}
+	put(b.quotas, l.Get("namespace"), resource, v)
 }
 
 // Node learns how large a node is on average.
 func (b *Book) Node(v float64, l series.Labels) {
-	if l.Get("resource") == "memory" {
+	switch memory := l.Get("resource") == "memory"; {
+	case !sane(v, memory):
+	case memory:
 		b.node.Memory = v
-	} else {
+	default:
 		b.node.CPU = v
 	}
 }

@@ -53,7 +53,7 @@ type Trial struct {
 // cell is a pod's container that runs.
 type cell struct {
 	pod         string
-	set         uint32              // label set, for which Book.at has its number; 0 = none
+	set         uint32              // label set, for which Book.at has this cell; 0 = none
 	of          int32               // number of the container; −1 = free
 	born, last  uint32              // minutes of its start, and of the newest answer
 	dayAt       uint32              // minute at which its running day began
@@ -74,7 +74,8 @@ type Book struct {
 	cells      []cell
 	free       []int32
 	byPod      map[podKey]int32
-	at         []int32 // by label set: number of a cell or container, + 1
+	at         numbers // of cells, by label set
+	of         numbers // of containers, by label set; one may be both, as what lacks a pod is
 	now        minute
 	began      uint32 // minute of the first answer
 	swept      uint32
@@ -159,24 +160,28 @@ func (b *Book) endHour(c *container, was minute) {
 // Renumbered forgets which label sets are whose: they have other numbers now.
 func (b *Book) Renumbered() {
 	clear(b.at)
+	clear(b.of)
 	for i := range b.cells {
 		b.cells[i].set = 0
 	}
 }
 
+// numbers are small numbers by label set, each + 1; 0 = none.
+type numbers []int32
+
 // find returns what is held under a label set, −1 for nothing.
-func (b *Book) find(set uint32) int32 {
-	if int(set) >= len(b.at) {
+func (n numbers) find(set uint32) int32 {
+	if int(set) >= len(n) {
 		return -1
 	}
-	return b.at[set] - 1
+	return n[set] - 1
 }
 
-func (b *Book) hold(set uint32, i int32) {
-	for int(set) >= len(b.at) {
-		b.at = append(b.at, 0)
+func (n *numbers) hold(set uint32, i int32) {
+	for int(set) >= len(*n) {
+		*n = append(*n, 0)
 	}
-	b.at[set] = i + 1
+	(*n)[set] = i + 1
 }
 
 // container returns the number of the container that labels name, made when it is new and may be made; −1 = none.
@@ -206,10 +211,10 @@ func (b *Book) container(l series.Labels, makes bool) int32 {
 
 // ofSet returns the number of the container that a label set without a pod names, −1 = none.
 func (b *Book) ofSet(set uint32, labels series.Labels) int32 {
-	i := b.find(set)
+	i := b.of.find(set)
 	if i < 0 {
 		if i = b.container(labels, false); i >= 0 {
-			b.hold(set, i)
+			b.of.hold(set, i)
 		}
 	}
 	return i
@@ -217,7 +222,7 @@ func (b *Book) ofSet(set uint32, labels series.Labels) int32 {
 
 // cell returns the pod's container of a label set, nil when there is none and no room for it.
 func (b *Book) cell(set uint32, labels func(uint32) series.Labels) *cell {
-	if i := b.find(set); i >= 0 {
+	if i := b.at.find(set); i >= 0 {
 		return &b.cells[i]
 	}
 	l := labels(set)
@@ -233,7 +238,7 @@ func (b *Book) cell(set uint32, labels func(uint32) series.Labels) *cell {
 		}
 	}
 	b.cells[i].set = set
-	b.hold(set, i)
+	b.at.hold(set, i)
 	return &b.cells[i]
 }
 

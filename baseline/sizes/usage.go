@@ -36,13 +36,11 @@ func (b *Book) Containers() []Container {
 		x.Scaler = b.scalers[[2]string{c.Namespace, c.Workload}]
 		of := b.ranges[c.Namespace]
 		x.Min, x.Max = Resources{of["cpu/min"], of["memory/min"]}, Resources{of["cpu/max"], of["memory/max"]}
-		for name, v := range b.quotas[c.Namespace] {
-			switch name {
-			case "requests.cpu", "cpu":
-				x.Left.CPU = v
-			default:
-				x.Left.Memory = v
-			}
+		if v, ok := b.quotas[c.Namespace]["cpu"]; ok {
+			x.Left.CPU = v
+		}
+		if v, ok := b.quotas[c.Namespace]["memory"]; ok {
+			x.Left.Memory = v
 		}
 		if c.trial != nil {
 			t := *c.trial
