@@ -14,7 +14,7 @@ import (
 
 // subject is a member as acts see it, with a value of its own or its worst.
 func (m *Member) subject(cluster string, value float64, band model.Band) *act.Subject {
-	s := &act.Subject{Value: value, Lower: band.Lower, Expected: band.Expected, Upper: band.Upper, Absent: m.State == model.Absent}
+	s := &act.Subject{Value: value, Lower: band.Lower, Expected: band.Expected, Upper: band.Upper, Absent: m.State == model.Absent, Apart: m.Apart()}
 	switch {
 	case m.State == model.High, m.State == model.Drifting && m.SlopePerDay > 0:
 		s.Side = 1
@@ -41,6 +41,12 @@ func (m *Member) subject(cluster string, value float64, band model.Band) *act.Su
 		return m.Entity.Get(name)
 	}
 	return s
+}
+
+// Apart reports whether the member is told for something else than how far its value is from what is expected. What is expected follows a drift, is no matter to a mark that was passed, and is where a value stands that does
+// not move: "too small" says nothing of these.
+func (m *Member) Apart() bool {
+	return m.State == model.Drifting || m.Test == model.DriftTest || m.Test == model.CeilingTest || m.Test == model.FlatTest
 }
 
 // mute finds for each alarm of an incident the act that keeps it from being told at t.

@@ -111,3 +111,39 @@ func TestWhatSomebodyHasIsToldWhenItGetsWorse(t *testing.T) {
 		}
 	}
 }
+
+// TestTooSmallIsOfTheBandAlone: what is expected followed a drift and stands where a value does not move: how far the value is from it is no measure of them. What is above or below its band is covered as ever.
+func TestTooSmallIsOfTheBandAlone(t *testing.T) {
+	effect, most := 5.0, 100.0
+	for _, c := range []struct {
+		name  string
+		state model.State
+		test  model.Test
+		rule  act.Rule
+		want  bool
+	}{
+		{"a step up", model.High, model.ShiftTest, act.Rule{Effect: &effect}, true},
+		{"a point", model.Low, model.PointTest, act.Rule{Effect: &effect}, true},
+		{"a few events", model.High, model.EventTest, act.Rule{Effect: &effect}, true},
+		{"a drift", model.Drifting, model.DriftTest, act.Rule{Effect: &effect}, false},
+		{"a drift that a shift was louder than", model.Drifting, model.ShiftTest, act.Rule{Effect: &effect}, false},
+		{"a drift that is back in its band", model.Normal, model.DriftTest, act.Rule{Effect: &effect}, false},
+		{"a mark", model.High, model.CeilingTest, act.Rule{Effect: &effect}, false},
+		{"a flat line", model.Low, model.FlatTest, act.Rule{Effect: &effect}, false},
+		{"bounds cover a drift as they did", model.Drifting, model.DriftTest, act.Rule{AtMost: &most}, true},
+	} {
+		c.rule.Match = []string{`signal="wl.cpu_cores"`}
+		a, err := (&act.Draft{Kind: act.Lesson, Who: "anna", Rule: c.rule}).Act(t0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := act.Try(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := Member{Name: "wl.cpu_cores", State: c.state, Test: c.test, SlopePerDay: 1}
+		if got := x.Mutes(m.subject("prod", 11, model.Band{Lower: 9, Expected: 10, Upper: 10.5}), t0); got != c.want {
+			t.Errorf("%s: muted %v, want %v", c.name, got, c.want)
+		}
+	}
+}

@@ -197,6 +197,7 @@ func (s *server) suggest(q url.Values, now int64) url.Values {
 	switch {
 	case kind == string(act.Silence):
 		v.Set("for", "2h")
+	case of == "effect" && m.Apart(): // it would not be covered
 	case of == "effect" && finite(worst) && finite(band.Expected):
 		v.Set("effect", rounded(math.Abs(worst-band.Expected)*1.1, 1))
 	case of == "hour":
