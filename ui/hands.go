@@ -127,7 +127,7 @@ func actLine(acts *act.View, id string) string {
 func actWords(a *act.Act) string {
 	text := map[act.Kind]string{act.Silence: "silenced", act.Maintenance: "maintenance", act.Lesson: "normal, as a lesson says,"}[a.Kind] + " by " + alerting.Clean(a.Who, textMax)
 	if a.Until != 0 {
-		text += " until " + stamp(a.Until) + " UTC"
+		text += " until " + stamp(a.Until)
 	}
 	if a.Why != "" {
 		text += ": " + alerting.Clean(a.Why, textMax)

@@ -201,7 +201,7 @@ func TestForesightIsForWhoMayAct(t *testing.T) {
 	const path = "/acts/new?kind=silence&try=1&who=a&for=1h&match=workload%3Dx"
 	f := manyIncidents()
 	may := New(f, Options{May: func(*http.Request) Access { return Access{May: true} }})
-	says(t, "who may", body(t, may, path, http.StatusOK), []string{"What it would have done", "notification"}, nil)
+	says(t, "who may", body(t, may, path, http.StatusOK), []string{"What it would have done", "notification"}, []string{"UTC UTC"})
 	for _, h := range []http.Handler{New(f, Options{}), New(f, Options{May: func(*http.Request) Access { return Access{Token: true} }})} {
 		says(t, "who may not", body(t, h, path, http.StatusOK), []string{"workload=x", "is shown to who may act"}, []string{"as far as incidents are remembered", "Nothing was told yet", `id="save"`})
 		says(t, "who may not, and is wrong", body(t, h, "/acts/new?kind=silence&try=1&who=a&for=1h&match=", http.StatusOK), []string{"want 1 to 16 matchers"}, nil)
