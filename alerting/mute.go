@@ -14,7 +14,7 @@ import (
 
 // subject is a member as acts see it, with a value of its own or its worst.
 func (m *Member) subject(cluster string, value float64, band model.Band) *act.Subject {
-	s := &act.Subject{Value: value, Lower: band.Lower, Expected: band.Expected, Upper: band.Upper, Absent: m.State == model.Absent}
+	s := &act.Subject{Value: value, Lower: band.Lower, Expected: band.Expected, Upper: band.Upper, Absent: m.State == model.Absent, Apart: m.Apart()}
 	switch {
 	case m.State == model.High, m.State == model.Drifting && m.SlopePerDay > 0:
 		s.Side = 1
@@ -41,6 +41,12 @@ func (m *Member) subject(cluster string, value float64, band model.Band) *act.Su
 		return m.Entity.Get(name)
 	}
 	return s
+}
+
+// Apart reports whether the member is told for something else than how far its value is from what is expected. What is expected follows a drift, is no matter to a mark that was passed, and is where a value stands that does
+// not move: "too small" says nothing of these.
+func (m *Member) Apart() bool {
+	return m.State == model.Drifting || m.Test == model.DriftTest || m.Test == model.CeilingTest || m.Test == model.FlatTest
 }
 
 // mute finds for each alarm of an incident the act that keeps it from being told at t.
@@ -115,6 +121,7 @@ type Foresight struct {
 	Real     int        // of these, how many are about an incident that somebody acknowledged
 	Quieted  int        // incidents of which nothing would have been said
 	Affected int        // incidents with a notification that would not have been sent
+	Skipped  int        // incidents that were not looked at, since there are too many: the last of the open ones and then the closed ones
 }
 
 // Foreseen is a notification that an act would have kept from being sent.
@@ -128,27 +135,36 @@ type Foreseen struct {
 
 const (
 	foreseenMax = 50
-	laterMost   = 7 * dayMs // for how long an alarm is followed to see whether an hour ends
+	laterMost   = 7 * dayMs     // for how long an alarm is followed to see whether an hour ends …
+	laterStep   = 15 * minuteMs // … at each quarter of an hour
+	foreseeMost = 200_000       // times that an act is asked in all, about a tenth of a second
 )
 
 // Foresee replays what was told of the incidents that are known, as if an act had been there all the time. What a member's value was at a notification is not kept: its worst stands for it, so a lesson that would have
-// removed a notification for a smaller value is not credited with it. Incidents of which members were cut are never credited.
+// removed a notification for a smaller value is not credited with it. Incidents of which members were cut are never credited. The work is bounded: incidents that it does not reach are counted.
 func Foresee(s *Snapshot, book *act.View, trial *act.Trial) (f Foresight) {
-	for _, inc := range slices.Concat(s.Open, s.Closed) {
+	asks := foreseeMost
+	list := slices.Concat(s.Open, s.Closed)
+	for i, inc := range list {
+		if asks <= 0 {
+			f.Skipped = len(list) - i
+			break
+		}
 		if f.Since == 0 || inc.Onset < f.Since {
 			f.Since = inc.Onset
 		}
-		removed, said := 0, 0
+		removed, said, late := 0, 0, false
 		for _, e := range inc.Timeline {
 			if e.Kind != "notified" || Reason(e.Signal) == Resolved {
 				continue
 			}
 			said++
-			muted, later := inc.wouldMute(trial, e.T)
+			muted, later := inc.wouldMute(trial, e.T, &asks)
 			if !muted {
 				continue
 			}
 			removed++
+			late = late || later
 			x := Foreseen{Incident: inc, T: e.T, Reason: Reason(e.Signal), Later: later, Holder: book.Holder(inc.ID)}
 			f.Count++
 			f.Later += int(b2i(later))
@@ -160,7 +176,7 @@ func Foresee(s *Snapshot, book *act.View, trial *act.Trial) (f Foresight) {
 		f.Told += said
 		if removed > 0 {
 			f.Affected++
-			if removed == said && !trial.Detour() && !slices.ContainsFunc(f.Removed, func(x Foreseen) bool { return x.Incident == inc && x.Later }) {
+			if removed == said && !trial.Detour() && !late {
 				f.Quieted++
 			}
 		}
@@ -170,9 +186,10 @@ func Foresee(s *Snapshot, book *act.View, trial *act.Trial) (f Foresight) {
 	return f
 }
 
-// wouldMute reports whether an act would have kept a notification at t from being sent, and whether it would have been sent later.
-func (i *Incident) wouldMute(x *act.Trial, t int64) (muted, later bool) {
+// wouldMute reports whether an act would have kept a notification at t from being sent, and whether it would have been sent later. Each question is taken from asks; when there are none left, what is not known is not credited.
+func (i *Incident) wouldMute(x *act.Trial, t int64, asks *int) (muted, later bool) {
 	if x.Detour() {
+		*asks--
 		return x.Mutes(i.Headline().subject(i.Cluster, math.NaN(), model.Band{}), t), false
 	}
 	if i.More > 0 {
@@ -182,6 +199,9 @@ func (i *Incident) wouldMute(x *act.Trial, t int64) (muted, later bool) {
 		m := &i.Members[k]
 		if m.Opened > t || m.Ended != 0 && m.Ended <= t {
 			continue
+		}
+		if *asks--; *asks < 0 {
+			return false, false
 		}
 		// A value that cannot be compared is what it was last.
 		value, band := m.Worst, m.WorstBand
@@ -205,12 +225,18 @@ func (i *Incident) wouldMute(x *act.Trial, t int64) (muted, later bool) {
 		if end == 0 {
 			end = i.Updated
 		}
-		for at := t; !x.Always() && !later && at < min(end, t+laterMost); at += minuteMs {
+		for at := nextQuarter(t); !x.Always() && !later && at < min(end, t+laterMost); at = nextQuarter(at) {
+			if *asks--; *asks < 0 {
+				return false, false
+			}
 			later = !x.Mutes(s, at)
 		}
 	}
 	return muted, later
 }
+
+// nextQuarter returns the quarter of an hour that begins behind t: hours of acts mostly end at one, in all places.
+func nextQuarter(t int64) int64 { return t - t%laterStep + laterStep }
 
 func b2i(b bool) int64 {
 	if b {

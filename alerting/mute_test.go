@@ -2,8 +2,10 @@ package alerting
 
 import (
 	"testing"
+	"time"
 
 	"github.com/wrackline/wrackline/alerting/act"
+	"github.com/wrackline/wrackline/alerting/route"
 	"github.com/wrackline/wrackline/baseline/model"
 )
 
@@ -109,5 +111,87 @@ func TestWhatSomebodyHasIsToldWhenItGetsWorse(t *testing.T) {
 		if got := b.reasons(); got != want {
 			t.Errorf("worse: %v: %q, want %q", worse, got, want)
 		}
+	}
+}
+
+// TestTooSmallIsOfTheBandAlone: what is expected followed a drift and stands where a value does not move: how far the value is from it is no measure of them. What is above or below its band is covered as ever.
+func TestTooSmallIsOfTheBandAlone(t *testing.T) {
+	effect, most := 5.0, 100.0
+	for _, c := range []struct {
+		name  string
+		state model.State
+		test  model.Test
+		rule  act.Rule
+		want  bool
+	}{
+		{"a step up", model.High, model.ShiftTest, act.Rule{Effect: &effect}, true},
+		{"a point", model.Low, model.PointTest, act.Rule{Effect: &effect}, true},
+		{"a few events", model.High, model.EventTest, act.Rule{Effect: &effect}, true},
+		{"a drift", model.Drifting, model.DriftTest, act.Rule{Effect: &effect}, false},
+		{"a drift that a shift was louder than", model.Drifting, model.ShiftTest, act.Rule{Effect: &effect}, false},
+		{"a drift that is back in its band", model.Normal, model.DriftTest, act.Rule{Effect: &effect}, false},
+		{"a mark", model.High, model.CeilingTest, act.Rule{Effect: &effect}, false},
+		{"a flat line", model.Low, model.FlatTest, act.Rule{Effect: &effect}, false},
+		{"bounds cover a drift as they did", model.Drifting, model.DriftTest, act.Rule{AtMost: &most}, true},
+	} {
+		c.rule.Match = []string{`signal="wl.cpu_cores"`}
+		a, err := (&act.Draft{Kind: act.Lesson, Who: "anna", Rule: c.rule}).Act(t0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := act.Try(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := Member{Name: "wl.cpu_cores", State: c.state, Test: c.test, SlopePerDay: 1}
+		if got := x.Mutes(m.subject("prod", 11, model.Band{Lower: 9, Expected: 10, Upper: 10.5}), t0); got != c.want {
+			t.Errorf("%s: muted %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestForesightIsBounded: however many incidents, members and notifications there are, an act is asked a bounded number of times, and who is not looked at is counted; few are looked at all, and that an hour ends is seen.
+func TestForesightIsBounded(t *testing.T) {
+	trial := func(from, to string) *act.Trial {
+		effect := 1e300
+		a, err := (&act.Draft{Kind: act.Lesson, Who: "anna", Rule: act.Rule{Match: []string{`signal="wl.cpu_cores"`}, Effect: &effect, When: &route.TimeSpan{Times: []route.TimeRange{{Start: from, End: to}}}}}).Act(t0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := act.Try(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	const onset = t0 - t0%dayMs + 10*60*minuteMs // ten o'clock
+	snap := func(incidents, members, told int) *Snapshot {
+		s := &Snapshot{}
+		for range incidents {
+			inc := &Incident{ID: "x", Onset: onset, Updated: onset + 30*dayMs}
+			for range members {
+				inc.Members = append(inc.Members, Member{Name: "wl.cpu_cores", State: model.High, Onset: onset, Opened: onset, Worst: 5, WorstBand: model.Band{Expected: 1, Upper: 2}})
+			}
+			for k := range told {
+				inc.Timeline = append(inc.Timeline, Event{T: onset + int64(k)*minuteMs, Kind: "notified", Signal: string(First)})
+			}
+			s.Closed = append(s.Closed, inc)
+		}
+		return s
+	}
+	book := new(act.Book).View()
+	began := time.Now()
+	f := Foresee(snap(2000, 40, 20), book, trial("00:00", "24:00"))
+	if f.Skipped == 0 || f.Count == 0 || f.Skipped+f.Told/20 > 2000 {
+		t.Errorf("%+v", f)
+	}
+	if d := time.Since(began); d > 20*time.Second { // 1.6 million questions a minute of a week each would be hours
+		t.Errorf("it took %s", d)
+	}
+	if f = Foresee(snap(3, 2, 2), book, trial("00:00", "24:00")); f.Skipped != 0 || f.Count != 6 || f.Later != 0 || f.Quieted != 3 {
+		t.Errorf("few: %+v", f)
+	}
+	if f = Foresee(snap(3, 2, 2), book, trial("09:00", "11:15")); f.Count != 6 || f.Later != 6 || f.Quieted != 0 {
+		t.Errorf("an hour that ends: %+v", f)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,7 +127,7 @@ func actLine(acts *act.View, id string) string {
 func actWords(a *act.Act) string {
 	text := map[act.Kind]string{act.Silence: "silenced", act.Maintenance: "maintenance", act.Lesson: "normal, as a lesson says,"}[a.Kind] + " by " + alerting.Clean(a.Who, textMax)
 	if a.Until != 0 {
-		text += " until " + stamp(a.Until) + " UTC"
+		text += " until " + stamp(a.Until)
 	}
 	if a.Why != "" {
 		text += ": " + alerting.Clean(a.Why, textMax)
@@ -187,7 +188,7 @@ func (s *server) suggest(q url.Values, now int64) url.Values {
 	} else if kind == string(act.Lesson) {
 		v.Set("match", strings.Join(matchersOf(m, m.Entity, true), "\n"))
 	} else {
-		v.Set("match", strings.Join(matchersOf(m, scope, false), "\n"))
+		v.Set("match", strings.Join(silenceOf(findIncident(s.snapshot(), q.Get("about")), m, scope), "\n"))
 	}
 	worst, band := m.Worst, m.WorstBand
 	if math.IsNaN(worst) {
@@ -196,6 +197,7 @@ func (s *server) suggest(q url.Values, now int64) url.Values {
 	switch {
 	case kind == string(act.Silence):
 		v.Set("for", "2h")
+	case of == "effect" && m.Apart(): // it would not be covered
 	case of == "effect" && finite(worst) && finite(band.Expected):
 		v.Set("effect", rounded(math.Abs(worst-band.Expected)*1.1, 1))
 	case of == "hour":
@@ -286,6 +288,38 @@ func matchersOf(m *alerting.Member, labels series.Labels, lesson bool) (out []st
 		out = append(out, "id="+strconv.Quote(m.SignalID))
 	}
 	return out
+}
+
+// signalsMost is how long a matcher of signals grows, well below what an act takes.
+const signalsMost = 800
+
+// silenceOf writes matchers for a silence of an incident, or of one signal when there is none. Labels that name no workload and no node are those of many other things, too: a whole cluster's or namespace's alarms would be
+// silenced with it. There the signals are asked for, the headline's first and as many others as fit.
+func silenceOf(inc *alerting.Incident, m *alerting.Member, labels series.Labels) []string {
+	match := matchersOf(m, labels, false)
+	if slices.ContainsFunc(labels, func(l series.Label) bool { return l.Name == "workload" || l.Name == "node" }) {
+		return match
+	}
+	names := []string{m.Name}
+	text := "signal=" + strconv.Quote(m.Name)
+	if inc != nil {
+		for i := range inc.Members {
+			name := inc.Members[i].Name
+			if slices.Contains(names, name) {
+				continue
+			}
+			quoted := make([]string, 0, len(names)+1)
+			for _, n := range append(names, name) {
+				quoted = append(quoted, regexp.QuoteMeta(n))
+			}
+			longer := "signal=~" + strconv.Quote(strings.Join(quoted, "|"))
+			if len(longer) > signalsMost {
+				break
+			}
+			names, text = append(names, name), longer
+		}
+	}
+	return append(match, text)
 }
 
 // rounded writes a number with three digits, rounded up or down.

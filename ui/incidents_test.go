@@ -146,3 +146,64 @@ func TestBulkOf(t *testing.T) {
 		}
 	}
 }
+
+// TestASilenceOfAClusterWideIncidentIsOfItsSignals: what names no workload and no node would silence all of a cluster or a namespace; what does name one is silenced whole.
+func TestASilenceOfAClusterWideIncidentIsOfItsSignals(t *testing.T) {
+	entity := func(kv ...string) (l series.Labels) {
+		for i := 0; i < len(kv); i += 2 {
+			l = append(l, series.Label{Name: kv[i], Value: kv[i+1]})
+		}
+		return l
+	}
+	incident := func(e series.Labels, names ...string) *alerting.Incident {
+		inc := &alerting.Incident{ID: "x", Cluster: "prod", Scope: e}
+		for _, n := range names {
+			inc.Members = append(inc.Members, alerting.Member{Name: n, SignalID: n, Entity: e})
+		}
+		return inc
+	}
+	var many []string
+	for i := range 300 {
+		many = append(many, fmt.Sprintf("cp.signal_%03d", i))
+	}
+	for name, c := range map[string]struct {
+		inc  *alerting.Incident
+		want string // "" = it is not compared
+		n    int
+	}{
+		"a cluster":       {incident(entity("cluster", "prod"), "cp.etcd_slow"), `cluster="prod" signal="cp.etcd_slow"`, 2},
+		"several signals": {incident(entity("cluster", "prod"), "cp.etcd_slow", "cp.api+x", "cp.etcd_slow"), `cluster="prod" signal=~"cp\\.etcd_slow|cp\\.api\\+x"`, 2},
+		"an ingress":      {incident(entity("cluster", "prod", "ingress", "web", "namespace", "shop"), "in.errors"), `cluster="prod" namespace="shop" signal="in.errors"`, 3},
+		"very many":       {incident(entity("cluster", "prod"), many...), "", 2},
+		"a workload":      {incident(entity("cluster", "prod", "namespace", "shop", "workload", "cart"), "wl.cpu", "wl.mem"), `cluster="prod" namespace="shop" workload="cart"`, 3},
+		"a node":          {incident(entity("cluster", "prod", "node", "n1"), "node.cpu"), `cluster="prod" node="n1"`, 2},
+	} {
+		form := url.Values{"kind": {"silence"}, "who": {"anna"}, "for": {"4h"}, "incident": {"x"}}
+		list, err := BulkOf(form, func(string) (*alerting.Incident, bool) { return c.inc, true })
+		if err != nil || len(list) != 1 || len(list[0].Match) != c.n || c.want != "" && strings.Join(list[0].Match, " ") != c.want {
+			t.Errorf("%s: %v %v", name, list[0].Match, err)
+			continue
+		}
+		if _, err := list[0].Act(fakeNow); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		f := newFake()
+		f.snap = &alerting.Snapshot{Open: []*alerting.Incident{c.inc}}
+		s := &server{src: f}
+		if got := s.suggest(url.Values{"kind": {"silence"}, "about": {"x"}}, fakeNow).Get("match"); got != strings.Join(list[0].Match, "\n") {
+			t.Errorf("%s: the form says %q", name, got)
+		}
+	}
+}
+
+// TestForesightIsForWhoMayAct: whoever may only read sees the form and what is wrong with it; the replay is for those who could go on.
+func TestForesightIsForWhoMayAct(t *testing.T) {
+	const path = "/acts/new?kind=silence&try=1&who=a&for=1h&match=workload%3Dx"
+	f := manyIncidents()
+	may := New(f, Options{May: func(*http.Request) Access { return Access{May: true} }})
+	says(t, "who may", body(t, may, path, http.StatusOK), []string{"What it would have done", "notification"}, []string{"UTC UTC"})
+	for _, h := range []http.Handler{New(f, Options{}), New(f, Options{May: func(*http.Request) Access { return Access{Token: true} }})} {
+		says(t, "who may not", body(t, h, path, http.StatusOK), []string{"workload=x", "is shown to who may act"}, []string{"as far as incidents are remembered", "Nothing was told yet", `id="save"`})
+		says(t, "who may not, and is wrong", body(t, h, "/acts/new?kind=silence&try=1&who=a&for=1h&match=", http.StatusOK), []string{"want 1 to 16 matchers"}, nil)
+	}
+}

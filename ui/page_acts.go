@@ -50,7 +50,7 @@ type newActBody struct {
 	Tried   bool        // somebody has asked what it would do
 	Problem string      // why it cannot be said; "" = it can
 	Draft   *act.Act
-	Fore    *alerting.Foresight // nil = that is not asked for the kind
+	Fore    *alerting.Foresight // nil = that is not asked for the kind, or by somebody who may not act
 	Weeks   []string            // days to choose from
 	Unit    string
 	Tell    []string // receivers, of a lesson about who is told
@@ -127,7 +127,7 @@ func (s *server) tryAct(b *newActBody) {
 			b.Hidden = append(b.Hidden, [2]string{name, v})
 		}
 	}
-	if !b.Kind.Mutes() {
+	if !b.Kind.Mutes() || !b.May { // a replay is work, and is for whoever could go on
 		return
 	}
 	t, err := act.Try(b.Draft)

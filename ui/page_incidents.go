@@ -123,7 +123,7 @@ func BulkOf(v url.Values, find func(id string) (*alerting.Incident, bool)) ([]*a
 			if len(scope) < 2 { // a whole cluster
 				scope = inc.Headline().Entity
 			}
-			d.Match, d.For = matchersOf(inc.Headline(), scope, false), v.Get("for")
+			d.Match, d.For = silenceOf(inc, inc.Headline(), scope), v.Get("for")
 			if slices.ContainsFunc(out, func(x *act.Draft) bool { return strings.Join(x.Match, "\n") == strings.Join(d.Match, "\n") }) {
 				continue
 			}

@@ -4,6 +4,7 @@ package ui
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -15,11 +16,13 @@ const rightsPage = 100 // of each kind on the page
 type rightsBody struct {
 	Cluster, Namespace string
 	New, Ended, Usual  []rightsRow
+	Silent             []rightsRow // of which nothing tells any more
 	Changes            []changeRow
 	All                int // changes
 	Missing            []string
 	Now                int64
-	Known              bool // anything about refusals arrives
+	Known              bool   // something tells of refusals now, of what was asked for
+	Unsure             string // why that nobody is newly refused says little; "" = it does not
 }
 
 // rightsRow is one refusal on a page.
@@ -47,13 +50,19 @@ func (s *server) rights(c *gin.Context) {
 		}
 		return out
 	}
-	b.New, b.Ended, b.Usual, b.All, b.Missing = rows(r.New), rows(r.Ended), rows(r.Usual), len(r.Changes), r.Missing
+	var silent []refusal // nothing tells of them any more
+	ended := slices.DeleteFunc(slices.Clone(r.Ended), func(x refusal) bool {
+		if x.Silent {
+			silent = append(silent, x)
+		}
+		return x.Silent
+	})
+	b.Silent = rows(silent)
+	b.New, b.Ended, b.Usual, b.All, b.Missing = rows(r.New), rows(ended), rows(r.Usual), len(r.Changes), r.Missing
 	for _, x := range r.Changes[:min(len(r.Changes), rightsPage)] {
 		b.Changes = append(b.Changes, s.changeRow(x))
 	}
-	for _, sv := range v.Signals {
-		b.Known = b.Known || sv.Signal.Rule.Lesson == rightsLesson
-	}
+	b.Known, b.Unsure = r.Known, unsure(&st, censusOf(v, snap, f.Now), f.Now)
 	f.Body, f.JSON = b, address(s.base+"/api/v1/rights", c.Request.URL.Query())
 	s.page(c, http.StatusOK, "rights", f)
 }
@@ -66,8 +75,9 @@ type apiRefusal struct {
 	Value    num               `json:"value"`  // now; of one that is over the worst
 	Usual    num               `json:"usual"`
 	Unit     string            `json:"unit"`
-	Since    int64             `json:"since"` // 0 = as ever
-	Ended    int64             `json:"ended"` // 0 = it lasts
+	Since    int64             `json:"since"`  // 0 = as ever
+	Ended    int64             `json:"ended"`  // 0 = it lasts
+	Silent   bool              `json:"silent"` // nothing tells of it any more; whether it stopped is not known
 	Verdict  string            `json:"verdict"`
 	Cause    *apiChange        `json:"cause"`          // the change of rights just before
 	Mend     *apiChange        `json:"mend,omitempty"` // … just before it stopped
@@ -81,7 +91,7 @@ func (s *server) apiRights(c *gin.Context) {
 		out := []apiRefusal{}
 		for i := range in {
 			x := &in[i]
-			a := apiRefusal{Signal: x.SignalID, Question: x.Rule.Question, Labels: labelMap(x.Entity), Value: num(x.Value), Usual: num(x.Usual), Unit: x.Unit, Since: x.Since, Ended: x.Ended, Verdict: x.verdict(now), Audit: x.auditCommand()}
+			a := apiRefusal{Signal: x.SignalID, Question: x.Rule.Question, Labels: labelMap(x.Entity), Value: num(x.Value), Usual: num(x.Usual), Unit: x.Unit, Since: x.Since, Ended: x.Ended, Silent: x.Silent, Verdict: x.verdict(now), Audit: x.auditCommand()}
 			if x.Cause != nil {
 				k := apiChangeOf(x.Cause)
 				a.Cause = &k

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -103,6 +104,66 @@ func TestAMendedRightIsNamed(t *testing.T) {
 	if r := rightsOf(v, snap, nil, "", "shop"); len(r.Ended) != 0 {
 		t.Error("another namespace shows it, too")
 	}
+}
+
+// TestSilenceIsNoMend: what tells nothing any more has not stopped, and no change is credited with it; what did stop is, and a silent signal is no word that nobody is refused.
+func TestSilenceIsNoMend(t *testing.T) {
+	m := alerting.Member{SignalID: "x", Rule: deniedRule, Entity: deniedEntity("ci", "ci-deployer"), Unit: "requests", Onset: fakeNow - 90*rightsMinute, Worst: 2400, State: model.Absent, Value: math.NaN()}
+	f := newFake()
+	f.view = &baseline.View{AtMs: fakeNow, Changes: append(churn(), binding("rolebinding ci/ci-deployer", 91), binding("rolebinding ci/ci-deployer", 33))}
+	inc := &alerting.Incident{ID: "inc_x", Cluster: "prod-eu"}
+	f.snap = &alerting.Snapshot{Closed: []*alerting.Incident{inc}}
+	h := New(f, Options{})
+	rights := func(m alerting.Member) *rights {
+		inc.Members = []alerting.Member{m}
+		return rightsOf(f.view, f.snap, nil, "", "")
+	}
+	r := rights(m)
+	if len(r.New) != 1 || r.New[0].Value != 2400 || r.New[0].Easing || r.Known {
+		t.Fatalf("absent: %+v", r)
+	}
+	if text := r.New[0].verdict(fakeNow); !strings.Contains(text, "refused 2,400 times") || !strings.HasSuffix(text, "there is no data any more: whether it stopped is not known") || strings.Contains(text, "back to") {
+		t.Errorf("absent: %q", text)
+	}
+	m.Ended, m.Ending = fakeNow-29*rightsMinute, "gone"
+	if r = rights(m); len(r.Ended) != 1 || r.Ended[0].Mend != nil || !strings.Contains(r.Ended[0].verdict(fakeNow), "no data since") || strings.Contains(r.Ended[0].verdict(fakeNow), "it stopped at") {
+		t.Fatalf("gone: %+v", r.Ended)
+	}
+	says(t, "gone", body(t, h, "/rights", http.StatusOK), []string{"No data any more", "Nothing is known of refusals"}, []string{"Stopped being refused", "Nobody is refused"})
+	m.Ending, m.State, m.Value = "recovered", model.Normal, 0
+	if r = rights(m); len(r.Ended) != 1 || r.Ended[0].Mend == nil {
+		t.Errorf("recovered: %+v", r.Ended)
+	}
+	says(t, "recovered", body(t, h, "/rights", http.StatusOK), []string{"Stopped being refused"}, []string{"No data any more"})
+
+	// Who is asked for, and is alive, speaks; nobody else does.
+	silent := denied("shop", "cart", math.NaN(), 0)
+	silent.State = model.Absent
+	alive := denied("shop", "pay", 0, 0)
+	f.snap = &alerting.Snapshot{}
+	for _, c := range []struct {
+		name, query string
+		signals     []*baseline.SignalView
+		known       bool
+	}{
+		{"silent", "", []*baseline.SignalView{silent}, false},
+		{"one is alive", "", []*baseline.SignalView{silent, alive}, true},
+		{"alive in the cluster that is asked for", "?cluster=prod-eu&namespace=shop", []*baseline.SignalView{alive}, true},
+		{"alive in another", "?cluster=prod-us", []*baseline.SignalView{alive}, false},
+		{"another namespace", "?namespace=ci", []*baseline.SignalView{alive}, false},
+	} {
+		f.view.Signals = c.signals
+		page := body(t, h, "/rights"+c.query, http.StatusOK)
+		if strings.Contains(page, "who was not before") != c.known || strings.Contains(page, "Nothing is known of refusals") == c.known {
+			t.Errorf("%s: want known %v", c.name, c.known)
+		}
+	}
+	f.view.Signals = []*baseline.SignalView{alive}
+	says(t, "all is well", body(t, h, "/rights", http.StatusOK), []string{"Nobody is refused who was not before"}, nil)
+	fresh := denied("ci", "ci-deployer", math.NaN(), 0)
+	fresh.State, fresh.Since = model.Absent, fakeNow-5*rightsMinute
+	f.view.Signals = append(f.view.Signals, fresh)
+	says(t, "one fell silent", body(t, h, "/rights", http.StatusOK), []string{"Nobody is seen to be refused", "fell silent within the hour"}, []string{"Nobody is refused who"})
 }
 
 func TestRightsPage(t *testing.T) {

@@ -4,6 +4,7 @@ package ui
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -37,6 +38,7 @@ type refusal struct {
 	Since    int64   // when it began to be more than usual; 0 = it always was
 	Ended    int64   // when it stopped; 0 = it lasts
 	Easing   bool    // it is no more than usual again, and watched
+	Silent   bool    // nothing tells any more: it need not have stopped
 	Incident string  // id; "" = it is in none
 	Cause    *change.Change
 	Mend     *change.Change // what was changed just before it stopped
@@ -48,10 +50,11 @@ func (r *refusal) New() bool { return r.Since != 0 }
 // rights is what there is to say of permissions.
 type rights struct {
 	New     []refusal // the newest first
-	Ended   []refusal // the newest first
+	Ended   []refusal // what stopped, or of which nothing tells any more; the newest first
 	Usual   []refusal // the largest first
 	Changes []*change.Change
 	Missing []string // metrics that would tell more and do not arrive
+	Known   bool     // something tells of refusals now
 }
 
 // rightsKind reports whether a change is one of rights: of roles, bindings, the ServiceAccounts' secrets, or webhooks.
@@ -78,15 +81,18 @@ func rightsOf(v *baseline.View, snap *alerting.Snapshot, rules []RuleUse, cluste
 		}
 		seen[m.SignalID] = true
 		r := refusal{SignalID: m.SignalID, Rule: m.Rule, Cluster: inc.Cluster, Entity: m.Entity, Value: m.Value, Unit: m.Unit, Usual: m.WorstBand.Expected, Since: m.Onset, Ended: m.Ended, Incident: inc.ID}
-		r.Easing = m.Ended == 0 && !(m.Value > m.Band.Upper)
-		worst := m.Ended != 0 || r.Easing
+		r.Silent = m.Ended == 0 && (m.State == model.Absent || math.IsNaN(m.Value)) || m.Ended != 0 && m.Ending == "gone"
+		r.Easing = m.Ended == 0 && !r.Silent && !(m.Value > m.Band.Upper)
+		worst := m.Ended != 0 || r.Easing || r.Silent
 		if worst {
 			r.Value = m.Worst
 		}
 		r.Text = m.Sentence(worst)
 		r.Cause = causeOf(v.Changes, &r, r.Since)
 		if r.Ended != 0 {
-			r.Mend = causeOf(v.Changes, &r, r.Ended)
+			if !r.Silent {
+				r.Mend = causeOf(v.Changes, &r, r.Ended)
+			}
 			out.Ended = append(out.Ended, r)
 			return
 		}
@@ -100,7 +106,10 @@ func rightsOf(v *baseline.View, snap *alerting.Snapshot, rules []RuleUse, cluste
 		}
 	}
 	for _, sv := range v.Signals {
-		if sv.Signal.Rule.Lesson != rightsLesson || seen[sv.Signal.ID] || !in(sv.Signal.Entity.Get("cluster"), sv.Signal.Entity) || sv.State == model.Absent {
+		if sv.Signal.Rule.Lesson != rightsLesson || !in(sv.Signal.Entity.Get("cluster"), sv.Signal.Entity) || sv.State == model.Absent {
+			continue
+		}
+		if out.Known = true; seen[sv.Signal.ID] {
 			continue
 		}
 		r := refusal{SignalID: sv.Signal.ID, Rule: sv.Signal.Rule, Cluster: sv.Signal.Entity.Get("cluster"), Entity: sv.Signal.Entity, Value: sv.Value, Unit: sv.Signal.Rule.Unit, Usual: sv.Band.Expected, Text: asMember(sv).Sentence(false)}
@@ -191,6 +200,10 @@ func (r *refusal) verdict(now int64) string {
 		text += "; no change of rights was seen just before"
 	}
 	switch {
+	case r.Silent && r.Ended == 0:
+		return text + "; there is no data any more: whether it stopped is not known"
+	case r.Silent:
+		return text + "; there has been no data since " + shortClock(now, r.Ended) + ": whether it stopped is not known"
 	case r.Easing:
 		return text + "; it is back to what is usual, and watched"
 	case r.Ended == 0:

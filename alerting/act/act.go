@@ -57,7 +57,7 @@ type Rule struct {
 	When    *route.TimeSpan `json:"when,omitempty" yaml:"when,omitempty"`         // nil = always
 	AtMost  *float64        `json:"at_most,omitempty" yaml:"at_most,omitempty"`   // of a lesson, in the signal's unit: a high alarm is normal up to here; nil = none is
 	AtLeast *float64        `json:"at_least,omitempty" yaml:"at_least,omitempty"` // a low alarm is normal down to here; nil = none is
-	Effect  *float64        `json:"effect,omitempty" yaml:"effect,omitempty"`     // an alarm is normal while its value is no further than this from what is expected; with bounds, both count
+	Effect  *float64        `json:"effect,omitempty" yaml:"effect,omitempty"`     // an alarm for being above or below its band is normal while its value is no further than this from what is expected; with bounds, both count
 	Absent  bool            `json:"absent,omitempty" yaml:"absent,omitempty"`     // that the signal is silent is normal
 	NotFor  string          `json:"not_for,omitempty" yaml:"not_for,omitempty"`   // of a lesson, in place of bounds: this receiver is not told of incidents that match …
 	To      string          `json:"to,omitempty" yaml:"to,omitempty"`             // … and this one is in its place; "" = the others that are told anyway
@@ -85,6 +85,7 @@ type Subject struct {
 	Value, Lower, Expected, Upper float64                  // NaN when there is none
 	Side                          int                      // +1 = it is told for being high or rising, −1 = for being low or falling, 0 = neither
 	Absent                        bool                     // it is told for being silent
+	Apart                         bool                     // how far the value is from what is expected is not what is wrong: a drift, a mark that was passed, a value that does not move
 }
 
 // held is an act that is ready to be asked.
@@ -143,7 +144,7 @@ func (h *held) covers(s *Subject) bool {
 	if h.Effect == nil && h.AtMost == nil && h.AtLeast == nil || math.IsNaN(s.Value) {
 		return false
 	}
-	if e := h.Effect; e != nil && !(math.Abs(s.Value-s.Expected) <= *e) {
+	if e := h.Effect; e != nil && (s.Apart || !(math.Abs(s.Value-s.Expected) <= *e)) {
 		return false
 	}
 	if h.AtMost == nil && h.AtLeast == nil {

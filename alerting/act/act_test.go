@@ -120,6 +120,11 @@ func TestMuted(t *testing.T) {
 	}
 }
 
+// again is maintenance of a workload that comes again.
+func again(when route.TimeSpan) Draft {
+	return Draft{Kind: Maintenance, Who: "a", Rule: Rule{Match: []string{"workload=cart"}, When: &when}}
+}
+
 // TestRefused: what nobody may say, with the field that is named.
 func TestRefused(t *testing.T) {
 	with := func(d Draft, change func(*Draft)) Draft { change(&d); return d }
@@ -141,6 +146,11 @@ func TestRefused(t *testing.T) {
 		{"match", with(ok, func(d *Draft) { d.Match = nil })},
 		{"match", silence(`workload=~".*"`)},
 		{"match", silence(`workload!="cart"`)},
+		{"match", silence(`severity=~".+"`)},
+		{"match", silence(`severity=~"page|warn|info"`)},
+		{"match", silence(`signal=~"[a-z].*"`)},
+		{"match", silence(`id=~".*~.*"`)},
+		{"match", silence(`cluster=~"..*"`, `namespace!="x"`)},
 		{"match", silence(slices.Repeat([]string{"workload=cart"}, 17)...)},
 		{"match[0]", silence("")},
 		{"match[0]", silence(`pod="x"`)},
@@ -152,6 +162,12 @@ func TestRefused(t *testing.T) {
 		{"signal", with(ok, func(d *Draft) { d.Signal = "x" })},
 		{"when", Draft{Kind: Maintenance, Who: "a", Rule: Rule{Match: []string{"workload=cart"}, When: at("00:00", "24:00")}}},
 		{"when", Draft{Kind: Maintenance, Who: "a", Rule: Rule{Match: []string{"workload=cart"}, When: at("09:00", "08:00")}}},
+		{"when", again(route.TimeSpan{Years: []string{"2026:2026"}})},
+		{"when", again(route.TimeSpan{Years: []string{"2027"}, Weekdays: []string{"monday"}})},
+		{"when", again(route.TimeSpan{Months: []string{"april:december"}})},
+		{"when", again(route.TimeSpan{Months: []string{"july:september"}})},               // 92 days
+		{"when", again(route.TimeSpan{Months: []string{"january", "november:december"}})}, // over the turn of the year: 92 days
+		{"when", again(route.TimeSpan{Months: []string{"january", "november:december"}, Location: "Asia/Tokyo"})},
 		{"until", Draft{Kind: Maintenance, Who: "a", Rule: Rule{Match: []string{"workload=cart"}}, From: "2027-03-01T22:00"}},
 		{"until", Draft{Kind: Maintenance, Who: "a", Rule: Rule{Match: []string{"workload=cart"}}, From: "2027-03-01T22:00", Until: "2027-03-01T21:00"}},
 		{"from", Draft{Kind: Maintenance, Who: "a", Rule: Rule{Match: []string{"workload=cart"}}, From: "2029-03-01T22:00", For: "1h"}},
@@ -174,6 +190,18 @@ func TestRefused(t *testing.T) {
 	}
 	if _, err := ok.Act(monday); err != nil {
 		t.Error(err)
+	}
+	for _, d := range []Draft{
+		again(route.TimeSpan{Months: []string{"july:august"}}),
+		again(route.TimeSpan{Months: []string{"april:december"}, Weekdays: []string{"saturday:sunday"}}),
+		again(route.TimeSpan{DaysOfMonth: []string{"1:3"}}),
+		silence(`severity=~"warn|info"`), silence(`severity=~".+"`, "namespace=shop"), silence(`signal=~"wl[.].*"`), silence(`namespace=~"kube-.*"`), silence(`id=~".*workload=cart.*"`),
+	} {
+		for _, now := range []int64{monday, monday + 290*day, monday + 5*30*day} {
+			if _, err := d.Act(now); err != nil {
+				t.Errorf("%+v: %v", d.Rule, err)
+			}
+		}
 	}
 	if a, err := (&Draft{Kind: Silence, Who: "a", Rule: Rule{Match: []string{"workload=cart"}}, Until: "2027-03-01T12:20:00+01:00"}).Act(monday); err != nil || a.Until != monday+2*hour {
 		t.Error(a, err)

@@ -31,6 +31,7 @@ const (
 	SilenceMost = 90 * 24 * time.Hour
 	aheadMost   = 366 * dayMs // how far ahead a maintenance window may begin
 	shareMost   = .5          // of the time that maintenance which comes again may take
+	unbroken    = 90          // days that it may last without a break
 )
 
 // Draft is what somebody wants to say. Times are RFC 3339, 2006-01-02T15:04 (UTC) or Unix milliseconds; durations are as 90m, 2h, 3d or 1w.
@@ -194,8 +195,17 @@ func (a *Act) check() error {
 	if a.Kind == Lesson {
 		return a.checkBounds(h)
 	}
-	if a.When != nil && share(h) > shareMost {
-		return &Error{"when", "that is more than half of the time: a window is an exception"}
+	if a.When == nil {
+		return nil
+	}
+	if len(a.When.Years) > 0 {
+		return &Error{"when", "a window that comes again has no years: leave years out and say until when it comes again, or give from and until for one that comes once"}
+	}
+	switch share, longest := takes(h.when, max(a.T, a.From)); {
+	case share > shareMost:
+		return &Error{"when", "that is more than half of the time, over the year to come: a window is an exception"}
+	case longest > unbroken*24*time.Hour:
+		return &Error{"when", fmt.Sprintf("that is longer than %d days without a break: a window is an exception", unbroken)}
 	}
 	return nil
 }
@@ -217,8 +227,8 @@ func (a *Act) checkMatch() (*held, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(h.matchers) > matchMax || !slices.ContainsFunc(h.matchers, func(m route.Matcher) bool { return !m.Takes("") }) {
-		return nil, &Error{"match", `at least one matcher must ask for something that is there, such as workload="cart" or namespace=~"shop|pay"; nothing silences everything`}
+	if len(h.matchers) > matchMax || !slices.ContainsFunc(h.matchers, asks) {
+		return nil, &Error{"match", `at least one matcher must ask for something that is there and that not everything has, such as workload="cart" or namespace=~"shop|pay"; nothing silences everything`}
 	}
 	return h, nil
 }
@@ -251,15 +261,39 @@ func (a *Act) checkBounds(h *held) error {
 	return nil
 }
 
-// share returns which part of the time the hours of an act take, over ten weeks of an ordinary year.
-func share(h *held) float64 {
-	from := time.Date(2027, 1, 4, 0, 0, 0, 0, time.UTC)
-	in, n := 0, 0
-	for t := from; t.Before(from.AddDate(0, 0, 70)); t = t.Add(15 * time.Minute) {
-		n++
-		if h.when.Contains(t) {
+// takes returns which part of the year from a moment on, Unix ms, hours take, and the longest that they last without a break; one that begins in that year is followed beyond its end.
+func takes(when *route.Interval, from int64) (share float64, longest time.Duration) {
+	const quarter, year = 15 * 60_000, 366 * dayMs
+	in := 0
+	var lasts int64
+	for t := from; t < from+year+(unbroken+1)*dayMs; t += quarter {
+		if !when.Contains(time.UnixMilli(t)) {
+			lasts = 0
+			continue
+		}
+		if t < from+year {
 			in++
 		}
+		lasts += quarter
+		longest = max(longest, time.Duration(lasts)*time.Millisecond)
 	}
-	return float64(in) / float64(n)
+	return float64(in) / float64(year/quarter), longest
+}
+
+// examples are values of every sort that the labels of alarms have. What takes each of them asks for none.
+var examples = map[string][]string{
+	"severity": {"page", "warn", "info"},
+	"signal":   {"alpha.bravo_c", "kube.system2", "wl.cpu_cores", "zulu.x1_y"},
+	"pack":     {"alpha", "kube", "wl", "zulu"},
+	"id":       {"alpha.bravo_c~cluster=a", "kube.system2~cluster=b,node=c-1", "wl.cpu_cores~cluster=prod,namespace=shop,workload=cart", "zulu.x1_y~node=z"},
+	"":         {"alpha", "kube-system", "mike-7f9c", "prod", "x1", "zulu0"},
+}
+
+// asks reports whether a matcher asks for something: it does not take what has no such label, and not everything that has it.
+func asks(m route.Matcher) bool {
+	list := examples[m.Label()]
+	if list == nil {
+		list = examples[""]
+	}
+	return !m.Takes("") && slices.ContainsFunc(list, func(v string) bool { return !m.Takes(v) })
 }

@@ -83,6 +83,7 @@ type foreseen struct {
 	Quieted  int            `json:"incidents_not_told_at_all"`
 	Removed  []foreseenLine `json:"removed,omitempty"` // the newest
 	Affected int            `json:"incidents"`
+	Skipped  int            `json:"incidents_not_looked_at,omitempty"` // there are too many
 }
 
 type foreseenLine struct {
@@ -95,7 +96,7 @@ type foreseenLine struct {
 }
 
 func foreseenOf(f alerting.Foresight) foreseen {
-	out := foreseen{SinceMs: f.Since, Told: f.Told, Count: f.Count, Later: f.Later, Real: f.Real, Quieted: f.Quieted, Affected: f.Affected}
+	out := foreseen{SinceMs: f.Since, Told: f.Told, Count: f.Count, Later: f.Later, Real: f.Real, Quieted: f.Quieted, Affected: f.Affected, Skipped: f.Skipped}
 	for _, x := range f.Removed {
 		l := foreseenLine{T: x.T, Reason: string(x.Reason), Incident: x.Incident.ID, Title: x.Incident.Title, Later: x.Later}
 		if x.Holder != nil {

@@ -306,6 +306,9 @@ func (f *foreseen) write(w io.Writer, did string) {
 		}
 		fmt.Fprintln(w)
 	}
+	if f.Skipped > 0 {
+		fmt.Fprintf(w, "%s not looked at: there are too many.\n", alerting.Count(f.Skipped, "incident"))
+	}
 	if f.Real > 0 {
 		fmt.Fprintf(w, "Careful: %d of them are about an incident that somebody acknowledged as real.\n", f.Real)
 	}
