@@ -225,7 +225,9 @@ func (b *backfill) run(ctx context.Context, cfg config, dir string, log *slog.Lo
 	whole := false
 	defer func() {
 		if whole || b.h == nil { // nothing half is kept of what was not begun
-			err = errors.Join(err, a.journal.Close(), a.store.Close())
+			if err = errors.Join(err, a.journal.Close(), a.store.Close()); err == nil && whole { // now: who takes it over opens it
+				err = os.WriteFile(ready, fmt.Appendf(nil, "%d\n", b.h.Reached), 0o600)
+			}
 		} else {
 			err = errors.Join(err, b.save(a.store.SaveFirst), a.journal.Close(), a.store.Close())
 		}
@@ -281,7 +283,7 @@ func (b *backfill) run(ctx context.Context, cfg config, dir string, log *slog.Lo
 		return err
 	}
 	whole = true
-	return os.WriteFile(ready, fmt.Appendf(nil, "%d\n", b.h.Reached), 0o600)
+	return nil
 }
 
 // probe asks for the newest minutes, so that a wrong address, tenant or token is known before anything is made.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/history"
 	"github.com/wrackline/wrackline/ingest/history/past"
@@ -288,5 +291,65 @@ func TestBackfillLosesNoCluster(t *testing.T) {
 		if v := learnedFrom(t, dir); len(v.Signals) == 0 || v.Signals[0].Signal.Entity.Get("cluster") != c.known {
 			t.Errorf("%d signals are left where %s was known", len(v.Signals), c.known)
 		}
+	}
+}
+
+// TestBackfillWaits: a backfill that cannot be taken over for a reason that is none of its own stays where it is, and is taken over at the next start; one that is no good is put aside.
+func TestBackfillWaits(t *testing.T) {
+	now := time.Now()
+	list := simulated(t, now.Add(-20*time.Minute).Truncate(time.Minute), "19m")
+	srv := httptest.NewServer(pastOf(t, list))
+	defer srv.Close()
+	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
+	p := start(t, "serve", "--storage.path", dir, "--web.listen-address", "127.0.0.1:0")
+	p.awaitReady()
+	if status, text := p.write("", list[len(list)-1].Body); status/100 != 2 {
+		t.Fatal(status, text)
+	}
+	p.kill() // so that something is left to be folded
+	if err := pastReader(t, srv.URL, 0.013, now.UnixMilli()).run(t.Context(), defaultConfig(), dir, log); err != nil {
+		t.Fatal(err)
+	}
+	there := func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	live := filepath.Join(dir, "journal")
+	for name, c := range map[string]struct {
+		ctx        context.Context
+		do, undone func() error
+	}{
+		"told to stop": {gone, func() error { return nil }, func() error { return nil }},
+		"the live journal cannot be opened": {t.Context(), func() error { return errors.Join(os.Rename(live, live+"x"), os.WriteFile(live, nil, 0o600)) },
+			func() error { return errors.Join(os.Remove(live), os.Rename(live+"x", live)) }},
+	} {
+		if err := c.do(); err != nil {
+			t.Fatal(err)
+		}
+		if waits := adoptHistory(c.ctx, defaultConfig(), dir, log); !waits || !there("history/ready") || there("history.failed") {
+			t.Fatalf("%s: waits: %v, history is there: %v, put aside: %v", name, waits, there("history/ready"), there("history.failed"))
+		}
+		if err := c.undone(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, no := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, store.ErrInUse} {
+		if !keeps(t.Context(), fmt.Errorf("write it: %w", no)) {
+			t.Errorf("%v: it would be put aside", no)
+		}
+	}
+	if waits := adoptHistory(t.Context(), defaultConfig(), dir, log); waits || there(historyDir) || there("history.failed") {
+		t.Errorf("then well: waits: %v, history is there: %v, put aside: %v", waits, there(historyDir), there("history.failed"))
+	}
+	if v := learnedFrom(t, dir); len(v.Signals) < 100 {
+		t.Errorf("%d signals", len(v.Signals))
+	}
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, historyDir), 0o700), os.WriteFile(filepath.Join(dir, historyDir, historyReady), nil, 0o600)); err != nil { // twin: that is none
+		t.Fatal(err)
+	}
+	if waits := adoptHistory(t.Context(), defaultConfig(), dir, log); waits || !there("history.failed") {
+		t.Errorf("no backfill: waits: %v, put aside: %v", waits, there("history.failed"))
 	}
 }
