@@ -47,6 +47,13 @@ const (
 	historySave  = 20 * time.Second
 )
 
+// What of a step goes into one request: well within what a decoder takes, however large the cluster is. Variables for tests.
+var (
+	requestSeries  = 10_000
+	requestSamples = 50_000
+	requestBytes   = 4 << 20 // the configuration may allow less
+)
+
 // historyRead is how far a backfill has come; it is a section of its checkpoints.
 type historyRead struct {
 	Source        string
@@ -106,6 +113,7 @@ type backfill struct {
 	told    time.Time
 	saved   time.Time
 	decoder *ingest.Decoder
+	limits  ingest.Limits     // the decoder's
 	labels  map[string][]byte // as the wire has them
 }
 
@@ -234,7 +242,8 @@ func (b *backfill) run(ctx context.Context, cfg config, dir string, log *slog.Lo
 	}()
 	b.metrics = pack.KeepList(*a.packs.Load())
 	b.found, b.labels = map[string]bool{}, map[string][]byte{}
-	b.decoder = ingest.NewKeyedDecoder(cfg.limits(), a.keyer)
+	b.limits = cfg.limits()
+	b.decoder = ingest.NewKeyedDecoder(b.limits, a.keyer)
 	b.begun, b.saved = time.Now(), time.Now()
 	now := b.now().UnixMilli()
 	switch {
@@ -331,20 +340,30 @@ func (b *backfill) fold(ctx context.Context, span *history.Span, end int64) erro
 	b.series = span.Series()
 	span.Metrics(b.found)
 	var message, body []byte
+	most := min(int64(requestBytes), b.limits.BodyMax/2, b.limits.DecodedMax/2)
 	for t := b.h.Reached + historyStep; t <= end; t += historyStep {
 		message = message[:0]
-		n := 0
-		span.Until(t, func(i int, l series.Labels, samples []series.Sample) {
-			message = wire.AppendSeries(message, b.wired(l), samples)
-			n += len(samples)
-		})
-		if n > 0 {
-			body = wire.AppendBody(body[:0], message)
-			batch := series.Batch{Sender: b.sender, Cluster: b.cluster, ReceivedMs: t}
-			if _, err := b.decoder.Decode(ingest.V1, ingest.Snappy, body, &batch); err != nil {
-				return fmt.Errorf("fifteen seconds of %d samples: %w", n, err)
+		n, list, held := 0, 0, 0 // samples of the step; series and samples of the request
+		var err error
+		send := func() {
+			if held > 0 && err == nil {
+				body = wire.AppendBody(body[:0], message)
+				batch := series.Batch{Sender: b.sender, Cluster: b.cluster, ReceivedMs: t}
+				if _, err = b.decoder.Decode(ingest.V1, ingest.Snappy, body, &batch); err == nil {
+					b.a.engine.Apply(&batch, 0)
+				}
 			}
-			b.a.engine.Apply(&batch, 0)
+			message, list, held = message[:0], 0, 0
+		}
+		span.Until(t, func(i int, l series.Labels, samples []series.Sample) {
+			if list >= requestSeries || held+len(samples) > requestSamples || int64(len(message)) >= most {
+				send()
+			}
+			message = wire.AppendSeries(message, b.wired(l), samples)
+			n, list, held = n+len(samples), list+1, held+len(samples)
+		})
+		if send(); err != nil {
+			return fmt.Errorf("fifteen seconds of %d samples: %w", n, err)
 		}
 		b.h.Reached, b.h.Samples = t, b.h.Samples+int64(n)
 		b.progress()

@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/prometheus/prompb"
 
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/baseline/store"
@@ -351,5 +352,45 @@ func TestBackfillWaits(t *testing.T) {
 	}
 	if waits := adoptHistory(t.Context(), defaultConfig(), dir, log); waits || !there("history.failed") {
 		t.Errorf("no backfill: waits: %v, put aside: %v", waits, there("history.failed"))
+	}
+}
+
+// TestBackfillOfALargeCluster: more series and samples in fifteen seconds than a request may hold are read, and divided they teach what they teach in one.
+func TestBackfillOfALargeCluster(t *testing.T) {
+	from := time.UnixMilli(1_790_000_000_000 / 7200_000 * 7200_000)
+	now := from.UnixMilli() + 600_000
+	packs, err := pack.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := pack.KeepList(packs)[0]
+	large := &past.Server{}
+	for i := range 110_000 {
+		large.Add(series.Labels{{Name: series.NameLabel, Value: name}, {Name: "pod", Value: fmt.Sprint(i)}}, series.Sample{T: now - 200_000, V: 1})
+	}
+	srv := httptest.NewServer(large)
+	defer srv.Close()
+	b := pastReader(t, srv.URL, 0.01, now)
+	if err := b.run(t.Context(), defaultConfig(), t.TempDir(), slog.New(slog.DiscardHandler)); err != nil || b.h.Samples != 110_000 {
+		t.Errorf("a large one: %v", err)
+	}
+	list := simulated(t, from, "45m")
+	small := httptest.NewServer(pastOf(t, list))
+	defer small.Close()
+	learned := func() *baseline.View {
+		dir := t.TempDir()
+		if err := pastReader(t, small.URL, 0.03125, from.UnixMilli()+45*60_000+historyBack).run(t.Context(), defaultConfig(), dir, slog.New(slog.DiscardHandler)); err != nil {
+			t.Fatal(err)
+		}
+		return learnedFrom(t, filepath.Join(dir, historyDir))
+	}
+	whole := learned()
+	defer func(a, b, c int) { requestSeries, requestSamples, requestBytes = a, b, c }(requestSeries, requestSamples, requestBytes)
+	for range 3 {
+		requestSeries, requestSamples, requestBytes = 50+rand.IntN(500), 50+rand.IntN(500), 1000+rand.IntN(100_000)
+		parts := learned()
+		if list, n := apart(parts, whole, 0); len(list) > 0 || n == 0 || len(parts.Signals) != len(whole.Signals) {
+			t.Errorf("divided by %d, %d, %d: %d of %d differ: %.500s", requestSeries, requestSamples, requestBytes, len(list), n, list)
+		}
 	}
 }
