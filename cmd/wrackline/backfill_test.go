@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/prometheus/prompb"
 
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -392,5 +393,73 @@ func TestBackfillOfALargeCluster(t *testing.T) {
 		if list, n := apart(parts, whole, 0); len(list) > 0 || n == 0 || len(parts.Signals) != len(whole.Signals) {
 			t.Errorf("divided by %d, %d, %d: %d of %d differ: %.500s", requestSeries, requestSamples, requestBytes, len(list), n, list)
 		}
+	}
+}
+
+// TestBackfillGoesOnAsItBegan: what is gone on with keeps its sender and its cluster; other ones are refused, and nothing is lost by that.
+func TestBackfillGoesOnAsItBegan(t *testing.T) {
+	from := time.UnixMilli(1_790_000_000_000 / 7200_000 * 7200_000)
+	server := pastOf(t, simulated(t, from, "40m"))
+	srv := httptest.NewServer(server)
+	defer srv.Close()
+	log := slog.New(slog.DiscardHandler)
+	for _, kept := range []bool{true, false} { // by version 1, not
+		dir := t.TempDir()
+		reader := func(sender, cluster string) *backfill {
+			b := pastReader(t, srv.URL, 0.03, from.UnixMilli()+40*60_000)
+			b.sender, b.cluster, b.find = sender, cluster, func() string { return "found" }
+			return b
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		asked := 0
+		server.Before = func(http.ResponseWriter, *http.Request) bool {
+			if asked++; asked == 3 {
+				cancel()
+			}
+			return false
+		}
+		first := reader("prom", "shop")
+		if err := first.run(ctx, defaultConfig(), dir, log); err == nil {
+			t.Fatal("it is not cut off")
+		}
+		if again, err := readHistory(first.h.append(nil)); err != nil || *again != *first.h {
+			t.Errorf("%+v, %v: want %+v", again, err, first.h)
+		}
+		if !kept {
+			a, err := openHistory(defaultConfig(), dir, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.history.Sender, a.history.Cluster, a.history.named = "", "", false
+			first.a, first.h = a, a.history
+			if err := errors.Join(first.save(a.store.SaveFirst), a.journal.Close(), a.store.Close()); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			for flag, b := range map[string]*backfill{"--sender": reader("other", "shop"), "--cluster": reader("prom", "other")} {
+				if err := b.run(t.Context(), defaultConfig(), dir, log); err == nil || !strings.Contains(err.Error(), flag) || !strings.Contains(err.Error(), "other") {
+					t.Errorf("another %s: %v", flag, err)
+				}
+			}
+		}
+		last := reader("", "")
+		if !kept {
+			last = reader("", "shop")
+		}
+		if err := last.run(t.Context(), defaultConfig(), dir, log); err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]string{true: "prom", false: "found"}[kept]; last.sender != want || last.cluster != "shop" || last.h.From != first.h.From {
+			t.Errorf("kept %v: it went on as %q, %q from %d", kept, last.sender, last.cluster, last.h.From)
+		}
+	}
+	w := codec.Writer{} // as version 1 wrote it
+	w.Num(1)
+	w.String("http://prom")
+	for _, v := range []int64{1000, 2000, 7} {
+		w.Int(v)
+	}
+	if h, err := readHistory(w.B); err != nil || *h != (historyRead{Source: "http://prom", From: 1000, Reached: 2000, Samples: 7}) {
+		t.Errorf("version 1: %+v, %v", h, err)
 	}
 }
