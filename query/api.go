@@ -21,7 +21,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 )
 
-// What one question may cost. The engine holds sixteen bytes a sample, so that all that run at once hold 160 MB at most.
+// What one question may cost. The engine holds sixteen bytes a sample and some four hundred a series, so that all that run at once hold 560 MB at most.
 const (
 	samplesMax  = 5_000_000
 	timeMax     = 30 * time.Second
@@ -31,7 +31,8 @@ const (
 	queryMax    = 32 << 10
 	depthMax    = 100       // of an expression
 	subStepsMax = 1_000_000 // of a subquery
-	selectsMax  = 64        // match[] of a request
+	selectsMax  = 64        // match[] of a request, selectors of an expression
+	seriesMost  = 500_000   // that the selectors of an expression take together: twice all signals that there may be
 	rowsMax     = 100_000
 )
 
@@ -231,11 +232,18 @@ func (a *API) expression(v url.Values, over time.Duration) (string, error) {
 	return text, nil
 }
 
-// bounded returns why an expression would cost the engine memory before it counts samples: it recurses, and sets up every step of a subquery first.
+// bounded returns why an expression would cost the engine memory before it counts samples: it recurses, and sets up every selector and every step of a
+// subquery first.
 func bounded(e parser.Expr, over time.Duration) (err error) {
+	selectors := 0
 	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
 		if err == nil && len(path) > depthMax {
 			err = fmt.Errorf("nested deeper than %d", depthMax)
+		}
+		if _, ok := n.(*parser.VectorSelector); ok {
+			if selectors++; selectors > selectsMax && err == nil {
+				err = fmt.Errorf("more than %d selectors", selectsMax)
+			}
 		}
 		if s, ok := n.(*parser.SubqueryExpr); ok && err == nil {
 			span, step := over.Seconds()+s.Range.Seconds(), s.Step
@@ -394,7 +402,11 @@ func (a *API) selected(ctx context.Context, v url.Values, needed bool, do func(l
 	}
 	c := a.catalog()
 	for _, m := range sets {
-		for _, s := range c.find(a.source, from.UnixMilli(), to.UnixMilli(), m) {
+		list, err := c.find(ctx, a.source, from.UnixMilli(), to.UnixMilli(), math.MaxInt, m) // as many as there are signals, and kept by nobody
+		if err != nil {
+			return failureOf(err)
+		}
+		for _, s := range list {
 			if ctx.Err() != nil {
 				return failureOf(ctx.Err())
 			}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
 )
@@ -162,6 +164,48 @@ func TestHostile(t *testing.T) {
 	none.ServeHTTP(w, httptest.NewRequest("GET", Prefix+"/api/v1/query?query=wrackline_incident", nil))
 	if w.Code != 200 {
 		t.Errorf("nothing there: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestManySelectors: neither many selectors nor many series cost memory before the engine counts; what is just within goes well.
+func TestManySelectors(t *testing.T) {
+	f := newFake(rand.New(rand.NewPCG(1, 1)))
+	a := New(f, Options{Now: func() time.Time { return time.UnixMilli(base + 120*minuteMs) }})
+	get := func(q string) (int, string) {
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, httptest.NewRequest("POST", Prefix+"/api/v1/query?"+url.Values{"query": {q}}.Encode(), nil))
+		return w.Code, w.Body.String()
+	}
+	var tree func(n int) string
+	tree = func(n int) string {
+		if n == 1 {
+			return `count({unit!=""})`
+		}
+		return "(" + tree(n/2) + "+" + tree(n-n/2) + ")"
+	}
+	if code, text := get(tree(selectsMax)); code != 200 {
+		t.Errorf("%d selectors: %d %.300s", selectsMax, code, text)
+	}
+	if code, text := get(tree(selectsMax + 1)); code != 400 || !strings.Contains(text, "more than 64 selectors") {
+		t.Errorf("one more: %d %.300s", code, text)
+	}
+	all := 5 * len(f.view.Signals)
+	a.catalog().most = 2 * all
+	if code, text := get(tree(2)); code != 200 {
+		t.Errorf("as many series as there is room for: %d %.300s", code, text)
+	}
+	if code, text := get(tree(3)); code != 422 || !strings.Contains(text, "ask for fewer") {
+		t.Errorf("more series: %d %.300s", code, text)
+	}
+	q, _ := a.Querier(0, timeLast)
+	q.Select(t.Context(), false, nil, labels.MustNewMatcher(labels.MatchNotEqual, "unit", ""))
+	if n := q.(*span).taken; n > 0 {
+		t.Errorf("%d series before one is asked for", n)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if list, err := a.catalog().find(gone, f, 0, timeLast, 1000, nil); err == nil {
+		t.Errorf("%d series for nobody", len(list))
 	}
 }
 

@@ -1,6 +1,8 @@
 package query
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -15,10 +17,14 @@ import (
 type catalog struct {
 	view    *baseline.View
 	signals []labels.Labels // of view.Signals
+	most    int             // series that one query may take
 }
 
+// errMany is returned for more series than there is room for.
+var errMany = errors.New("too many series")
+
 func catalogOf(v *baseline.View) *catalog {
-	c := &catalog{view: v, signals: make([]labels.Labels, len(v.Signals))}
+	c := &catalog{view: v, signals: make([]labels.Labels, len(v.Signals)), most: seriesMost}
 	b := labels.NewScratchBuilder(8)
 	for i, s := range v.Signals {
 		r := s.Signal.Rule
@@ -69,8 +75,9 @@ func named(set labels.Labels, name string, b *labels.Builder, m []*labels.Matche
 	return b.Set(labels.MetricName, name).Labels(), true
 }
 
-// find returns the series that matchers take and that may have samples from fromMs to toMs, sorted by labels, each label set once.
-func (c *catalog) find(s Source, fromMs, toMs int64, m []*labels.Matcher) []*oneSeries {
+// find returns the series that matchers take and that may have samples from fromMs to toMs, sorted by labels, each label set once. More than most are errMany, and the
+// end of ctx is its error.
+func (c *catalog) find(ctx context.Context, s Source, fromMs, toMs int64, most int, m []*labels.Matcher) ([]*oneSeries, error) {
 	var out []*oneSeries
 	b := labels.NewBuilder(labels.EmptyLabels())
 	for i := range metricsKnown {
@@ -81,6 +88,12 @@ func (c *catalog) find(s Source, fromMs, toMs int64, m []*labels.Matcher) []*one
 		switch {
 		case k.of != nil:
 			for j, set := range c.signals {
+				if j%1024 == 0 && ctx.Err() != nil {
+					return nil, ctx.Err()
+				}
+				if len(out) > most {
+					return nil, errMany
+				}
 				if set, ok := named(set, k.name, b, m); ok {
 					out = append(out, &oneSeries{labels: set, source: s, of: k.of, id: c.view.Signals[j].Signal.ID})
 				}
@@ -91,6 +104,12 @@ func (c *catalog) find(s Source, fromMs, toMs int64, m []*labels.Matcher) []*one
 			out = append(out, c.changes(fromMs, toMs, b, m)...)
 		}
 	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if len(out) > most {
+		return nil, errMany
+	}
 	slices.SortStableFunc(out, func(a, b *oneSeries) int { return labels.Compare(a.labels, b.labels) })
 	for i := 1; i < len(out); i++ {
 		if labels.Equal(out[i].labels, out[i-1].labels) { // changes that say the same, of several times
@@ -98,7 +117,7 @@ func (c *catalog) find(s Source, fromMs, toMs int64, m []*labels.Matcher) []*one
 			out[i-1] = nil
 		}
 	}
-	return slices.DeleteFunc(out, func(x *oneSeries) bool { return x == nil })
+	return slices.DeleteFunc(out, func(x *oneSeries) bool { return x == nil }), nil
 }
 
 func takesName(m []*labels.Matcher, name string) bool {

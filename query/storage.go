@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -22,11 +23,22 @@ const (
 	repeatMs  = 5 * minuteMs // a quarter of an hour is shown so often: the engine looks back for no longer than that
 )
 
-// span is a storage.Querier over a catalog.
+// span is a storage.Querier over a catalog: of one query.
 type span struct {
 	source   Source
 	catalog  *catalog
 	from, to int64
+	taken    int // series that the selectors of the query have taken: the engine keeps them all until its end, and counts none
+}
+
+// take finds series for a query, which holds so many more of them.
+func (q *span) take(ctx context.Context, from, to int64, m []*labels.Matcher) ([]*oneSeries, error) {
+	list, err := q.catalog.find(ctx, q.source, from, to, q.catalog.most-q.taken, m)
+	if errors.Is(err, errMany) {
+		err = fmt.Errorf("the selectors of a query take more than %d series together: ask for fewer", q.catalog.most)
+	}
+	q.taken += len(list)
+	return list, err
 }
 
 func (q *span) Close() error { return nil }
@@ -37,40 +49,61 @@ func (q *span) Select(ctx context.Context, _ bool, hints *storage.SelectHints, m
 		from, to = hints.Start, hints.End
 	}
 	from, to = max(from, 0), min(to, timeLast)
-	list := q.catalog.find(q.source, from, to, m)
-	for _, s := range list {
-		s.ctx, s.low, s.high = ctx, from, to
-	}
-	return &seriesSet{list: list, ctx: ctx}
+	return &seriesSet{ctx: ctx, find: func() ([]*oneSeries, error) {
+		list, err := q.take(ctx, from, to, m)
+		for _, s := range list {
+			s.ctx, s.low, s.high = ctx, from, to
+		}
+		return list, err
+	}}
 }
 
-func (q *span) LabelValues(_ context.Context, name string, hints *storage.LabelHints, m ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+func (q *span) LabelValues(ctx context.Context, name string, hints *storage.LabelHints, m ...*labels.Matcher) ([]string, annotations.Annotations, error) {
 	found := map[string]bool{}
-	for _, s := range q.catalog.find(q.source, q.from, q.to, m) {
+	list, err := q.take(ctx, q.from, q.to, m)
+	for _, s := range list {
 		if v := s.labels.Get(name); v != "" {
 			found[v] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(found)), nil, nil
+	return slices.Sorted(maps.Keys(found)), nil, err
 }
 
-func (q *span) LabelNames(_ context.Context, hints *storage.LabelHints, m ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+func (q *span) LabelNames(ctx context.Context, hints *storage.LabelHints, m ...*labels.Matcher) ([]string, annotations.Annotations, error) {
 	found := map[string]bool{}
-	for _, s := range q.catalog.find(q.source, q.from, q.to, m) {
+	list, err := q.take(ctx, q.from, q.to, m)
+	for _, s := range list {
 		s.labels.Range(func(l labels.Label) { found[l.Name] = true })
 	}
-	return slices.Sorted(maps.Keys(found)), nil, nil
+	return slices.Sorted(maps.Keys(found)), nil, err
 }
 
+// seriesSet finds its series when the first is asked for: the engine makes the sets of all selectors of a query before it looks into one, and before it counts anything.
 type seriesSet struct {
+	find func() ([]*oneSeries, error) // nil = it has
 	list []*oneSeries
 	next int
 	ctx  context.Context
+	err  error
 }
 
-func (s *seriesSet) Next() bool                        { s.next++; return s.next <= len(s.list) && s.ctx.Err() == nil }
+func (s *seriesSet) Next() bool {
+	if s.find != nil {
+		s.list, s.err = s.find()
+		s.find = nil
+	}
+	s.next++
+	return s.next <= len(s.list) && s.Err() == nil
+}
+
+func (s *seriesSet) Err() error {
+	if s.err != nil {
+		return s.err
+	}
+	return s.ctx.Err()
+}
+
 func (s *seriesSet) At() storage.Series                { return s.list[s.next-1] }
-func (s *seriesSet) Err() error                        { return s.ctx.Err() }
 func (s *seriesSet) Warnings() annotations.Annotations { return nil }
 
 // oneSeries is one series: of a signal, read when somebody iterates over it, so that one is in memory at a time; of an incident, which is computed; or of moments.

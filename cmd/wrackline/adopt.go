@@ -11,12 +11,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/store"
+	"github.com/wrackline/wrackline/baseline/store/disk"
 	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ingest/journal"
 )
 
 // errHistoryRead ends a life of serve: a backfill has read all that there is.
@@ -25,8 +28,11 @@ var errHistoryRead = errors.New("history has been read")
 // historyEvery is how often serve looks whether a backfill is complete. A variable for tests.
 var historyEvery = 2 * time.Second
 
-// awaitHistory tells when a backfill is complete, once.
+// awaitHistory tells when a backfill is complete, once; not of one that this life could not take over, which waits for the next start.
 func (a *app) awaitHistory(ctx context.Context, found chan<- error) {
+	if a.historyWaits {
+		return
+	}
 	every(ctx, historyEvery, func() {
 		if _, err := os.Stat(filepath.Join(a.dir, historyDir, historyReady)); err == nil {
 			select {
@@ -37,26 +43,50 @@ func (a *app) awaitHistory(ctx context.Context, found chan<- error) {
 	})
 }
 
-// adoptHistory takes a complete backfill over, when there is one. One that cannot be is put aside, and everything stays as it was.
-func adoptHistory(ctx context.Context, cfg config, dir string, log *slog.Logger) {
+// notHistory is a fault that is none of a backfill's own.
+type notHistory struct{ error }
+
+// Unwrap implements the interface of package errors.
+func (e notHistory) Unwrap() error { return e.error }
+
+// keeps reports whether a backfill that could not be taken over because of err may be at another start: who was told to stop, what lies outside its directory, and what may pass say nothing of it.
+func keeps(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.As(err, new(notHistory)) || transient(err) || disk.Is(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM) ||
+		errors.Is(err, fs.ErrPermission) || errors.Is(err, store.ErrInUse) || errors.Is(err, journal.ErrLocked)
+}
+
+// adoptHistory takes a complete backfill over, when there is one. One that is no good is put aside; when something else is in the way it stays where it is for the next start, which waits tells. Then
+// everything is as it was.
+func adoptHistory(ctx context.Context, cfg config, dir string, log *slog.Logger) (waits bool) {
 	from := filepath.Join(dir, historyDir)
 	if _, err := os.Stat(filepath.Join(from, historyReady)); err != nil {
-		return
+		return false
 	}
 	begun := time.Now()
 	if err := adopt(ctx, cfg, dir, log); err != nil {
+		if keeps(ctx, err) {
+			if ctx.Err() == nil {
+				log.Error("what a backfill has learned cannot be taken over now; it is tried again at the next start, and what was learned without it stays", "err", err)
+			}
+			return true
+		}
 		log.Error("what a backfill has learned cannot be taken over; it is put aside, and what was learned without it stays", "err", err)
 		aside := from + ".failed"
 		if err := errors.Join(os.RemoveAll(aside), os.Rename(from, aside)); err != nil {
 			log.Error("it cannot be put aside either: remove it", "path", from, "err", err)
+			return true
 		}
-		return
+		return false
 	}
 	log.Info("what a backfill has learned has been taken over", "took", time.Since(begun).Round(time.Millisecond))
+	return false
 }
 
 func adopt(ctx context.Context, cfg config, dir string, log *slog.Logger) (err error) {
 	quiet := slog.New(slog.DiscardHandler)
+	if _, err := cfg.packs(); err != nil {
+		return notHistory{err}
+	}
 	b, err := openHistory(cfg, dir, quiet)
 	if err != nil {
 		return err
@@ -88,7 +118,10 @@ func adopt(ctx context.Context, cfg config, dir string, log *slog.Logger) (err e
 	if err := closeB(); err != nil {
 		return err
 	}
-	return takePlace(dir)
+	if err := takePlace(dir); err != nil {
+		return notHistory{err}
+	}
+	return nil
 }
 
 // catchUp folds what has been sent since history ends and tells nobody of it. It returns the state of the fold that it replaces as of the newest request, of which incidents, acts and what is known of
@@ -96,12 +129,18 @@ func adopt(ctx context.Context, cfg config, dir string, log *slog.Logger) (err e
 func (a *app) catchUp(ctx context.Context, cfg config, dir string, log *slog.Logger) (kept store.Checkpoint, err error) {
 	old, err := openApp(cfg, dir, log)
 	if err != nil {
-		return kept, err
+		return kept, notHistory{err}
 	}
-	defer func() { err = errors.Join(err, old.close(true)) }()
+	folded := false
+	defer func() {
+		if e := old.close(folded); e != nil {
+			err = errors.Join(err, notHistory{e})
+		}
+	}()
 	if err := old.replayJournal(ctx); err != nil {
-		return kept, err
+		return kept, notHistory{err}
 	}
+	folded = true
 	a.engine.Publish() // surveys are of what was published
 	old.engine.Publish()
 	if lost := onlyIn(old.engine, a.engine); len(lost) > 0 {
@@ -126,12 +165,15 @@ func (a *app) catchUp(ctx context.Context, cfg config, dir string, log *slog.Log
 		}
 	})
 	if err != nil {
-		return kept, err
+		return kept, notHistory{err}
 	}
 	if gap := first - a.history.Reached; first > 0 && gap > historyGap {
 		log.Warn("between what a backfill has read and the oldest request that the journal has lies a gap; nothing is learned of it", "gap", time.Duration(gap)*time.Millisecond)
 	}
-	return old.freeze(), notify.CopyOutbox(old.store.DB(), a.store.DB())
+	if err := notify.CopyOutbox(old.store.DB(), a.store.DB()); err != nil {
+		return kept, notHistory{err}
+	}
+	return old.freeze(), nil
 }
 
 // onlyIn returns the clusters of which a has signals and b has not a sample, by name.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"sync"
@@ -91,6 +92,7 @@ func decodeAhead(ctx context.Context, j *journal.Journal, after uint64, decoder 
 		})
 	}
 	var ready []*decoded
+	var left error // why some have not been folded, which the reader may not know: it may have ended before
 	for x := range order {
 		<-x.done
 		ready = append(ready, x)
@@ -99,6 +101,8 @@ func decodeAhead(ctx context.Context, j *journal.Journal, after uint64, decoder 
 		}
 		if ctx.Err() == nil {
 			fold(ready)
+		} else {
+			left = ctx.Err()
 		}
 		for _, x := range ready {
 			free <- x
@@ -106,7 +110,7 @@ func decodeAhead(ctx context.Context, j *journal.Journal, after uint64, decoder 
 		ready = ready[:0]
 	}
 	wg.Wait()
-	return err
+	return cmp.Or(err, left)
 }
 
 // sideBySide calls each(0) … each(n−1) on as many goroutines as there are processors, this one among them.

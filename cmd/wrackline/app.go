@@ -79,10 +79,11 @@ type app struct {
 	gate        atomic.Pointer[web.Gate]     // what stands before them
 	main, admin atomic.Pointer[http.Handler] // what is served at each; see setWeb
 
-	ready    atomic.Bool
-	progress atomic.Pointer[string]  // what start-up is doing, for /-/ready
-	reading  atomic.Pointer[failure] // why this life writes nothing; nil = it does. See reading.go
-	lives    int                     // that only read, before this one
+	ready        atomic.Bool
+	progress     atomic.Pointer[string]  // what start-up is doing, for /-/ready
+	reading      atomic.Pointer[failure] // why this life writes nothing; nil = it does. See reading.go
+	lives        int                     // that only read, before this one
+	historyWaits bool                    // for the next start: a backfill that is complete could not be taken over for now
 
 	checkpointMu   sync.Mutex                            // one checkpoint at a time
 	wanted         atomic.Pointer[chan store.Checkpoint] // who waits for the state right behind the next exchange; nil = nobody

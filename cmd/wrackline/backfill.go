@@ -34,7 +34,7 @@ const backfillHelp = `Reads the past from a Prometheus and learns from it, so th
 
 It runs beside serve, on the same machine and with the same --storage.path and --config.file; or before the first start. What it learns lies in a directory of its own until all of it has been read: then
 the running Wrackline takes it over within some seconds, with everything that was sent to it meanwhile. Senders are told to come again for that moment, and nothing is lost. Stopped or cut off, it
-goes on from where it was when it is started again. Series must be what remote write sends: write_relabel_configs that change labels are not known to the source.
+goes on from where it was when it is started again, as the same sender and cluster. Series must be what remote write sends: write_relabel_configs that change labels are not known to the source.
 `
 
 const (
@@ -47,19 +47,32 @@ const (
 	historySave  = 20 * time.Second
 )
 
+// What of a step goes into one request: well within what a decoder takes, however large the cluster is. Variables for tests.
+var (
+	requestSeries  = 10_000
+	requestSamples = 50_000
+	requestBytes   = 4 << 20 // the configuration may allow less
+)
+
 // historyRead is how far a backfill has come; it is a section of its checkpoints.
 type historyRead struct {
 	Source        string
-	From, Reached int64 // Unix ms: where it began, and up to where everything has been folded
+	Sender        string // under which its series are learned …
+	Cluster       string // … and of which cluster: halves under two would be two
+	named         bool   // the two are known: version 1 did not keep them
+	From, Reached int64  // Unix ms: where it began, and up to where everything has been folded
 	Samples       int64
 }
 
-const sectionHistory = "history" // version 1: source, from, reached, samples
+const sectionHistory = "history" // version 2: source, sender, cluster, whether these are known, from, reached, samples; version 1 has no sender and no cluster
 
 func (h *historyRead) append(dst []byte) []byte {
 	w := codec.Writer{B: dst}
-	w.Num(1)
-	w.String(h.Source)
+	w.Num(2)
+	for _, s := range []string{h.Source, h.Sender, h.Cluster} {
+		w.String(s)
+	}
+	w.Bool(h.named)
 	for _, v := range []int64{h.From, h.Reached, h.Samples} {
 		w.Int(v)
 	}
@@ -73,8 +86,11 @@ func readHistory(b []byte) (*historyRead, error) {
 		return nil, nil
 	}
 	r := codec.NewReader(b, errHistory)
-	r.Section(1)
+	version := r.Section(2)
 	h := &historyRead{Source: r.String()}
+	if version > 1 {
+		h.Sender, h.Cluster, h.named = r.String(), r.String(), r.Bool()
+	}
 	for _, v := range []*int64{&h.From, &h.Reached, &h.Samples} {
 		*v = r.Int()
 	}
@@ -89,9 +105,10 @@ type backfill struct {
 	a       *app
 	source  *history.Source
 	metrics []string
-	sender  string
-	cluster string
-	rate    float64 // samples a second at most
+	sender  string        // "" = that of the backfill that is gone on with, or else what find finds
+	cluster string        // "" likewise, or else none
+	find    func() string // a sender
+	rate    float64       // samples a second at most
 	days    float64
 	now     func() time.Time
 	out     io.Writer
@@ -106,6 +123,7 @@ type backfill struct {
 	told    time.Time
 	saved   time.Time
 	decoder *ingest.Decoder
+	limits  ingest.Limits     // the decoder's
 	labels  map[string][]byte // as the wire has them
 }
 
@@ -162,9 +180,7 @@ func runBackfill(ctx context.Context, e env, args []string) error {
 	if b.source, err = history.Open(o); err != nil {
 		return usagef("--from: %v", err)
 	}
-	if b.sender == "" {
-		b.sender = senderOf(ctx, *server, o.URL)
-	}
+	b.find = func() string { return senderOf(ctx, *server, o.URL) }
 	if err := b.run(ctx, cfg, f.dir, log); err != nil {
 		return err
 	}
@@ -225,14 +241,17 @@ func (b *backfill) run(ctx context.Context, cfg config, dir string, log *slog.Lo
 	whole := false
 	defer func() {
 		if whole || b.h == nil { // nothing half is kept of what was not begun
-			err = errors.Join(err, a.journal.Close(), a.store.Close())
+			if err = errors.Join(err, a.journal.Close(), a.store.Close()); err == nil && whole { // now: who takes it over opens it
+				err = os.WriteFile(ready, fmt.Appendf(nil, "%d\n", b.h.Reached), 0o600)
+			}
 		} else {
 			err = errors.Join(err, b.save(a.store.SaveFirst), a.journal.Close(), a.store.Close())
 		}
 	}()
 	b.metrics = pack.KeepList(*a.packs.Load())
 	b.found, b.labels = map[string]bool{}, map[string][]byte{}
-	b.decoder = ingest.NewKeyedDecoder(cfg.limits(), a.keyer)
+	b.limits = cfg.limits()
+	b.decoder = ingest.NewKeyedDecoder(b.limits, a.keyer)
 	b.begun, b.saved = time.Now(), time.Now()
 	now := b.now().UnixMilli()
 	switch {
@@ -241,6 +260,10 @@ func (b *backfill) run(ctx context.Context, cfg config, dir string, log *slog.Lo
 		b.h = nil
 		return fmt.Errorf("a backfill from %s is under way: go on with it, or remove %s", was, filepath.Dir(ready))
 	case b.h != nil:
+		if err := b.same(filepath.Dir(ready)); err != nil {
+			b.h = nil
+			return err
+		}
 		b.before = b.h.Samples
 		fmt.Fprintf(b.out, "backfill: going on from %s\n", progressDate(b.h.Reached))
 	default:
@@ -249,7 +272,10 @@ func (b *backfill) run(ctx context.Context, cfg config, dir string, log *slog.Lo
 		if err := b.probe(ctx, now); err != nil {
 			return err
 		}
-		b.h = &historyRead{Source: b.source.Address(), From: from, Reached: from}
+		if b.sender == "" {
+			b.sender = b.find()
+		}
+		b.h = &historyRead{Source: b.source.Address(), Sender: b.sender, Cluster: b.cluster, named: true, From: from, Reached: from}
 	}
 	for slice := b.slice; ; {
 		end := min(b.h.Reached-b.h.Reached%slice+slice, b.now().UnixMilli()-historyBack)
@@ -281,7 +307,29 @@ func (b *backfill) run(ctx context.Context, cfg config, dir string, log *slog.Lo
 		return err
 	}
 	whole = true
-	return os.WriteFile(ready, fmt.Appendf(nil, "%d\n", b.h.Reached), 0o600)
+	return nil
+}
+
+// same takes the names of the backfill that is gone on with where none are given, and returns why others are not taken.
+func (b *backfill) same(dir string) error {
+	if !b.h.named { // by version 1
+		if b.sender == "" {
+			b.sender = b.find()
+		}
+		b.h.Sender, b.h.Cluster, b.h.named = b.sender, b.cluster, true
+		return nil
+	}
+	for _, x := range []struct {
+		flag string
+		was  string
+		now  *string
+	}{{"--sender", b.h.Sender, &b.sender}, {"--cluster", b.h.Cluster, &b.cluster}} {
+		if *x.now != "" && *x.now != x.was {
+			return fmt.Errorf("the backfill that is under way has %s %q, and this one %q, so that one half would be learned as another's: go on with the same, or without %s, or remove %s to begin again", x.flag, x.was, *x.now, x.flag, dir)
+		}
+		*x.now = x.was
+	}
+	return nil
 }
 
 // probe asks for the newest minutes, so that a wrong address, tenant or token is known before anything is made.
@@ -329,20 +377,30 @@ func (b *backfill) fold(ctx context.Context, span *history.Span, end int64) erro
 	b.series = span.Series()
 	span.Metrics(b.found)
 	var message, body []byte
+	most := min(int64(requestBytes), b.limits.BodyMax/2, b.limits.DecodedMax/2)
 	for t := b.h.Reached + historyStep; t <= end; t += historyStep {
 		message = message[:0]
-		n := 0
-		span.Until(t, func(i int, l series.Labels, samples []series.Sample) {
-			message = wire.AppendSeries(message, b.wired(l), samples)
-			n += len(samples)
-		})
-		if n > 0 {
-			body = wire.AppendBody(body[:0], message)
-			batch := series.Batch{Sender: b.sender, Cluster: b.cluster, ReceivedMs: t}
-			if _, err := b.decoder.Decode(ingest.V1, ingest.Snappy, body, &batch); err != nil {
-				return fmt.Errorf("fifteen seconds of %d samples: %w", n, err)
+		n, list, held := 0, 0, 0 // samples of the step; series and samples of the request
+		var err error
+		send := func() {
+			if held > 0 && err == nil {
+				body = wire.AppendBody(body[:0], message)
+				batch := series.Batch{Sender: b.sender, Cluster: b.cluster, ReceivedMs: t}
+				if _, err = b.decoder.Decode(ingest.V1, ingest.Snappy, body, &batch); err == nil {
+					b.a.engine.Apply(&batch, 0)
+				}
 			}
-			b.a.engine.Apply(&batch, 0)
+			message, list, held = message[:0], 0, 0
+		}
+		span.Until(t, func(i int, l series.Labels, samples []series.Sample) {
+			if list >= requestSeries || held+len(samples) > requestSamples || int64(len(message)) >= most {
+				send()
+			}
+			message = wire.AppendSeries(message, b.wired(l), samples)
+			n, list, held = n+len(samples), list+1, held+len(samples)
+		})
+		if send(); err != nil {
+			return fmt.Errorf("fifteen seconds of %d samples: %w", n, err)
 		}
 		b.h.Reached, b.h.Samples = t, b.h.Samples+int64(n)
 		b.progress()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,8 +22,11 @@ import (
 	"github.com/prometheus/prometheus/prompb"
 
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/codec"
+	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/history"
 	"github.com/wrackline/wrackline/ingest/history/past"
@@ -288,5 +293,173 @@ func TestBackfillLosesNoCluster(t *testing.T) {
 		if v := learnedFrom(t, dir); len(v.Signals) == 0 || v.Signals[0].Signal.Entity.Get("cluster") != c.known {
 			t.Errorf("%d signals are left where %s was known", len(v.Signals), c.known)
 		}
+	}
+}
+
+// TestBackfillWaits: a backfill that cannot be taken over for a reason that is none of its own stays where it is, and is taken over at the next start; one that is no good is put aside.
+func TestBackfillWaits(t *testing.T) {
+	now := time.Now()
+	list := simulated(t, now.Add(-20*time.Minute).Truncate(time.Minute), "19m")
+	srv := httptest.NewServer(pastOf(t, list))
+	defer srv.Close()
+	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
+	p := start(t, "serve", "--storage.path", dir, "--web.listen-address", "127.0.0.1:0")
+	p.awaitReady()
+	if status, text := p.write("", list[len(list)-1].Body); status/100 != 2 {
+		t.Fatal(status, text)
+	}
+	p.kill() // so that something is left to be folded
+	if err := pastReader(t, srv.URL, 0.013, now.UnixMilli()).run(t.Context(), defaultConfig(), dir, log); err != nil {
+		t.Fatal(err)
+	}
+	there := func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	live := filepath.Join(dir, "journal")
+	for name, c := range map[string]struct {
+		ctx        context.Context
+		do, undone func() error
+	}{
+		"told to stop": {gone, func() error { return nil }, func() error { return nil }},
+		"the live journal cannot be opened": {t.Context(), func() error { return errors.Join(os.Rename(live, live+"x"), os.WriteFile(live, nil, 0o600)) },
+			func() error { return errors.Join(os.Remove(live), os.Rename(live+"x", live)) }},
+	} {
+		if err := c.do(); err != nil {
+			t.Fatal(err)
+		}
+		if waits := adoptHistory(c.ctx, defaultConfig(), dir, log); !waits || !there("history/ready") || there("history.failed") {
+			t.Fatalf("%s: waits: %v, history is there: %v, put aside: %v", name, waits, there("history/ready"), there("history.failed"))
+		}
+		if err := c.undone(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, no := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, store.ErrInUse} {
+		if !keeps(t.Context(), fmt.Errorf("write it: %w", no)) {
+			t.Errorf("%v: it would be put aside", no)
+		}
+	}
+	if waits := adoptHistory(t.Context(), defaultConfig(), dir, log); waits || there(historyDir) || there("history.failed") {
+		t.Errorf("then well: waits: %v, history is there: %v, put aside: %v", waits, there(historyDir), there("history.failed"))
+	}
+	if v := learnedFrom(t, dir); len(v.Signals) < 100 {
+		t.Errorf("%d signals", len(v.Signals))
+	}
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, historyDir), 0o700), os.WriteFile(filepath.Join(dir, historyDir, historyReady), nil, 0o600)); err != nil { // twin: that is none
+		t.Fatal(err)
+	}
+	if waits := adoptHistory(t.Context(), defaultConfig(), dir, log); waits || !there("history.failed") {
+		t.Errorf("no backfill: waits: %v, put aside: %v", waits, there("history.failed"))
+	}
+}
+
+// TestBackfillOfALargeCluster: more series and samples in fifteen seconds than a request may hold are read, and divided they teach what they teach in one.
+func TestBackfillOfALargeCluster(t *testing.T) {
+	from := time.UnixMilli(1_790_000_000_000 / 7200_000 * 7200_000)
+	now := from.UnixMilli() + 600_000
+	packs, err := pack.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := pack.KeepList(packs)[0]
+	large := &past.Server{}
+	for i := range 110_000 {
+		large.Add(series.Labels{{Name: series.NameLabel, Value: name}, {Name: "pod", Value: fmt.Sprint(i)}}, series.Sample{T: now - 200_000, V: 1})
+	}
+	srv := httptest.NewServer(large)
+	defer srv.Close()
+	b := pastReader(t, srv.URL, 0.01, now)
+	if err := b.run(t.Context(), defaultConfig(), t.TempDir(), slog.New(slog.DiscardHandler)); err != nil || b.h.Samples != 110_000 {
+		t.Errorf("a large one: %v", err)
+	}
+	list := simulated(t, from, "45m")
+	small := httptest.NewServer(pastOf(t, list))
+	defer small.Close()
+	learned := func() *baseline.View {
+		dir := t.TempDir()
+		if err := pastReader(t, small.URL, 0.03125, from.UnixMilli()+45*60_000+historyBack).run(t.Context(), defaultConfig(), dir, slog.New(slog.DiscardHandler)); err != nil {
+			t.Fatal(err)
+		}
+		return learnedFrom(t, filepath.Join(dir, historyDir))
+	}
+	whole := learned()
+	defer func(a, b, c int) { requestSeries, requestSamples, requestBytes = a, b, c }(requestSeries, requestSamples, requestBytes)
+	for range 3 {
+		requestSeries, requestSamples, requestBytes = 50+rand.IntN(500), 50+rand.IntN(500), 1000+rand.IntN(100_000)
+		parts := learned()
+		if list, n := apart(parts, whole, 0); len(list) > 0 || n == 0 || len(parts.Signals) != len(whole.Signals) {
+			t.Errorf("divided by %d, %d, %d: %d of %d differ: %.500s", requestSeries, requestSamples, requestBytes, len(list), n, list)
+		}
+	}
+}
+
+// TestBackfillGoesOnAsItBegan: what is gone on with keeps its sender and its cluster; other ones are refused, and nothing is lost by that.
+func TestBackfillGoesOnAsItBegan(t *testing.T) {
+	from := time.UnixMilli(1_790_000_000_000 / 7200_000 * 7200_000)
+	server := pastOf(t, simulated(t, from, "40m"))
+	srv := httptest.NewServer(server)
+	defer srv.Close()
+	log := slog.New(slog.DiscardHandler)
+	for _, kept := range []bool{true, false} { // by version 1, not
+		dir := t.TempDir()
+		reader := func(sender, cluster string) *backfill {
+			b := pastReader(t, srv.URL, 0.03, from.UnixMilli()+40*60_000)
+			b.sender, b.cluster, b.find = sender, cluster, func() string { return "found" }
+			return b
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		asked := 0
+		server.Before = func(http.ResponseWriter, *http.Request) bool {
+			if asked++; asked == 3 {
+				cancel()
+			}
+			return false
+		}
+		first := reader("prom", "shop")
+		if err := first.run(ctx, defaultConfig(), dir, log); err == nil {
+			t.Fatal("it is not cut off")
+		}
+		if again, err := readHistory(first.h.append(nil)); err != nil || *again != *first.h {
+			t.Errorf("%+v, %v: want %+v", again, err, first.h)
+		}
+		if !kept {
+			a, err := openHistory(defaultConfig(), dir, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.history.Sender, a.history.Cluster, a.history.named = "", "", false
+			first.a, first.h = a, a.history
+			if err := errors.Join(first.save(a.store.SaveFirst), a.journal.Close(), a.store.Close()); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			for flag, b := range map[string]*backfill{"--sender": reader("other", "shop"), "--cluster": reader("prom", "other")} {
+				if err := b.run(t.Context(), defaultConfig(), dir, log); err == nil || !strings.Contains(err.Error(), flag) || !strings.Contains(err.Error(), "other") {
+					t.Errorf("another %s: %v", flag, err)
+				}
+			}
+		}
+		last := reader("", "")
+		if !kept {
+			last = reader("", "shop")
+		}
+		if err := last.run(t.Context(), defaultConfig(), dir, log); err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]string{true: "prom", false: "found"}[kept]; last.sender != want || last.cluster != "shop" || last.h.From != first.h.From {
+			t.Errorf("kept %v: it went on as %q, %q from %d", kept, last.sender, last.cluster, last.h.From)
+		}
+	}
+	w := codec.Writer{} // as version 1 wrote it
+	w.Num(1)
+	w.String("http://prom")
+	for _, v := range []int64{1000, 2000, 7} {
+		w.Int(v)
+	}
+	if h, err := readHistory(w.B); err != nil || *h != (historyRead{Source: "http://prom", From: 1000, Reached: 2000, Samples: 7}) {
+		t.Errorf("version 1: %+v, %v", h, err)
 	}
 }

@@ -33,7 +33,7 @@ var probeEvery = func(lives int) time.Duration { return min(probeFirst<<min(live
 func (f *serveFlags) lives(ctx context.Context, cfg config, log *slog.Logger, fr *front) error {
 	var before *app
 	for reads := 0; ; reads++ {
-		adoptHistory(ctx, cfg, f.dir, log)
+		waits := adoptHistory(ctx, cfg, f.dir, log)
 		a, err := openApp(cfg, f.dir, log)
 		if why := err; why != nil {
 			if a, err = openReading(cfg, f.dir, log, why); err != nil {
@@ -44,6 +44,7 @@ func (f *serveFlags) lives(ctx context.Context, cfg config, log *slog.Logger, fr
 			}
 			a.lives = reads
 		}
+		a.historyWaits = waits
 		a.file, a.listening = f.configFile, f.addresses()
 		if before == nil {
 			log.Info("listening", "url", pageURL(fr.l.Addr()), "write", pageURL(fr.l.Addr())+"/api/v1/write", "version", buildVersion())

@@ -1,9 +1,12 @@
 package history
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -12,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/golang/snappy"
 
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/ingest/history/past"
@@ -173,6 +178,50 @@ func TestBounded(t *testing.T) {
 		src, _ := Open(Options{URL: serve(t, s), Kind: kind, BytesMax: 4000})
 		if _, err := src.Read(t.Context(), []string{"m0", "m1", "m2"}, start, start+16_000_000); !errors.Is(err, ErrLarge) {
 			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
+// TestUnpacking: a message that is small until it is unpacked is found too large before it is; one as large that is what it seems is read.
+func TestUnpacking(t *testing.T) {
+	nest := func(numbers ...byte) func(inner []byte) []byte { // wraps into messages, the innermost last
+		return func(inner []byte) []byte {
+			for _, n := range slices.Backward(numbers) {
+				inner = append(binary.AppendUvarint([]byte{n<<3 | 2}, uint64(len(inner))), inner...)
+			}
+			return inner
+		}
+	}
+	many := func(field byte) []byte { return bytes.Repeat([]byte{field<<3 | 2, 0}, 100_000) }
+	wide := bytes.Repeat(append(binary.AppendUvarint(nil, 1<<35|1<<3|2), 0), 60_000) // its number is 1 to who reads 32 bits of it
+	for name, plain := range map[string][]byte{
+		"results": many(1), "series": nest(1)(many(1)), "labels": nest(1, 1)(many(1)), "samples": nest(1, 1)(many(2)), "exemplars": nest(1, 1)(many(3)), "histograms": nest(1, 1)(many(4)),
+		"labels of exemplars": nest(1, 1, 3)(many(1)), "spans": nest(1, 1, 4)(many(8)), "wide numbers": nest(1)(wide),
+	} {
+		src, _ := Open(Options{URL: serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/x-protobuf")
+			_, _ = w.Write(snappy.Encode(nil, plain))
+		})), BytesMax: 1 << 20})
+		if _, err := src.Read(t.Context(), []string{"m0"}, start, start+1000); !errors.Is(err, ErrLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	honest := past.Server{Plain: true}
+	for i := range 2000 {
+		honest.Add(series.Labels{{Name: series.NameLabel, Value: "m0"}, {Name: "pod", Value: fmt.Sprintf("a-name-as-long-as-those-of-pods-are-%d", i)}}, series.Sample{T: start + 500, V: 1})
+	}
+	src, _ := Open(Options{URL: serve(t, &honest), BytesMax: 1 << 20})
+	if span, err := src.Read(t.Context(), []string{"m0"}, start, start+1000); err != nil || span.Series() != 2000 {
+		t.Errorf("an honest answer: %v", err)
+	}
+	for name, frame := range map[string][]byte{"series": many(1), "labels": nest(1)(many(1)), "chunks": nest(1)(many(2))} {
+		src, _ := Open(Options{URL: serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse")
+			head := binary.BigEndian.AppendUint32(binary.AppendUvarint(nil, uint64(len(frame))), crc32.Checksum(frame, castagnoli))
+			_, _ = w.Write(append(head, frame...))
+		})), BytesMax: 1 << 20})
+		if _, err := src.Read(t.Context(), []string{"m0"}, start, start+1000); !errors.Is(err, ErrLarge) {
+			t.Errorf("a frame of %s: %v", name, err)
 		}
 	}
 }

@@ -93,6 +93,11 @@ func (s *Source) streamed(out *Span, body io.Reader) error {
 		if crc32.Checksum(frame, castagnoli) != binary.BigEndian.Uint32(sum[:]) {
 			return fmt.Errorf("%w: checksum of a frame", errCut)
 		}
+		if n, err := frameShape.weigh(frame, s.opts.BytesMax); err != nil {
+			return err
+		} else if n > s.opts.BytesMax {
+			return ErrLarge
+		}
 		var m prompb.ChunkedReadResponse
 		if err := m.Unmarshal(frame); err != nil {
 			return fmt.Errorf("%w: %v", errCut, err)
@@ -172,6 +177,11 @@ func (s *Source) sampled(out *Span, body io.Reader) error {
 	plain, err := snappy.Decode(nil, packed)
 	if err != nil {
 		return fmt.Errorf("%w: %v", errCut, err)
+	}
+	if n, err := answerShape.weigh(plain, 2*s.opts.BytesMax); err != nil { // with what it is copied into, for a moment
+		return err
+	} else if n > 2*s.opts.BytesMax {
+		return ErrLarge
 	}
 	var m prompb.ReadResponse
 	if err := m.Unmarshal(plain); err != nil {
