@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/store"
@@ -169,6 +170,13 @@ func (a *app) catchUp(ctx context.Context, cfg config, dir string, log *slog.Log
 	}
 	if gap := first - a.history.Reached; first > 0 && gap > historyGap {
 		log.Warn("between what a backfill has read and the oldest request that the journal has lies a gap; nothing is learned of it", "gap", time.Duration(gap)*time.Millisecond)
+	}
+	for _, x := range old.acts.View().All() { // levels that people have called normal; where no alarm stands on one, it has been learned
+		if x.Kind == act.Level {
+			if err := a.engine.Accept(x.Signal); err != nil && !errors.Is(err, baseline.ErrNoLevel) && !errors.Is(err, baseline.ErrNoSignal) {
+				return kept, err
+			}
+		}
 	}
 	if err := notify.CopyOutbox(old.store.DB(), a.store.DB()); err != nil {
 		return kept, notHistory{err}
