@@ -18,12 +18,12 @@ type census struct {
 	easings  int                    // in alarm, and back inside the band
 	silent   int                    // absent and in no open incident: usual for jobs that end
 	loose    []*baseline.SignalView // in alarm and in no open incident, what matters most first
-	learning bool                   // nothing has left learning yet
+	learning bool                   // most signals have not left learning yet
 	fresh    int                    // of those that are silent, how many fell silent within the last hour
 }
 
 func censusOf(v *baseline.View, snap *alerting.Snapshot, now int64) *census {
-	n := &census{all: len(v.Signals), learning: true}
+	n := &census{all: len(v.Signals)}
 	inIncident := map[string]bool{}
 	for _, inc := range snap.Open {
 		for i := range inc.Members {
@@ -37,9 +37,6 @@ func censusOf(v *baseline.View, snap *alerting.Snapshot, now int64) *census {
 		} else {
 			n.states[sv.State%6]++
 		}
-		if sv.State != model.Learning {
-			n.learning = false
-		}
 		switch {
 		case !sv.State.Alarm() || inIncident[sv.Signal.ID]:
 		case sv.State == model.Absent:
@@ -49,6 +46,7 @@ func censusOf(v *baseline.View, snap *alerting.Snapshot, now int64) *census {
 			n.loose = append(n.loose, sv)
 		}
 	}
+	n.learning = 2*n.states[model.Learning] > n.all || n.all == 0
 	slices.SortStableFunc(n.loose, func(x, y *baseline.SignalView) int {
 		return cmp.Or(-cmp.Compare(alerting.SeverityRank(x.Signal.Rule.Severity), alerting.SeverityRank(y.Signal.Rule.Severity)),
 			cmp.Compare(b2i(easingSignal(x)), b2i(easingSignal(y))), cmp.Compare(urgency(x.State), urgency(y.State)), -cmp.Compare(x.Score, y.Score))

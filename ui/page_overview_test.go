@@ -97,6 +97,28 @@ func TestTheFirstHourSaysUntilWhen(t *testing.T) {
 	}
 }
 
+// Green says that all is as usual: not while most signals are still learning, as after a backfill that knew little.
+func TestGreenNeedsWhatIsLearned(t *testing.T) {
+	for _, c := range []struct {
+		oneOf int // so many of the signals have learned
+		calm  bool
+	}{{8, false}, {3, false}, {1, true}} {
+		f := newFake()
+		f.snap, f.status.Demo = &alerting.Snapshot{}, nil
+		for i := range f.view.Signals {
+			v := f.view.Signals[i]
+			if v.State, v.Value = model.Learning, v.Band.Expected; i%c.oneOf == 0 {
+				v.State = model.Normal
+			}
+		}
+		f.status.Clusters[0].WindowsClosed, f.status.Clusters[0].ClosedEnd = 6000, fakeNow-fakeMinute
+		over, list := body(t, New(f, Options{}), "/", http.StatusOK), body(t, New(f, Options{}), "/incidents", http.StatusOK)
+		if strings.Contains(over, "hero calm") != c.calm || strings.Contains(list, `class="empty calm"`) != c.calm {
+			t.Errorf("one of %d has learned: calm %v, want %v", c.oneOf, strings.Contains(over, "hero calm"), c.calm)
+		}
+	}
+}
+
 func TestTheHeartbeatIsOnThePage(t *testing.T) {
 	f := newFake()
 	if got := body(t, New(f, Options{}), "/status", http.StatusOK); strings.Contains(got, "Heartbeat") {

@@ -227,7 +227,7 @@ func openHistory(cfg config, dir string, log *slog.Logger) (*app, error) {
 	return openApp(cfg, filepath.Join(dir, historyDir), log)
 }
 
-// run reads until nothing is left to read, and leaves the directory ready to be taken over. An error leaves it as it stood at the last checkpoint, to go on from.
+// run reads until nothing is left to read, and leaves the directory ready to be taken over. An error leaves it as it stood at the last checkpoint, to go on from; nothing where nothing was read.
 func (b *backfill) run(ctx context.Context, cfg config, dir string, log *slog.Logger) (err error) {
 	ready := filepath.Join(dir, historyDir, historyReady)
 	if _, err := os.Stat(ready); err == nil {
@@ -240,6 +240,10 @@ func (b *backfill) run(ctx context.Context, cfg config, dir string, log *slog.Lo
 	b.a, b.h = a, a.history
 	whole := false
 	defer func() {
+		if !whole && b.h != nil && b.h.Samples == 0 { // there is nothing to go on from, and a source that has something begins at the beginning
+			err = errors.Join(err, a.journal.Close(), a.store.Close(), os.RemoveAll(filepath.Dir(ready)))
+			return
+		}
 		if whole || b.h == nil { // nothing half is kept of what was not begun
 			if err = errors.Join(err, a.journal.Close(), a.store.Close()); err == nil && whole { // now: who takes it over opens it
 				err = os.WriteFile(ready, fmt.Appendf(nil, "%d\n", b.h.Reached), 0o600)

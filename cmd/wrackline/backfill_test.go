@@ -264,6 +264,29 @@ func TestBackfillBesideServe(t *testing.T) {
 	}
 }
 
+// TestBackfillOfNothingLeavesNothing: what read nothing is nothing to go on from; the same source with a past, and another one, begin at the beginning.
+func TestBackfillOfNothingLeavesNothing(t *testing.T) {
+	from := time.UnixMilli(1_790_000_000_000 / 7200_000 * 7200_000)
+	now, dir := from.UnixMilli()+600_000, t.TempDir()
+	empty, full := pastOf(t, nil), pastOf(t, simulated(t, from, "10m"))
+	none := httptest.NewServer(empty)
+	defer none.Close()
+	some := httptest.NewServer(full)
+	defer some.Close()
+	if err := pastReader(t, none.URL, 0.01, now).run(t.Context(), defaultConfig(), dir, slog.New(slog.DiscardHandler)); err == nil {
+		t.Fatal("an empty source is taken for history")
+	}
+	young := pastReader(t, some.URL, 0.01, now) // has the metrics, and then no sample in time
+	young.now = func() time.Time { return from.Add(-time.Hour) }
+	if err := young.run(t.Context(), defaultConfig(), dir, slog.New(slog.DiscardHandler)); err == nil {
+		t.Fatal("a source without samples is taken for history")
+	}
+	b := pastReader(t, some.URL, 0.01, now)
+	if err := b.run(t.Context(), defaultConfig(), dir, slog.New(slog.DiscardHandler)); err != nil || b.h.Samples < 10_000 {
+		t.Errorf("afterwards: %v, %+v", err, b.h)
+	}
+}
+
 // TestBackfillLosesNoCluster: a source that holds nothing of a cluster that is known is not taken over, and everything stays as it was; one that holds it is.
 func TestBackfillLosesNoCluster(t *testing.T) {
 	now := time.Now()
@@ -413,7 +436,7 @@ func TestBackfillGoesOnAsItBegan(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		asked := 0
 		server.Before = func(http.ResponseWriter, *http.Request) bool {
-			if asked++; asked == 3 {
+			if asked++; asked == 5 { // something has been read, and not all
 				cancel()
 			}
 			return false

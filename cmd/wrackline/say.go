@@ -265,7 +265,7 @@ func (s *sayer) say(ctx context.Context, d *act.Draft) error {
 	if s.preview {
 		fmt.Fprintf(s.e.stdout, "%s of %s%s: nothing was said\n", s.kind, plain(out.Data.Words), untilText(a))
 	} else {
-		fmt.Fprintf(s.e.stdout, "%s: %s of %s%s. To undo: wrackline %s undo %s\n", a.ID, s.kind, plain(out.Data.Words), untilText(a), s.kind, a.ID)
+		fmt.Fprintf(s.e.stdout, "%s: %s of %s%s. To undo: wrackline %s undo %s%s\n", a.ID, s.kind, plain(out.Data.Words), untilText(a), s.kind, s.again(), a.ID)
 	}
 	if f := out.Data.Foresight; f != nil {
 		did := "removed"

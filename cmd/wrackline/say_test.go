@@ -60,7 +60,7 @@ func TestSayFromTheCommandLine(t *testing.T) {
 	} {
 		code, out, errs := run(t, append([]string{c.name, "--server", s.URL, "--who", "anna"}, c.args...)...)
 		m := id.FindStringSubmatch(out)
-		if code != exitOK || !strings.Contains(out, c.want) || m == nil || !strings.Contains(out, "wrackline "+c.name+" undo "+m[1]) {
+		if code != exitOK || !strings.Contains(out, c.want) || m == nil || !strings.Contains(out, "wrackline "+c.name+" undo --server "+s.URL+" "+m[1]) {
 			t.Fatalf("%s %v: %d %s%s", c.name, c.args, code, out, errs)
 		}
 		if code, out, _ := run(t, c.name, "list", "--server", s.URL); code != exitOK || !strings.Contains(out, m[1]+"  anna  ") {

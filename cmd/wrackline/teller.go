@@ -23,9 +23,32 @@ const tellerMax = 16 << 20
 // teller are the flags of commands that change something in a running Wrackline.
 type teller struct{ server, tokenFile string }
 
+const defaultServer = "http://localhost:9099"
+
+// again returns the flags, with a space behind, by which another command reaches the same Wrackline.
+func (t *teller) again() (flags string) {
+	if t.server != defaultServer {
+		flags += "--server " + shellWord(t.server) + " "
+	}
+	if t.tokenFile != "" {
+		flags += "--token-file " + shellWord(t.tokenFile) + " "
+	}
+	return flags
+}
+
+// shellWord quotes what a shell would not take as one word of itself.
+func shellWord(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./:@%+=,", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 func addTeller(fs *flag.FlagSet) *teller {
 	t := &teller{}
-	fs.StringVar(&t.server, "server", "http://localhost:9099", "`URL` of a running Wrackline; that of --web.admin-address where it has one")
+	fs.StringVar(&t.server, "server", defaultServer, "`URL` of a running Wrackline; that of --web.admin-address where it has one")
 	fs.StringVar(&t.tokenFile, "token-file", "", "`file` with the administrator's token (web.admin_token), which a Wrackline on another machine wants")
 	return t
 }
