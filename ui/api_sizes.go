@@ -148,6 +148,10 @@ func (s *server) apiSizes(c *gin.Context) {
 	case "csv":
 		s.text(c, "text/csv; charset=utf-8", sizesCSV(list))
 	case "table":
+		if len(v.Sizes) == 0 {
+			s.text(c, "text/plain; charset=utf-8", "Nothing is known of sizes yet. They are learned from container_cpu_usage_seconds_total and container_memory_working_set_bytes.\n")
+			return
+		}
 		s.text(c, "text/plain; charset=utf-8", sizesTable(list, &total))
 	default:
 		s.apiFail(c, http.StatusBadRequest, "output must be json, yaml-patch, csv or table")

@@ -168,13 +168,13 @@ func (b *overviewBody) sayCalm(n *census, snap *alerting.Snapshot) {
 	b.Lines = append(b.Lines, b.stand(n), last)
 }
 
-// stand says how many signals are within their bands, still learning, and silent.
+// stand says how many signals are not in alarm, still learning, and silent.
 func (b *overviewBody) stand(n *census) string {
 	young := n.states[model.Learning]
 	if young == 0 && n.silent == 0 {
-		return b.entities() + ", all within their bands."
+		return b.entities() + ", none of them in alarm."
 	}
-	line := fmt.Sprintf("%s: %s within their bands", b.entities(), commas(n.states[model.Normal]))
+	line := fmt.Sprintf("%s: %s not in alarm", b.entities(), commas(n.states[model.Normal]))
 	if young > 0 {
 		line += ", " + commas(young) + " still learning"
 	}

@@ -30,6 +30,7 @@ type incidentBody struct {
 	Timeline    []timelineRow
 	Causes      []causeRow
 	Later       []causeRow         // changes that explain only what joined later
+	Nobody      bool               // is told, since there is no receiver
 	Parent      *alerting.Incident // of which it is part; nil = of none that is known
 	Parts       []*alerting.Incident
 	AllChanges  string // the list of changes of that time
@@ -70,10 +71,10 @@ func (s *server) incident(c *gin.Context) {
 		s.fail(c, http.StatusNotFound, "There is no incident with this id. Old incidents are forgotten after a while.")
 		return
 	}
-	f, _ := s.frame(inc.Title, "incidents")
+	f, st := s.frame(inc.Title, "incidents")
 	own := incidentSpan(inc, f.Now)
 	sp := parseSpan(c.Request.URL.Query(), f.Now, own)
-	b := &incidentBody{Incident: inc, Head: inc.Headline(), First: inc.FirstMover(), Where: s.labelLinks(inc.Scope), Notes: notes(inc), Now: f.Now, End: inc.Resolved, EndWord: ending(inc.Resolution)}
+	b := &incidentBody{Incident: inc, Head: inc.Headline(), First: inc.FirstMover(), Where: s.labelLinks(inc.Scope), Notes: notes(inc), Now: f.Now, End: inc.Resolved, EndWord: ending(inc.Resolution), Nobody: inc.Open() && len(st.Receivers) == 0}
 	if inc.Open() {
 		b.End = f.Now
 		if inc.Phase() != alerting.Firing {

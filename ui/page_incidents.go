@@ -27,6 +27,7 @@ type incidentsBody struct {
 	Clear        string
 	Loose        []alerting.Member
 	LooseAll     int
+	Nobody       bool   // is told, since there is no receiver
 	Unsure       string // why that nothing is open says little; "" = it does not
 }
 
@@ -91,6 +92,7 @@ func (s *server) incidents(c *gin.Context) {
 	} else {
 		b.Loose, b.LooseAll = snap.Loose[:min(len(snap.Loose), pageLen)], len(snap.Loose)
 	}
+	b.Nobody = len(st.Receivers) == 0
 	b.Unsure = unsure(&st, censusOf(s.view(), snap, f.Now), f.Now)
 	f.Body, f.JSON = b, s.base+"/api/v1/incidents"
 	s.page(c, http.StatusOK, "incidents", f)

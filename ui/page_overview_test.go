@@ -18,7 +18,7 @@ func TestACalmClusterLooksCalm(t *testing.T) {
 		f.view.Signals[i].State = model.Normal
 	}
 	got := body(t, New(f, Options{}), "/", http.StatusOK)
-	for _, want := range []string{`class="hero calm"`, "Everything is as usual", "41 signals in 1 cluster, all within their bands.", "No incident so far."} {
+	for _, want := range []string{`class="hero calm"`, "Everything is as usual", "41 signals in 1 cluster, none of them in alarm.", "No incident so far."} {
 		if !strings.Contains(got, want) {
 			t.Errorf("overview does not say %q", want)
 		}
@@ -97,6 +97,23 @@ func TestTheFirstHourSaysUntilWhen(t *testing.T) {
 	}
 }
 
+// Where there is no receiver nobody is told, whatever was due.
+func TestNobodyIsTold(t *testing.T) {
+	f := newFake()
+	id := f.snap.Open[0].ID
+	says(t, "the incident", body(t, New(f, Options{}), "/incidents/"+id, http.StatusOK), []string{"notification"}, []string{"no receiver"})
+	f.status.Receivers = nil
+	says(t, "the incident", body(t, New(f, Options{}), "/incidents/"+id, http.StatusOK), []string{"no receiver</a> is configured"}, nil)
+	says(t, "the list", body(t, New(f, Options{}), "/incidents", http.StatusOK), []string{`data-l="told">nobody<`}, nil)
+}
+
+// Without data the table of sizes says what it waits for, as the page does.
+func TestSizesWithoutData(t *testing.T) {
+	f := newFake()
+	f.view.Sizes = nil
+	says(t, "the table", body(t, New(f, Options{}), "/api/v1/sizes?output=table", http.StatusOK), []string{"container_memory_working_set_bytes"}, []string{"FREES"})
+}
+
 // Green says that all is as usual: not while most signals are still learning, as after a backfill that knew little.
 func TestGreenNeedsWhatIsLearned(t *testing.T) {
 	for _, c := range []struct {
@@ -170,7 +187,7 @@ func TestSilentSignalsAreNoAlarm(t *testing.T) {
 		}
 	}
 	got := body(t, New(f, Options{}), "/", http.StatusOK)
-	for _, want := range []string{"Everything is as usual", "40 within their bands, 1 silent.", `href="/signals?state=absent"`} {
+	for _, want := range []string{"Everything is as usual", "40 not in alarm, 1 silent.", `href="/signals?state=absent"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("overview does not say %q", want)
 		}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/wrackline/wrackline/baseline/near"
 )
 
 // matcher asks one label.
@@ -86,7 +88,7 @@ func parseMatchers(text string, names []string) (list []matcher, err error) {
 // newMatcher makes one of a label that is among names.
 func newMatcher(name, op, value string, names []string) (m matcher, err error) {
 	if !slices.Contains(names, name) {
-		hint := Suggest(name, names)
+		hint := near.Suggest(name, names)
 		if !strings.Contains(hint, "mean") {
 			hint = "; incidents have " + strings.Join(names, ", ")
 		}

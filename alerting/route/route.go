@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wrackline/wrackline/baseline/near"
 )
 
 // Names are the labels of an incident that matchers may ask for, those of the signal that its title speaks of. One that an incident has not is "".
@@ -201,7 +203,7 @@ func (c *compiler) receiver(path, name string) {
 	if name == "" {
 		c.bad(path, "it is missing")
 	} else if !slices.Contains(c.receivers, name) {
-		c.bad(path, "there is no receiver %q%s", name, Suggest(name, c.receivers))
+		c.bad(path, "there is no receiver %q%s", name, near.Suggest(name, c.receivers))
 	}
 }
 
@@ -234,57 +236,7 @@ func (c *compiler) named(path string, names []string) (list []*Interval) {
 			known = append(known, n)
 		}
 		slices.Sort(known)
-		c.bad(fmt.Sprintf("%s[%d]", path, i), "there is no time interval %q in time_intervals%s", name, Suggest(name, known))
+		c.bad(fmt.Sprintf("%s[%d]", path, i), "there is no time interval %q in time_intervals%s", name, near.Suggest(name, known))
 	}
 	return list
-}
-
-// Suggest returns "; did you mean …?" with the word of known that is most like word, or "; there are …", or "".
-func Suggest(word string, known []string) string {
-	best, least := "", 1+max(min(len(word)/2, 2), len(word)/3)
-	for _, k := range known {
-		d := distance(word, k)
-		if letters(word) == letters(k) { // two of them have changed places
-			d = min(d, 1)
-		}
-		if d < least {
-			best, least = k, d
-		}
-	}
-	switch {
-	case best != "":
-		return fmt.Sprintf("; did you mean %q?", best)
-	case len(known) > 0 && len(known) <= 10:
-		return "; there are " + strings.Join(known, ", ")
-	}
-	return ""
-}
-
-// letters returns those of a word, sorted.
-func letters(word string) string {
-	b := []byte(word)
-	slices.Sort(b)
-	return string(b)
-}
-
-// distance is Levenshtein's, of words that are cut to 64 bytes.
-func distance(a, b string) int {
-	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before = row[j+1]
-			row[j+1] = min(cost, row[j]+1, before+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -73,7 +73,7 @@ func TestBadPacks(t *testing.T) {
 		{"test without expectations", tests + "- input: {x: 1x10}\n", 8, 3, "expect", "fires_within: 5m"},
 		{"unknown key of a test", tests + "- series: {x: 1x10}\n", 8, 3, `unknown field "series"`, ""},
 		{"unknown key of an expectation", in("x: 1x10 2x10", "{signal: a.b, fires: 5m}"), 11, 19, `unknown field "fires"`, ""},
-		{"unknown signal", in("x: 1x10 2x10", "{signal: a.c, fires_within: 5m}"), 11, 14, `"a.c" is not in this pack`, "is it a.b?"},
+		{"unknown signal", in("x: 1x10 2x10", "{signal: a.c, fires_within: 5m}"), 11, 14, `"a.c" is not in this pack`, `did you mean "a.b"?`},
 		{"nothing expected", in("x: 1x10 2x10", "{signal: a.b}"), 11, 5, "exactly one of", "fires_within: 5m"},
 		{"two things expected", in("x: 1x10 2x10", "{signal: a.b, fires_within: 5m, never_fires: true}"), 11, 5, "exactly one of", ""},
 		{"never, but not", in("x: 1x10 2x10", "{signal: a.b, never_fires: false}"), 11, 32, "says nothing", "fires_within: 5m"},

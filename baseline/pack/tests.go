@@ -13,6 +13,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/change"
 	"github.com/wrackline/wrackline/baseline/identity"
+	"github.com/wrackline/wrackline/baseline/near"
 	"github.com/wrackline/wrackline/baseline/promql"
 	"github.com/wrackline/wrackline/baseline/series"
 )
@@ -270,7 +271,7 @@ func (l *packLoader) expect(rules map[string]*Rule, y *packExpect, at string) (T
 		if y.Signal == "" {
 			return e, l.errorf(at, "signal is missing: which signal of this pack?")
 		}
-		return e, l.errorf(at+".signal", "signal %q is not in this pack%s", y.Signal, nearest(y.Signal, rules))
+		return e, l.errorf(at+".signal", "signal %q is not in this pack%s", y.Signal, near.Suggest(y.Signal, slices.Sorted(maps.Keys(rules))))
 	}
 	for name, value := range y.Entity {
 		e.Entity = append(e.Entity, series.Label{Name: name, Value: value})

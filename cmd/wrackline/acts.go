@@ -9,8 +9,8 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/act"
-	"github.com/wrackline/wrackline/alerting/route"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/near"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/ingest"
 	"github.com/wrackline/wrackline/ingest/journal"
@@ -59,7 +59,7 @@ func (a *app) draft(d *act.Draft) (*act.Act, error) {
 	}
 	for _, r := range []struct{ field, name string }{{"not_for", x.NotFor}, {"to", x.To}} {
 		if r.name != "" && !slices.Contains(names, r.name) {
-			return nil, &act.Error{Field: r.field, Msg: fmt.Sprintf("there is no receiver %q%s", series.Clean(r.name, 200), route.Suggest(r.name, names))}
+			return nil, &act.Error{Field: r.field, Msg: fmt.Sprintf("there is no receiver %q%s", series.Clean(r.name, 200), near.Suggest(r.name, names))}
 		}
 	}
 	if len(names) == 1 {

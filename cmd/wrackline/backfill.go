@@ -184,7 +184,7 @@ func runBackfill(ctx context.Context, e env, args []string) error {
 	if err := b.run(ctx, cfg, f.dir, log); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "Read up to %s: %d samples, %d of %d metrics have some, %d signals. A running Wrackline takes it over within some seconds, another one when it starts.\n",
+	fmt.Fprintf(e.stdout, "Read up to %s: %d samples, %d of %d metrics have some, %d signals. A Wrackline that runs on this --storage.path takes it over within some seconds, another one when it starts.\n",
 		progressDate(b.h.Reached), b.h.Samples, len(b.found), len(b.metrics), b.a.engine.Stats().Signals)
 	return nil
 }

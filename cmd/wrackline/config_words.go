@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/wrackline/wrackline/alerting/route"
+	"github.com/wrackline/wrackline/baseline/near"
 )
 
 const byAlertmanager = "use alertmanager_configs: an Alertmanager speaks to it; or webhook_configs, for whatever takes Alertmanager's payload"
@@ -65,7 +65,7 @@ func instead(path string) string {
 	case insteadOf[word] != "":
 		return "; " + insteadOf[word]
 	case section == "receivers" || section == "route" || section == "time_intervals":
-		if s := route.Suggest(word, alertingWords); strings.Contains(s, "mean") {
+		if s := near.Suggest(word, alertingWords); strings.Contains(s, "mean") {
 			return s
 		}
 	}

@@ -100,7 +100,7 @@ func (m *matcher) get(ctx context.Context, path string) (body []byte, status int
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, unreached(m.server, err)
 	}
 	defer res.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(res.Body, matcherMax))

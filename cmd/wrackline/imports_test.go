@@ -11,6 +11,7 @@ const module = "github.com/wrackline/wrackline/"
 // mayImport says what each room of the house may import of ours. Whoever needs another arrow changes ARCHITECTURE.md too.
 var mayImport = map[string][]string{
 	"baseline/series":              {},
+	"baseline/near":                {},
 	"baseline/codec":               {"baseline/series"},
 	"baseline/model/curve":         {},
 	"baseline/model/field":         {},
@@ -28,7 +29,7 @@ var mayImport = map[string][]string{
 	"baseline/promql/oracle":       {"baseline/series", "baseline/promql"},
 	"baseline/identity":            {"baseline/series", "baseline/codec", "baseline/promql"},
 	"baseline/change":              {"baseline/series", "baseline/codec", "baseline/identity"},
-	"baseline/pack":                {"baseline/series", "baseline/model", "baseline/promql", "baseline/identity", "baseline/change"},
+	"baseline/pack":                {"baseline/near", "baseline/series", "baseline/model", "baseline/promql", "baseline/identity", "baseline/change"},
 	"baseline/room":                {},
 	"baseline/asked":               {"baseline/codec", "baseline/promql"},
 	"baseline/replica":             {"baseline/series", "baseline/codec"},
@@ -60,7 +61,7 @@ var mayImport = map[string][]string{
 	"ingest/history":               {"baseline/series"},
 	"ingest/history/past":          {"baseline/series"},
 	"alerting":                     {"baseline/series", "baseline/codec", "baseline/model", "baseline/change", "baseline/pack", "baseline/signal", "baseline", "alerting/act"},
-	"alerting/route":               {},
+	"alerting/route":               {"baseline/near"},
 	"alerting/act":                 {"baseline/series", "baseline/codec", "alerting/route"},
 	"alerting/notify":              {"baseline/codec", "baseline/model", "baseline/pack", "alerting", "alerting/route"},
 	"ui":                           {"baseline/series", "baseline/model", "baseline/model/trial", "baseline/identity", "baseline/change", "baseline/pack", "baseline/signal", "baseline/sizes", "baseline", "alerting", "alerting/act", "alerting/route"},

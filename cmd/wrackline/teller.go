@@ -104,12 +104,8 @@ func (t *teller) ask(ctx context.Context, method, path, contentType string, body
 	client := &http.Client{Timeout: time.Minute, // a checkpoint is written before some answers
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // it would become a GET
 	res, err := client.Do(req)
-	var dns *net.DNSError
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &dns):
-		return nil, fmt.Errorf("no Wrackline answers at %s: is it running, and is that its address? Name it with --server (%w)", base, err)
-	case err != nil:
-		return nil, err
+	if err != nil {
+		return nil, unreached(base, err)
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, tellerMax))
@@ -120,6 +116,15 @@ func (t *teller) ask(ctx context.Context, method, path, contentType string, body
 		return text, nil
 	}
 	return nil, t.refused(res, text, token != "")
+}
+
+// unreached words why nobody answered at an address that --server names.
+func unreached(base string, err error) error {
+	var dns *net.DNSError
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) {
+		return fmt.Errorf("no Wrackline answers at %s: is it running, and is that its address? Name it with --server (%w)", base, err)
+	}
+	return err
 }
 
 // refused words an answer that is no yes.
