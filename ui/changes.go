@@ -36,23 +36,8 @@ func parseChangeQuery(v url.Values) changeQuery {
 		q.Problem = "there is no kind " + alerting.Clean(strconv.Quote(q.Kind), 40) + "; there are " + strings.Join(names, ", ")
 		q.Kind = ""
 	}
-	for _, x := range [...]struct {
-		name string
-		to   *int64
-	}{{"from", &q.From}, {"to", &q.To}} {
-		text := v.Get(x.name)
-		if text == "" {
-			continue
-		}
-		t, ok := parseTime(text)
-		if !ok {
-			q.Problem = "from and to must be Unix milliseconds or RFC 3339 times"
-			continue
-		}
-		*x.to = t
-	}
-	if q.To != 0 && q.From >= q.To {
-		q.Problem, q.From, q.To = "from must be before to", 0, 0
+	if problem := parseFromTo(v, &q.From, &q.To); problem != "" {
+		q.Problem = problem
 	}
 	return q
 }

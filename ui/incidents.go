@@ -44,23 +44,8 @@ func parseIncidentQuery(v url.Values) incidentQuery {
 	if q.Severity != "" && !slices.Contains([]string{string(pack.Page), string(pack.Warn), string(pack.Info)}, q.Severity) {
 		q.Problem, q.Severity = "there is no severity "+alerting.Clean(strconv.Quote(q.Severity), 40)+"; there are page, warn, info", ""
 	}
-	for _, x := range [...]struct {
-		name string
-		to   *int64
-	}{{"from", &q.From}, {"to", &q.To}} {
-		text := v.Get(x.name)
-		if text == "" {
-			continue
-		}
-		t, ok := parseTime(text)
-		if !ok {
-			q.Problem = "from and to must be Unix milliseconds or RFC 3339 times"
-			continue
-		}
-		*x.to = t
-	}
-	if q.To != 0 && q.From >= q.To {
-		q.Problem, q.From, q.To = "from must be before to", 0, 0
+	if problem := parseFromTo(v, &q.From, &q.To); problem != "" {
+		q.Problem = problem
 	}
 	q.terms = parseTerms(q.Text)
 	return q

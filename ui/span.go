@@ -81,6 +81,30 @@ func parseTime(s string) (int64, bool) {
 	return 0, false
 }
 
+// parseFromTo reads the bounds that a list is narrowed to, 0 where there is none, and says what is wrong with them.
+func parseFromTo(v url.Values, from, to *int64) (problem string) {
+	for _, x := range [...]struct {
+		name string
+		at   *int64
+	}{{"from", from}, {"to", to}} {
+		text := v.Get(x.name)
+		if text == "" {
+			continue
+		}
+		t, ok := parseTime(text)
+		if !ok {
+			problem = "from and to must be Unix milliseconds or RFC 3339 times"
+			continue
+		}
+		*x.at = t
+	}
+	if *to != 0 && *from >= *to {
+		*from, *to = 0, 0
+		return "from must be before to"
+	}
+	return problem
+}
+
 // spanLinks are the range of a page and the addresses that change it.
 type spanLinks struct {
 	Span    span
