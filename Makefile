@@ -18,9 +18,10 @@ SOAK ?= 168h
 SOAK_FOR ?= 6h
 SOAK_SIGNALS ?= 60000
 TORTURE ?= 1000
+PAIR ?= 200
 SEED ?=
 
-.PHONY: help build demo test race lint bench differential large bench-scale soak null quiet stories torture recording fuzz pictures screenshot clean
+.PHONY: help build demo test race lint bench differential large bench-scale soak null quiet stories torture torture-pair recording fuzz pictures screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -68,6 +69,9 @@ quiet: ## false alarms of the simulated cluster without faults, DAYS cluster-day
 
 torture: ## TORTURE (1000) kills, flipped bits, failing disks, floods, wrong clocks, receivers that misbehave; SEED=n repeats a run
 	WRACKLINE_TORTURE=$(TORTURE) WRACKLINE_SEED=$(SEED) $(GO) test -tags $(TAGS) -count=1 -timeout 12h -p 1 -v -run 'TestTorture|TestKillNineChangesNothing|TestKillLosesNothing' ./...
+
+torture-pair: ## PAIR (200) kills, cuts, slow and one-way connections between the two servers of a pair; SEED=n repeats a run (20 minutes)
+	WRACKLINE_TORTURE_PAIR=$(PAIR) WRACKLINE_SEED=$(SEED) $(GO) test -tags $(TAGS) -count=1 -timeout 12h -v -run 'TestTorturePair' ./alerting/peer
 
 recording: ## new recordings of Debian's Prometheus and node exporter, RECORD of real time (8m), for cmd/wrackline/testdata
 	WRACKLINE_RECORD=$(RECORD) $(GO) test -tags $(TAGS) -count=1 -timeout 1h -run 'TestRecordPrometheus' -v ./cmd/wrackline

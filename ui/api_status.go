@@ -40,6 +40,7 @@ var statusParts = [...]struct {
 	{"store", (*server).apiStore},
 	{"receivers", (*server).apiReceivers},
 	{"heartbeat", (*server).apiHeartbeat},
+	{"peer", (*server).apiPeer},
 	{"problems", (*server).apiProblems},
 	{"noise", (*server).apiNoise},
 	{configPart, (*server).apiConfig},
@@ -130,6 +131,16 @@ func (*server) apiHeartbeat(st *Status) any {
 		return nil
 	}
 	return object{"host": x.Host, "every_ms": x.EveryMs, "taken": x.Taken, "last_taken": unixMs(x.Last), "last_attempt": unixMs(x.Tried), "failed_since": x.Fails, "answer": x.Answer, "held": x.Held}
+}
+
+// apiPeer is null when there is no other server.
+func (*server) apiPeer(st *Status) any {
+	x := st.Peer
+	if x == nil {
+		return nil
+	}
+	return object{"url": x.URL, "up": x.Up, "known": x.Met, "first": x.First, "last_reached": unixMs(x.Reached), "away_since": unixMs(x.Since), "why": x.Why, "took_ms": num(x.TookMs), "wait_ms": x.WaitMs,
+		"words_waiting": x.Waiting, "version": x.Version, "ready": x.Ready, "open_incidents": x.Open, "learns_since": x.BornMs, "behind_cluster": x.BehindCluster, "behind_ms": x.BehindMs}
 }
 
 func (*server) apiProblems(st *Status) any {

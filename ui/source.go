@@ -71,6 +71,7 @@ type Status struct {
 	Store       Store
 	Receivers   []Receiver
 	Heartbeat   *Heartbeat   // nil when nobody waits for one
+	Peer        *Peer        // the other server of a pair; nil when there is none
 	DeadLetters []DeadLetter // newest first
 	Problems    []Problem    // most severe first
 
@@ -193,6 +194,26 @@ type Receiver struct {
 	GivenUpAt        time.Time //
 	SendResolved     bool
 	Test             string // the command that sends a test message; "" leaves it out
+}
+
+// Peer is the other server of a pair.
+type Peer struct {
+	URL           string
+	Up            bool      // it was reached the last time
+	Met           bool      // it has been heard from since the start; else nothing is known of it
+	First         bool      // this server is the one of the two that tells at once
+	Reached       time.Time // last; zero = never
+	Since         time.Time // since when it is not reached; zero = it is
+	Why           string    // why it is not
+	TookMs        float64   // its last answer
+	WaitMs        int64     // how long the second waits for the first
+	Waiting       int       // words that it has not been told yet
+	Version       string
+	Ready         bool
+	Open          int    // incidents that are open there
+	BornMs        int64  // since when it learns
+	BehindCluster string // the cluster of which it has judged least beside this one …
+	BehindMs      int64  // … and by how much event time; less than 0 = it is nowhere behind
 }
 
 // Heartbeat is the call that somebody waits for.

@@ -26,6 +26,7 @@ type pace struct{ free time.Time }
 // lane is the queue of one integration.
 type lane struct {
 	identity
+	config   string // its key by the configuration alone, the same on both servers of a pair
 	receiver string
 	kind     string
 	to       integration
@@ -49,6 +50,8 @@ type lane struct {
 	disabled string    // 410 was answered; "" = not, or somebody is there again
 	gones    int       // how often in a row
 	stats    Stats
+	sending  *row             // of a pair: it is being said now
+	said     map[string]*Word // of a pair: what has been said, by place in the store
 }
 
 // work sends one lane's messages, one at a time.
@@ -77,6 +80,9 @@ func (b *Outbox) work(ctx context.Context, l *lane) {
 			}
 			continue
 		}
+		if !b.clear(ctx, l, r) {
+			continue
+		}
 		h := b.holds(l, r.Message.Incident)
 		m := b.word(l, r, h, now)
 		before := r.Heard
@@ -92,6 +98,7 @@ func (b *Outbox) work(ctx context.Context, l *lane) {
 		} else {
 			b.settle(l, r, o)
 		}
+		b.sent(l, r)
 	}
 }
 
@@ -173,6 +180,8 @@ func (b *Outbox) sift(l *lane, now time.Time, g *ledger) {
 			return true // it was joined
 		case r.Over && (r.Message.Reason == alerting.Resolved || now.Sub(r.made) >= knownFor):
 			g.joined++
+		case r.Message.Reason == alerting.Resolved && !r.Heard && l.unsure(r): // the other server may have said that it began
+			return false
 		case r.Message.Reason == alerting.Resolved && !r.Heard:
 			l.miss(g, r, r.Message, now)
 			g.joined++
@@ -337,6 +346,7 @@ func (b *Outbox) arrived(l *lane, r *row, m *Message, h *holding, now time.Time)
 		l.missed, l.last = nil, nil
 	} else {
 		l.heard(g, r, m, h, now)
+		l.learn(g, l.word(r.Message, h, false, now))
 	}
 	b.mu.Unlock()
 	b.book(l, g)

@@ -24,6 +24,8 @@ type holding struct {
 	TS       string            `json:"ts,omitempty"`       // … and the thread's first message
 	Alert    *amAlert          `json:"alert,omitempty"`    // Alertmanager: what is sent again and again
 	Over     int64             `json:"over,omitempty"`     // Alertmanager: Unix ms when it was first said to be over; 0 = it lasts
+	Theirs   bool              `json:"theirs,omitempty"`   // the other server of a pair said it last …
+	As       string            `json:"as,omitempty"`       // … and calls the incident so; "" = as here
 }
 
 // memo is what an integration remembers beside its queue. It is stored.
@@ -75,8 +77,11 @@ func (b *Outbox) rests(incident string) bool {
 	return ok && inc.Open() && inc.Silenced() != nil
 }
 
-// heldBack reports whether a row must wait although the receiver could be told, and how long it does at least: an escalation whose time has not come or whose incident rests, or all its routes are silent now.
+// heldBack reports whether a row must wait although the receiver could be told, and how long it does at least: an escalation whose time has not come or whose incident rests, or all its routes are silent now, or the other server of a pair comes first.
 func (l *lane) heldBack(r *row, now time.Time) (wait time.Duration, muted, yes bool) {
+	if left := l.untilAsked(r, now); left > 0 {
+		return left, false, true
+	}
 	if r.After != 0 {
 		if left := time.UnixMilli(r.After).Sub(now); left > 0 {
 			return left, false, true
@@ -130,18 +135,18 @@ func (l *lane) heard(g *ledger, r *row, m *Message, h *holding, now time.Time) {
 		if h == nil {
 			h = &holding{Asked: r.Created}
 		}
-		h.Said, h.T, h.Severity, h.Labels = now.UnixMilli(), m.T, m.Severity, m.route()
+		h.Said, h.T, h.Severity, h.Labels, h.Theirs = now.UnixMilli(), m.T, m.Severity, m.route(), false
 		if m.Reason == alerting.Repeated {
 			h.Repeats++
 		}
-		l.hold(g, m.Incident, h)
+		l.hold(g, r.Message.Incident, h)
 	case alerting.Resolved:
 		if _, renews := l.to.(renewer); renews && h != nil {
-			h.Said, h.Over = now.UnixMilli(), now.UnixMilli()
-			l.hold(g, m.Incident, h)
+			h.Said, h.Over, h.Theirs = now.UnixMilli(), now.UnixMilli(), false
+			l.hold(g, r.Message.Incident, h)
 			return
 		}
-		l.hold(g, m.Incident, nil)
+		l.hold(g, r.Message.Incident, nil)
 	}
 }
 

@@ -70,7 +70,7 @@ func everyForm(v string) map[string]*slackPayload {
 	list := (*keptList)(nil).with(first, 1, time.UnixMilli(t0-minute))
 	list = list.with(&Message{Incident: "other", Headline: v, Where: v, Onset: t0, Resolved: t0 + minute}, 2, time.UnixMilli(t0))
 	digest := newDigest("k", list, time.UnixMilli(t0), time.UTC, url, "", func(string) bool { return true })
-	l := &lane{}
+	l := &lane{box: &Outbox{}}
 	l.miss(&ledger{}, &row{Since: t0 - minute}, first, time.UnixMilli(t0))
 	return map[string]*slackPayload{
 		"first": slackMessage(first, slackWebhook), "bot": slackMessage(first, slackFull), "changed": slackMessage(&changed, slackShort), "webhook changed": slackMessage(&changed, slackWebhook),

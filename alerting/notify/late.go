@@ -45,6 +45,7 @@ func (l *lane) miss(g *ledger, r *row, m *Message, now time.Time) {
 		return
 	}
 	g.missed = true
+	l.learn(g, l.word(m, nil, true, now))
 	if l.missed == nil {
 		l.missed = &missed{From: r.Since}
 	}
@@ -79,7 +80,7 @@ func (l *lane) summary() *row {
 
 // endedUnheard reports whether a message is about an incident that has ended meanwhile, as others know, and that the receiver has not heard of: then it is missed. The caller holds mu.
 func (b *Outbox) endedUnheard(l *lane, g *ledger, r *row, now time.Time) bool {
-	if b.opts.Current == nil || !r.Message.Firing() || !r.Astray && (r.Heard || !late(r, now)) {
+	if b.opts.Current == nil || l.unsure(r) || !r.Message.Firing() || !r.Astray && (r.Heard || !late(r, now)) {
 		return false
 	}
 	inc, ok := b.opts.Current(r.Message.Incident)
@@ -95,6 +96,9 @@ func (b *Outbox) endedUnheard(l *lane, g *ledger, r *row, now time.Time) bool {
 }
 
 func late(r *row, now time.Time) bool { return now.Sub(r.due) > lateAfter }
+
+// unaskedText is said by the second server of a pair that has not reached the first.
+const unaskedText = "by the second server of a pair, since the first cannot be asked: it may have told this as well"
 
 // word returns a message as it is to be said now: its incident as it stands, how late it is told, and what is new since the last word. h is what the receiver holds of it.
 func (b *Outbox) word(l *lane, r *row, h *holding, now time.Time) *Message {
@@ -127,6 +131,12 @@ func (b *Outbox) word(l *lane, r *row, h *holding, now time.Time) *Message {
 		if who, since := b.opts.Holder(m.Incident); who != "" {
 			m.Holder = &Moment{since, oneLine(who, holderMax) + " has it"}
 		}
+	}
+	if h != nil && h.As != "" && m.ofIncident() {
+		m.Incident = h.As // receivers know it by this id
+	}
+	if r.unasked {
+		m.Told = strings.TrimPrefix(m.Told+", "+unaskedText, ", ")
 	}
 	if m.Reason == alerting.Changed && !r.Heard {
 		m.Reason = alerting.First // to this receiver it is

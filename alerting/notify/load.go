@@ -5,6 +5,7 @@ package notify
 import (
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,6 +38,7 @@ type settling struct {
 	missed map[string]*missed // by key as it now is
 	held   map[string]map[string]*holding
 	memos  map[string]memo
+	moved  []*lane // that have another key than before
 	born   []*lane // that nobody knew; what was announced before them was not announced to them
 }
 
@@ -117,9 +119,13 @@ func (b *Outbox) settleIn(s *stored, now time.Time) *settling {
 			l.held = held
 			trim(held)
 		}
+		for _, w := range s.said[was.key] {
+			l.said[string(w.saidKey(l.key))] = w
+		}
 		if was.key == l.key {
 			continue
 		}
+		p.moved = append(p.moved, l) // what was said under the key of before is forgotten in time
 		for k, r := range l.queue {
 			moved := *r
 			moved.key = slices.Concat([]byte(l.key), r.key[len(was.key):])
@@ -218,6 +224,11 @@ func (p *settling) write(root *bolt.Bucket) error {
 		}
 		l.Born = n
 		p.table[slices.IndexFunc(p.table, func(x identity) bool { return x.key == l.key })].Born = n
+	}
+	for _, l := range p.moved {
+		if err := putSaid(root, l.key, slices.Collect(maps.Values(l.said)), nil); err != nil {
+			return err
+		}
 	}
 	for _, name := range [][]byte{tableBucket, missedBucket, heldBucket, memoBucket} {
 		if err := root.DeleteBucket(name); err != nil {

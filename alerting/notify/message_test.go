@@ -118,7 +118,7 @@ func everyReason(url string) map[string]*Message {
 	list := (*keptList)(nil).with(NewMessage(dnsIncident(), url), 3.4, time.UnixMilli(t0))
 	list = list.with(&Message{Incident: "x2", Severity: pack.Warn, Headline: "restarts of cart are 12 /h (normal 0–1 /h)", Where: "prod / shop / cart", Onset: t0, Resolved: t0 + 90*minute}, 1.2, time.UnixMilli(t0))
 	digest := newDigest("ops/slack/0", list, time.UnixMilli(t0+19*60*minute), time.UTC, url, "", func(string) bool { return true })
-	l := &lane{}
+	l := &lane{box: &Outbox{}}
 	l.miss(&ledger{}, &row{Since: t0 - minute, Given: 1}, over, time.UnixMilli(t0+60*minute))
 	self := &Notice{Incident: "self-x", Edition: 1, Severity: pack.Page, SinceMs: t0, Title: "Nothing can be taken in because the disk is full", Meaning: "Senders are answered 503.", Lines: []NoticeLine{{Name: "wrackline.journal", Text: "no space left", Fix: "Free disk space.", SinceMs: t0}}}
 	return map[string]*Message{"changed": again(alerting.Changed), "repeat": again(alerting.Repeated), "escalated": escalated, "late": late, "over": over, "digest": digest,

@@ -51,6 +51,12 @@ type Options struct {
 	// Detours returns who is not told of an incident with these labels (those of routes) as of t, event time, Unix milliseconds, and who is in his place. nil means that routes alone decide.
 	Detours func(labels map[string]string, t int64) []Detour
 
+	// Peer is the other server of a pair; nil means that there is none. PeerWait is how long the second of them waits for the first; 0 means a minute.
+	Peer     Peer
+	PeerWait time.Duration
+	// Judged returns up to when a cluster has been judged, event time, Unix milliseconds. It must not block. nil means up to now.
+	Judged func(cluster string) int64
+
 	Transport http.RoundTripper // replaces the guarded one, for tests; nil is right
 	Rand      func() float64    // in [0,1), for the jitter of retries; nil means math/rand
 	Log       *slog.Logger      // nil discards
@@ -76,12 +82,14 @@ const (
 //
 //	format        "1"
 //	salt          16 bytes: of the hashes of URLs
+//	self          of a pair: Unix ms since when this server learns, 8 bytes big-endian, and its id
 //	known         id → Unix ms, sequence of the queue before it, each 8 bytes big-endian, 1: notifications ever taken, so that a replay adds nothing
 //	integrations  key of the integration → JSON of identity: those of the configuration, and for eight days those that were
 //	queue         key of the integration, 0, sequence (8 bytes big-endian) → CRC-32C of key and JSON (4 bytes little-endian), JSON of row
 //	missed        key of the integration → JSON of missed: incidents that ended before it could be told of them
 //	held          key of the integration, 0, incident → sum and JSON, as in queue, of holding: who is to hear how an incident goes on, and how it is known there
 //	memos         key of the integration → sum and JSON of memo: what the next digest says, what contracts of routes have spent today
+//	said          key of the integration, 0, ours or theirs, 0, incident → sum and JSON of Word: of a pair, what each of the two has said
 //	dead          sequence → JSON of DeadLetter: what was given up, and why
 //
 // The key of an integration is receiver/kind/name, or a number where the configuration gives no name. It is found again by sameBy. Older programs kept neither salt nor integrations nor missed, counted
@@ -96,6 +104,7 @@ type Outbox struct {
 	lanes  []*lane
 	astray []Astray
 	moved  []string
+	opened time.Time
 
 	putting sync.Mutex // one Put at a time, or one lane that looks what is due; taken before mu
 	mu      sync.Mutex // guards what follows and the lanes' queues
@@ -133,6 +142,9 @@ func newOutbox(o Options) (*Outbox, error) {
 	if o.MaxAge <= 0 {
 		o.MaxAge = 72 * time.Hour
 	}
+	if o.PeerWait <= 0 {
+		o.PeerWait = peerWait
+	}
 	if o.QueueMax <= 0 {
 		o.QueueMax = 1000
 	}
@@ -148,7 +160,7 @@ func newOutbox(o Options) (*Outbox, error) {
 	if o.Transport == nil {
 		o.Transport = o.Guard.Transport(o.ProxyFromEnvironment)
 	}
-	b := &Outbox{opts: o, tree: tree}
+	b := &Outbox{opts: o, tree: tree, opened: time.Now()}
 	b.client = &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	paces := map[string]*pace{}
 	for _, r := range o.Receivers {
@@ -177,13 +189,13 @@ func newOutbox(o Options) (*Outbox, error) {
 	}
 	nameKeys(nil, is, match(nil, is))
 	for i, l := range b.lanes {
-		l.identity = is[i]
+		l.identity, l.config = is[i], is[i].key
 	}
 	return b, nil
 }
 
 func (b *Outbox) addLane(r *Receiver, is identity, to integration, perMinute int, paces map[string]*pace) {
-	l := &lane{identity: is, receiver: is.Receiver, kind: is.Kind, to: to, gap: time.Minute / time.Duration(perMinute), pace: &pace{}, box: b, held: map[string]*holding{}, wake: make(chan struct{}, 1)}
+	l := &lane{identity: is, receiver: is.Receiver, kind: is.Kind, to: to, gap: time.Minute / time.Duration(perMinute), pace: &pace{}, box: b, held: map[string]*holding{}, said: map[string]*Word{}, wake: make(chan struct{}, 1)}
 	if _, renews := to.(renewer); !renews { // who groups and silences by itself needs no list
 		digest := r.Digest.over(b.opts.Digest)
 		l.digest, _ = digest.read() // it has been checked

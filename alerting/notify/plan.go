@@ -30,6 +30,7 @@ type entry struct {
 	held    *holding // what there is between the two from now on
 	over    bool     // there is nothing any more
 	memo    *memo    // what it remembers from now on; nil = as before
+	said    ledger   // of a pair: that it is kept back
 }
 
 // plan makes the entries. The caller holds putting and mu.
@@ -43,7 +44,7 @@ func (p *planner) plan() {
 		} else {
 			p.lasts(e, legsOf(legs, l.receiver))
 		}
-		if e.r != nil || e.held != nil || e.over || e.memo != nil {
+		if e.r != nil || e.held != nil || e.over || e.memo != nil || !e.said.empty() {
 			p.entries = append(p.entries, e)
 		}
 	}
@@ -109,6 +110,7 @@ func (p *planner) lasts(e *entry, legs []*route.Leg) {
 
 // keep leaves it to the digest.
 func (p *planner) keep(e *entry) {
+	e.l.learn(&e.said, e.l.word(p.m, nil, true, p.now))
 	if e.l.digest != nil {
 		e.remember(func(x *memo) { x.Kept = x.Kept.with(p.m, p.n.Incident.Headline().Peak, p.now) })
 	}

@@ -88,6 +88,9 @@ func (b *Outbox) Put(n alerting.Notification) error {
 		return fmt.Errorf("store notification %s: %w", n.ID, err)
 	}
 
+	for _, e := range p.entries {
+		b.share(e.said.words)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range p.entries {
@@ -129,6 +132,9 @@ func (e *entry) write(root *bolt.Bucket, incident string, now time.Time) error {
 		if err := putHeld(root, e.l.key, incident, e.held); err != nil {
 			return err
 		}
+	}
+	if err := putSaid(root, e.l.key, e.said.words, e.said.gone); err != nil {
+		return err
 	}
 	if e.r != nil {
 		return enqueue(root, e.l, e.r)

@@ -48,7 +48,8 @@ func (b *Outbox) renew(ctx context.Context, l *lane) {
 			continue
 		}
 		closing := slices.ContainsFunc(l.queue, func(r *row) bool { return r.Message.Incident == incident && r.Message.Reason == alerting.Resolved })
-		if h.Alert != nil && !closing { // before a kill its end may have been told
+		theirs := h.Theirs && b.opts.Peer != nil && !b.opts.Peer.Away() // who said it says it again
+		if h.Alert != nil && !closing && !theirs {                      // before a kill its end may have been told
 			list = append(list, h)
 		}
 	}

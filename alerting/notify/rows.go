@@ -21,6 +21,7 @@ var (
 	formatKey    = []byte("format")
 	formatNow    = []byte("1")
 	saltKey      = []byte("salt")
+	selfKey      = []byte("self")
 	knownBucket  = []byte("known")
 	queueBucket  = []byte("queue")
 	deadBucket   = []byte("dead")
@@ -28,6 +29,7 @@ var (
 	missedBucket = []byte("missed")
 	heldBucket   = []byte("held")
 	memoBucket   = []byte("memos")
+	saidBucket   = []byte("said")
 )
 
 // ErrFormat is returned by Open for an outbox that a newer version has written.
@@ -56,6 +58,14 @@ type row struct {
 	tried    time.Time // last
 	no       time.Time // when the receiver first said no to this message; zero when it did not, or has said something else since
 	summary  bool      // not in the queue: says what was missed
+
+	// Of pairs, guarded by Outbox.mu.
+	cleared bool      // the other server lets this one say it
+	asking  bool      // it is being asked
+	yield   bool      // … and asked itself meanwhile
+	unasked bool      // it could not be asked, and this one is the second
+	hold    time.Time // not before
+	lone    time.Time // since when it could not be asked
 }
 
 // complete gives a row that an older program wrote what it lacks.
@@ -88,6 +98,7 @@ type stored struct {
 	missed  map[string]*missed
 	held    map[string]map[string]*holding // by key and incident
 	memos   map[string]memo                // by key
+	said    map[string]map[string]*Word    // by key and place
 }
 
 // read reads everything but ids and dead letters.
@@ -130,6 +141,7 @@ func (b *Outbox) read() (*stored, error) {
 			})
 		}
 		s.readHeld(root)
+		s.readSaid(root)
 		return root.Bucket(queueBucket).ForEach(func(k, v []byte) error {
 			key := slices.Clone(k)
 			of := laneOf(key)
@@ -259,6 +271,9 @@ func tookBefore(known []byte, born uint64) bool {
 
 // forget drops ids that no replay can bring back: by the newest id or the clock, whichever is earlier, since a clock may be ahead for a while.
 func forget(root *bolt.Bucket, now time.Time) error {
+	if err := forgetSaid(root, now); err != nil {
+		return err
+	}
 	known := root.Bucket(knownBucket)
 	newest := uint64(0)
 	known.ForEach(func(_, v []byte) error {
@@ -341,11 +356,13 @@ type ledger struct {
 	held    map[string]*holding // by incident; nil = nothing any more
 	missed  bool                // the lane's record of what was missed is another
 	memo    bool                // … of what it remembers
+	words   []*Word             // of a pair: what was said, here or by the other server …
+	gone    [][]byte            // … and what is forgotten for it
 	joined  int                 // how many of drop a newer message made superfluous
 }
 
 func (g *ledger) empty() bool {
-	return len(g.drop) == 0 && len(g.save) == 0 && len(g.letters) == 0 && len(g.held) == 0 && !g.missed && !g.memo
+	return len(g.drop) == 0 && len(g.save) == 0 && len(g.letters) == 0 && len(g.held) == 0 && !g.missed && !g.memo && len(g.words) == 0
 }
 
 // book writes a ledger and counts what it says. When the disk refuses, a restart may do what it says once more; nothing is lost.
@@ -384,6 +401,9 @@ func (b *Outbox) book(l *lane, g *ledger) {
 				return err
 			}
 		}
+		if err := putSaid(root, l.key, g.words, g.gone); err != nil {
+			return err
+		}
 		if g.missed {
 			return putMissed(root, l.key, missed)
 		}
@@ -401,6 +421,7 @@ func (b *Outbox) book(l *lane, g *ledger) {
 	b.mu.Unlock()
 	count("coalesced", l.key).Add(g.joined)
 	count("dead", l.key).Add(len(g.letters))
+	b.share(g.words)
 	for _, d := range g.letters {
 		b.opts.Log.Error("message given up", "receiver", l.key, "incident", d.Incident, "why", d.Why)
 	}

@@ -44,7 +44,15 @@ func (a *app) say(ctx context.Context, d *act.Draft) (*act.Act, error) {
 		return nil, err
 	}
 	a.log.Info("said", "act", x.ID, "kind", string(x.Kind), "who", x.Who, "why", x.Why, "what", x.Words(), "until", x.Until)
+	a.share()
 	return x, nil
+}
+
+// share lets the other server of a pair, where there is one, know that something was said.
+func (a *app) share() {
+	if a.peer != nil {
+		a.peer.Poke()
+	}
 }
 
 // draft makes an act of what somebody wants to say, as far as the configuration lets it: the receivers that it names must be there, and somebody must be told.
@@ -82,6 +90,7 @@ func (a *app) unsay(ctx context.Context, id, who, why string) (*act.Act, error) 
 	}
 	x := a.acts.View().Find(id)
 	a.log.Info("undone", "act", id, "kind", string(x.Kind), "who", by.Who, "why", by.Why, "what", x.Words())
+	a.share()
 	return x, nil
 }
 
@@ -91,12 +100,7 @@ func (a *app) put(ctx context.Context, e *act.Entry) error {
 	if err != nil {
 		return err
 	}
-	raw := &ingest.Raw{Proto: protoSaid, Encoding: journal.Plain, Body: body}
-	if e.Act != nil {
-		raw.ReceivedMs = e.Act.T
-	} else {
-		raw.ReceivedMs = e.By.T
-	}
+	raw := &ingest.Raw{Proto: protoSaid, Encoding: journal.Plain, Body: body, ReceivedMs: a.clock.Now().UnixMilli()}
 	x := waiting{bytes: int64(len(body)), weight: lineLeast, done: func() {}, said: &saying{e, make(chan error, 1)}}
 	if err := a.line.enter(ctx, x.weight); err != nil {
 		return fmt.Errorf("the line of requests is full: %w", errNotReady)

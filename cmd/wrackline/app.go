@@ -18,6 +18,7 @@ import (
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/alerting/peer"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/pack"
@@ -67,6 +68,7 @@ type app struct {
 	outbox     atomic.Pointer[notify.Outbox]
 	herald     atomic.Pointer[notify.Herald]          // the lane beside the outbox
 	heart      atomic.Pointer[notify.Heart]           // nil = nobody waits for a heartbeat
+	peer       *peer.Peer                             // the other server of a pair; nil = there is none
 	stopHerald func()                                 // ends Run of both and waits; guarded by reloadMu, nil before and after
 	stopOutbox func()                                 // ends the outbox's Run and waits for it; guarded by reloadMu
 	startRun   func(run func(context.Context)) func() // starts a goroutine of serve; returns what stopOutbox is; nil before serve has folded the journal, and once it stops; guarded by reloadMu
@@ -149,7 +151,11 @@ func (a *app) openDir() error {
 
 func (a *app) open() error {
 	cfg := a.cfg.Load()
+	a.setPeer(&cfg.HA)
 	if err := a.setReceivers(cfg); err != nil {
+		return err
+	}
+	if err := a.introduce(); err != nil {
 		return err
 	}
 	if err := a.setHerald(cfg); err != nil {

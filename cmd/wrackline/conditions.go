@@ -22,7 +22,7 @@ import (
 // judge returns all conditions, bad ones first. The caller holds mu.
 func (s *self) judge(f *facts) []condition {
 	var list []condition
-	sides := []func(*facts) []condition{s.ofStart, s.ofClock, s.ofDisk, s.ofDoor, s.ofReceivers, s.ofCheckpoints, s.ofFold, s.ofSenders, s.ofPacks, s.ofLimits}
+	sides := []func(*facts) []condition{s.ofStart, s.ofClock, s.ofDisk, s.ofDoor, s.ofReceivers, s.ofPeer, s.ofCheckpoints, s.ofFold, s.ofSenders, s.ofPacks, s.ofLimits}
 	if s.a.reading.Load() != nil {
 		sides = sides[:5] // what is not taken in cannot be judged
 	}

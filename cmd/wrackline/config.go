@@ -40,6 +40,7 @@ type config struct {
 	TimeIntervals []route.TimeInterval `yaml:"time_intervals"`
 	Storage       storageConfig        `yaml:"storage"`
 	Web           webConfig            `yaml:"web"`
+	HA            haConfig             `yaml:"ha,omitempty"`
 
 	seen  fingerprint              // of everything that it was read from, from just before it was read
 	place func(path string) string // where a YAML path stands in the file, as file:line:column; nil = there is none

@@ -100,6 +100,7 @@ func (c *config) validateAlerting(bad func(error)) {
 		bad(keyError("alerting.outlet", "%w", err))
 	}
 	bad(c.Alerting.Heartbeat.check())
+	bad(c.HA.check())
 	if err := c.Alerting.Digest.Check(); err != nil {
 		bad(keyError("alerting.digest", "%w", err))
 	}

@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/wrackline/wrackline/alerting/peer"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/query"
 	"github.com/wrackline/wrackline/ui"
@@ -51,6 +52,9 @@ func (a *app) doors() []door {
 		{path: "/debug/pprof/profile", method: http.MethodGet, kind: web.Admin, open: pprof.Profile},
 		{path: "/debug/pprof/symbol", kind: web.Admin, open: pprof.Symbol},
 		{path: "/debug/pprof/trace", method: http.MethodGet, kind: web.Admin, open: pprof.Trace},
+	}
+	if a.peer != nil {
+		list = append(list, door{path: peer.Path, method: http.MethodPost, kind: web.Write, open: a.peer.ServeHTTP})
 	}
 	return append(list, a.hands()...)
 }

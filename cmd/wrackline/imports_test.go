@@ -64,6 +64,7 @@ var mayImport = map[string][]string{
 	"alerting/route":               {"baseline/near"},
 	"alerting/act":                 {"baseline/series", "baseline/codec", "alerting/route"},
 	"alerting/notify":              {"baseline/codec", "baseline/model", "baseline/pack", "alerting", "alerting/route"},
+	"alerting/peer":                {"alerting/act", "alerting/notify"},
 	"ui":                           {"baseline/series", "baseline/model", "baseline/model/trial", "baseline/identity", "baseline/change", "baseline/pack", "baseline/signal", "baseline/sizes", "baseline", "alerting", "alerting/act", "alerting/route"},
 	"ui/uitest":                    {},
 	"web":                          {},

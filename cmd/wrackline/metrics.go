@@ -58,6 +58,7 @@ func (a *app) serveMetrics(rw http.ResponseWriter, _ *http.Request) {
 	gauge("wrackline_config_last_reload_success_timestamp_seconds", float64(a.reloadedMs.Load())/1000)
 	gauge("wrackline_ready", boolean(a.ready.Load()))
 	a.self.metrics(gauge)
+	a.peerMetrics(gauge)
 	rw.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	writeExposition(rw, w.String())
 }

@@ -168,6 +168,14 @@ wrackline_query_crowded_total counter Queries that found no time beside others.
 wrackline_query_failures_total counter Requests to the query API that were answered with an error.
 wrackline_query_requests_total counter Requests to the query API.
 wrackline_query_signals_left_out_total counter Signals beyond the 20,000 of one scrape of /metrics/signals.
+wrackline_peer_acts_taken_total counter Acts that were said to the other server of a pair and are said here, too.
+wrackline_peer_behind_seconds gauge By how much event time the other server of a pair has judged less, in the cluster in which that is most.
+wrackline_peer_calls_failed_total counter Calls that did not reach the other server of a pair.
+wrackline_peer_first gauge Whether this server is the one of a pair that tells at once.
+wrackline_peer_messages_spared_total counter Messages that were not sent since the other server of a pair had told them.
+wrackline_peer_questions_total counter Questions to the other server of a pair before a message, by its answer; nobody = it was not reached.
+wrackline_peer_up gauge Whether the other server of a pair was reached the last time.
+wrackline_peer_words_waiting gauge Words that the other server of a pair has not been told yet.
 wrackline_ready gauge 1 when requests are taken.
 wrackline_route_samples_over_clusters_total counter Samples of new clusters beyond the limit of clusters.
 wrackline_route_senders_forgotten_total counter Senders forgotten to make room for others, or after storage.retention.

@@ -58,6 +58,9 @@ func (a *app) setReceivers(cfg *config) error {
 		}
 		return list
 	}
+	if a.peer != nil {
+		o.Peer, o.PeerWait, o.Judged = a.peer, time.Duration(cfg.HA.Wait), a.judged
+	}
 	o.Weekly = func() string {
 		if a.manager == nil {
 			return ""
@@ -193,7 +196,7 @@ type fingerprint [sha256.Size]byte
 // fingerprintOf reads the file of a configuration and those that it names: packs, tokens and receivers' secrets. One that cannot be read is a part of the picture too. Content counts and not
 // its time, as Kubernetes exchanges files by exchanging a link.
 func fingerprintOf(file string, cfg *config) (out fingerprint) {
-	files := append([]string{file, cfg.Web.AdminTokenFile}, cfg.Packs.Files...)
+	files := append([]string{file, cfg.Web.AdminTokenFile, cfg.HA.TokenFile}, cfg.Packs.Files...)
 	for _, t := range cfg.Ingest.Tokens {
 		files = append(files, t.TokenFile)
 	}
@@ -342,6 +345,7 @@ func mergeFixed(old *config, next config) (merged config, fixed []string) {
 		old, next any
 	}{
 		{"signals.default_cluster", old.Signals.DefaultCluster, next.Signals.DefaultCluster}, {"storage", old.Storage, next.Storage},
+		{"ha", old.HA, next.HA},
 		{"ingest.sync", old.Ingest.Sync, next.Ingest.Sync}, {"ingest.journal_max", old.Ingest.JournalMax, next.Ingest.JournalMax},
 	} {
 		if !reflect.DeepEqual(part.old, part.next) {
@@ -350,7 +354,7 @@ func mergeFixed(old *config, next config) (merged config, fixed []string) {
 	}
 	merged = next
 	merged.Storage, merged.Ingest.Sync, merged.Ingest.JournalMax = old.Storage, old.Ingest.Sync, old.Ingest.JournalMax
-	merged.Signals.DefaultCluster = old.Signals.DefaultCluster
+	merged.Signals.DefaultCluster, merged.HA = old.Signals.DefaultCluster, old.HA
 	return merged, fixed
 }
 

@@ -297,6 +297,9 @@ func (a *app) begun(run context.Context, wg *sync.WaitGroup, hup <-chan os.Signa
 	wg.Go(a.follow)
 	wg.Go(func() { a.runCheckpoints(run) })
 	wg.Go(func() { a.runReloads(run, hup) })
+	if a.peer != nil {
+		wg.Go(func() { a.peer.Run(run) })
+	}
 	a.up.Store(a.clock.Now().UnixMilli())
 	a.ready.Store(true)
 	a.log.Info("ready", "took", time.Since(a.started).Round(time.Millisecond))

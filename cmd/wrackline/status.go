@@ -191,6 +191,7 @@ func (s source) Status() ui.Status {
 	if h := f.heart; a.heart.Load() != nil {
 		out.Heartbeat = &ui.Heartbeat{Host: h.Host, EveryMs: cmp.Or(time.Duration(cfg.Alerting.Heartbeat.Interval), time.Minute).Milliseconds(), Taken: h.Calls, Last: h.Last, Tried: h.Tried, Fails: h.Fails, Answer: h.LastErr, Held: h.Held}
 	}
+	out.Peer = a.peerStatus()
 	out.Problems = problems(conditions)
 	if a.extra != nil {
 		a.extra(&out)
