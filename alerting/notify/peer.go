@@ -332,7 +332,7 @@ func (b *Outbox) Learn(list []Word) error {
 	for i := range list {
 		w := list[i]
 		l := b.laneOf(w.Lane)
-		if l == nil || len(w.Signals) > aboutMost || w.Incident == "" {
+		if l == nil || !w.fits() {
 			continue
 		}
 		w.Theirs, w.At, w.AgoMs = true, now.UnixMilli()-max(w.AgoMs, 0), 0
@@ -360,6 +360,18 @@ func (b *Outbox) Learn(list []Word) error {
 		signalTo(l.wake)
 	}
 	return err
+}
+
+// wordMost bounds what is kept of a word of the other server, bytes.
+const wordMost = 64 << 10
+
+// fits reports whether a word is of a size that a server gives.
+func (w *Word) fits() bool {
+	n := len(w.Incident) + len(w.Cluster) + len(w.Hold)
+	for _, s := range w.Signals {
+		n += len(s.ID)
+	}
+	return w.Incident != "" && len(w.Signals) <= aboutMost && n <= wordMost
 }
 
 // share tells the other server what has been said here.

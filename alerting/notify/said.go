@@ -111,13 +111,13 @@ func (l *lane) wordOf(q *About, counts func(w *Word) bool) (best *Word) {
 		if !counts(w) {
 			continue
 		}
-		until := w.T
+		until, now := w.T, *w
 		if !w.Theirs && w.Over == 0 && l.box.opts.Current != nil {
 			if inc, ok := l.box.opts.Current(w.Incident); ok && inc.Open() {
-				until = max(until, inc.Updated)
+				until, now.About = max(until, inc.Updated), AboutOf(inc) // what has joined since belongs to it
 			}
 		}
-		if w.of(q, until) && (best == nil || w.beats(best, q)) {
+		if now.of(q, until) && (best == nil || w.beats(best, q)) {
 			best = w
 		}
 	}

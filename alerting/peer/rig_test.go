@@ -329,13 +329,13 @@ func (s *server) end() {
 // fold lets a server's fold emit a notification; one that is away folds it when it is back.
 func (s *server) fold(n alerting.Notification) {
 	s.folded = append(s.folded, n)
+	if s.alive { // first, as the manager does: what it shows follows
+		s.box.Accept(n)
+	}
 	s.mu.Lock()
 	s.current[n.IncidentID] = n.Incident
 	s.judged = max(s.judged, n.T)
 	s.mu.Unlock()
-	if s.alive {
-		s.box.Accept(n)
-	}
 }
 
 // both lets both servers emit it.

@@ -117,7 +117,7 @@ func TestGoingBlindIsTold(t *testing.T) {
 
 // ways are all of them.
 func ways() []blindCase {
-	return slices.Concat(diskWays(), startWays(), storeWays(), doorWays(), peopleWays(), innerWays())
+	return slices.Concat(diskWays(), startWays(), storeWays(), doorWays(), peopleWays(), innerWays(), haWays())
 }
 
 // faultDisk is a disk for a rig, kept where blind and well find it.

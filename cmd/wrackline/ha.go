@@ -215,10 +215,10 @@ const (
 
 // ofPeer judges how the other server of a pair is.
 func (s *self) ofPeer(f *facts) (list []condition) {
-	if s.a.peer == nil {
+	st := f.peer
+	if st == nil {
 		return nil
 	}
-	st := s.a.peer.State()
 	where := s.a.cfg.Load().HA.Peer
 	if !st.Up {
 		if time.Since(st.Since) < peerAfter {
@@ -232,7 +232,7 @@ func (s *self) ofPeer(f *facts) (list []condition) {
 		list = append(list, condition{kind: "peer.differs", text: "The two servers of the pair have different configurations: other receivers, routes, packs, limits or time zones.", fix: "Give both the same file, but for ha, external_url, storage, ingest and web.",
 			meaning: "Who is told of what may depend on which of them tells it."})
 	}
-	if cluster, by := s.a.apartBy(&st); by >= peerBehind.Milliseconds() {
+	if cluster, by := s.a.apartBy(st); by >= peerBehind.Milliseconds() {
 		list = append(list, condition{kind: "peer.behind", subject: cluster, text: fmt.Sprintf("The other server of the pair has judged cluster %s for %s less than this one.", cluster, alerting.Span(by)), fix: "See whether every Prometheus sends to it, and its own status page.",
 			meaning: "Until it has caught up this one tells what is new there a minute later than it could, or the other one late."})
 	}

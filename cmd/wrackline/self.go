@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/alerting/peer"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/baseline/store/disk"
@@ -164,6 +165,7 @@ type facts struct {
 	limited   *refused
 	clock     ingest.ClockState
 	undecoded int64
+	peer      *peer.Status // of the other server of a pair; nil = there is none
 }
 
 func newSelf(a *app) *self {
@@ -212,6 +214,10 @@ func (s *self) gather() *facts {
 	f.talks, f.limited, f.undecoded = a.heard.Talks(), a.line.refused.Load(), a.undecoded.Load()
 	f.heart, f.clock = a.heart.Load().Stats(), a.clock.State()
 	f.memory = memoryShare()
+	if a.peer != nil {
+		st := a.peer.State()
+		f.peer = &st
+	}
 	if s.amend != nil {
 		s.amend(f)
 	}
