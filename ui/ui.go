@@ -56,6 +56,7 @@ type server struct {
 //	/ /signals /signals/{id} /incidents /incidents/{id} /changes /receivers /status   pages
 //	/rights                                                                  who is refused by API servers, and after which change
 //	/sizes /sizes/workload                                                   what containers should request, and one workload's week
+//	/coverage                                                                which questions are answered of clusters, and what would bring the others
 //	/acts /acts/new                                                          what people have said, and the form to say more
 //	/pods /packs/{signal}                                                    why a pod counts where, what a rule makes of what arrives
 //	/chart/{id}.svg                                                          one chart as a picture
@@ -99,6 +100,7 @@ func (s *server) routes(r *gin.Engine) {
 	get("/acts/new", s.newAct)
 	get("/changes", s.changes)
 	get("/rights", s.rights)
+	get("/coverage", s.coverage)
 	get("/sizes", s.sizes)
 	get("/sizes/workload", s.sizesWorkload)
 	get("/receivers", s.receivers)
@@ -117,6 +119,7 @@ func (s *server) routes(r *gin.Engine) {
 	get("/api/v1/lessons", s.apiLessons)
 	get("/api/v1/changes", s.apiChanges)
 	get("/api/v1/rights", s.apiRights)
+	get("/api/v1/coverage", s.apiCoverage)
 	get("/api/v1/sizes", s.apiSizes)
 	get("/api/v1/packs", s.apiPacks)
 	get("/api/v1/packs/:signal", s.apiExplain)

@@ -189,13 +189,15 @@ func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {
 	}
 	r.graded(r.Severity)
 	for i := range r.Exprs {
-		if _, err := Compile(r.Exprs[i]); err != nil {
+		plan, err := Compile(r.Exprs[i])
+		if err != nil {
 			where := at + ".expr"
 			if len(r.Exprs) > 1 {
 				where += fmt.Sprintf("[%d]", i)
 			}
 			return nil, l.exprError(where, r.Name, err)
 		}
+		r.needs = append(r.needs, metricsOf(nil, plan, r.Exprs[i]))
 	}
 	return r, nil
 }

@@ -59,6 +59,7 @@ func commands() []command {
 		{"eval", "[flags] [DIR…]", "score scenarios or labelled CSVs: recall, delay, false alarms", evalHelp, runEval},
 		{"backfill", "--from URL [flags]", "learn from the past of a Prometheus or VictoriaMetrics, beside serve or before it", backfillHelp, runBackfill},
 		{"packs", "list|check|test|explain|metrics|remote-write-config", "what is watched and why", packsHelp, runPacks},
+		{"coverage", "[flags]", "which questions are answered of clusters, what is missing, and the lines that would bring it", coverageHelp, runCoverage},
 		{"sizes", "[flags]", "what containers should request and be limited to, and why: table, JSON, CSV, manifests for kubectl", sizesHelp, runSizes},
 		{"selftest", "[flags]", "faults injected into copies of a running Wrackline's models: what it would notice", selftestHelp, runSelftest},
 		{"ack", "[flags] INCIDENT… | list | undo ID…", "somebody has an incident: no repetition, no escalation", ackHelp, runAck},

@@ -43,19 +43,24 @@ func runSizes(ctx context.Context, e env, args []string) error {
 		return usagef("sort %q: want waste, risk or namespace", s)
 	}
 	q.Set("output", *output)
-	m, err := newMatcher(ctx, e, config{}, "", *server)
+	return printAnswer(ctx, e, *server, "/api/v1/sizes?"+q.Encode(), *output == "json")
+}
+
+// printAnswer prints what a running Wrackline answers: as it is, or of JSON the data.
+func printAnswer(ctx context.Context, e env, server, address string, data bool) error {
+	m, err := newMatcher(ctx, e, config{}, "", server)
 	if err != nil {
 		return err
 	}
-	if *output == "json" {
+	if data {
 		var raw json.RawMessage
-		if err := m.ask(ctx, "/api/v1/sizes?"+q.Encode(), &raw); err != nil {
+		if err := m.ask(ctx, address, &raw); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(e.stdout, "%s\n", raw)
 		return err
 	}
-	body, err := m.read(ctx, "/api/v1/sizes?"+q.Encode())
+	body, err := m.read(ctx, address)
 	if err != nil {
 		return err
 	}
