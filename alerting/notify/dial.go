@@ -32,15 +32,15 @@ type Outlet struct {
 	ProxyFromEnvironment bool `yaml:"proxy_from_environment,omitempty"`
 }
 
-// Guard returns the guard that the configuration asks for.
+// Guard returns the guard that the configuration asks for. Its errors are of type *FieldError.
 func (o *Outlet) Guard() (Guard, error) {
 	g := Guard{DenyPrivate: o.AllowPrivate != nil && !*o.AllowPrivate}
-	for _, s := range o.AllowAddresses {
+	for i, s := range o.AllowAddresses {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
 			a, err := netip.ParseAddr(s)
 			if err != nil {
-				return Guard{}, fmt.Errorf("allow_addresses: %q is neither an address nor a prefix", s)
+				return Guard{}, &FieldError{Path: fmt.Sprintf("allow_addresses[%d]", i), Err: fmt.Errorf("%q is neither an address nor a CIDR, such as 10.0.0.7 or 10.42.0.0/16", s)}
 			}
 			p = netip.PrefixFrom(a.Unmap().WithZone(""), a.Unmap().BitLen())
 		}

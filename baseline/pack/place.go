@@ -6,23 +6,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/wrackline/wrackline/baseline/promql"
 )
-
-// wrap gives an error of the YAML library the form origin:line:column: message, without the source excerpt.
-func (l *packLoader) wrap(err error) error {
-	msg := err.Error()
-	if ye, ok := errors.AsType[yaml.Error](err); ok {
-		if t := ye.GetToken(); t != nil && t.Position != nil {
-			return fmt.Errorf("%s:%d:%d: %s", l.origin, t.Position.Line, t.Position.Column, ye.GetMessage())
-		}
-	}
-	return fmt.Errorf("%s:1:1: %s", l.origin, msg)
-}
 
 // errorf reports a fault at the YAML path, or at the nearest parent that exists.
 func (l *packLoader) errorf(at, format string, args ...any) error {
@@ -61,10 +49,7 @@ func (l *packLoader) exprError(at, name string, err error) error {
 // node returns the node at a path like $.groups[0].rules[2].for, nil when there is none. The library's own way walks through the
 // whole file each time.
 func (l *packLoader) node(at string) ast.Node {
-	if l.file == nil || len(l.file.Docs) == 0 {
-		return nil
-	}
-	n := l.file.Docs[0].Body
+	n := l.body
 	for rest := strings.TrimPrefix(at, "$"); rest != "" && n != nil; {
 		switch m := n.(type) {
 		case *ast.AnchorNode:

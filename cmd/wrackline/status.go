@@ -7,8 +7,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/alerting/notify"
@@ -219,22 +217,6 @@ func text(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// configText returns the effective configuration as YAML. Secrets print as <secret>.
-func configText(cfg *config) string {
-	c := *cfg
-	c.Ingest.Tokens = append([]tokenConfig(nil), c.Ingest.Tokens...)
-	for i := range c.Ingest.Tokens {
-		if c.Ingest.Tokens[i].Token != "" {
-			c.Ingest.Tokens[i].Token = "<secret>"
-		}
-	}
-	b, err := yaml.Marshal(c)
-	if err != nil {
-		return "# " + err.Error()
-	}
-	return string(b)
 }
 
 // demoReason turns Alertmanager's words for why a webhook was sent into ours.

@@ -66,12 +66,26 @@ func runReceivers(ctx context.Context, e env, args []string) error {
 
 const checkConfigHelp = `Reads a configuration as serve would, with its packs, token files and receivers, and says what is wrong.
 Exit code 0 when it is right, 1 when it is not. It starts nothing and sends nothing.
+
+  wrackline check-config wrackline.yml
+  wrackline check-config --schema >wrackline.schema.json    for editors: begin the file with "# yaml-language-server: $schema=wrackline.schema.json"
 `
 
 func runCheckConfig(_ context.Context, e env, args []string) error {
 	fs := newFlags(e, "check-config")
 	configFile := fs.String("config.file", "", "configuration `file`; may also be the argument")
+	schema := fs.Bool("schema", false, "print the JSON schema of configuration files instead")
 	if err := parse(e, fs, args); err != nil {
+		return err
+	}
+	if *schema {
+		if fs.NArg() > 0 || *configFile != "" {
+			return usagef("--schema takes no file")
+		}
+		b, err := configSchema()
+		if err == nil {
+			_, err = e.stdout.Write(b)
+		}
 		return err
 	}
 	file := *configFile
