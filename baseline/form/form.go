@@ -69,7 +69,7 @@ func Parse(data []byte) (*File, *Fault) {
 			continue
 		}
 		if f.body != nil {
-			at := begin(doc.Body)
+			at := Begin(doc.Body)
 			return nil, &Fault{Line: at.Line, Column: at.Column, Text: "a second document begins here; want one, without ---"}
 		}
 		f.body = doc.Body
@@ -165,7 +165,7 @@ func (d *decoder) collect(n ast.Node, depth int) {
 	case *ast.TagNode:
 		d.collect(x.Value, depth+1)
 	case *ast.MappingNode, *ast.MappingValueNode:
-		for _, e := range entries(n) {
+		for _, e := range Entries(n) {
 			d.collect(e.Value, depth+1)
 		}
 	case *ast.SequenceNode:
@@ -192,8 +192,8 @@ func (d *decoder) plain(n ast.Node) ast.Node {
 	return nil
 }
 
-// entries returns the keys and values of a mapping; the parser may make a lone one no mapping.
-func entries(n ast.Node) []*ast.MappingValueNode {
+// Entries returns the keys and values of a mapping, nil of anything else; the parser may make a lone one no mapping.
+func Entries(n ast.Node) []*ast.MappingValueNode {
 	switch m := n.(type) {
 	case *ast.MappingNode:
 		return m.Values
@@ -203,15 +203,15 @@ func entries(n ast.Node) []*ast.MappingValueNode {
 	return nil
 }
 
-// begin is where a node begins: of a mapping in lines its first key, since the parser gives the colon.
-func begin(n ast.Node) *token.Position {
+// Begin returns where a node begins: of a mapping in lines its first key, since the parser gives the colon. It is never nil.
+func Begin(n ast.Node) *token.Position {
 	switch m := n.(type) {
 	case *ast.MappingNode:
 		if !m.IsFlowStyle && len(m.Values) > 0 {
-			return begin(m.Values[0].Key)
+			return Begin(m.Values[0].Key)
 		}
 	case *ast.MappingValueNode:
-		return begin(m.Key)
+		return Begin(m.Key)
 	case *ast.AnchorNode:
 		if m.Start != nil {
 			return m.Start.Position
@@ -235,7 +235,7 @@ var (
 
 // value reads a node into v. tag is that of the field that v is.
 func (d *decoder) value(node ast.Node, v reflect.Value, path string, tag reflect.StructTag) {
-	at := begin(node)
+	at := Begin(node)
 	d.file.places[path] = at
 	if d.nodes++; d.nodes > nodesMax || d.depth > depthMax {
 		if !d.large {
@@ -327,9 +327,7 @@ func fields(t reflect.Type, do func(name string, index []int, f reflect.StructFi
 }
 
 func (d *decoder) structure(n ast.Node, at *token.Position, v reflect.Value, path string) {
-	switch n.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
-	default:
+	if !isMapping(n) {
 		d.wrong(n, at, v, path, "")
 		return
 	}
@@ -348,9 +346,17 @@ func (d *decoder) structure(n ast.Node, at *token.Position, v reflect.Value, pat
 		}
 		d.value(value, v.FieldByIndex(index), join(path, key), tags[key])
 		if at := d.file.places[join(path, key)]; at != nil && isNull(value) {
-			d.file.places[join(path, key)] = begin(k)
+			d.file.places[join(path, key)] = Begin(k)
 		}
 	})
+}
+
+func isMapping(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return true
+	}
+	return false
 }
 
 func isNull(n ast.Node) bool { _, ok := n.(*ast.NullNode); return ok }
@@ -365,7 +371,7 @@ func join(path, key string) string {
 // entries calls do for each key of a mapping, those of merged ones first. A key that comes twice is a fault.
 func (d *decoder) entries(n ast.Node, path string, do func(key string, k, value ast.Node)) {
 	first := map[string]*token.Position{}
-	for _, e := range entries(n) {
+	for _, e := range Entries(n) {
 		if _, merge := e.Key.(*ast.MergeKeyNode); merge {
 			m := d.plain(e.Value)
 			if seq, ok := m.(*ast.SequenceNode); ok {
@@ -378,7 +384,7 @@ func (d *decoder) entries(n ast.Node, path string, do func(key string, k, value 
 			continue
 		}
 		key := e.Key.GetToken().Value
-		at := begin(e.Key)
+		at := Begin(e.Key)
 		if other := first[key]; other != nil {
 			d.bad(at, join(path, key), "the key stands twice, first in line %d; leave one out", other.Line)
 			continue
@@ -397,9 +403,7 @@ func (d *decoder) merged(n ast.Node, path string, do func(key string, k, value a
 }
 
 func (d *decoder) mapping(n ast.Node, at *token.Position, v reflect.Value, path string) {
-	switch n.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
-	default:
+	if !isMapping(n) {
 		d.wrong(n, at, v, path, "")
 		return
 	}

@@ -14,7 +14,7 @@ import (
 
 // unknown says of a key that nobody knows what was probably meant.
 func (d *decoder) unknown(k, value ast.Node, key, path string, names []string) {
-	at, full := begin(k), join(path, key)
+	at, full := Begin(k), join(path, key)
 	say := func(format string, args ...any) {
 		d.bad(at, full, "there is no such key"+format, args...)
 	}

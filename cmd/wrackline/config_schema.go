@@ -47,12 +47,11 @@ func runConfig(_ context.Context, e env, args []string) error {
 	if err := parse(e, fs, args); err != nil {
 		return err
 	}
-	if fs.NArg() == 1 && *configFile == "" {
-		*configFile = fs.Arg(0)
-	} else if fs.NArg() > 0 {
-		return usagef("name one file")
+	file, err := oneFile(fs, *configFile)
+	if err != nil {
+		return err
 	}
-	cfg, err := loadConfig(*configFile)
+	cfg, err := loadConfig(file)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"runtime"
 	"slices"
@@ -71,6 +72,17 @@ Exit code 0 when it is right, 1 when it is not. It starts nothing and sends noth
   wrackline check-config --schema >wrackline.schema.json    for editors: begin the file with "# yaml-language-server: $schema=wrackline.schema.json"
 `
 
+// oneFile is the configuration file of commands that take it as a flag or as the argument.
+func oneFile(fs *flag.FlagSet, named string) (string, error) {
+	switch {
+	case fs.NArg() == 1 && named == "":
+		return fs.Arg(0), nil
+	case fs.NArg() > 0:
+		return "", usagef("name one file")
+	}
+	return named, nil
+}
+
 func runCheckConfig(_ context.Context, e env, args []string) error {
 	fs := newFlags(e, "check-config")
 	configFile := fs.String("config.file", "", "configuration `file`; may also be the argument")
@@ -88,11 +100,9 @@ func runCheckConfig(_ context.Context, e env, args []string) error {
 		}
 		return err
 	}
-	file := *configFile
-	if fs.NArg() == 1 && file == "" {
-		file = fs.Arg(0)
-	} else if fs.NArg() > 0 {
-		return usagef("name one file")
+	file, err := oneFile(fs, *configFile)
+	if err != nil {
+		return err
 	}
 	if file == "" {
 		return usagef("name a configuration file")
