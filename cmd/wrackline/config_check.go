@@ -100,7 +100,7 @@ func (c *config) validateAlerting(bad func(error)) {
 func (c *config) validateWho(bad func(error)) {
 	_, err := c.tokens()
 	bad(err)
-	_, err = c.gate([2]string{})
+	_, err = c.gate([2]string{}, nil)
 	bad(err)
 	for i, g := range c.Packs.Disable {
 		if _, err := path.Match(g, "x"); err != nil {

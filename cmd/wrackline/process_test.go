@@ -98,7 +98,7 @@ func start(t *testing.T, args ...string) *process {
 	return p
 }
 
-var listens = regexp.MustCompile(`(?:url=|Open )(http://\S+?:\d+)`)
+var listens = regexp.MustCompile(`(?:url=|"url":"|Open )(https?://\S+?:\d+)`)
 
 func (p *process) log() string {
 	p.mu.Lock()

@@ -190,6 +190,9 @@ func (s source) Status() ui.Status {
 		out.Heartbeat = &ui.Heartbeat{Host: h.Host, EveryMs: cmp.Or(time.Duration(cfg.Alerting.Heartbeat.Interval), time.Minute).Milliseconds(), Taken: h.Calls, Last: h.Last, Tried: h.Tried, Fails: h.Fails, Answer: h.LastErr, Held: h.Held}
 	}
 	out.Problems = problems(conditions)
+	if text := a.openness(); text != "" {
+		out.Problems = append(out.Problems, ui.Problem{Severity: "warn", Text: text + ".", Fix: opennessFix + "."})
+	}
 	if a.extra != nil {
 		a.extra(&out)
 	}
