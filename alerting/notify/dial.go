@@ -113,7 +113,8 @@ func embedded(a netip.Addr) []netip.Addr {
 	return out
 }
 
-func (g *Guard) control(network, address string, _ syscall.RawConn) error {
+// Control is Check for the address of a connection, as net.Dialer wants it.
+func (g *Guard) Control(network, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("%w: %s address", ErrBlocked, network)
@@ -124,7 +125,7 @@ func (g *Guard) control(network, address string, _ syscall.RawConn) error {
 // Transport returns a transport that connects only where the guard lets it. Without a proxy of the environment
 // nothing leads around the guard; with one, the proxy's address is what is checked.
 func (g *Guard) Transport(proxyFromEnvironment bool) *http.Transport {
-	d := &net.Dialer{Timeout: 10 * time.Second, Control: g.control}
+	d := &net.Dialer{Timeout: 10 * time.Second, Control: g.Control}
 	t := &http.Transport{
 		DialContext: d.DialContext, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 15 * time.Second,
 		MaxIdleConns: 16, MaxIdleConnsPerHost: 2, IdleConnTimeout: 60 * time.Second, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10,

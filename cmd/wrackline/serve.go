@@ -60,7 +60,7 @@ func (f *serveFlags) load(w io.Writer) (config, *slog.Logger, error) {
 	if err := l.UnmarshalText([]byte(f.level)); err != nil {
 		return config{}, nil, usagef("--log.level %q: want debug, info, warn or error%s", f.level, near.Meant(f.level, []string{"debug", "info", "warn", "error"}))
 	}
-	if f.format != "logfmt" && f.format != "json" {
+	if f.format != "" && f.format != "logfmt" && f.format != "json" {
 		return config{}, nil, usagef("--log.format %q: want logfmt or json%s", f.format, near.Meant(f.format, []string{"logfmt", "json"}))
 	}
 	if err := f.web.check(); err != nil {
