@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
 
 	toolkit "github.com/prometheus/exporter-toolkit/web"
@@ -100,25 +100,20 @@ func (f ConfigFile) Passwords() bool {
 	return err == nil && len(c.Users) > 0
 }
 
-// Serve answers at a listener as srv.Serve does, until it is closed. What comes with a bearer token, or asks for a probe, is not asked for a password: whether that is enough decides the Gate behind.
-func (f ConfigFile) Serve(l net.Listener, srv *http.Server, log *slog.Logger) error {
+// Serve answers at a listener as srv.Serve does, until it is closed. What comes with a bearer token, or asks for one of the paths of probes, is not asked for a password: whether that is enough decides the Gate behind.
+func (f ConfigFile) Serve(l net.Listener, srv *http.Server, log *slog.Logger, probes ...string) error {
 	own := srv.Handler
 	file := string(f)
 	return toolkit.Serve(&begun{Listener: l, begin: func() {
 		guarded := srv.Handler // the library has put its own around
 		srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, token := bearer(r); token || isProbe(r.URL.Path) {
+			if _, token := bearer(r); token || slices.Contains(probes, r.URL.Path) {
 				own.ServeHTTP(w, r)
 				return
 			}
 			guarded.ServeHTTP(w, r)
 		})
 	}}, srv, &toolkit.FlagConfig{WebConfigFile: &file}, log)
-}
-
-// isProbe reports whether a path is that of a probe, below whatever prefix. One that is not, and looks like it, is refused by the Gate.
-func isProbe(path string) bool {
-	return strings.HasSuffix(path, "/-/healthy") || strings.HasSuffix(path, "/-/ready")
 }
 
 // begun calls begin before the first connection is accepted.

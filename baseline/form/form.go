@@ -77,7 +77,7 @@ func Parse(data []byte) (*File, *Fault) {
 	return f, nil
 }
 
-// message is what the YAML library says, without the lines of the file that it shows.
+// message is what the YAML library says, without the lines of the file that it shows, or a type that reads itself.
 func message(err error) string {
 	if ye, ok := err.(yaml.Error); ok {
 		if msg := ye.GetMessage(); !strings.Contains(msg, "found character '\t'") {
@@ -85,7 +85,8 @@ func message(err error) string {
 		}
 		return "a tab cannot stand here; indent with spaces"
 	}
-	return "it cannot be read"
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return shown(line)
 }
 
 // Node returns the root, nil of an empty file.
@@ -574,8 +575,8 @@ func (d *decoder) within(v reflect.Value, at *token.Position, path string, tag r
 
 // shown makes a word of a file short.
 func shown(s string) string {
-	if len(s) > 60 {
-		return s[:60] + "…"
+	if len(s) > 100 {
+		return s[:100] + "…"
 	}
 	return s
 }

@@ -197,8 +197,12 @@ func (f *front) show(a *app) {
 		return
 	}
 	serve := func(l net.Listener, srv *http.Server) error {
-		if file := a.cfg.Load().flags.file; file != "" {
-			return file.Serve(l, srv, a.log)
+		if cfg := a.cfg.Load(); cfg.flags.file != "" {
+			var probes []string
+			for _, base := range []string{"", prefixOf(cfg.Alerting.ExternalURL), prefixOf(cfg.flags.routePrefix)} {
+				probes = append(probes, base+"/-/healthy", base+"/-/ready")
+			}
+			return cfg.flags.file.Serve(l, srv, a.log, probes...)
 		}
 		return srv.Serve(l)
 	}
