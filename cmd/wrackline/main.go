@@ -53,6 +53,7 @@ type command struct {
 // env is what a command may use of its surroundings, so that tests can give it another.
 type env struct {
 	stdout, stderr io.Writer
+	flags          func(*flag.FlagSet) // wants a command's flags, and nothing else of it; nil = nobody does
 }
 
 func commands() []command {
@@ -82,12 +83,13 @@ func commands() []command {
 		{"config", "[FILE]", "the configuration that holds, with what is a default, secrets masked", configHelp, runConfig},
 		{"version", "", "print the version", "Prints version, Go version and platform.\n", runVersion},
 		{"completion", "bash|zsh|fish", "print a completion script for your shell", completionHelp, runCompletion},
+		{"man", "", "print the manual page", manHelp, runMan},
 	}
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := mainCode(ctx, env{os.Stdout, os.Stderr}, os.Args[1:])
+	code := mainCode(ctx, env{stdout: os.Stdout, stderr: os.Stderr}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
@@ -204,6 +206,10 @@ func parseAnywhere(fs *flag.FlagSet, args []string) error {
 
 // parse parses args. On --help it prints the help and returns flag.ErrHelp.
 func parse(e env, fs *flag.FlagSet, args []string) error {
+	if e.flags != nil {
+		e.flags(fs)
+		return flag.ErrHelp
+	}
 	err := parseAnywhere(fs, args)
 	if errors.Is(err, flag.ErrHelp) {
 		for _, c := range commands() {
@@ -213,13 +219,10 @@ func parse(e env, fs *flag.FlagSet, args []string) error {
 		}
 		fmt.Fprint(e.stdout, "\nFlags:\n")
 		fs.VisitAll(func(f *flag.Flag) {
-			typ, text := flag.UnquoteUsage(f)
-			if typ != "" {
-				typ = " " + typ
-			}
-			fmt.Fprintf(e.stdout, "  --%s%s\n        %s", f.Name, typ, text)
-			if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
-				fmt.Fprintf(e.stdout, " (default %s)", f.DefValue)
+			o := optionOf(f)
+			fmt.Fprintf(e.stdout, "  %s\n        %s", strings.TrimSuffix("--"+o.name+" "+o.value, " "), o.text)
+			if o.def != "" {
+				fmt.Fprintf(e.stdout, " (default %s)", o.def)
 			}
 			fmt.Fprintln(e.stdout)
 		})

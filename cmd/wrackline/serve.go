@@ -50,7 +50,7 @@ func addServeFlags(fs *flag.FlagSet, dir string) *serveFlags {
 	fs.StringVar(&f.web.routePrefix, "web.route-prefix", "", "`path` below which everything lies, too; default: that of the external URL, which a proxy may or may not take off")
 	fs.StringVar(&f.dir, "storage.path", dir, "`directory` of journal and store")
 	fs.StringVar(&f.level, "log.level", "info", "least severe `level` to log: debug, info, warn or error")
-	fs.StringVar(&f.format, "log.format", "logfmt", "how lines of the log are `written`: logfmt or json")
+	fs.StringVar(&f.format, "log.format", "logfmt", "`format` of the lines of the log: logfmt or json")
 	return f
 }
 
