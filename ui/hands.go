@@ -28,6 +28,7 @@ type Access struct {
 	Token     bool   // there is a token that he could show
 	Elsewhere bool   // nothing can be said at this address
 	Name      string // of the person who has logged in; "" = whoever it is
+	Shown     bool   // by a token, which the browser may forget
 }
 
 // WhoCookie names the cookie that keeps who somebody said to be, so that the next form has it.

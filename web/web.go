@@ -302,8 +302,8 @@ func (g *Gate) entitled(kind Kind, a *Access, wrong bool) *refusal {
 		return &refusal{reason: "admin", code: http.StatusForbidden, text: "This changes Wrackline or shows its inside, which only the machine that it runs on may ask for, or who has a token or login with the role " + want.String() + ".",
 			help: "On that machine, in its container (kubectl exec, kubectl port-forward), or with a token: set web.admin_token_file, or a role in web.tokens, and send \"Authorization: Bearer TOKEN\" (--token-file of the commands)."}
 	case !a.May(want):
-		return &refusal{reason: "login", code: http.StatusUnauthorized, text: "Who reads here must say who that is.", enter: len(g.tokens) > 0,
-			help: "Send \"Authorization: Bearer TOKEN\" with a token of web.tokens, or come by the proxy, the password or the certificate that the configuration knows."}
+		return &refusal{reason: "login", code: http.StatusUnauthorized, text: "Who reads here must show a token, or log in.", enter: len(g.tokens) > 0,
+			help: "Programs send \"Authorization: Bearer TOKEN\" with a token of web.tokens. Where a proxy, a password or a certificate says who you are, come by that."}
 	case kind == Whole && a.Clusters(MayRead) != nil:
 		return &refusal{reason: "role", code: http.StatusForbidden, text: a.title() + " may see some clusters, and this is about all of them.", help: "/metrics/signals, /prometheus/api/v1/ and the API show what is of those."}
 	}

@@ -130,6 +130,20 @@ func TestSchemaKnowsTheConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	access, err := os.ReadFile("../../docs/access.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(access), "```yaml\nweb:\n")[1:]
+	if len(blocks) != 3 {
+		t.Errorf("%d configurations in docs/access.md", len(blocks))
+	}
+	for _, text := range blocks {
+		text, _, _ = strings.Cut(text, "```")
+		if bad := check("web:\n" + text); len(bad) > 0 {
+			t.Errorf("docs/access.md: %v", bad)
+		}
+	}
 	for _, text := range []string{readmeConfig(t, string(readme)), goodConfig, routesConfig, "", "ingest:\nsignals:\n"} {
 		if bad := check(text); len(bad) > 0 {
 			t.Errorf("the schema refuses what is right: %v", bad)

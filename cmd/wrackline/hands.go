@@ -37,7 +37,7 @@ func (a *app) hands() []door {
 // may returns what whoever asks for a page may do.
 func may(r *http.Request) ui.Access {
 	x := web.AccessOf(r)
-	out := ui.Access{May: x.May(web.MayAct), Token: x.Token}
+	out := ui.Access{May: x.May(web.MayAct), Token: x.Token, Shown: x.By == web.ByToken}
 	if x.Person() {
 		out.Name = x.Name
 	}

@@ -214,7 +214,7 @@ func (a *app) openness() string {
 	return fmt.Sprintf("Everybody who reaches %s may %s: there is no login", a.listening[0], words)
 }
 
-const opennessFix = "Give web.tokens, web.users or --web.config.file; or listen on 127.0.0.1 (--web.listen-address 127.0.0.1:9099); or write web.anonymous: [read, write] into the configuration when it shall be so, as behind a NetworkPolicy"
+const opennessFix = "Give tokens (web.tokens, with the roles read and write), or a login (web.proxy_login, --web.config.file); or listen on 127.0.0.1 (--web.listen-address 127.0.0.1:9099); or write web.anonymous: [read, write] into the configuration when it shall be so, as behind a NetworkPolicy"
 
 // beyondThisMachine reports whether others reach what listens on an address.
 func beyondThisMachine(address string) bool {

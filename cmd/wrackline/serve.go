@@ -26,8 +26,8 @@ import (
 
 const serveHelp = `Receives Prometheus remote write, learns what is normal, judges every minute, tells receivers and shows it all.
 
-  wrackline serve                                  UI and receiver on :9099, data in ./data, built-in packs, no receiver
-  wrackline serve --config.file wrackline.yml      with receivers, limits, further packs
+  wrackline serve                                  UI and receiver on :9099, data in ./data, built-in packs, no receiver, no login
+  wrackline serve --config.file wrackline.yml      with receivers, limits, further packs, tokens
 
 Then paste the block that "wrackline packs remote-write-config" prints into prometheus.yml and reload Prometheus.
 SIGTERM stops cleanly: it drains requests, makes a checkpoint and exits within 30 s. After a kill -9 nothing that was

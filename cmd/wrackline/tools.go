@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/web"
 )
 
 const receiversHelp = `Receivers are who is told: Slack by webhook or as a bot, webhooks and Alertmanagers, in Alertmanager's words (see docs/receivers.md).
@@ -86,6 +88,7 @@ func oneFile(fs *flag.FlagSet, named string) (string, error) {
 func runCheckConfig(_ context.Context, e env, args []string) error {
 	fs := newFlags(e, "check-config")
 	configFile := fs.String("config.file", "", "configuration `file`; may also be the argument")
+	webFile := fs.String("web.config.file", "", "also check this `file` with TLS and passwords, as serve takes it")
 	schema := fs.Bool("schema", false, "print the JSON schema of configuration files instead")
 	if err := parse(e, fs, args); err != nil {
 		return err
@@ -104,11 +107,11 @@ func runCheckConfig(_ context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if file == "" {
+	if file == "" && *webFile == "" {
 		return usagef("name a configuration file")
 	}
 	cfg, err := loadConfig(file)
-	list := each(err)
+	list := each(errors.Join(err, web.ConfigFile(*webFile).Check()))
 	if err == nil || cfg.place != nil { // it could be read, and more may be wrong
 		packs, err := cfg.packs()
 		for _, err := range each(err) {
@@ -124,7 +127,7 @@ func runCheckConfig(_ context.Context, e env, args []string) error {
 			n += len(p.Rules)
 		}
 		if len(list) == 0 {
-			fmt.Fprintf(e.stdout, "%s: ok: %s in %s, of which %s, %s\n", file, alerting.Count(n, "signal"), alerting.Count(len(packs), "pack"), alerting.Count(len(cfg.Track), "track rule"), alerting.Count(len(cfg.Receivers), "receiver"))
+			fmt.Fprintf(e.stdout, "%s: ok: %s in %s, of which %s, %s\n", cmp.Or(file, *webFile), alerting.Count(n, "signal"), alerting.Count(len(packs), "pack"), alerting.Count(len(cfg.Track), "track rule"), alerting.Count(len(cfg.Receivers), "receiver"))
 			return nil
 		}
 	}
