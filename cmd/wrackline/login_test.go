@@ -517,3 +517,33 @@ alerting: {heartbeat: {url: "http://127.0.0.1:1/canary-of-a-heartbeat"}}
 
 // bcryptCanary is the hash of hunter2.
 const bcryptCanary = "$2a$04$lrJQ9HcOi3rV81xNHbPXZ.FkNGrwZdNIbhtzl2aeGEh2JBaGMCgYG"
+
+// TestWhoMayWrite: with tokens of either kind, from this machine as from any other.
+func TestWhoMayWrite(t *testing.T) {
+	for _, c := range []struct {
+		config, token string
+		peer          string
+		want          int
+	}{
+		{"", "", "10.1.1.1:1", 415}, {"", "", "127.0.0.1:1", 415}, {"", "anything", "10.1.1.1:1", 415}, // as far as what was sent
+		{"ingest: {tokens: [{token: ingest-ingest}]}\n", "", "127.0.0.1:1", 401},
+		{"ingest: {tokens: [{token: ingest-ingest}]}\n", "ingest-ingest", "10.1.1.1:1", 415},
+		{"ingest: {tokens: [{token: ingest-ingest}]}\nweb: {admin_token: admin-admin-admin}\n", "admin-admin-admin", "10.1.1.1:1", 415},
+		{"web: {admin_token: admin-admin-admin}\n", "", "10.1.1.1:1", 415},
+		{tokensConfig, "", "127.0.0.1:1", 401}, {tokensConfig, "", "10.1.1.1:1", 401}, {tokensConfig, "read-read-read-read-read", "10.1.1.1:1", 401},
+		{tokensConfig, "write-write-write-write", "10.1.1.1:1", 415}, {tokensConfig, "a-write-a-write-a-write", "127.0.0.1:1", 415},
+		{"web: {anonymous: [read]}\n", "", "10.1.1.1:1", 401}, {tokensConfig + "  anonymous: [write]\n", "", "10.1.1.1:1", 415},
+	} {
+		cfg, err := loadConfig(file(t, "w.yml", c.config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		headers := []string{"Content-Type", "text/plain"}
+		if c.token != "" {
+			headers = append(headers, "Authorization", "Bearer "+c.token)
+		}
+		if w := knock(*openDoors(t, cfg, false).main.Load(), "POST", "/api/v1/write", c.peer, "localhost", headers...); w.Code != c.want {
+			t.Errorf("%q, token %q from %s: %d, want %d (%s)", c.config, c.token, c.peer, w.Code, c.want, w.Body)
+		}
+	}
+}
