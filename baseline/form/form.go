@@ -493,6 +493,9 @@ func (d *decoder) scalar(n ast.Node, at *token.Position, v reflect.Value, path s
 			f, ok = number(n.GetToken().Value)
 		case *ast.InfinityNode:
 			f = y.Value
+		case *ast.StringNode: // in quotes, as variables of the environment often stand; or inf
+			f, ok = number(y.Value)
+			ok = ok && f == f
 		default:
 			ok = false
 		}
@@ -502,17 +505,24 @@ func (d *decoder) scalar(n ast.Node, at *token.Position, v reflect.Value, path s
 		}
 		x.SetFloat(f)
 	default:
-		i, isInt := n.(*ast.IntegerNode)
-		if !isInt {
+		var num int64
+		switch y := n.(type) {
+		case *ast.IntegerNode:
+			switch i := y.Value.(type) {
+			case int64:
+				num = i
+			case uint64:
+				num = int64(min(i, 1<<63-1))
+			}
+		case *ast.StringNode: // in quotes
+			var err error
+			if num, err = strconv.ParseInt(y.Value, 10, 64); err != nil {
+				d.wrong(n, at, v, path, tag)
+				return
+			}
+		default:
 			d.wrong(n, at, v, path, tag)
 			return
-		}
-		var num int64
-		switch y := i.Value.(type) {
-		case int64:
-			num = y
-		case uint64:
-			num = int64(min(y, 1<<63-1))
 		}
 		if k == reflect.Uint || k >= reflect.Uint8 && k <= reflect.Uint64 {
 			if num < 0 || x.OverflowUint(uint64(num)) {

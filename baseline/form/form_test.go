@@ -126,6 +126,11 @@ mode: slow
 		"one: [":                "it is no YAML",
 		"count: 99999999999999": "it must be between",
 		"port: -1":              "between 0 and 65535",
+		"share: inf":            "",
+		"share: '0.5'":          "",
+		"count: '4'":            "",
+		"count: 'four'":         "want a whole number",
+		"share: nan":            "want a number",
 	} {
 		if _, bad := decode(t, text); !strings.Contains(bad, want) || want == "" && bad != "" && !strings.Contains(text, "\x00") {
 			t.Errorf("%q: %q, want %q", text, bad, want)
