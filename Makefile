@@ -20,12 +20,28 @@ SOAK_SIGNALS ?= 60000
 TORTURE ?= 1000
 SEED ?=
 
-.PHONY: help build demo test race lint bench differential large bench-scale soak null quiet stories torture recording fuzz pictures screenshot clean
+ARCHES ?= amd64 arm64
+IMAGE ?= wrackline:$(VERSION)
+
+.PHONY: help build binaries image deb demo test race lint bench differential large bench-scale soak null quiet stories torture recording fuzz pictures screenshot clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
 build: ## build bin/wrackline
 	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/wrackline ./cmd/wrackline
+
+binaries: ## bin/linux-ARCH/wrackline for each of ARCHES (amd64 arm64)
+	@set -e; for a in $(ARCHES); do \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$a $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/linux-$$a/wrackline ./cmd/wrackline; done
+
+image: binaries ## the image IMAGE for each of ARCHES, as bin/image.tar (OCI), with buildah and no daemon
+	rm -f bin/image.tar
+	-buildah manifest rm $(IMAGE) 2>/dev/null
+	buildah build --isolation chroot $(foreach a,$(ARCHES),--platform linux/$(a)) --manifest $(IMAGE) -f deploy/Containerfile .
+	buildah manifest push --all $(IMAGE) oci-archive:bin/image.tar
+
+deb: binaries ## bin/wrackline_ARCH.deb for each of ARCHES: binary, systemd unit, configuration
+	@set -e; for a in $(ARCHES); do deploy/debian/build bin/linux-$$a/wrackline $$a '$(VERSION)' bin/wrackline_$$a.deb; done
 
 demo: build ## a simulated cluster with incidents: learns two weeks, then prints a URL
 	./bin/wrackline demo $(ARGS)
