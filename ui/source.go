@@ -21,6 +21,8 @@ type Source interface {
 	Incidents() *alerting.Snapshot
 	// Acts returns what people have said of alarms; never nil.
 	Acts() *act.View
+	// Backtest returns how backtests stand.
+	Backtest() Backtest
 	// Range returns what was judged of a signal between two instants (Unix milliseconds, to is exclusive), reduced to about
 	// points cells, oldest first, and the length of a cell in milliseconds. Cells without data are left out.
 	// A signal without history gives no points and no error.

@@ -57,6 +57,7 @@ type server struct {
 //	/rights                                                                  who is refused by API servers, and after which change
 //	/sizes /sizes/workload                                                   what containers should request, and one workload's week
 //	/acts /acts/new                                                          what people have said, and the form to say more
+//	/backtest                                                                what the last days would have told with another configuration
 //	/pods /packs/{signal}                                                    why a pod counts where, what a rule makes of what arrives
 //	/chart/{id}.svg                                                          one chart as a picture
 //	/api/v1/…                                                                JSON, see api.go
@@ -99,6 +100,7 @@ func (s *server) routes(r *gin.Engine) {
 	get("/acts/new", s.newAct)
 	get("/changes", s.changes)
 	get("/rights", s.rights)
+	get("/backtest", s.backtest)
 	get("/sizes", s.sizes)
 	get("/sizes/workload", s.sizesWorkload)
 	get("/receivers", s.receivers)
@@ -116,6 +118,7 @@ func (s *server) routes(r *gin.Engine) {
 	get("/api/v1/acts", s.apiActs)
 	get("/api/v1/lessons", s.apiLessons)
 	get("/api/v1/changes", s.apiChanges)
+	get("/api/v1/backtest", s.apiBacktest)
 	get("/api/v1/rights", s.apiRights)
 	get("/api/v1/sizes", s.apiSizes)
 	get("/api/v1/packs", s.apiPacks)

@@ -153,9 +153,10 @@ type alertingConfig struct {
 }
 
 type storageConfig struct {
-	CheckpointInterval duration `yaml:"checkpoint_interval"` // 0 = by what a start would have to fold again, see app.due
-	Retention          duration `yaml:"retention"`
-	MaxSize            size     `yaml:"max_size"`
+	CheckpointInterval duration  `yaml:"checkpoint_interval"` // 0 = by what a start would have to fold again, see app.due
+	Retention          duration  `yaml:"retention"`
+	MaxSize            size      `yaml:"max_size"`
+	BacktestMax        sizeOrOff `yaml:"backtest_max"` // bytes of requests and states that are kept for backtests; 0 = off
 }
 
 // budgetMost is the largest budget of false alarms a week that makes sense.
@@ -166,7 +167,7 @@ func defaultConfig() config {
 		Ingest:   ingestConfig{Sync: "1s", JournalMax: 2 << 30, BodyMax: 8 << 20, DecodedMax: 32 << 20},
 		Signals:  signalsConfig{Timezone: "UTC", Grace: duration(90 * time.Second), SeriesMax: 1_000_000, SignalsMax: 200_000, DefaultCluster: "default"},
 		Alerting: alertingConfig{NotificationsPerDay: 3, PagesPerDay: 20, FalseAlarmsPerWeek: 1},
-		Storage:  storageConfig{Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30},
+		Storage:  storageConfig{Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30, BacktestMax: 1 << 30},
 	}
 }
 
@@ -510,6 +511,26 @@ func (z *size) UnmarshalYAML(unmarshal func(any) error) error {
 	}
 	*z = size(n * unit)
 	return nil
+}
+
+// sizeOrOff is a size that may be 0, which reads off.
+type sizeOrOff int64
+
+// MarshalYAML writes z with its unit, or off.
+func (z sizeOrOff) MarshalYAML() (any, error) {
+	if z == 0 {
+		return "off", nil
+	}
+	return size(z).String(), nil
+}
+
+// UnmarshalYAML reads a size, or off.
+func (z *sizeOrOff) UnmarshalYAML(unmarshal func(any) error) error {
+	if s, err := readScalar(unmarshal); err == nil && s.text == "off" {
+		*z = 0
+		return nil
+	}
+	return (*size)(z).UnmarshalYAML(unmarshal)
 }
 
 // String writes the size with the largest unit that divides it.

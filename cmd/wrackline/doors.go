@@ -52,7 +52,7 @@ func (a *app) doors() []door {
 		{path: "/debug/pprof/symbol", kind: web.Admin, open: pprof.Symbol},
 		{path: "/debug/pprof/trace", method: http.MethodGet, kind: web.Admin, open: pprof.Trace},
 	}
-	return append(list, a.hands()...)
+	return append(append(list, a.hands()...), a.benchDoors()...)
 }
 
 // webOptions returns what a configuration says of who is let in. Errors name the key and quote no token.

@@ -32,6 +32,7 @@ type school struct {
 	at int64 // the next minute to be sent, Unix ms
 
 	clock atomic.Int64 // of the program, Unix ms
+	app   *app
 
 	mu   sync.Mutex
 	told []string // status and namespace, in order
@@ -88,6 +89,7 @@ func (s *school) serve(conf string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.app = a
 	s.clock.Store(s.at)
 	a.now = func() time.Time { return time.UnixMilli(s.clock.Load()) }
 	a.listening = [2]string{l.Addr().String()}
