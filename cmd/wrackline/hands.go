@@ -112,12 +112,14 @@ type saidAnswer struct {
 	Act       *act.Act  `json:"act"`
 	Words     string    `json:"words"`
 	Foresight *foreseen `json:"foresight,omitempty"` // of silences, maintenance and lessons
+	Hint      string    `json:"hint,omitempty"`      // it is about nothing that is known now
 }
 
 // describe makes that answer.
 func (a *app) describe(x *act.Act) (saidAnswer, error) {
 	out := saidAnswer{Act: x, Words: x.Words()}
 	if x.Kind.Mutes() {
+		out.Hint = ui.Unmatched(a.engine.View(), x)
 		f, err := a.foresee(x)
 		if err != nil {
 			return out, err

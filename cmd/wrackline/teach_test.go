@@ -331,6 +331,9 @@ func (s *school) teach(ids map[string]string) map[string]string {
 	for q, out := range map[string]string{"cli-silence": s.cli("silence", "--for", "3d", "namespace=cli-silence"), "cli-window": s.cli("maintenance", "--start", "13:00", "--end", "14:00", "namespace=cli-window")} {
 		acts[q] = said.FindStringSubmatch(out)[1]
 	}
+	if out := s.cli("silence", "--for", "1h", "--preview", "cluster=eo"); !strings.Contains(out, `Nothing matches now: no signal has cluster="eo"; did you mean "eu"? It holds all the same`) {
+		s.t.Error(out)
+	}
 	s.shoot("acts", "/acts")
 	return acts
 }
