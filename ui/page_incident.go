@@ -15,6 +15,8 @@ import (
 const (
 	incidentCharts = 8  // members drawn
 	memberHeight   = 84 // of their plots, pixels
+	smallCharts    = 40 // further members, drawn small side by side
+	smallHeight    = 40
 )
 
 type incidentBody struct {
@@ -24,6 +26,7 @@ type incidentBody struct {
 	Where       []labelLink
 	Whole       string // the incident's own range
 	Figures     []memberFigure
+	Small       []memberFigure // those behind them, to be compared at a glance
 	Hidden      int // members not drawn
 	Notes       []string
 	Next        []string
@@ -88,7 +91,8 @@ func (s *server) incident(c *gin.Context) {
 	}
 	for i := range inc.Members {
 		m := &inc.Members[i]
-		if i >= incidentCharts && i != inc.Lead {
+		small := i >= incidentCharts && i != inc.Lead
+		if small && len(b.Small) == smallCharts {
 			b.Hidden++
 			continue
 		}
@@ -96,7 +100,15 @@ func (s *server) incident(c *gin.Context) {
 		if m.Ended > 0 {
 			marks = append(marks, mark{T: m.Ended, Label: "ended"})
 		}
-		fig := s.figure(fmt.Sprintf("c%d", i), m.SignalID, m.Entity, chart{Title: m.Name + ", " + place(m.Entity), Unit: m.Unit, From: sp.From, To: sp.To, Height: memberHeight, Compact: true, Params: paramsOf(m.Rule), Marks: marks})
+		height := memberHeight
+		if small {
+			height, marks = smallHeight, nil
+		}
+		fig := s.figure(fmt.Sprintf("c%d", i), m.SignalID, m.Entity, chart{Title: m.Name + ", " + place(m.Entity), Unit: m.Unit, From: sp.From, To: sp.To, Height: height, Compact: true, Params: paramsOf(m.Rule), Marks: marks})
+		if small {
+			b.Small = append(b.Small, memberFigure{Member: m, Figure: fig})
+			continue
+		}
 		fig.Zoom = true
 		b.Figures = append(b.Figures, memberFigure{Member: m, Figure: fig, First: i == 0})
 	}

@@ -31,6 +31,7 @@ type Options struct {
 	ExternalURL string                     // where people reach the pages; its path is put before every link. "" means /
 	May         func(*http.Request) Access // what whoever asks may do beside reading; nil = nothing
 	Timezone    string                     // in which hours are suggested; "" = UTC
+	Elsewhere   Elsewhere                  // where the user's Prometheus and Grafana are
 	Demo        bool                       // says on every page that the cluster is simulated
 	Logger      *slog.Logger               // nil discards
 }

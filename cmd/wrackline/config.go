@@ -62,6 +62,11 @@ type webConfig struct {
 	TrustedProxies []string      `yaml:"trusted_proxies"`  // addresses and CIDRs whose X-Forwarded-For and X-Forwarded-Host are believed; none by default
 	AdminToken     notify.Secret `yaml:"admin_token"`      // of who may reload, accept, forget and profile from another machine; "" = nobody
 	AdminTokenFile string        `yaml:"admin_token_file"` // the same, read again when it changes; not together with admin_token
+
+	// Where a browser reaches the user's own Prometheus and Grafana: pages of signals lead to their queries there. "" = no links.
+	PrometheusURL     string `yaml:"prometheus_url"`
+	GrafanaURL        string `yaml:"grafana_url"`
+	GrafanaDatasource string `yaml:"grafana_datasource"` // the uid of its data source; "" = the default one
 }
 
 type tokenConfig struct {

@@ -100,7 +100,7 @@ func (a *app) setWeb(cfg *config) error {
 		return err
 	}
 	pages := func(may func(*http.Request) ui.Access) http.Handler {
-		return g.Door(web.Page, ui.New(source{a}, ui.Options{Timezone: cfg.Signals.Timezone, May: may, Version: buildVersion(), ExternalURL: cfg.Alerting.ExternalURL, Demo: a.extra != nil, Logger: a.log}))
+		return g.Door(web.Page, ui.New(source{a}, ui.Options{Timezone: cfg.Signals.Timezone, May: may, Version: buildVersion(), ExternalURL: cfg.Alerting.ExternalURL, Elsewhere: ui.Elsewhere{Prometheus: cfg.Web.PrometheusURL, Grafana: cfg.Web.GrafanaURL, GrafanaDatasource: cfg.Web.GrafanaDatasource}, Demo: a.extra != nil, Logger: a.log}))
 	}
 	main, admin := http.NewServeMux(), http.NewServeMux()
 	a.gate.Store(g)
