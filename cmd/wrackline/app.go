@@ -46,6 +46,7 @@ type app struct {
 	salt    series.Salt   // of the installation's keys of series, for its life
 	keyer   *series.Keyer // made with it
 	started time.Time
+	born    time.Time // when the first life of the process began
 	now     func() time.Time // the machine's clock; the demo's runs at its own speed
 	clock   *ingest.Clock    // the receive clock, made of it
 
@@ -119,7 +120,7 @@ func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 
 // newApp returns one without a data directory.
 func newApp(cfg config, dir string, log *slog.Logger) *app {
-	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
+	a := &app{dir: dir, log: log, started: time.Now(), born: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
 	a.clock = ingest.NewClock(func() time.Time { return a.now() }, log)
 	a.watch = &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	a.lag = &laggards{behind: map[string]lag{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}

@@ -134,7 +134,7 @@ func (s source) Status() ui.Status {
 	f, conditions := a.self.seen() // nothing is asked directly that may hang
 	st, j, db, now := f.stream, f.journal, f.store, f.ms
 	out := ui.Status{
-		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.started.UnixMilli(),
+		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.born.UnixMilli(),
 		NowMs: now, ReceiveMs: a.engine.AtMs(),
 		NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: cfg.Alerting.PagesPerDay, Days: a.manager.Snapshot().Days,
 		Journal: ui.Journal{FirstPos: j.FirstPos, LastPos: j.LastPos, SyncedPos: j.SyncedPos, Bytes: j.Bytes, MaxBytes: int64(cfg.Ingest.JournalMax),
