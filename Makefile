@@ -20,7 +20,7 @@ SOAK_SIGNALS ?= 60000
 TORTURE ?= 1000
 SEED ?=
 
-.PHONY: help build demo test race lint bench differential large bench-scale soak null quiet stories torture recording fuzz pictures screenshot clean
+.PHONY: help build demo test race lint bench differential large bench-scale soak null quiet stories torture recording fuzz pictures screenshot glance clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -89,6 +89,12 @@ screenshot: ## docs/incident.png, as the demo's browser test sees it
 	mkdir -p bin/shots
 	WRACKLINE_SHOTS=$(CURDIR)/bin/shots $(GO) test -tags $(TAGS) -count=1 -run TestDemoFindsTheFoundingStory ./cmd/wrackline
 	cp bin/shots/incident.png docs/incident.png
+
+glance: ## docs/glance/*.png, the pictures of docs/glance.md, by the test that holds what they show
+	mkdir -p docs/glance
+	WRACKLINE_GLANCE=$(CURDIR)/docs/glance $(GO) test -tags $(TAGS) -count=1 -run TestAnsweredAtAGlance ./ui
+	rm -f docs/glance/*-900.png docs/glance/*-dark-1400.png docs/glance/*-light-500.png
+	chmod 644 docs/glance/*.png
 
 clean: ## remove what was built
 	rm -rf bin

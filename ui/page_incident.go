@@ -27,7 +27,7 @@ type incidentBody struct {
 	Whole       string // the incident's own range
 	Figures     []memberFigure
 	Small       []memberFigure // those behind them, to be compared at a glance
-	Hidden      int // members not drawn
+	Hidden      int            // members not drawn
 	Notes       []string
 	Next        []string
 	Timeline    []timelineRow
@@ -41,7 +41,8 @@ type incidentBody struct {
 	End         int64 // when it ended, or now
 	EndWord     string
 	Hands       hands
-	Inside      int64 // since when everything is back inside; 0 = it is not, or nobody knows
+	Suspect     string // what changed just before; "" = nothing that is known
+	Inside      int64  // since when everything is back inside; 0 = it is not, or nobody knows
 }
 
 // causeRow is a change that may be behind an incident.
@@ -112,6 +113,7 @@ func (s *server) incident(c *gin.Context) {
 		fig.Zoom = true
 		b.Figures = append(b.Figures, memberFigure{Member: m, Figure: fig, First: i == 0})
 	}
+	b.Suspect = suspect(inc)
 	b.Hands = s.handsOf(c.Request, inc, f.Now)
 	b.Next = steps(b.Head.Rule, b.Head, stepsShown)
 	b.Timeline = timeline(inc, s.src.Acts())
