@@ -109,7 +109,7 @@ func (c *chart) layOut(alone bool) *layout {
 	if c.Compact {
 		want = 2
 	}
-	l.levels, l.g.hi = topped(ticks(lo, hi, c.Unit, want), lo, hi, c.Params)
+	l.levels, l.g.hi = topped(ticks(lo, hi, c.Unit, want), lo, hi, l.g.h, c.Params)
 	if c.Params != nil {
 		for _, m := range [...]fixedMark{{"ceiling", c.Params.Ceiling}, {"limit", c.Params.Limit}} {
 			if finite(m.v) && m.v > lo && m.v < hi {

@@ -103,9 +103,13 @@ func (l *layout) scores() {
 	l.text("lab", "", "4", l.scoreY+10, "start", "score (alarm at 1, dashed)")
 }
 
-// labelLevels writes the values of level lines, on the left, and of bounds, on the right.
+// labelLevels writes the values of level lines, beside the plot on the left, where the page leaves room for them, and of bounds, on the right. A picture that stands alone has them in the plot.
 func (l *layout) labelLevels() {
 	for _, v := range l.levels {
+		if !l.alone {
+			l.text("lab", "yl", "-6", l.top+l.g.y(v)+3.5, "end", alerting.Quantity(v, l.Unit))
+			continue
+		}
 		l.text("lab", "yl", "4", l.top+l.g.y(v)-3, "start", alerting.Quantity(v, l.Unit))
 	}
 	for _, m := range l.fixed {

@@ -158,7 +158,7 @@ func ticks(lo, hi float64, unit string, want int) []float64 {
 }
 
 // topped ends the levels at the top of the plot: with one more step where that leaves little of it empty, else with a label of where the plot ends. What has an end of its own, as a share, keeps it.
-func topped(levels []float64, lo, hi float64, p *model.Params) ([]float64, float64) {
+func topped(levels []float64, lo, hi, height float64, p *model.Params) ([]float64, float64) {
 	n := len(levels)
 	if n == 0 {
 		return levels, hi
@@ -172,7 +172,7 @@ func topped(levels []float64, lo, hi float64, p *model.Params) ([]float64, float
 		return levels, max(hi, levels[n-1])
 	case step-rest <= (hi-lo)*topEmpty && (p == nil || !finite(p.Max) || next <= p.Max):
 		return append(levels, next), next
-	case rest >= (hi-lo)*topApart:
+	case rest >= (hi-lo)*max(topApart, labelHeight/height):
 		return append(levels, hi), hi
 	}
 	return levels, hi
@@ -181,6 +181,8 @@ func topped(levels []float64, lo, hi float64, p *model.Params) ([]float64, float
 const (
 	topEmpty = .3  // of the plot may be empty so that it ends at a round value
 	topApart = .12 // of the plot lies between two labels at least
+
+	labelHeight = 14 // pixels
 )
 
 // timeTick is one label of the time axis.

@@ -62,7 +62,7 @@ func TestTheAxisEndsAtALabel(t *testing.T) {
 		p      *model.Params
 	}{{0, 1.08, nil}, {0, 97, nil}, {0, 100, nil}, {0, 1000.5, nil}, {-5, 5.3, nil}, {0, 1, &share}, {.31, .97, &share}, {99, 99.3, nil}, {0, 7, nil}, {0, 12345678, nil}} {
 		for _, want := range []int{2, 4} {
-			levels, hi := topped(ticks(c.lo, c.hi, "", want), c.lo, c.hi, c.p)
+			levels, hi := topped(ticks(c.lo, c.hi, "", want), c.lo, c.hi, 240, c.p)
 			n := len(levels)
 			if hi < c.hi || n < 2 {
 				t.Errorf("%g to %g, %d: %v up to %g", c.lo, c.hi, want, levels, hi)

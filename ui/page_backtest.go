@@ -110,7 +110,7 @@ type backtestBody struct {
 }
 
 func (s *server) backtest(c *gin.Context) {
-	f, _ := s.frame("Backtest", "backtest")
+	f, _ := s.frame("Backtest", "acts")
 	b := &backtestBody{hands: hands{Access: s.access(c.Request), Back: s.base + "/backtest", Base: s.base, Now: f.Now}, Backtest: s.src.Backtest()}
 	if r := b.Run; r != nil && !r.Running() {
 		b.Table, b.Sum = BacktestDays(r.Told)
