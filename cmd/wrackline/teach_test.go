@@ -40,6 +40,9 @@ type school struct {
 
 var queues = []string{"teach", "ui-silence", "api-silence", "cli-silence", "ui-window", "api-window", "cli-window", "control"}
 
+// schoolToken is what whoever comes from elsewhere must show.
+const schoolToken = "0123456789abcdef"
+
 // newSchool has learned five days of every queue at about 100.
 func newSchool(t *testing.T) *school {
 	t.Helper()
@@ -59,13 +62,15 @@ func newSchool(t *testing.T) *school {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.told = append(s.told, m.Status+" "+m.Alerts[0].Labels["namespace"])
+		s.told = append(s.told, strings.TrimPrefix(r.URL.Path+" ", "/ ")+m.Status+" "+m.Alerts[0].Labels["namespace"])
 	}))
 	t.Cleanup(far.Close)
 	conf := filepath.Join(t.TempDir(), "w.yml")
 	replace(t, conf, `track: [{name: queue.depth, match: queue_depth, by: [cluster, namespace], bad: up}]
 alerting: {notifications_per_day: 1000}
-receivers: [{name: ops, webhook_configs: [{url: "`+far.URL+`"}]}]
+receivers: [{name: ops, webhook_configs: [{url: "`+far.URL+`"}]}, {name: night, webhook_configs: [{url: "`+far.URL+`/night"}]}]
+route: {receiver: ops}
+web: {admin_token: `+schoolToken+`, trusted_proxies: ["127.0.0.1"]}
 `)
 	s.at = time.Now().UnixMilli()/86_400_000*86_400_000 - 12*86_400_000
 	s.serve(conf)
