@@ -46,7 +46,7 @@ type app struct {
 	salt    series.Salt   // of the installation's keys of series, for its life
 	keyer   *series.Keyer // made with it
 	started time.Time
-	born    time.Time // when the first life of the process began
+	born    time.Time        // when the first life of the process began
 	now     func() time.Time // the machine's clock; the demo's runs at its own speed
 	clock   *ingest.Clock    // the receive clock, made of it
 

@@ -173,6 +173,45 @@ func TestBacktestOfWhatIsKeptTellsWhatServeTold(t *testing.T) {
 	}
 }
 
+// TestAPastOfLessThanADayIsNotKept: what comes so fast that a day of it has no room is neither kept nor compressed, says so, and is kept again once it comes slower.
+func TestAPastOfLessThanADayIsNotKept(t *testing.T) {
+	cfg := defaultConfig()
+	a, err := openApp(cfg, t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { a.close(false) }()
+	const most, minute = 1 << 30, int64(60_000)
+	at, bytes := int64(townEpoch), int64(0)
+	pass := func(minutes int, perDay int64) {
+		for range minutes {
+			at += minute
+			bytes += perDay * packed / 1440
+			a.past.pace(bytes, at, most)
+		}
+	}
+	pass(9, 100*most)
+	if a.past.tooFast(most) != "" {
+		t.Error("nine minutes are no rate")
+	}
+	pass(120, most/2)
+	if text := a.past.tooFast(most); text != "" {
+		t.Errorf("half of the room: %s", text)
+	}
+	pass(120, 2*most)
+	if text := a.past.tooFast(most); !strings.Contains(text, "less than a day") || !strings.Contains(text, "1GiB") || a.past.due(a.journal, at, most) {
+		t.Errorf("twice the room: %q", text)
+	}
+	pass(120, most*9/10)
+	if a.past.tooFast(most) == "" {
+		t.Error("just enough room changes its mind back and forth")
+	}
+	pass(120, most/2)
+	if a.past.tooFast(most) != "" {
+		t.Error("slow again, and still nothing is kept")
+	}
+}
+
 // TestWhatIsGivenToABacktestOpensNoFile: a configuration that comes over the network holds what judges, and nothing else.
 func TestWhatIsGivenToABacktestOpensNoFile(t *testing.T) {
 	cfg := defaultConfig()

@@ -362,6 +362,8 @@ func (s source) Backtest() ui.Backtest {
 	switch {
 	case cfg.Storage.BacktestMax == 0:
 		out.Off = "No backtest can be made here: storage.backtest_max is off, so no requests are kept."
+	case a.past.tooFast(size(cfg.Storage.BacktestMax)) != "":
+		out.Reach, out.Off = "", a.past.tooFast(size(cfg.Storage.BacktestMax))
 	case a.past == nil:
 		out.Off = "No backtest can be made now: Wrackline only reads."
 	}

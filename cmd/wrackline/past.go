@@ -65,6 +65,58 @@ type archive struct {
 	begunMs int64  // when the first request of all came; 0 = not looked up
 	pinned  uint64 // + 1: nothing behind that position goes, since a backtest reads it; 0 = nobody reads
 	failed  time.Time
+
+	mark   [2]int64 // bytes appended and receive clock when the rate was last looked at; 0 = not yet
+	perDay int64    // bytes that a day of requests takes when it is kept, about; 0 = not known
+	fast   bool     // a day of them has no room, so that none are kept
+}
+
+// What decides whether requests are kept at all.
+const (
+	rateLeast = 10 * 60_000 // ms of the receive clock that a rate is measured over, at least …
+	rateMost  = 3_600_000   // … and about at most
+	packed    = 8           // times that compressing makes requests smaller, at least: 8 to 16 were measured
+	rateBack  = .8          // of the room must do before they are kept again
+)
+
+// pace notes how fast requests come. To keep a past means to compress it, which costs as much as to fold it once more, and a past of less than a day answers nothing: where a day has no room nothing is kept.
+func (p *archive) pace(appended, atMs, most int64) {
+	if p == nil || atMs == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mark[1] == 0 || appended < p.mark[0] || atMs < p.mark[1] {
+		p.mark = [2]int64{appended, atMs}
+		return
+	}
+	span := atMs - p.mark[1]
+	if span < rateLeast {
+		return
+	}
+	p.perDay = int64(float64(appended-p.mark[0]) / packed * 86_400_000 / float64(span))
+	switch {
+	case p.perDay > most:
+		p.fast = true
+	case float64(p.perDay) < rateBack*float64(most):
+		p.fast = false
+	}
+	if span >= rateMost {
+		p.mark = [2]int64{appended, atMs}
+	}
+}
+
+// tooFast says why nothing is kept though it might be; "" when that is not so.
+func (p *archive) tooFast(most size) string {
+	if p == nil {
+		return ""
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.fast {
+		return ""
+	}
+	return fmt.Sprintf("Requests come so fast that storage.backtest_max (%s) holds less than a day of them, about %s, and a shorter past answers nothing: none are kept. Raise it to keep some.", most, alerting.Quantity(float64(p.perDay), "B"))
 }
 
 // openPast reads what is there of a data directory.
@@ -168,7 +220,7 @@ func (p *archive) keep(j *journal.Journal, safe uint64, nowMs, keepMs, most int6
 	for at+1 < len(list) && nowMs-list[at+1].AtMs >= keepMs {
 		at++
 	}
-	for at < len(list) && j.BytesBehind(list[at].Pos)-j.Stats().Bytes+size64(list[at:]) > most {
+	for at < len(list) && (p.fast || j.BytesBehind(list[at].Pos)-j.Stats().Bytes+size64(list[at:]) > most) {
 		at++
 	}
 	drop = safe
@@ -210,7 +262,7 @@ func (p *archive) due(j *journal.Journal, nowMs, most int64) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if time.Since(p.failed) < anchorAgain {
+	if p.fast || time.Since(p.failed) < anchorAgain {
 		return false
 	}
 	list := p.begins(j)
@@ -346,6 +398,7 @@ func (a *app) noteConfig(text string) {
 // spare drops what nobody needs of the journal any more.
 func (a *app) spare() error {
 	cfg, safe := a.cfg.Load(), a.store.SafePos()
+	a.past.pace(a.journal.Stats().Appended, a.engine.AtMs(), int64(cfg.Storage.BacktestMax))
 	drop := a.past.keep(a.journal, safe, a.clock.Now().UnixMilli(), time.Duration(cfg.Storage.Retention).Milliseconds(), int64(cfg.Storage.BacktestMax))
 	return a.journal.Spare(safe, drop)
 }

@@ -52,6 +52,7 @@ func (j *Journal) Append(r Record) (pos uint64, err error) {
 	j.full = false
 	recordsTotal.Inc()
 	bytesTotal.Add(int(size))
+	j.appended += size
 	return pos, nil
 }
 

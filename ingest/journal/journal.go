@@ -72,6 +72,7 @@ type Stats struct {
 	SyncedPos         uint64 // positions up to here are on disk
 	Bytes             int64  // of the segments that a start may need
 	SpareBytes        int64  // of those beside, see Spare
+	Appended          int64  // bytes of records written since Open, as they came
 	Segments          int
 	LastSyncMs        int64 // how long the last sync took, milliseconds
 	SyncedMs          int64 // when it ended, Unix milliseconds; 0 = there was none
@@ -105,6 +106,7 @@ type Journal struct {
 	salt        uint64     // of the active segment
 	next        uint64     // position of the next record
 	first       uint64     // lowest position that may be kept
+	appended    int64      // bytes of records since Open
 	spare       uint64     // positions up to here are kept for who looks back alone
 	synced      uint64     // positions up to here are on disk
 	unsynced    []*os.File // segments that were followed by others and are not synced yet
@@ -151,7 +153,7 @@ func (j *Journal) Stats() Stats {
 	return Stats{
 		Compressed: n,
 		FirstPos:   j.first, LastPos: j.next - 1, SyncedPos: j.synced,
-		Bytes: j.bytes(), SpareBytes: j.behind(0) - j.bytes(), Segments: len(j.segments), LastSyncMs: j.tookMs, SyncedMs: j.syncedMs,
+		Bytes: j.bytes(), SpareBytes: j.behind(0) - j.bytes(), Appended: j.appended, Segments: len(j.segments), LastSyncMs: j.tookMs, SyncedMs: j.syncedMs,
 		TornBytes: j.torn, DamagedBytes: j.damaged, Full: j.full, SyncErr: j.syncErr,
 		Syncs: j.syncs, SyncFails: j.syncFails, LastSyncErr: j.lastSyncErr,
 	}
