@@ -13,7 +13,7 @@ import (
 type witness struct {
 	slots  [slotsMost]slot // the newest first
 	n      int
-	lastMs int64 // newest request, mono
+	lastMs int64  // newest request, mono
 	host   string // the address that it sends from
 	crowd  bool   // it stands for all names from there
 

@@ -114,3 +114,41 @@ func TestTortureFloodHidesNoSilence(t *testing.T) {
 		})
 	}
 }
+
+// TestFloodHidesNoRefusal: a sender all of whose samples are refused is told by name while another address floods with names, taken or refused themselves.
+func TestFloodHidesNoRefusal(t *testing.T) {
+	for _, bad := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the flood is refused %v", bad), func(t *testing.T) {
+			t.Parallel()
+			r := newBlindRig(t, rigOptions{})
+			f := &flood{each: 300, request: func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d", i), "flood", 1 }}
+			if bad {
+				f.request = func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d&cluster=%%07", i), "flood", 1 }
+			}
+			poured, refused := 0, false
+			r.send = func(r *blindRig) {
+				if !refused {
+					r.write()
+				} else {
+					l := wire.AppendLabel(wire.AppendLabel(nil, "__name__", "x"), "__name__", "y")
+					r.post(wire.AppendBody(nil, wire.AppendSeries(nil, l, oneSample(r))))
+				}
+				f.pour(r, poured)
+				poured += f.each
+			}
+			r.steps(4*time.Minute, nil)
+			refused = true
+			took, ok := r.steps(tellWithin, func() bool {
+				for _, w := range r.got("/a") {
+					if w.kind == "wrackline.sender.refused" && strings.Contains(w.title, "10.0.0.7") {
+						return true
+					}
+				}
+				return false
+			})
+			if !ok {
+				t.Errorf("not told within %s: %+v, conditions %+v", took, r.got("/a"), conditionsOf(r))
+			}
+		})
+	}
+}
