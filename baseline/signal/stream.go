@@ -336,6 +336,8 @@ func (s *Stream) Tick(receivedMs int64) {
 func (s *Stream) Apply(b *series.Batch) series.Result {
 	var res series.Result
 	s.clock(b.ReceivedMs)
+	was := s.senders.List
+	s.reassign(was, s.senders.Gather(b, b.ReceivedMs))
 	from, fromNo := s.senders.Of(b)
 	from.Seen(b.ReceivedMs)
 	s.halves.Begin(int(fromNo))

@@ -230,7 +230,11 @@ func (s *Stream) sweepSenders() {
 // keepSenders drops the senders that are not to be kept, which must have no series.
 func (s *Stream) keepSenders(ok func(i int, n *sender.Sender) bool) {
 	was := s.senders.List
-	to := s.senders.Keep(ok)
+	s.reassign(was, s.senders.Keep(ok))
+}
+
+// reassign gives what belongs to senders their new numbers; nil = nothing has changed. was are they as they were.
+func (s *Stream) reassign(was []*sender.Sender, to []uint16) {
 	if to == nil {
 		return
 	}

@@ -152,3 +152,33 @@ func TestFloodHidesNoRefusal(t *testing.T) {
 		})
 	}
 }
+
+// TestLateComerBesideAFlood: a sender that comes when a flood of names has filled the cluster that it sends of is known by its name all the same: its pods are learned, and its silence is told.
+func TestLateComerBesideAFlood(t *testing.T) {
+	r := newBlindRig(t, rigOptions{silent: true})
+	f := &flood{each: 60, request: func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d", i), "", 1 }}
+	poured, there := 0, false
+	r.send = func(r *blindRig) {
+		f.pour(r, poured)
+		poured += f.each
+		if there {
+			r.write()
+		}
+	}
+	r.steps(6*time.Minute, nil)
+	there = true
+	r.steps(12*time.Minute, nil)
+	there = false
+	_, ok := r.steps(tellWithin, func() bool {
+		for _, w := range r.got("/a") {
+			if w.kind == recvSilent && strings.Contains(w.title, "10.0.0.7") {
+				return true
+			}
+		}
+		return false
+	})
+	st := r.a.engine.Stats()
+	if !ok || len(st.Senders) > 1001 {
+		t.Errorf("told %v; %d senders; words %+v", ok, len(st.Senders), r.got("/a"))
+	}
+}
