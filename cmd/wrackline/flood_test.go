@@ -51,6 +51,8 @@ func TestTortureFloodHidesNoSilence(t *testing.T) {
 		{"cluster names", "", 2 * many, func(i int) (string, string, int) { return fmt.Sprintf("?sender=flood&cluster=c%d", i), "", 1 }},
 		{"sender names", "", 12 * many, func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d", i), "flood", 1 }},
 		{"both", "", 2 * many, func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d&cluster=c%d", i, i), "", 1 }},
+		{"series of the same cluster", "limit.series", 6 * many, func(int) (string, string, int) { return "?sender=flood", "", 100 }},
+		{"series and sender names of the same cluster", "limit.series", 12 * many, func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d", i), "", 20 }},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
@@ -85,18 +87,18 @@ func TestTortureFloodHidesNoSilence(t *testing.T) {
 			if _, ok := r.steps(tellWithin, told("resolved")); !ok {
 				t.Fatalf("the end of the silence is not told: %+v", r.got("/a"))
 			}
-			of := func(cluster string) int {
-				for _, c := range r.a.engine.Stats().Clusters {
-					if c.Name == cluster {
-						return c.Tracked
+			held := func() int {
+				for _, x := range r.a.engine.Stats().Senders {
+					if x.Name == r.host {
+						return x.Tracked
 					}
 				}
 				return 0
 			}
-			before := of("default")
+			before := held()
 			r.pods = 9
 			r.steps(2*time.Minute, nil)
-			if n := of("default"); before == 0 || n != 3*before {
+			if n := held(); before == 0 || n != 3*before {
 				t.Errorf("three times as many pods send, %d series were held and %d are", before, n)
 			}
 			st := r.a.engine.Stats()
