@@ -322,6 +322,7 @@ func (a *app) restore(c store.Loaded) error {
 	if a.history, err = readHistory(c.Sections[sectionHistory]); err != nil {
 		return err
 	}
+	a.sized(c.Sections)
 	a.lastCheckpoint.Store(c.AtMs)
 	a.log.Info("checkpoint restored", "pos", c.Pos, "age", time.Since(time.UnixMilli(c.AtMs)).Round(time.Second), "signals", len(a.engine.View().Signals))
 	return nil

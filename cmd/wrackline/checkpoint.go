@@ -69,6 +69,7 @@ func (a *app) freeze() store.Checkpoint {
 	f := a.freezing()
 	for f.rest.Slice() {
 	}
+	a.sized(f.c.Sections)
 	return *f.c
 }
 
@@ -118,11 +119,16 @@ func (a *app) frozen(f freezing) store.Checkpoint {
 		a.fold.Unlock()
 		foldHeldSeconds.Update(time.Since(begun).Seconds())
 	}
+	a.sized(f.c.Sections)
+	return *f.c
+}
+
+// sized notes how large sections are, so that those of the next checkpoint need not grow.
+func (a *app) sized(sections map[string][]byte) {
 	clear(a.sections)
-	for name, data := range f.c.Sections {
+	for name, data := range sections {
 		a.sections[name] = len(data)
 	}
-	return *f.c
 }
 
 // saveBoth writes a checkpoint and one more, so that both generations have what the journal does not tell of: a person's word, or other rules.

@@ -200,6 +200,7 @@ func scaleWindow(t *testing.T) []row {
 			}
 			held = append(held, longest)
 			cp := *f.c
+			a.sized(cp.Sections)
 			frozen = 0
 			for _, section := range cp.Sections {
 				frozen += len(section)
