@@ -142,6 +142,7 @@ type Stream struct {
 	tops     []Member
 	result   []promql.Element
 	current  evaluation
+	rollouts []change.RolloutView // see rolloutsOf
 	input    promql.Input
 	fed      []int // by leafPlan.selector: elements given in the window that is evaluated
 	limits   sender.Limits
