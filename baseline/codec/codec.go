@@ -51,6 +51,17 @@ type word struct {
 // Apart returns a writer of what is to be put into another one later, which then decides how words are written.
 func Apart() *Writer { return &Writer{apart: true} }
 
+// ApartLike is Apart with room for so much and a little.
+func ApartLike(x Size) *Writer {
+	return &Writer{apart: true, B: make([]byte, 0, x.bytes+x.bytes/32), holes: make([]word, 0, x.words+x.words/32)}
+}
+
+// Size is how much a writer that is apart was given. The zero value is nothing.
+type Size struct{ bytes, words int }
+
+// Size returns how much it was given; it is asked before anything is put elsewhere.
+func (w *Writer) Size() Size { return Size{len(w.B), len(w.holes)} }
+
 // Put writes what has been written apart.
 func (w *Writer) Put(x *Writer) {
 	for w.PutSome(x) {

@@ -83,7 +83,7 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 
 // write writes the state as it is when write is called, and calls pause between slices of it; it goes no further once that has returned false. f keeps what changes during a pause, nil = nothing does.
 func (s *Stream) write(w *codec.Writer, version int, f *freeze, pause func() bool) {
-	n, head, forms, last := len(s.hot), codec.Apart(), codec.Apart(), codec.Apart()
+	n, head, forms, last := len(s.hot), codec.ApartLike(s.apart[0]), codec.Apart(), codec.ApartLike(s.apart[1])
 	s.appendHead(head, version)
 	s.appendForms(forms)
 	if version >= 11 {
@@ -91,6 +91,7 @@ func (s *Stream) write(w *codec.Writer, version int, f *freeze, pause func() boo
 		s.halves.Append(last)
 	}
 	s.appendKeys(last)
+	s.apart = [2]codec.Size{head.Size(), last.Size()}
 	// So far it was what any request may change. The rest waits for a window to close, or is kept by f.
 	put := func(x *codec.Writer) bool {
 		for pause() {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/birth"
 	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
@@ -102,7 +103,8 @@ type Stream struct {
 	nativeNo []uint32 // free numbers
 	buckets  int      // that natives have room for
 
-	frozen *freeze // what is copied for a checkpoint; nil = nothing is
+	frozen *freeze       // what is copied for a checkpoint; nil = nothing is
+	apart  [2]codec.Size // of what the newest state was made of, see write
 
 	words        []change.Word  // what watched series say of objects, in order of registration
 	changeCounts *change.Counts // of the trackers of all clusters
