@@ -26,7 +26,6 @@ type frozenPart struct {
 	next func() (struct{}, bool)
 	name string // of the section; "" = it is a group of models, which the store copies
 	data []byte
-	size int // that data is expected to have: growing from nothing copied every byte five times
 }
 
 // more copies a slice and reports whether anything is left.
@@ -35,9 +34,9 @@ func (p *frozenPart) more() bool {
 	return ok
 }
 
-// Freeze begins to copy the streams, models and verdicts of this moment into a checkpoint, which lacks them until Frozen.Slice has said that nothing is left. It belongs to the fold. sizes says how
-// large sections of a name have been; do is that of ApplyAll.
-func (e *Engine) Freeze(to *store.Checkpoint, sizes map[string]int, do func(n int, each func(i int))) *Frozen {
+// Freeze begins to copy the streams, models and verdicts of this moment into a checkpoint, which lacks them until Frozen.Slice has said that nothing is left. It belongs to the fold. room returns
+// an empty slice that a section is written to, with room for as much as it may have; do is that of ApplyAll.
+func (e *Engine) Freeze(to *store.Checkpoint, room func(name string) []byte, do func(n int, each func(i int))) *Frozen {
 	f := &Frozen{to: to}
 	to.Groups = e.Groups()
 	var active []*cluster
@@ -53,13 +52,13 @@ func (e *Engine) Freeze(to *store.Checkpoint, sizes map[string]int, do func(n in
 	models := to.Freeze()
 	section := func(kind string, number uint16) *frozenPart {
 		p := &frozenPart{name: sectionOf(kind, number)}
-		p.size = sizes[p.name] + sizes[p.name]/32
+		p.data = room(p.name)
 		f.sections = append(f.sections, p)
 		return p
 	}
 	for i, c := range active {
 		stream, view := section(sectionStream, c.number), section(sectionView, c.number)
-		stream.begin(c.stream.Freeze(&stream.data, stream.size))
+		stream.begin(c.stream.Freeze(&stream.data))
 		view.begin(c.viewSlices(view, viewNewest))
 		of := &frozenPart{}
 		of.begin(func(yield func(struct{}) bool) {
@@ -136,7 +135,7 @@ func (e *Engine) settle() {
 // viewSlices appends the cluster's verdicts to p in slices.
 func (c *cluster) viewSlices(p *frozenPart, format int) iter.Seq[struct{}] {
 	return func(yield func(struct{}) bool) {
-		x := viewCoder{codec.Writing(append(append(make([]byte, 0, p.size), viewMagic...), byte('0'+format))), format}
+		x := viewCoder{codec.Writing(append(append(p.data, viewMagic...), byte('0'+format))), format}
 		c.writeView(x, func() bool { return yield(struct{}{}) })
 		p.data = x.Bytes()
 	}

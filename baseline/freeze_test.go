@@ -57,7 +57,7 @@ func TestSlicesAreOfOneMoment(t *testing.T) {
 		for name, write := range e.AtOnce {
 			c.Sections[name] = write(nil)
 		}
-		frozen := e.Freeze(&c, map[string]int{}, side)
+		frozen := e.Freeze(&c, func(string) []byte { return nil }, side)
 		closed := func() (n int64) {
 			for _, c := range e.Stats().Clusters {
 				n += c.ClosedEnd

@@ -19,7 +19,6 @@ const (
 // freeze knows what the series that have not been copied yet were when it began. A nil one knows that they are what they were.
 type freeze struct {
 	from, to uint32 // the series that have not been copied
-	size     int    // bytes that the state is expected to have
 	series   map[uint32]*wasSeries
 	groups   map[uint32]*codec.Writer
 	targets  map[uint32]*codec.Writer
@@ -33,11 +32,11 @@ type wasSeries struct {
 	tail  *codec.Writer
 }
 
-// Freeze appends the stream's state of the moment of its first step to dst, slice by slice; it is expected to have about size bytes. Requests may be applied between two steps; StreamOptions.Changing must run it to its end. It ends with the last step
+// Freeze appends the stream's state of the moment of its first step to dst, slice by slice. Requests may be applied between two steps; StreamOptions.Changing must run it to its end. It ends with the last step
 // or when the range over it is left; of a state that is not whole nothing may be used.
-func (s *Stream) Freeze(dst *[]byte, size int) iter.Seq[struct{}] {
+func (s *Stream) Freeze(dst *[]byte) iter.Seq[struct{}] {
 	return func(yield func(struct{}) bool) {
-		f := &freeze{to: uint32(len(s.hot)), size: size, series: map[uint32]*wasSeries{}, groups: map[uint32]*codec.Writer{}, targets: map[uint32]*codec.Writer{}}
+		f := &freeze{to: uint32(len(s.hot)), series: map[uint32]*wasSeries{}, groups: map[uint32]*codec.Writer{}, targets: map[uint32]*codec.Writer{}}
 		s.frozen = f
 		w := &codec.Writer{B: *dst}
 		s.write(w, stateVersion, f, func() bool { return yield(struct{}{}) })

@@ -85,7 +85,7 @@ func TestFrozenStateIsOfOneMoment(t *testing.T) {
 			}
 			want := s.AppendState(nil)
 			var got []byte
-			next, stop := iter.Pull(s.Freeze(&got, len(want)))
+			next, stop := iter.Pull(s.Freeze(&got))
 			defer stop()
 			finish = func() {
 				for {

@@ -104,9 +104,6 @@ func (s *Stream) write(w *codec.Writer, version int, f *freeze, pause func() boo
 	if !pause() {
 		return
 	}
-	if f != nil {
-		w.B = slices.Grow(w.B, f.size)
-	}
 	w.B = append(w.B, stateMagic...)
 	w.Num(version)
 	sig := s.signature()

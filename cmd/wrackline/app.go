@@ -88,6 +88,7 @@ type app struct {
 	checkpointMu   sync.Mutex                    // one checkpoint at a time
 	wanted         atomic.Pointer[chan freezing] // who waits for the state right behind the next exchange; nil = nobody
 	sections       map[string]int                // sizes of the last checkpoint's; guarded by checkpointMu
+	rooms          map[string][]byte             // for the next one's, likewise
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
 	lost           atomic.Pointer[string]  // what the checkpoint that this process began with lacks; nil = nothing
@@ -116,7 +117,7 @@ func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 
 // newApp returns one without a data directory.
 func newApp(cfg config, dir string, log *slog.Logger) *app {
-	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
+	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}, rooms: map[string][]byte{}}
 	a.clock = ingest.NewClock(func() time.Time { return a.now() }, log)
 	a.watch = &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	a.lag = &laggards{behind: map[string]lag{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}

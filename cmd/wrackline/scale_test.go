@@ -184,7 +184,8 @@ func scaleWindow(t *testing.T) []row {
 		var held, all []time.Duration
 		var frozen int
 		for range 3 {
-			c.round()                            // so that something changes between two checkpoints
+			c.round() // so that something changes between two checkpoints
+			a.makeRooms()
 			before := cpuOf(syscall.RUSAGE_SELF) // all threads that freeze
 			f := a.freezing()
 			longest := cpuOf(syscall.RUSAGE_SELF) - before
