@@ -13,6 +13,7 @@ import (
 // cluster now (Drop): they are learned anew with their next sample. What stays keeps its order and closes ranks, so that the numbers of series
 // are always in order of registration and the state of a stream does not depend on what has been forgotten.
 func (s *Stream) sweep() {
+	s.opts.Changing()
 	due := make([]int64, len(s.clusters)) // samples up to it are too old; 0 = none are
 	for i, c := range s.clusters {
 		if c.open != 0 && c.open >= c.sweepAt {
