@@ -141,7 +141,7 @@ func recordedJournal(ctx context.Context, e env, dir string) (name string, drop 
 		return "", nil, err
 	}
 	name, drop = filepath.Join(tmp, "journal.rec"), func() { os.RemoveAll(tmp) }
-	if err := recordJournal(ctx, env{io.Discard, e.stderr}, filepath.Join(dir, "journal"), name); err != nil {
+	if err := recordJournal(ctx, env{stdout: io.Discard, stderr: e.stderr}, filepath.Join(dir, "journal"), name); err != nil {
 		drop()
 		return "", nil, err
 	}
