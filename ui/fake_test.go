@@ -48,10 +48,16 @@ type ranged struct {
 
 func (f *fake) View() *baseline.View          { return f.view }
 func (f *fake) Incidents() *alerting.Snapshot { return f.snap }
-func (f *fake) Status() Status                { return f.status }
-func (f *fake) Acts() *act.View               { return f.book.View() }
-func (f *fake) Backtest() Backtest            { return f.backtest }
-func (f *fake) Ready() (bool, string)         { return f.ready == "", f.ready }
+func (f *fake) Status() Status {
+	st := f.status
+	if f.view != nil {
+		st.Budget = f.view.Budget
+	}
+	return st
+}
+func (f *fake) Acts() *act.View       { return f.book.View() }
+func (f *fake) Backtest() Backtest    { return f.backtest }
+func (f *fake) Ready() (bool, string) { return f.ready == "", f.ready }
 
 // Pods knows the pods that weigh in signals.
 func (f *fake) Pods(cluster, namespace, pod string, limit int) []identity.PodExplanation {

@@ -24,7 +24,7 @@ type actsBody struct {
 
 func (s *server) acts(c *gin.Context) {
 	f, _ := s.frame("Silences & lessons", "acts")
-	b := &actsBody{hands: hands{Access: s.access(c.Request), Who: whoOf(c.Request), Back: s.base + "/acts", Base: s.base, Now: f.Now}}
+	b := &actsBody{hands: hands{Access: s.access(c.Request), Who: s.whoOf(c.Request), Back: s.base + "/acts", Base: s.base, Now: f.Now}}
 	all := s.src.Acts().All()
 	for _, a := range all {
 		switch {
@@ -65,7 +65,7 @@ var formFields = []string{"kind", "who", "why", "match", "signal", "incident", "
 
 func (s *server) newAct(c *gin.Context) {
 	q := c.Request.URL.Query()
-	b := &newActBody{hands: hands{Access: s.access(c.Request), Who: whoOf(c.Request), Base: s.base}, Kind: act.Kind(q.Get("kind")), Tried: q.Get("try") != ""}
+	b := &newActBody{hands: hands{Access: s.access(c.Request), Who: s.whoOf(c.Request), Base: s.base}, Kind: act.Kind(q.Get("kind")), Tried: q.Get("try") != ""}
 	if !slices.Contains(act.Kinds, b.Kind) || b.Kind == act.Ack {
 		b.Kind = act.Silence
 	}

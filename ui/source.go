@@ -79,6 +79,8 @@ type Status struct {
 	NotificationsPerDay int                 // the noise contract: warn notifications a day; negative = no cap
 	PagesPerDay         int                 // the same for pages
 	Days                []alerting.DayTally // newest first
+	// Budget is what the contract means for signals, of the kinds that there are. It is the view's, which need not be put together for it.
+	Budget []baseline.BudgetView
 
 	Config string // the effective configuration, secrets redacted
 	Demo   *Demo  // nil unless this is a demo

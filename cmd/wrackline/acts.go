@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,10 +71,14 @@ func (a *app) draft(d *act.Draft) (*act.Act, error) {
 }
 
 // unsay takes an act back, as say says it.
-func (a *app) unsay(ctx context.Context, id, who, why string) (*act.Act, error) {
+func (a *app) unsay(ctx context.Context, speaker *speaker, id, who, why string) (*act.Act, error) {
 	if err := a.working(); err != nil {
 		return nil, err
 	}
+	if err := speaker.mayUndo(a, id); err != nil {
+		return nil, err
+	}
+	who = cmp.Or(speaker.name, who)
 	by, err := (&act.Draft{Kind: act.Ack, Incident: "-", Who: who, Why: why}).Act(a.clock.Now().UnixMilli()) // the same bounds
 	if err != nil {
 		return nil, err
@@ -151,12 +156,12 @@ func refusalOf(err error) (code int, text string) {
 }
 
 // foresee says what an act would have done to what was told.
-func (a *app) foresee(x *act.Act) (alerting.Foresight, error) {
+func (a *app) foresee(who *speaker, x *act.Act) (alerting.Foresight, error) {
 	t, err := act.Try(x)
 	if err != nil {
 		return alerting.Foresight{}, err
 	}
-	return alerting.Foresee(a.manager.Snapshot(), a.acts.View(), t), nil
+	return alerting.Foresee(who.incidents(a.manager.Snapshot()), a.acts.View(), t), nil
 }
 
 // untilWord is the end of an act as the log shows it.

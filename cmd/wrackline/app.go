@@ -89,9 +89,10 @@ type app struct {
 	lives        int                     // that only read, before this one
 	historyWaits bool                    // for the next start: a backfill that is complete could not be taken over for now
 
-	checkpointMu   sync.Mutex                            // one checkpoint at a time
-	wanted         atomic.Pointer[chan store.Checkpoint] // who waits for the state right behind the next exchange; nil = nobody
-	sections       map[string]int                        // sizes of the last checkpoint's; guarded by fold
+	checkpointMu   sync.Mutex                    // one checkpoint at a time
+	wanted         atomic.Pointer[chan freezing] // who waits for the state right behind the next exchange; nil = nobody
+	sections       map[string]int                // sizes of the last checkpoint's; guarded by checkpointMu
+	rooms          map[string][]byte             // for the next one's, likewise
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
 	lost           atomic.Pointer[string]  // what the checkpoint that this process began with lacks; nil = nothing
@@ -120,7 +121,7 @@ func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 
 // newApp returns one without a data directory.
 func newApp(cfg config, dir string, log *slog.Logger) *app {
-	a := &app{dir: dir, log: log, started: time.Now(), born: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
+	a := &app{dir: dir, log: log, started: time.Now(), born: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}, rooms: map[string][]byte{}}
 	a.clock = ingest.NewClock(func() time.Time { return a.now() }, log)
 	a.watch = &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	a.lag = &laggards{behind: map[string]lag{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
@@ -327,6 +328,7 @@ func (a *app) restore(c store.Loaded) error {
 	if a.history, err = readHistory(c.Sections[sectionHistory]); err != nil {
 		return err
 	}
+	a.sized(c.Sections)
 	a.lastCheckpoint.Store(c.AtMs)
 	a.log.Info("checkpoint restored", "pos", c.Pos, "age", time.Since(time.UnixMilli(c.AtMs)).Round(time.Second), "signals", len(a.engine.View().Signals))
 	return nil
@@ -431,9 +433,4 @@ func (a *app) close(last bool) error {
 	return err
 }
 
-var (
-	journalUndecodable = metrics.NewCounter("wrackline_journal_records_undecodable_total")
-	checkpointsFailed  = metrics.NewCounter("wrackline_checkpoints_failed_total")
-	checkpointSeconds  = metrics.NewSummary("wrackline_checkpoint_duration_seconds")
-	foldHeldSeconds    = metrics.NewSummary("wrackline_checkpoint_fold_held_seconds")
-)
+var journalUndecodable = metrics.NewCounter("wrackline_journal_records_undecodable_total")

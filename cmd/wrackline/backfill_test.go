@@ -37,7 +37,7 @@ func simulated(t *testing.T, from time.Time, length string, more ...string) (lis
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sim.rec")
 	var out bytes.Buffer
-	if code := mainCode(t.Context(), env{io.Discard, &out}, append([]string{"simulate", "--out", file, "--cluster", "demo", "--start", from.UTC().Format(time.RFC3339), "--duration", length, "--quiet"}, more...)); code != 0 {
+	if code := mainCode(t.Context(), env{stdout: io.Discard, stderr: &out}, append([]string{"simulate", "--out", file, "--cluster", "demo", "--start", from.UTC().Format(time.RFC3339), "--duration", length, "--quiet"}, more...)); code != 0 {
 		t.Fatal(out.String())
 	}
 	f, err := os.Open(file)
@@ -238,7 +238,7 @@ func TestBackfillBesideServe(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if code := mainCode(t.Context(), env{&out, &out}, []string{"backfill", "--from", srv.URL, "--days", "0.09", "--storage.path", dir, "--server", p.url}); code != 0 {
+	if code := mainCode(t.Context(), env{stdout: &out, stderr: &out}, []string{"backfill", "--from", srv.URL, "--days", "0.09", "--storage.path", dir, "--server", p.url}); code != 0 {
 		t.Fatal(out.String())
 	}
 	var view learned

@@ -8,6 +8,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/store"
 	"github.com/wrackline/wrackline/baseline/store/disk"
 )
@@ -16,10 +19,11 @@ import (
 func (a *app) checkpoint() error {
 	a.checkpointMu.Lock()
 	defer a.checkpointMu.Unlock()
+	a.makeRooms()
 	a.fold.Lock()
-	c := a.freeze()
+	f := a.freezing()
 	a.fold.Unlock()
-	return a.save(c)
+	return a.save(a.frozen(f))
 }
 
 // boundaryWait is for how long a checkpoint waits for the next exchange of clusters. Without requests none comes, and nothing is folded either.
@@ -34,68 +38,128 @@ func (a *app) checkpointAtExchange(ctx context.Context, within time.Duration) er
 
 // frozenAtExchange returns the fold's state as it is right behind the next exchange of clusters, so that the fold goes on from it to the bit; as it is now when none comes in time. The caller holds checkpointMu.
 func (a *app) frozenAtExchange(ctx context.Context, within time.Duration) store.Checkpoint {
-	frozen := make(chan store.Checkpoint, 1)
-	a.wanted.Store(&frozen)
+	a.makeRooms()
+	begun := make(chan freezing, 1)
+	a.wanted.Store(&begun)
 	wait := time.NewTimer(within)
 	defer wait.Stop()
 	select {
-	case c := <-frozen:
-		return c
+	case f := <-begun:
+		return a.frozen(f)
 	case <-wait.C:
 	case <-ctx.Done():
 	}
 	a.fold.Lock()
-	defer a.fold.Unlock()
 	if a.wanted.Swap(nil) == nil { // it came meanwhile
-		return <-frozen
+		a.fold.Unlock()
+		return a.frozen(<-begun)
 	}
-	return a.freeze()
+	f := a.freezing()
+	a.fold.Unlock()
+	return a.frozen(f)
 }
 
 // exchanged is called by the fold right behind an exchange of clusters.
 func (a *app) exchanged() {
-	if frozen := a.wanted.Swap(nil); frozen != nil {
-		*frozen <- a.freeze()
+	if begun := a.wanted.Swap(nil); begun != nil {
+		*begun <- a.freezing()
 	}
 }
 
-// freeze takes the fold's state for a checkpoint, clusters side by side. It is called under the fold's lock, and save after it, both under checkpointMu.
+// freezing is a checkpoint of which what is large has not been copied yet.
+type freezing struct {
+	c    *store.Checkpoint
+	rest *baseline.Frozen
+}
+
+// sliceMost is about how long the fold is held to copy a slice of a checkpoint.
+const sliceMost = 2 * time.Millisecond
+
+// freeze takes the fold's state for a checkpoint. It is called under the fold's lock, and save after it, both under checkpointMu.
 func (a *app) freeze() store.Checkpoint {
+	f := a.freezing()
+	for f.rest.Slice() {
+	}
+	a.sized(f.c.Sections)
+	return *f.c
+}
+
+// freezing begins to take the fold's state, clusters side by side. It is called under the fold's lock, and frozen after it without, both under checkpointMu.
+func (a *app) freezing() freezing {
 	begun := time.Now()
 	side := sideBySide
 	if a.ready.Load() {
 		side = a.line.patient
 	}
-	c := store.Checkpoint{AtMs: begun.UnixMilli(), Pos: a.engine.Pos(), Groups: a.engine.Groups(), Sections: map[string][]byte{}}
+	c := &store.Checkpoint{AtMs: begun.UnixMilli(), Pos: a.engine.Pos(), Sections: map[string][]byte{}}
 	type section struct {
 		name  string
 		write func([]byte) []byte
 		bytes []byte
 	}
 	var list []section
-	for name, write := range a.engine.Sections {
+	for name, write := range a.engine.AtOnce {
 		list = append(list, section{name: name, write: write})
 	}
 	list = append(list, section{name: sectionAlerting, write: a.manager.AppendState}, section{name: sectionActs, write: a.acts.AppendState}, section{name: sectionWatch, write: a.watch.appendState},
 		section{name: sectionLag, write: a.lag.appendState})
 	side(len(list), func(i int) {
 		x := &list[i]
-		// As large as the last one and a little: growing from nothing copied every byte five times.
-		n := a.sections[x.name]
-		x.bytes = x.write(make([]byte, 0, n+n/32))
+		x.bytes = x.write(a.room(x.name))
 	})
 	for i := range list {
 		c.Sections[list[i].name] = list[i].bytes
 	}
-	clear(a.sections)
-	for name, data := range c.Sections {
-		a.sections[name] = len(data)
-	}
 	c.Sections[sectionSalt] = appendSalt(a.salt)
-	c.Freeze(side)
+	f := freezing{c, a.engine.Freeze(c, a.room, side)}
 	a.line.paid()
 	foldHeldSeconds.Update(time.Since(begun).Seconds())
-	return c
+	return f
+}
+
+// frozen takes the rest of a checkpoint, a slice at a time, so that the fold goes on in between.
+func (a *app) frozen(f freezing) store.Checkpoint {
+	for left := true; left; {
+		a.fold.Lock()
+		begun := time.Now()
+		for left && time.Since(begun) < sliceMost {
+			left = f.rest.Slice()
+		}
+		a.fold.Unlock()
+		foldHeldSeconds.Update(time.Since(begun).Seconds())
+	}
+	a.sized(f.c.Sections)
+	return *f.c
+}
+
+// sized notes how large sections are.
+func (a *app) sized(sections map[string][]byte) {
+	clear(a.sections)
+	clear(a.rooms)
+	for name, data := range sections {
+		a.sections[name] = len(data)
+	}
+}
+
+// roomLeast is from how many bytes on the room of a section is made before the fold is held: to get 48 MB from the system takes 30 ms.
+const roomLeast = 64 << 10
+
+// makeRooms makes room for the large sections of the next checkpoint.
+func (a *app) makeRooms() {
+	for name, n := range a.sections {
+		if n >= roomLeast && a.rooms[name] == nil {
+			a.rooms[name] = make([]byte, 0, n+n/32)
+		}
+	}
+}
+
+// room returns where a section is written to: as large as the last one and a little, since growing from nothing copied every byte five times.
+func (a *app) room(name string) []byte {
+	if b := a.rooms[name]; b != nil {
+		return b
+	}
+	n := a.sections[name]
+	return make([]byte, 0, n+n/32)
 }
 
 // saveBoth writes a checkpoint and one more, so that both generations have what the journal does not tell of: a person's word, or other rules.
@@ -103,10 +167,11 @@ func (a *app) saveBoth(c store.Checkpoint) error {
 	if err := a.save(c); err != nil {
 		return err
 	}
+	a.makeRooms()
 	a.fold.Lock()
-	c = a.freeze()
+	f := a.freezing()
 	a.fold.Unlock()
-	return a.save(c)
+	return a.save(a.frozen(f))
 }
 
 // save writes a checkpoint.
@@ -192,3 +257,9 @@ func (a *app) runCheckpoints(ctx context.Context) {
 		}
 	})
 }
+
+var (
+	checkpointsFailed = metrics.NewCounter("wrackline_checkpoints_failed_total")
+	checkpointSeconds = metrics.NewSummary("wrackline_checkpoint_duration_seconds")
+	foldHeldSeconds   = metrics.NewSummary("wrackline_checkpoint_fold_held_seconds")
+)

@@ -97,7 +97,7 @@ wrackline_baseline_windows_closed_total counter Windows (minutes of sample time)
 wrackline_build_info gauge Version of Wrackline and of Go, 1.
 wrackline_checkpoint_duration_seconds summary How long it took to write a checkpoint.
 wrackline_checkpoint_failing gauge 1 while the last checkpoint failed.
-wrackline_checkpoint_fold_held_seconds summary How long the fold stood still for a checkpoint.
+wrackline_checkpoint_fold_held_seconds summary For how long the fold stood still to copy a slice of a checkpoint.
 wrackline_checkpoint_timestamp_seconds gauge When the state of the newest checkpoint was taken, Unix time.
 wrackline_checkpoints_failed_total counter Checkpoints that failed.
 wrackline_clock_corrections_total counter Times that the receive clock was set, after a jump or against senders.
