@@ -23,6 +23,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/form"
 	"github.com/wrackline/wrackline/ui"
 	"github.com/wrackline/wrackline/web"
 )
@@ -44,9 +45,9 @@ type judging struct {
 }
 
 type judgingNoise struct {
-	NotificationsPerDay int     `yaml:"notifications_per_day"`
-	PagesPerDay         int     `yaml:"pages_per_day"`
-	FalseAlarmsPerWeek  float64 `yaml:"false_alarms_per_week"`
+	NotificationsPerDay int     `yaml:"notifications_per_day" min:"1" max:"1000"`
+	PagesPerDay         int     `yaml:"pages_per_day" min:"1" max:"1000"`
+	FalseAlarmsPerWeek  float64 `yaml:"false_alarms_per_week" min:"0" max:"1000000"`
 }
 
 func (c *config) judging() judging {
@@ -71,9 +72,16 @@ func (c *config) judgedBy(text string) (config, error) {
 	if len(text) > benchConfig {
 		return *c, fmt.Errorf("%w is larger than %s", errGiven, size(benchConfig))
 	}
-	d := yaml.NewDecoder(strings.NewReader(text), yaml.DisallowUnknownField())
-	if err := d.Decode(&g); err != nil && strings.TrimSpace(text) != "" {
-		return *c, fmt.Errorf("%w: %s; it takes signals, packs, track and of alerting notifications_per_day, pages_per_day and false_alarms_per_week", errGiven, yaml.FormatError(err, false, false))
+	var faults []error
+	if f, fault := form.Parse([]byte(text)); fault != nil {
+		faults = append(faults, fault)
+	} else {
+		for _, fault := range f.Decode(&g, form.Words{}) {
+			faults = append(faults, fault)
+		}
+	}
+	if len(faults) > 0 {
+		return *c, fmt.Errorf("%w: %w\nit takes signals, packs, track and of alerting notifications_per_day, pages_per_day and false_alarms_per_week", errGiven, errors.Join(faults...))
 	}
 	for _, f := range g.Packs.Files {
 		if !slices.Contains(c.Packs.Files, f) {
