@@ -23,7 +23,7 @@ SEED ?=
 ARCHES ?= amd64 arm64
 IMAGE ?= wrackline:$(VERSION)
 
-.PHONY: help build binaries image deb demo test race lint bench differential large bench-scale soak null quiet stories torture recording fuzz pictures screenshot clean
+.PHONY: help build binaries image deb demo test race lint bench differential large bench-scale soak null quiet stories torture recording fuzz pictures screenshot glance clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -40,8 +40,8 @@ image: binaries ## the image IMAGE for each of ARCHES, as bin/image.tar (OCI), w
 	buildah build --isolation chroot $(foreach a,$(ARCHES),--platform linux/$(a)) --manifest $(IMAGE) -f deploy/Containerfile .
 	buildah manifest push --all $(IMAGE) oci-archive:bin/image.tar
 
-deb: binaries ## bin/wrackline_ARCH.deb for each of ARCHES: binary, systemd unit, configuration
-	@set -e; for a in $(ARCHES); do deploy/debian/build bin/linux-$$a/wrackline $$a '$(VERSION)' bin/wrackline_$$a.deb; done
+deb: build binaries ## bin/wrackline_ARCH.deb for each of ARCHES: binary, systemd unit, configuration, manual, completion
+	@set -e; for a in $(ARCHES); do deploy/debian/build bin/linux-$$a/wrackline $$a '$(VERSION)' bin/wrackline_$$a.deb bin/wrackline; done
 
 demo: build ## a simulated cluster with incidents: learns two weeks, then prints a URL
 	./bin/wrackline demo $(ARGS)
@@ -105,6 +105,12 @@ screenshot: ## docs/incident.png, as the demo's browser test sees it
 	mkdir -p bin/shots
 	WRACKLINE_SHOTS=$(CURDIR)/bin/shots $(GO) test -tags $(TAGS) -count=1 -run TestDemoFindsTheFoundingStory ./cmd/wrackline
 	cp bin/shots/incident.png docs/incident.png
+
+glance: ## docs/glance/*.png, the pictures of docs/glance.md, by the test that holds what they show
+	mkdir -p docs/glance
+	WRACKLINE_GLANCE=$(CURDIR)/docs/glance $(GO) test -tags $(TAGS) -count=1 -run TestAnsweredAtAGlance ./ui
+	rm -f docs/glance/*-900.png docs/glance/*-dark-1400.png docs/glance/*-light-500.png
+	chmod 644 docs/glance/*.png
 
 clean: ## remove what was built
 	rm -rf bin

@@ -244,7 +244,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) answer {
 		return a.busy("queue", "too many requests at once")
 	}
 	defer func() { <-h.gate }()
-	return h.take(r.Context(), &raw, a)
+	return h.take(r.Context(), &raw, remoteHost(r), a)
 }
 
 // admit decides by a request's head alone: it returns what is known of the request, or an answer with a code.
@@ -288,8 +288,8 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (raw Raw, a answ
 	return raw, a
 }
 
-// take decodes raw and gives it to the Appender. It completes a, and raw by its receive stamp and by how its body is really compressed.
-func (h *Handler) take(ctx context.Context, raw *Raw, a answer) answer {
+// take decodes raw, which host sent, and gives it to the Appender. It completes a, and raw by its receive stamp and by how its body is really compressed.
+func (h *Handler) take(ctx context.Context, raw *Raw, host string, a answer) answer {
 	d := h.decoder()
 	batch := series.Batch{Sender: raw.Sender, Cluster: raw.Cluster}
 	info, err := d.Decode(raw.Proto, raw.Encoding, raw.Body, &batch)
@@ -307,7 +307,7 @@ func (h *Handler) take(ctx context.Context, raw *Raw, a answer) answer {
 	if info.Symbols0 {
 		symbols0Nonempty.Inc()
 	}
-	raw.ReceivedMs = h.clock.Stamp(raw.Sender, &batch)
+	raw.ReceivedMs = h.clock.Stamp(raw.Sender, host, &batch)
 	batch.ReceivedMs = raw.ReceivedMs
 	res, unlabelled, labels := h.known.check(&batch, d.labels)
 	d.labels = labels

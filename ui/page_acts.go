@@ -50,6 +50,7 @@ type newActBody struct {
 	Tried   bool        // somebody has asked what it would do
 	Problem string      // why it cannot be said; "" = it can
 	Draft   *act.Act
+	Hint    string              // it is about nothing that is known now
 	Fore    *alerting.Foresight // nil = that is not asked for the kind, or by somebody who may not act
 	Weeks   []string            // days to choose from
 	Unit    string
@@ -122,6 +123,7 @@ func (s *server) tryAct(b *newActBody) {
 		b.Problem = err.Error()
 		return
 	}
+	b.Hint = Unmatched(s.view(), b.Draft)
 	for _, name := range formFields {
 		if v := b.Get(name); v != "" {
 			b.Hidden = append(b.Hidden, [2]string{name, v})

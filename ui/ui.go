@@ -31,6 +31,7 @@ type Options struct {
 	ExternalURL string                     // where people reach the pages; its path is put before every link. "" means /
 	May         func(*http.Request) Access // what whoever asks may do beside reading; nil = nothing
 	Timezone    string                     // in which hours are suggested; "" = UTC
+	Elsewhere   Elsewhere                  // where the user's Prometheus and Grafana are
 	Demo        bool                       // says on every page that the cluster is simulated
 	Logger      *slog.Logger               // nil discards
 }
@@ -57,6 +58,7 @@ type server struct {
 //	/rights                                                                  who is refused by API servers, and after which change
 //	/sizes /sizes/workload                                                   what containers should request, and one workload's week
 //	/acts /acts/new                                                          what people have said, and the form to say more
+//	/backtest                                                                what the last days would have told with another configuration
 //	/pods /packs/{signal}                                                    why a pod counts where, what a rule makes of what arrives
 //	/chart/{id}.svg                                                          one chart as a picture
 //	/api/v1/…                                                                JSON, see api.go
@@ -102,6 +104,7 @@ func (s *server) table() []page {
 		{"/acts/new", s.newAct},
 		{"/changes", s.changes},
 		{"/rights", s.rights},
+		{"/backtest", s.backtest},
 		{"/sizes", s.sizes},
 		{"/sizes/workload", s.sizesWorkload},
 		{"/receivers", s.receivers},
@@ -119,6 +122,7 @@ func (s *server) table() []page {
 		{"/api/v1/acts", s.apiActs},
 		{"/api/v1/lessons", s.apiLessons},
 		{"/api/v1/changes", s.apiChanges},
+		{"/api/v1/backtest", s.apiBacktest},
 		{"/api/v1/rights", s.apiRights},
 		{"/api/v1/sizes", s.apiSizes},
 		{"/api/v1/packs", s.apiPacks},

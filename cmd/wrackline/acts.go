@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/act"
@@ -44,7 +45,7 @@ func (a *app) say(ctx context.Context, d *act.Draft) (*act.Act, error) {
 	if err := a.put(ctx, &act.Entry{Act: x}); err != nil {
 		return nil, err
 	}
-	a.log.Info("said", "act", x.ID, "kind", string(x.Kind), "who", x.Who, "why", x.Why, "what", x.Words(), "until", x.Until)
+	a.log.Info("said", "act", x.ID, "kind", string(x.Kind), "who", x.Who, "why", x.Why, "what", x.Words(), "until", untilWord(x.Until))
 	return x, nil
 }
 
@@ -161,4 +162,12 @@ func (a *app) foresee(who *speaker, x *act.Act) (alerting.Foresight, error) {
 		return alerting.Foresight{}, err
 	}
 	return alerting.Foresee(who.incidents(a.manager.Snapshot()), a.acts.View(), t), nil
+}
+
+// untilWord is the end of an act as the log shows it.
+func untilWord(ms int64) string {
+	if ms == 0 {
+		return "it is undone"
+	}
+	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
 }

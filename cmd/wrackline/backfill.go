@@ -229,6 +229,7 @@ func senderOf(ctx context.Context, server, source string) string {
 
 // openHistory opens the fold of a backfill, which tells nobody.
 func openHistory(cfg config, dir string, log *slog.Logger) (*app, error) {
+	cfg.Storage.BacktestMax = 0
 	cfg.Receivers, cfg.Route, cfg.Alerting.Heartbeat = nil, nil, config{}.Alerting.Heartbeat
 	return openApp(cfg, filepath.Join(dir, historyDir), log)
 }

@@ -150,9 +150,10 @@ type alertingConfig struct {
 }
 
 type storageConfig struct {
-	CheckpointInterval duration `yaml:"checkpoint_interval"` // 0 = by what a start would have to fold again, see app.due
-	Retention          duration `yaml:"retention"`           // how long charts, and what has no data any more, are kept: 2d or more
-	MaxSize            size     `yaml:"max_size"`            // of each of two files; charts of the past give way beyond it, never what was learned
+	CheckpointInterval duration  `yaml:"checkpoint_interval"` // 0 = by what a start would have to fold again, see app.due
+	Retention          duration  `yaml:"retention"`           // how long charts, and what has no data any more, are kept: 2d or more
+	MaxSize            size      `yaml:"max_size"`            // of each of two files; charts of the past give way beyond it, never what was learned
+	BacktestMax        sizeOrOff `yaml:"backtest_max"`        // bytes of requests and states that are kept for backtests, or off
 }
 
 // budgetMost is the largest budget of false alarms a week that makes sense.
@@ -163,7 +164,7 @@ func defaultConfig() config {
 		Ingest:   ingestConfig{Sync: "1s", JournalMax: 2 << 30, BodyMax: 8 << 20, DecodedMax: 32 << 20},
 		Signals:  signalsConfig{Timezone: "UTC", Grace: duration(90 * time.Second), SeriesMax: 1_000_000, SignalsMax: 200_000, DefaultCluster: "default"},
 		Alerting: alertingConfig{NotificationsPerDay: 3, PagesPerDay: 20, FalseAlarmsPerWeek: 1},
-		Storage:  storageConfig{Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30},
+		Storage:  storageConfig{Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30, BacktestMax: 1 << 30},
 	}
 }
 

@@ -89,9 +89,14 @@ func (c *config) validateAlerting(bad func(error)) {
 			bad(keyError("receivers", "%w", err))
 		}
 	}
-	if u := c.Alerting.ExternalURL; u != "" {
-		if p, err := url.Parse(u); err != nil || p.Host == "" || (p.Scheme != "http" && p.Scheme != "https") {
-			bad(keyError("alerting.external_url", "%q is not an http or https URL; did you mean %q?", u, "https://"+strings.TrimLeft(u[strings.LastIndex(u, "://")+1:], ":/")))
+	for _, x := range []struct{ key, url string }{{"alerting.external_url", c.Alerting.ExternalURL}, {"web.prometheus_url", c.Web.PrometheusURL}, {"web.grafana_url", c.Web.GrafanaURL}} {
+		if x.url == "" {
+			continue
+		}
+		if p, err := url.Parse(x.url); err != nil || p.Host == "" || (p.Scheme != "http" && p.Scheme != "https") {
+			bad(keyError(x.key, "%q is not an http or https URL; did you mean %q?", x.url, "https://"+strings.TrimLeft(x.url[strings.LastIndex(x.url, "://")+1:], ":/")))
+		} else if x.key != "alerting.external_url" && (p.User != nil || p.RawQuery != "" || p.Fragment != "") {
+			bad(keyError(x.key, "want an address alone, without a password, a query and a fragment: every page shows it"))
 		}
 	}
 }

@@ -107,3 +107,28 @@ func (z size) String() string {
 	}
 	return fmt.Sprintf("%dB", int64(z))
 }
+
+// sizeOrOff is a size that may be 0, which reads off.
+type sizeOrOff int64
+
+// MarshalYAML writes z with its unit, or off.
+func (z sizeOrOff) MarshalYAML() (any, error) {
+	if z == 0 {
+		return "off", nil
+	}
+	return size(z).String(), nil
+}
+
+// UnmarshalText reads a size, or off.
+func (z *sizeOrOff) UnmarshalText(b []byte) error {
+	if string(b) == "off" {
+		*z = 0
+		return nil
+	}
+	return (*size)(z).UnmarshalText(b)
+}
+
+// Pattern says how it is written.
+func (z *sizeOrOff) Pattern() (pattern, example string) {
+	return `^(off|[0-9]+ ?(B|KiB|MiB|GiB|TiB)?)$`, "1GiB"
+}

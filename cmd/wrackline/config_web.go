@@ -8,6 +8,11 @@ type webConfig struct {
 	TrustedProxies []string      `yaml:"trusted_proxies"`  // addresses and CIDRs whose X-Forwarded-For and X-Forwarded-Host are believed; none by default
 	AdminToken     notify.Secret `yaml:"admin_token"`      // of who may reload, accept, forget and profile from another machine; "" = nobody
 	AdminTokenFile string        `yaml:"admin_token_file"` // the same, read again when it changes; not together with admin_token
+	// PrometheusURL is where a browser reaches the user's own Prometheus: pages of signals lead to their queries there. "" = no links.
+	PrometheusURL string `yaml:"prometheus_url"`
+	// GrafanaURL is the same of Grafana.
+	GrafanaURL        string `yaml:"grafana_url"`
+	GrafanaDatasource string `yaml:"grafana_datasource"` // the uid of Grafana's data source; "" = the default one
 	// Tokens open what their roles say.
 	Tokens []webToken `yaml:"tokens"`
 	// Users say what people may do who have a password (basic_auth_users of --web.config.file), a client certificate, or a login at the proxy. Without an entry it is read, write and act, by the proxy what proxy_login says.

@@ -47,7 +47,7 @@ func (a *app) doors() []door {
 		{path: "/debug/pprof/symbol", kind: web.Admin, open: pprof.Symbol},
 		{path: "/debug/pprof/trace", method: http.MethodGet, kind: web.Admin, open: pprof.Trace},
 	}
-	return append(list, a.hands()...)
+	return append(append(list, a.hands()...), a.benchDoors()...)
 }
 
 // elsewhere answers who looks for administration at the address of pages although it has one of its own.

@@ -115,12 +115,14 @@ type saidAnswer struct {
 	Act       *act.Act  `json:"act"`
 	Words     string    `json:"words"`
 	Foresight *foreseen `json:"foresight,omitempty"` // of silences, maintenance and lessons
+	Hint      string    `json:"hint,omitempty"`      // it is about nothing that is known now
 }
 
 // describe makes that answer.
 func (a *app) describe(who *speaker, x *act.Act) (saidAnswer, error) {
 	out := saidAnswer{Act: x, Words: x.Words()}
 	if x.Kind.Mutes() {
+		out.Hint = ui.Unmatched(who.source(a).View(), x)
 		f, err := a.foresee(who, x)
 		if err != nil {
 			return out, err

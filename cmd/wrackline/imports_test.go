@@ -65,7 +65,7 @@ var mayImport = map[string][]string{
 	"alerting/route":               {"baseline/near"},
 	"alerting/act":                 {"baseline/form", "baseline/series", "baseline/codec", "alerting/route"},
 	"alerting/notify":              {"baseline/near", "baseline/codec", "baseline/model", "baseline/pack", "alerting", "alerting/route"},
-	"ui":                           {"baseline/series", "baseline/model", "baseline/model/trial", "baseline/identity", "baseline/change", "baseline/pack", "baseline/signal", "baseline/sizes", "baseline", "alerting", "alerting/act", "alerting/route"},
+	"ui":                           {"baseline/near", "baseline/series", "baseline/model", "baseline/model/trial", "baseline/identity", "baseline/change", "baseline/pack", "baseline/signal", "baseline/sizes", "baseline", "alerting", "alerting/act", "alerting/route"},
 	"ui/uitest":                    {},
 	"web":                          {"baseline/form"},
 	"query/boards":                 {},

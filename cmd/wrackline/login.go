@@ -137,7 +137,7 @@ func (a *app) setWeb(cfg *config) error {
 		may func(*http.Request) ui.Access
 	}{{admin, may}, {main, map[bool]func(*http.Request) ui.Access{false: may}[a.apart]}} { // one may act where one may administrate
 		made := perTenant(func(t *tenant) http.Handler {
-			return ui.New(t.source(a), ui.Options{Timezone: cfg.Signals.Timezone, May: x.may, Version: buildVersion(), ExternalURL: cfg.pagesURL(), Demo: a.extra != nil, Logger: a.log})
+			return ui.New(t.source(a), ui.Options{Timezone: cfg.Signals.Timezone, May: x.may, Version: buildVersion(), ExternalURL: cfg.pagesURL(), Elsewhere: ui.Elsewhere{Prometheus: cfg.Web.PrometheusURL, Grafana: cfg.Web.GrafanaURL, GrafanaDatasource: cfg.Web.GrafanaDatasource}, Demo: a.extra != nil, Logger: a.log})
 		})
 		made(&tenant{}) // at once: who sees everything is nearly everybody
 		x.mux.Handle("/", g.Door(web.Page, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { made(tenantOf(r, web.MayRead)).ServeHTTP(w, r) })))

@@ -30,7 +30,8 @@ const tokensConfig = `web:
 
 // doorKinds says of every address what it wants. A new address needs an entry: decide who may come.
 var doorKinds = map[string]string{
-	"/": "read", "/signals": "read", "/signals/:id": "read", "/incidents": "read", "/incidents/:id": "read", "/acts": "read", "/acts/new": "read", "/changes": "read", "/rights": "read",
+	"/": "read", "/signals": "read", "/signals/:id": "read", "/incidents": "read", "/incidents/:id": "read", "/acts": "read", "/acts/new": "read", "/changes": "read", "/rights": "read", "/backtest": "read", "/api/v1/backtest": "read",
+	"POST /backtest": "admin", "/backtest/cancel": "admin", "POST /api/v1/backtest": "admin", "/api/v1/backtest/cancel": "admin",
 	"/sizes": "read", "/sizes/workload": "read", "/receivers": "read", "/status": "read", "/pods": "read", "/packs/:signal": "read", "/chart/:file": "read", "/static/:file": "read",
 	"/api/v1/signals": "read", "/api/v1/signals/:id": "read", "/api/v1/incidents": "read", "/api/v1/incidents/:id": "read", "/api/v1/acts": "read", "/api/v1/lessons": "read", "/api/v1/changes": "read",
 	"/api/v1/rights": "read", "/api/v1/sizes": "read", "/api/v1/packs": "read", "/api/v1/packs/:signal": "read", "/api/v1/pods": "read", "/api/v1/selftest": "read", "/api/v1/status": "read", "/api/v1/status/:part": "read",

@@ -58,6 +58,7 @@ func (f *serveFlags) lives(ctx context.Context, cfg config, log *slog.Logger, fr
 			}
 		} else {
 			a.self.inherit(before.self)
+			a.born = before.born
 		}
 		if err := a.serve(ctx, fr, nil); !another(err) {
 			return err

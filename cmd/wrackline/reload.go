@@ -336,6 +336,7 @@ func (a *app) reload() (note string, err error) {
 	if err := a.setWeb(&merged); err != nil {
 		return "", err
 	}
+	a.noteConfig("the configuration was reloaded")
 	note += waitingText(a.outbox.Load())
 	if len(fixed) > 0 {
 		note += "Changes to " + strings.Join(fixed, ", ") + " take effect at the next start.\n"

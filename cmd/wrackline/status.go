@@ -132,9 +132,9 @@ func (s source) Status() ui.Status {
 	f, conditions := a.self.seen() // nothing is asked directly that may hang
 	st, j, db, now := f.stream, f.journal, f.store, f.ms
 	out := ui.Status{
-		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.started.UnixMilli(),
+		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.born.UnixMilli(),
 		NowMs: now, ReceiveMs: a.engine.AtMs(),
-		NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: cfg.Alerting.PagesPerDay, Days: a.manager.Snapshot().Days,
+		NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: cfg.Alerting.PagesPerDay, Days: a.manager.Snapshot().Days, Budget: a.engine.Budget(),
 		Journal: ui.Journal{FirstPos: j.FirstPos, LastPos: j.LastPos, SyncedPos: j.SyncedPos, Bytes: j.Bytes, MaxBytes: int64(cfg.Ingest.JournalMax),
 			Segments: j.Segments, Sync: cfg.Ingest.Sync, LastSyncMs: j.SyncedMs, Err: text(j.SyncErr)},
 		Store:  ui.Store{Path: a.dir, Bytes: db.FileBytes, CheckpointMs: a.lastCheckpoint.Load(), TookMs: db.LastTook.Milliseconds(), Models: db.Models},

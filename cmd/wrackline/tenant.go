@@ -116,6 +116,11 @@ func those[T any](list []T, keep func(T) bool) []T {
 	return out
 }
 
+// Backtest implements ui.Source.
+func (p *part) Backtest() ui.Backtest {
+	return ui.Backtest{Off: "A backtest is of the whole installation; this login sees some of its clusters alone."}
+}
+
 // Incidents implements ui.Source.
 func (p *part) Incidents() *alerting.Snapshot { return p.t.incidents(p.all.Incidents()) }
 
