@@ -23,7 +23,7 @@ SEED ?=
 ARCHES ?= amd64 arm64
 IMAGE ?= wrackline:$(VERSION)
 
-.PHONY: help build binaries image deb demo test race lint bench differential large bench-scale soak null quiet stories torture recording fuzz pictures screenshot glance clean
+.PHONY: help build binaries image deb e2e-k8s demo test race lint bench differential large bench-scale soak null quiet stories torture recording fuzz pictures screenshot glance clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
@@ -42,6 +42,9 @@ image: binaries ## the image IMAGE for each of ARCHES, as bin/image.tar (OCI), w
 
 deb: build binaries ## bin/wrackline_ARCH.deb for each of ARCHES: binary, systemd unit, configuration, manual, completion
 	@set -e; for a in $(ARCHES); do deploy/debian/build bin/linux-$$a/wrackline $$a '$(VERSION)' bin/wrackline_$$a.deb bin/wrackline; done
+
+e2e-k8s: ## chart and manifest on a real kube-apiserver (built into E2E_CACHE at the first run: ten minutes of CPU); needs helm, kubectl, etcd
+	deploy/e2e/run
 
 demo: build ## a simulated cluster with incidents: learns two weeks, then prints a URL
 	./bin/wrackline demo $(ARGS)
