@@ -133,11 +133,11 @@ func TestWhyQuestionsAreNotAsked(t *testing.T) {
 func TestRankAndAge(t *testing.T) {
 	list := packs(t)
 	f := facts(list, func(m string) bool { return pack.SoftwareOf(m)[0] != "kube-proxy" && pack.SoftwareOf(m)[0] != "etcd" })
-	if r := Of(f); len(r.Gaps) != 2 || r.Gaps[0].Software != "etcd" {
+	if r := Of(f); len(r.Gaps) != 2 || r.Gaps[0].Software != "kube-proxy" || r.Gaps[0].Stories <= r.Gaps[1].Stories {
 		t.Fatalf("%d gaps, %+v", len(r.Gaps), r.Gaps)
 	}
-	f.Caught = map[string]int{"net.proxy_sync_lag": 3}
-	if r := Of(f); r.Gaps[0].Software != "kube-proxy" || !strings.Contains(r.Gaps[0].Rank(), "3 alarms") {
+	f.Caught = map[string]int{"etcd.fsync_p99": 3}
+	if r := Of(f); r.Gaps[0].Software != "etcd" || !strings.Contains(r.Gaps[0].Rank(), "3 alarms") {
 		t.Errorf("first %s: %s", r.Gaps[0].Software, r.Gaps[0].Rank())
 	}
 	for i := range f.Uses {

@@ -23,7 +23,7 @@ The share is of questions that are asked or missing. Nothing is changed, and no 
 
 func runCoverage(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "coverage")
-	server := fs.String("server", "http://localhost:9099", "`URL` of a running Wrackline")
+	t := addTellerAt(fs, defaultServer, "`URL` of a running Wrackline")
 	output := fs.String("output", "table", "table or json")
 	cluster := fs.String("cluster", "", "only this `cluster`")
 	if err := parseFlags(e, fs, args); err != nil {
@@ -36,5 +36,5 @@ func runCoverage(ctx context.Context, e env, args []string) error {
 	if *cluster != "" {
 		q.Set("cluster", *cluster)
 	}
-	return printAnswer(ctx, e, *server, "/api/v1/coverage?"+q.Encode(), *output == "json")
+	return printAnswer(ctx, e, t, "/api/v1/coverage?"+q.Encode(), *output == "json")
 }
