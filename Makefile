@@ -21,12 +21,31 @@ TORTURE ?= 1000
 PAIR ?= 200
 SEED ?=
 
-.PHONY: help build demo test race lint bench differential large bench-scale soak null quiet stories torture torture-pair recording fuzz pictures screenshot clean
+ARCHES ?= amd64 arm64
+IMAGE ?= wrackline:$(VERSION)
+
+.PHONY: help build binaries image deb e2e-k8s demo test race lint bench differential large bench-scale soak null quiet stories torture torture-pair recording fuzz pictures screenshot glance clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
 build: ## build bin/wrackline
 	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/wrackline ./cmd/wrackline
+
+binaries: ## bin/linux-ARCH/wrackline for each of ARCHES (amd64 arm64)
+	@set -e; for a in $(ARCHES); do \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$a $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/linux-$$a/wrackline ./cmd/wrackline; done
+
+image: binaries ## the image IMAGE for each of ARCHES, as bin/image.tar (OCI), with buildah and no daemon
+	rm -f bin/image.tar
+	-buildah manifest rm $(IMAGE) 2>/dev/null
+	buildah build --isolation chroot $(foreach a,$(ARCHES),--platform linux/$(a)) --manifest $(IMAGE) -f deploy/Containerfile .
+	buildah manifest push --all $(IMAGE) oci-archive:bin/image.tar
+
+deb: build binaries ## bin/wrackline_ARCH.deb for each of ARCHES: binary, systemd unit, configuration, manual, completion
+	@set -e; for a in $(ARCHES); do deploy/debian/build bin/linux-$$a/wrackline $$a '$(VERSION)' bin/wrackline_$$a.deb bin/wrackline; done
+
+e2e-k8s: ## chart and manifest on a real kube-apiserver (built into E2E_CACHE at the first run: ten minutes of CPU); needs helm, kubectl, etcd
+	deploy/e2e/run
 
 demo: build ## a simulated cluster with incidents: learns two weeks, then prints a URL
 	./bin/wrackline demo $(ARGS)
@@ -93,6 +112,12 @@ screenshot: ## docs/incident.png, as the demo's browser test sees it
 	mkdir -p bin/shots
 	WRACKLINE_SHOTS=$(CURDIR)/bin/shots $(GO) test -tags $(TAGS) -count=1 -run TestDemoFindsTheFoundingStory ./cmd/wrackline
 	cp bin/shots/incident.png docs/incident.png
+
+glance: ## docs/glance/*.png, the pictures of docs/glance.md, by the test that holds what they show
+	mkdir -p docs/glance
+	WRACKLINE_GLANCE=$(CURDIR)/docs/glance $(GO) test -tags $(TAGS) -count=1 -run TestAnsweredAtAGlance ./ui
+	rm -f docs/glance/*-900.png docs/glance/*-dark-1400.png docs/glance/*-light-500.png
+	chmod 644 docs/glance/*.png
 
 clean: ## remove what was built
 	rm -rf bin

@@ -51,9 +51,12 @@ var (
 // Accept takes the level at which a signal is in alarm for its new normal, as a person says it is; its next window adopts it. It belongs to the fold.
 // The samples do not know of it, so a checkpoint must follow before anybody is told that it is done.
 func (e *Engine) Accept(id string) error {
-	switch b, _ := e.byID(id); {
-	case b == nil:
+	b, c := e.byID(id)
+	if b == nil {
 		return ErrNoSignal
+	}
+	c.settle()
+	switch {
 	case !b.model.Accept():
 		return ErrNoLevel
 	}

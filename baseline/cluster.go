@@ -41,6 +41,8 @@ type cluster struct {
 	stale     bool     // what is shown is to be made anew
 	shown     *part    // what others see; nil = nothing yet
 	made      *part    // what they shall see next; nil = what they see
+
+	copies []*frozenPart // what a checkpoint has not copied yet, see settle
 }
 
 // output is a closed window on its way to the sink.
@@ -68,7 +70,7 @@ func (e *Engine) newCluster(name string, number uint16) (*cluster, error) {
 	c := &cluster{e: e, name: name, number: number, pending: map[string][]byte{}, kin: map[*pack.Rule]*kin{}, wants: map[*pack.Rule]bool{}}
 	c.sizes.book = sizes.NewBook()
 	o := e.opts.Stream
-	o.Cluster, o.Measured = name, c.measured
+	o.Cluster, o.Measured, o.Changing = name, c.measured, c.settle
 	s, err := signal.NewStream(o, c.closed)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ import (
 
 // exchange lets clusters know of each other what they may.
 func (e *Engine) exchange() {
+	e.settle()
 	e.passTime()
 	e.allow()
 	var all [budgetKinds]int
@@ -185,6 +186,7 @@ func (e *Engine) allow() {
 
 // drop forgets a cluster and gives its number free.
 func (e *Engine) drop(c *cluster) {
+	c.settle()
 	st := c.stream.Stats()
 	st.Clusters, st.Senders, st.Rules, st.Series, st.Tracked, st.Signals = nil, nil, nil, 0, 0, 0
 	e.lost.Add(&st)

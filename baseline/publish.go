@@ -77,6 +77,13 @@ func (e *Engine) AtMs() int64 {
 	return e.published.atMs
 }
 
+// Budget returns View's Budget, without making a view. Safe for concurrent use; the list is shared and must not be changed.
+func (e *Engine) Budget() []BudgetView {
+	e.published.mu.Lock()
+	defer e.published.mu.Unlock()
+	return e.published.budget
+}
+
 // View returns the newest view. It is never nil. Safe for concurrent use.
 func (e *Engine) View() *View {
 	p := &e.published

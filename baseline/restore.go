@@ -34,11 +34,20 @@ func sectionOf(kind string, number uint16) string { return fmt.Sprintf("%s/%d", 
 
 // Sections yields the fold's state without the models, one section after the other: its name and a function that appends it. Those of a cluster follow each other.
 func (e *Engine) Sections(yield func(name string, append func(dst []byte) []byte) bool) {
+	e.sections(true, yield)
+}
+
+// AtOnce yields the sections that Freeze does not copy.
+func (e *Engine) AtOnce(yield func(name string, append func(dst []byte) []byte) bool) {
+	e.sections(false, yield)
+}
+
+func (e *Engine) sections(all bool, yield func(name string, append func(dst []byte) []byte) bool) {
 	if !yield(sectionRouter, e.router.Append) {
 		return
 	}
 	for _, c := range e.clusters {
-		if c != nil && (!yield(sectionOf(sectionStream, c.number), c.stream.AppendState) || !yield(sectionOf(sectionView, c.number), c.appendView) ||
+		if c != nil && (all && (!yield(sectionOf(sectionStream, c.number), c.stream.AppendState) || !yield(sectionOf(sectionView, c.number), c.appendView)) ||
 			!yield(sectionOf(sectionSizes, c.number), c.sizes.book.Append)) {
 			return
 		}

@@ -43,22 +43,39 @@ func (c *cluster) appendView(dst []byte) []byte { return c.appendViewAs(dst, vie
 // appendViewAs is appendView as programs of a format from 4 on wrote it.
 func (c *cluster) appendViewAs(dst []byte, format int) []byte {
 	x := viewCoder{codec.Writing(append(append(dst, viewMagic...), byte('0'+format))), format}
-	x.I64(&c.e.nowMs)
+	c.writeView(x, func() bool { return true })
+	return x.Bytes()
+}
+
+// writeView writes the view, and calls pause between slices of it, first behind what changes with every request. It goes no further once pause has returned false.
+func (c *cluster) writeView(x viewCoder, pause func() bool) {
+	now := c.e.nowMs
+	x.I64(&now)
+	if !pause() {
+		return
+	}
 	x.I64(&c.first)
 	x.I64(&c.windows)
-	if format >= 5 {
+	if x.format >= 5 {
 		for _, p := range c.pace.numbers() {
 			x.I64(p)
 		}
 	}
-	n := int64(0)
+	n, i := int64(0), 0
 	for b := range c.judged {
+		if i++; i%(16*sliceSignals) == 0 && !pause() {
+			return
+		}
 		if b.v.Signal != nil {
 			n++
 		}
 	}
 	x.I64(&n)
 	for b := range c.judged {
+		if i%sliceSignals == 0 && !pause() {
+			return
+		}
+		i++
 		if b.v.Signal != nil {
 			id := b.signal.ID
 			x.Str(&id)
@@ -68,7 +85,6 @@ func (c *cluster) appendViewAs(dst []byte, format int) []byte {
 	x.I64(&c.changeSeq)
 	x.changes(&c.changes)
 	x.budgets(&c.budgets)
-	return x.Bytes()
 }
 
 // restoreView puts back what appendView gave, and returns the receive clock of then. Verdicts of signals that the cluster does not know are left out. The views of older programs

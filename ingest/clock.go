@@ -27,6 +27,7 @@ const (
 	floorMs     = 10_000              // how long to wait for others when all that is known is that it is later than the machine's clock says
 	doubtMs     = 2 * 60_000          // for how long the clock may be unsure of itself, see Clock.unsure
 	sendersMost = 256                 // that are listened to
+	namesMost   = 32                  // senders from one address: with more they have one voice together
 )
 
 // Clock makes receive stamps. It counts on from the last one by the machine's monotonic time, so that a machine's clock that jumps (a glitch of NTP, a wrong clock at boot, a resumed machine) moves nothing by itself. Which of
@@ -106,14 +107,14 @@ func (c *Clock) Now() time.Time {
 	return time.UnixMilli(c.kept + c.mono)
 }
 
-// Stamp returns the receive stamp of a request, Unix milliseconds, having heard what time it is by its samples.
-func (c *Clock) Stamp(sender string, b *series.Batch) int64 {
+// Stamp returns the receive stamp of a request, Unix milliseconds, having heard what time it is by its samples. host is the address that the sender sends from: many names from one are no majority.
+func (c *Clock) Stamp(sender, host string, b *series.Batch) int64 {
 	t, ok := timeOf(b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.look()
 	if ok {
-		c.hear(sender, t)
+		c.hear(sender, host, t)
 		if !near(c.mono-c.looked, 999) || !c.asked {
 			c.looked, c.asked = c.mono, true
 			c.decide()

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -51,6 +52,7 @@ func (l *lab) start() {
 // someone sends every few seconds what it has scraped, by a clock that is ahead by off.
 type someone struct {
 	name  string
+	host  string
 	off   int64
 	every int64 // ms between requests; 0 = 5 s
 	odd   int   // every so many requests one of a single exporter's samples, which are a day ahead; 0 = none
@@ -68,7 +70,7 @@ func (l *lab) send(x someone, k int) int64 {
 	if x.odd > 0 && k%x.odd == 0 {
 		b.Samples = []series.Sample{{T: l.at + day}}
 	}
-	s := l.clock.Stamp(x.name, &b)
+	s := l.clock.Stamp(x.name, cmp.Or(x.host, "host of "+x.name), &b)
 	l.stamps[x.name] = s
 	return s
 }
@@ -289,7 +291,7 @@ func TestBacklogBehindAWrongClock(t *testing.T) {
 	lag := 3 * hour
 	for lag > 0 { // the sender repeats what is answered 503
 		b := series.Batch{Samples: []series.Sample{{T: l.at - lag}}}
-		switch s := l.clock.Stamp("a", &b); {
+		switch s := l.clock.Stamp("a", "h", &b); {
 		case l.at-lag <= s+series.FutureMs:
 			lag -= 2 * minute
 		case !l.clock.unsure():
@@ -368,10 +370,10 @@ func BenchmarkStamp(b *testing.B) {
 		batch.Samples[i].T = t
 	}
 	for i := range 100 {
-		c.Stamp(fmt.Sprint(i), &batch)
+		c.Stamp(fmt.Sprint(i), fmt.Sprint(i), &batch)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		c.Stamp("7", &batch)
+		c.Stamp("7", "7", &batch)
 	}
 }

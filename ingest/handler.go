@@ -36,10 +36,14 @@ type State func() (ok bool, doing string)
 
 // Options configure a Handler. Appender is required; every other zero value is useful.
 type Options struct {
-	Appender    Appender
-	Limits      Limits
-	Keyer       *series.Keyer // makes the keys of series; nil = one of the process
-	Tokens      []Token       // none = everybody may write
+	Appender Appender
+	Limits   Limits
+	Keyer    *series.Keyer // makes the keys of series; nil = one of the process
+	Tokens   []Token       // none = everybody may write, unless Closed
+	// Admits says of somebody who needs no token of these that they may write, and as whom; either name may be empty. nil = nobody. It may be called from any goroutine.
+	Admits func(*http.Request) (sender, cluster string, ok bool)
+	// Closed reports whether nobody may write whom neither a token nor Admits lets in; nil = as Tokens say. It may be called from any goroutine.
+	Closed      func() bool
 	Concurrency int           // requests decoded at a time; 0 = 2 × GOMAXPROCS
 	QueueWait   time.Duration // the longest wait for one's turn; 0 = 2 s
 	Logger      *slog.Logger  // nil = discard
@@ -59,6 +63,8 @@ type Handler struct {
 	limits    Limits
 	keyer     *series.Keyer
 	tokens    []credential
+	admits    func(*http.Request) (sender, cluster string, ok bool)
+	closed    func() bool
 	gate      chan struct{}
 	queueWait time.Duration
 	logger    *slog.Logger
@@ -149,6 +155,8 @@ func NewHandler(o Options) *Handler {
 		clock:     o.Clock,
 		ready:     o.Ready,
 		heard:     o.Heard,
+		admits:    o.Admits,
+		closed:    o.Closed,
 	}
 	if h.heard == nil {
 		h.heard = &Heard{}
@@ -236,7 +244,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) answer {
 		return a.busy("queue", "too many requests at once")
 	}
 	defer func() { <-h.gate }()
-	return h.take(r.Context(), &raw, a)
+	return h.take(r.Context(), &raw, remoteHost(r), a)
 }
 
 // admit decides by a request's head alone: it returns what is known of the request, or an answer with a code.
@@ -280,8 +288,8 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (raw Raw, a answ
 	return raw, a
 }
 
-// take decodes raw and gives it to the Appender. It completes a, and raw by its receive stamp and by how its body is really compressed.
-func (h *Handler) take(ctx context.Context, raw *Raw, a answer) answer {
+// take decodes raw, which host sent, and gives it to the Appender. It completes a, and raw by its receive stamp and by how its body is really compressed.
+func (h *Handler) take(ctx context.Context, raw *Raw, host string, a answer) answer {
 	d := h.decoder()
 	batch := series.Batch{Sender: raw.Sender, Cluster: raw.Cluster}
 	info, err := d.Decode(raw.Proto, raw.Encoding, raw.Body, &batch)
@@ -299,7 +307,7 @@ func (h *Handler) take(ctx context.Context, raw *Raw, a answer) answer {
 	if info.Symbols0 {
 		symbols0Nonempty.Inc()
 	}
-	raw.ReceivedMs = h.clock.Stamp(raw.Sender, &batch)
+	raw.ReceivedMs = h.clock.Stamp(raw.Sender, host, &batch)
 	batch.ReceivedMs = raw.ReceivedMs
 	res, unlabelled, labels := h.known.check(&batch, d.labels)
 	d.labels = labels
@@ -405,10 +413,15 @@ func (h *Handler) release(d *Decoder) {
 	h.decoders.put(d)
 }
 
-// authenticate returns what the request's token says. Every token is compared, in constant time.
+// authenticate returns what is known of who asks. Every token is compared, in constant time.
 func (h *Handler) authenticate(r *http.Request) (sender, cluster string, ok bool) {
+	if h.admits != nil {
+		if sender, cluster, ok := h.admits(r); ok {
+			return sender, cluster, true
+		}
+	}
 	if len(h.tokens) == 0 {
-		return "", "", true
+		return "", "", h.closed == nil || !h.closed()
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// talksMax bounds how many senders are remembered. Beyond it whoever was heard from longest ago is forgotten.
+// talksMax bounds how many senders are remembered. Beyond it see forget.
 const talksMax = 256
 
 // Talk is what has been heard from a sender since the process began: counts of requests by what became of them, which only grow.
@@ -88,11 +88,16 @@ func (h *Heard) note(host string, a *answer, nowMs int64) {
 	t.Code, t.Reason, t.UntakenMs = a.code, oneLine(a.reason), nowMs
 }
 
-// forget drops whoever was heard from longest ago.
+// forget drops whoever was heard from longest ago, of those at the address that has most names: names cost nothing, and those of one address take no room from another's.
 func (h *Heard) forget() {
+	names := map[string]int{}
+	for _, t := range h.talks {
+		names[t.Host]++
+	}
 	oldest := ""
 	for name, t := range h.talks {
-		if oldest == "" || t.order < h.talks[oldest].order {
+		o := h.talks[oldest]
+		if o == nil || names[t.Host] > names[o.Host] || names[t.Host] == names[o.Host] && t.order < o.order {
 			oldest = name
 		}
 	}

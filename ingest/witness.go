@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,7 +13,9 @@ import (
 type witness struct {
 	slots  [slotsMost]slot // the newest first
 	n      int
-	lastMs int64 // newest request, mono
+	lastMs int64  // newest request, mono
+	host   string // the address that it sends from
+	crowd  bool   // it stands for all names from there
 
 	usual int64 // what it was before the machine's clock jumped
 	known bool  // usual is
@@ -31,21 +34,19 @@ const (
 	timesMost = 15 // samples of a request that are looked at
 )
 
-// hear notes that a request of a sender has samples of t, Unix ms.
-func (c *Clock) hear(sender string, t int64) {
+// hear notes that a request of a sender, from an address, has samples of t, Unix ms.
+func (c *Clock) hear(sender, host string, t int64) {
 	w := c.senders[sender]
 	if w == nil {
-		if len(c.senders) >= sendersMost && !c.forget() {
+		if w = c.admit(sender, host); w == nil {
 			return
 		}
-		w = &witness{}
-		c.senders[strings.Clone(sender)] = w
 		if len(c.senders) == 1 {
 			c.first = c.mono
 		}
 	}
 	if w.n > 0 && !c.isActive(w) { // it was away: what it said then is no part of what it says now
-		w.n = 0
+		w.n, w.crowd = 0, false
 	}
 	w.lastMs = c.mono
 	if w.n == 0 || c.mono-w.slots[0].atMs >= slotMs || c.mono < w.slots[0].atMs {
@@ -56,6 +57,46 @@ func (c *Clock) hear(sender string, t int64) {
 	s := &w.slots[0]
 	s.skews[s.n%len(s.skews)] = t - c.mono
 	s.n++
+}
+
+// admit returns the witness that a new name from an address belongs to; nil = there is no room. Names cost nothing and anybody gives himself as many as he likes, so an address with more than namesMost of them has one
+// voice, under its own name, as the address with most names has when there is no room for another.
+func (c *Clock) admit(sender, host string) *witness {
+	if w := c.senders[host]; w != nil && w.crowd && c.isActive(w) {
+		return w
+	}
+	names, most := map[string]int{}, ""
+	for _, w := range c.senders {
+		if names[w.host]++; names[w.host] > names[most] || names[w.host] == names[most] && w.host < most {
+			most = w.host
+		}
+	}
+	if names[host] >= namesMost {
+		return c.gather(host)
+	}
+	if len(c.senders) >= sendersMost && !c.forget() {
+		if names[most] < 2 {
+			return nil
+		}
+		if w := c.gather(most); most == host {
+			return w
+		}
+	}
+	w := &witness{host: strings.Clone(host)}
+	c.senders[strings.Clone(sender)] = w
+	return w
+}
+
+// gather makes one voice of all names from an address.
+func (c *Clock) gather(host string) *witness {
+	maps.DeleteFunc(c.senders, func(name string, w *witness) bool { return w.host == host && name != host })
+	w := c.senders[host]
+	if w == nil {
+		w = &witness{host: strings.Clone(host)}
+		c.senders[w.host] = w
+	}
+	w.crowd = true
+	return w
 }
 
 // forget drops the sender that has been silent for longest, unless all are active.

@@ -73,6 +73,11 @@ func New(s Source, o Options) *API {
 		NoStepSubqueryIntervalFn: func(int64) int64 { return minuteMs }, Parser: p})}
 }
 
+// Over returns an API over another source, which shares everything else with a: also how many questions are answered at a time.
+func (a *API) Over(s Source) *API {
+	return &API{source: s, opts: a.opts, engine: a.engine, parser: a.parser, room: a.room}
+}
+
 // Querier implements storage.Queryable.
 func (a *API) Querier(from, to int64) (storage.Querier, error) {
 	return &span{source: a.source, catalog: a.catalog(), from: from, to: to}, nil

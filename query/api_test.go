@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
+	"github.com/wrackline/wrackline/baseline/series"
 )
 
 // TestGrafana asks every path that Grafana's Prometheus data source calls, by every method.
@@ -164,6 +166,37 @@ func TestHostile(t *testing.T) {
 	none.ServeHTTP(w, httptest.NewRequest("GET", Prefix+"/api/v1/query?query=wrackline_incident", nil))
 	if w.Code != 200 {
 		t.Errorf("nothing there: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestErrorsAreClean: what a refusal quotes of a request is one line without controls, marks of direction and what cannot be seen.
+func TestErrorsAreClean(t *testing.T) {
+	a := New(newFake(rand.New(rand.NewPCG(1, 1))), Options{})
+	const odd = "x\u202ey\u2067\x1b[31m\u009b\n\u2028\u200b\ufe0f\u034f\u3164\U000e0041\x00\xffz"
+	clean := func(text string) bool {
+		return text != "" && strings.IndexFunc(strings.TrimSuffix(text, "\n"), series.Hidden) < 0
+	}
+	for _, path := range []string{"nothing" + odd, "label/" + odd, "query?query=" + odd, "query?query={a=~\"(" + odd + "\"}", "query?query=1&time=" + odd, "query?query=1&timeout=" + odd,
+		"query_range?query=1&start=0&end=1&step=" + odd, "labels?start=" + odd, "labels?match[]=" + odd, "series?match[]=" + odd, "series?match[]=a&end=" + odd, "metadata?limit=" + odd, "labels?limit=" + odd} {
+		path, rest, _ := strings.Cut(path, "?")
+		key, value, _ := strings.Cut(rest, "=")
+		v, _ := url.ParseQuery(key) // the last value is the odd one
+		if i := strings.LastIndex(value, "&"); i >= 0 {
+			v, _ = url.ParseQuery(key + "=" + value[:i])
+			key, value, _ = strings.Cut(value[i+1:], "=")
+		}
+		v.Set(key, value)
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, &http.Request{Method: "GET", URL: &url.URL{Path: Prefix + "/api/v1/" + path, RawQuery: v.Encode()}})
+		var body struct{ Status, Error string }
+		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.Status != "error" || !clean(body.Error) || len(body.Error) > reasonMax {
+			t.Errorf("%q %s: %d %.300q, %v", path, key, w.Code, w.Body, err)
+		}
+	}
+	w := httptest.NewRecorder()
+	a.ServeSignals(w, &http.Request{Method: "GET", URL: &url.URL{RawQuery: url.Values{"match[]": {odd}}.Encode()}})
+	if w.Code != 400 || !clean(w.Body.String()) {
+		t.Errorf("%d %q", w.Code, w.Body)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/series"
 )
 
 // scrapedMax bounds the signals of one scrape.
@@ -33,7 +34,7 @@ func (a *API) ServeSignals(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(texts) > 0 {
 		if sets, err = a.parser.ParseMetricSelectors(texts); err != nil {
-			http.Error(w, "match[]: "+err.Error(), http.StatusBadRequest)
+			http.Error(w, "match[]: "+series.Clean(err.Error(), reasonMax), http.StatusBadRequest)
 			return
 		}
 	}

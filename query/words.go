@@ -16,7 +16,12 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/wrackline/wrackline/baseline/series"
 )
+
+// reasonMax is how many bytes of an error are told: it may quote a query.
+const reasonMax = 1000
 
 // timeLast bounds moments, Unix milliseconds: far beyond all that is kept, and far from where sums overflow.
 const timeLast = int64(1) << 52
@@ -155,7 +160,7 @@ func write(w http.ResponseWriter, out answer, err error) {
 	if err != nil {
 		f := &failure{http.StatusInternalServerError, "internal", err.Error()}
 		errors.As(err, &f)
-		code, body.Status, body.Data, body.ErrorType, body.Error = f.code, "error", nil, f.kind, f.text
+		code, body.Status, body.Data, body.ErrorType, body.Error = f.code, "error", nil, f.kind, series.Clean(f.text, reasonMax)
 	}
 	b, err := json.Marshal(&body)
 	if err != nil {

@@ -9,6 +9,7 @@
 //	GET /api/v1/rights?cluster=&namespace=
 //	GET /api/v1/sizes?cluster=&namespace=&workload=&q=&sort=waste|risk|namespace&limit=&output=json|yaml-patch|csv|table
 //	GET /api/v1/packs, /api/v1/packs/{signal}
+//	GET /api/v1/backtest: the backtest under way, or the newest; POST starts one
 //	GET /api/v1/selftest?signals=500: faults injected into copies of models; one at a time, else 503
 //	GET /api/v1/pods?pod=&namespace=&cluster=
 //	GET /api/v1/status, /api/v1/status/{build|senders|pairs|clusters|limits|counters|journal|store|receivers|problems|noise|config}

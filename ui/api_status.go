@@ -152,7 +152,7 @@ func (*server) apiProblems(st *Status) any {
 // apiNoise is the contract: what was said and what may be, the false alarms that chance gives and those that are allowed.
 func (s *server) apiNoise(st *Status) any {
 	n := noiseOf(st, s.now(st))
-	budget := objects(s.view().Budget, func(b *baseline.BudgetView) object {
+	budget := objects(st.Budget, func(b *baseline.BudgetView) object {
 		x := object{"kind": b.Kind, "signals": b.Signals, "allowed_false_alarms_per_week": num(b.Asked), "strictness": num(b.Strict)}
 		if b.Known {
 			x["expected_false_alarms_per_week"] = num(b.Expected)

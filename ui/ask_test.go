@@ -14,7 +14,7 @@ const (
 )
 
 // allPaths are one address of each kind.
-var allPaths = []string{"/", "/signals", "/signals?state=abnormal&sort=entity&desc=1", servfailPath, servfailPath + "?range=1d", "/incidents", dnsPath, "/incidents/inc_5d1nq8y2jkta", "/receivers", "/status", "/rights", "/sizes", "/sizes?sort=risk&namespace=shop", cartSizes,
+var allPaths = []string{"/", "/signals", "/signals?state=abnormal&sort=entity&desc=1", servfailPath, servfailPath + "?range=1d", "/incidents", dnsPath, "/incidents/inc_5d1nq8y2jkta", "/receivers", "/status", "/rights", "/coverage", "/coverage?cluster=prod-eu", "/sizes", "/sizes?sort=risk&namespace=shop", cartSizes,
 	"/pods", "/pods?cluster=prod-eu&namespace=kube-system&pod=coredns-5d78c9869d-x7k2p", "/packs/dns.servfail_ratio", "/api/v1/packs/dns.servfail_ratio", "/api/v1/pods?pod=coredns-5d78c9869d-x7k2p",
 	"/changes", "/changes?kind=rollout&namespace=shop", "/api/v1/changes", "/api/v1/rights", "/api/v1/sizes",
 	"/chart/dns.servfail_ratio~cluster=prod-eu.svg", "/static/app.css", "/static/app.js", "/static/icon.svg", "/-/healthy", "/-/ready",

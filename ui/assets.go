@@ -72,7 +72,7 @@ func (s *server) assetURL(name string) string {
 
 func (s *server) loadPages() {
 	layout := template.Must(template.New("layout.html").Funcs(s.funcs()).ParseFS(webFiles, "web/layout.html", "web/parts.html"))
-	for _, name := range []string{"overview", "signals", "signal", "incidents", "incident", "changes", "sizes", "sizesworkload", "rights", "receivers", "status", "pods", "acts", "newact", "explain", "error"} {
+	for _, name := range []string{"overview", "signals", "signal", "incidents", "incident", "changes", "sizes", "sizesworkload", "coverage", "rights", "receivers", "status", "pods", "acts", "newact", "backtest", "explain", "error"} {
 		s.pages[name] = template.Must(template.Must(layout.Clone()).ParseFS(webFiles, "web/"+name+".html"))
 	}
 }

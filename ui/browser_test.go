@@ -80,7 +80,7 @@ func TestHostileLabelsDoNothingInABrowser(t *testing.T) {
 	for _, payload := range []string{`"><img src=x onerror=document.title=1>`, `</script><script>document.title=1</script>`, `</title></svg><img src=x onerror=alert(1)>`, `'--><svg onload=alert(1)>{{.}}`} {
 		f := hostile(payload)
 		srv := httptest.NewServer(New(f, Options{Demo: true}))
-		for _, p := range []string{"/", "/signals", "/signals/" + f.view.Signals[5].Signal.ID, dnsPath, "/receivers", "/status", "/rights", "/sizes", sizesOf(f)} {
+		for _, p := range []string{"/", "/signals", "/signals/" + f.view.Signals[5].Signal.ID, dnsPath, "/receivers", "/status", "/rights", "/coverage", "/sizes", sizesOf(f)} {
 			if err := b.Open(srv.URL + p); err != nil {
 				t.Fatal(err)
 			}

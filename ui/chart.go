@@ -26,7 +26,18 @@ type chart struct {
 	Marks    []mark        // vertical lines
 	Ticks    []tick        // changes, by time
 	Shade    []shade       // spans that are tinted, besides those in alarm
+	earlier  earlier       // what Before is to be; the zero value is nothing
+	Before   []Point       // what it was a day or a week earlier, moved to this range; nil = nothing is compared
 }
+
+// earlier is how long before the range something else is looked at to compare.
+type earlier struct {
+	name, words string // in an address, and for people
+	ms          int64
+}
+
+// earliers are what can be compared with.
+var earliers = []earlier{{"1d", "yesterday", 86_400_000}, {"1w", "last week", 7 * 86_400_000}}
 
 // mark is a moment worth a line.
 type mark struct {
@@ -88,13 +99,17 @@ type fixedMark struct {
 func (c *chart) layOut(alone bool) *layout {
 	points, step := thin(c.Points, c.StepMs, cellsMax)
 	lo, hi := domain(points, c.Params)
+	if len(c.Before) > 0 {
+		low, high := domain(c.Before, c.Params)
+		lo, hi = min(lo, low), max(hi, high)
+	}
 	l := &layout{chart: c, points: points, drawing: drawing{alone: alone}, g: geometry{from: c.From, to: c.To, lo: lo, hi: hi, h: float64(max(c.Height, 40)), stepMs: step}, top: padTop}
 	l.runs = l.g.runs(points)
 	want := 4
 	if c.Compact {
 		want = 2
 	}
-	l.levels = ticks(lo, hi, c.Unit, want)
+	l.levels, l.g.hi = topped(ticks(lo, hi, c.Unit, want), lo, hi, l.g.h, c.Params)
 	if c.Params != nil {
 		for _, m := range [...]fixedMark{{"ceiling", c.Params.Ceiling}, {"limit", c.Params.Limit}} {
 			if finite(m.v) && m.v > lo && m.v < hi {

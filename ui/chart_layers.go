@@ -44,8 +44,10 @@ func (l *layout) plot() {
 	l.path("band", g.area(points, func(p *Point) float64 { return p.Lower }, func(p *Point) float64 { return p.Upper }))
 	l.path("exp", g.line(points, func(p *Point) float64 { return p.Expected }))
 	l.path("env", g.area(points, func(p *Point) float64 { return p.Min }, func(p *Point) float64 { return p.Max }))
+	l.path("cmp", g.line(l.Before, func(p *Point) float64 { return p.Value }))
 	l.path("val", g.line(points, func(p *Point) float64 { return p.Value }))
-	l.path("bad", g.alarmLine(points))
+	l.path("out", g.lineWhere(points, outsideCalm))
+	l.path("bad", g.lineWhere(points, outsideInAlarm))
 	for _, m := range l.fixed {
 		l.across("ceil", g.y(m.v))
 	}
@@ -74,8 +76,12 @@ func (l *layout) strip() {
 	l.inner(l.stripY, stripH)
 	for _, r := range l.runs {
 		x0, x1 := max(l.g.x(r.from), 0), min(l.g.x(r.to), plotW)
-		fmt.Fprintf(l, `<rect%s x="%.1f" y="0" width="%.1f" height="%d"><title>%s</title></rect>`, l.class(stateClass(r.state), ""), x0, max(x1-x0, 1), stripH,
-			esc(r.state.String()+", "+alerting.Clock(r.from)+", "+alerting.Span(r.to-r.from)))
+		class, words := stateClass(r.state), r.state.String()
+		if r.out {
+			class, words = "st-outside", "outside the band, not in alarm"
+		}
+		fmt.Fprintf(l, `<rect%s x="%.1f" y="0" width="%.1f" height="%d"><title>%s</title></rect>`, l.class(class, ""), x0, max(x1-x0, 1), stripH,
+			esc(words+", "+alerting.Clock(r.from)+", "+alerting.Span(r.to-r.from)))
 	}
 	l.WriteString(`</svg>`)
 }
@@ -97,9 +103,13 @@ func (l *layout) scores() {
 	l.text("lab", "", "4", l.scoreY+10, "start", "score (alarm at 1, dashed)")
 }
 
-// labelLevels writes the values of level lines, on the left, and of bounds, on the right.
+// labelLevels writes the values of level lines, beside the plot on the left, where the page leaves room for them, and of bounds, on the right. A picture that stands alone has them in the plot.
 func (l *layout) labelLevels() {
 	for _, v := range l.levels {
+		if !l.alone {
+			l.text("lab", "yl", "-6", l.top+l.g.y(v)+3.5, "end", alerting.Quantity(v, l.Unit))
+			continue
+		}
 		l.text("lab", "yl", "4", l.top+l.g.y(v)-3, "start", alerting.Quantity(v, l.Unit))
 	}
 	for _, m := range l.fixed {

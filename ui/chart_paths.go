@@ -87,18 +87,33 @@ func (g *geometry) area(points []Point, low, high func(*Point) float64) string {
 	return b.String()
 }
 
-// alarmLine is the value's line where the state is an alarm and the value outside its band, drawn over it. An alarm
-// that waits for its end is told by the strip below; its line would look like an outage that goes on.
-func (g *geometry) alarmLine(points []Point) string {
+// outsideInAlarm reports whether a cell is in alarm and its value outside its band. An alarm that waits for its end is told by the strip below; its line would look like an outage that goes on.
+func outsideInAlarm(p *Point) bool {
+	return p.State.Alarm() && !(p.Value >= p.Lower && p.Value <= p.Upper)
+}
+
+// outsideCalm reports whether a value is outside its band and nobody has called it anything yet: evidence is gathered, and that looks like neither calm nor alarm. What is only at the edge does not count.
+func outsideCalm(p *Point) bool {
+	if p.State != model.Normal || !finite(p.Value) {
+		return false
+	}
+	edge := (p.Upper - p.Lower) / 10
+	if !finite(edge) { // one side has no end
+		edge = 0
+	}
+	return p.Value > p.Upper+edge || p.Value < p.Lower-edge
+}
+
+// lineWhere is the value's line where pick says so, drawn over it.
+func (g *geometry) lineWhere(points []Point, pick func(*Point) bool) string {
 	var b strings.Builder
-	red := func(p *Point) bool { return p.State.Alarm() && !(p.Value >= p.Lower && p.Value <= p.Upper) }
 	for i := range points {
 		p := &points[i]
-		if !red(p) || !finite(p.Value) {
+		if !pick(p) || !finite(p.Value) {
 			continue
 		}
 		if i > 0 && finite(points[i-1].Value) && !g.gap(&points[i-1], p) {
-			if !red(&points[i-1]) || b.Len() == 0 {
+			if !pick(&points[i-1]) || b.Len() == 0 {
 				xy(&b, 'M', g.x(points[i-1].T), g.y(points[i-1].Value))
 			}
 			xy(&b, 'L', g.x(p.T), g.y(p.Value))
@@ -114,6 +129,7 @@ func (g *geometry) alarmLine(points []Point) string {
 type run struct {
 	from, to int64
 	state    model.State
+	out      bool // outside the band and not in alarm
 }
 
 // runs joins neighbouring cells of one state. Gaps end a run.
@@ -121,7 +137,7 @@ func (g *geometry) runs(points []Point) []run {
 	var out []run
 	for i := range points {
 		p := &points[i]
-		if i > 0 && points[i-1].State == p.State && !g.gap(&points[i-1], p) {
+		if i > 0 && points[i-1].State == p.State && outsideCalm(&points[i-1]) == outsideCalm(p) && !g.gap(&points[i-1], p) {
 			out[len(out)-1].to = p.T
 			continue
 		}
@@ -129,7 +145,7 @@ func (g *geometry) runs(points []Point) []run {
 		if i > 0 {
 			from = max(from, points[i-1].T)
 		}
-		out = append(out, run{from: max(from, g.from), to: p.T, state: p.State})
+		out = append(out, run{from: max(from, g.from), to: p.T, state: p.State, out: outsideCalm(p)})
 	}
 	return out
 }

@@ -157,6 +157,34 @@ func ticks(lo, hi float64, unit string, want int) []float64 {
 	return out
 }
 
+// topped ends the levels at the top of the plot: with one more step where that leaves little of it empty, else with a label of where the plot ends. What has an end of its own, as a share, keeps it.
+func topped(levels []float64, lo, hi, height float64, p *model.Params) ([]float64, float64) {
+	n := len(levels)
+	if n == 0 {
+		return levels, hi
+	}
+	rest, step := hi-levels[n-1], hi-lo // one level says nothing of the step
+	if n > 1 {
+		step = levels[n-1] - levels[n-2]
+	}
+	switch next := levels[n-1] + step; {
+	case rest <= step/50:
+		return levels, max(hi, levels[n-1])
+	case step-rest <= (hi-lo)*topEmpty && (p == nil || !finite(p.Max) || next <= p.Max):
+		return append(levels, next), next
+	case rest >= (hi-lo)*max(topApart, labelHeight/height):
+		return append(levels, hi), hi
+	}
+	return levels, hi
+}
+
+const (
+	topEmpty = .3  // of the plot may be empty so that it ends at a round value
+	topApart = .12 // of the plot lies between two labels at least
+
+	labelHeight = 14 // pixels
+)
+
 // timeTick is one label of the time axis.
 type timeTick struct {
 	t     int64

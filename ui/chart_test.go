@@ -155,11 +155,11 @@ func TestTheLineIsRedOnlyOutsideTheBand(t *testing.T) {
 		points[i].State = model.High
 	}
 	g := geometry{from: points[0].T, to: points[9].T, lo: 0, hi: 1, h: 100, stepMs: fakeMinute}
-	if got := g.alarmLine(points); got != "" {
+	if got := g.lineWhere(points, outsideInAlarm); got != "" {
 		t.Errorf("inside the band the line is red: %s", got)
 	}
 	points[4].Value = 0.9
-	if got := strings.Count(g.alarmLine(points), "L"); got != 1 {
+	if got := strings.Count(g.lineWhere(points, outsideInAlarm), "L"); got != 1 {
 		t.Errorf("%d red pieces for one window outside, want 1", got)
 	}
 }

@@ -16,6 +16,7 @@ import (
 var paint = map[string]string{
 	"bg": `fill="#fff"`, "gl": `stroke="#e3e6ea"`, "band": `fill="#2f6fdb" fill-opacity="0.13"`, "exp": `stroke="#2f6fdb" stroke-opacity="0.6" stroke-dasharray="4 4" fill="none"`,
 	"env": `fill="#1f4fa8" fill-opacity="0.28"`, "val": `stroke="#1f4fa8" stroke-width="1.6" fill="none"`, "bad": `stroke="#c81e1e" stroke-width="2.2" fill="none"`,
+	"out": `stroke="#d97706" stroke-width="2.2" fill="none"`, "cmp": `stroke="#57606a" stroke-width="1.2" stroke-opacity="0.8" stroke-dasharray="1 3" fill="none"`, "st-outside": `fill="#d97706" fill-opacity="0.5"`,
 	"shade": `fill="#c81e1e" fill-opacity="0.07"`, "ceil": `stroke="#b45309" stroke-dasharray="2 3"`, "mark": `stroke="#57606a" stroke-dasharray="3 3"`,
 	"chg":  `stroke="#0f766e" stroke-width="3"`,
 	"head": `fill="#1b2330" font-family="system-ui,sans-serif" font-size="13" font-weight="600"`,

@@ -11,6 +11,8 @@ import (
 // fakeUses says that all rules but two have their metrics.
 func fakeUses(f *fake, r *fakeRules) []RuleUse {
 	rules := []RuleUse{}
+	r.latency.Exprs = []string{"histogram_quantile(0.99, sum by (cluster, le) (rate(coredns_dns_request_duration_seconds_bucket[1m])))"}
+	r.fill.Exprs = []string{"max by (cluster, node) (node_nf_conntrack_entries)"}
 	titles := map[string]string{"dns": "DNS and service networking", "net": "Node networking", "wl": "Workloads and resources", "svc": "Service golden signals", "node": "Nodes", "api": "API server and RBAC"}
 	for _, x := range []*pack.Rule{r.latency, r.servfail, r.qps, r.fill, r.retrans, r.cpu, r.mem, r.ws, r.errs, r.rps, r.fs, r.nodeCPU, r.api, r.forbidden} {
 		n := 0
@@ -21,6 +23,8 @@ func fakeUses(f *fake, r *fakeRules) []RuleUse {
 	}
 	hit := fakeRule("dns", "dns.cache_hit_ratio", "Is the cache decaying?", "ratio", pack.Warn, model.Down)
 	psi := fakeRule("node", "node.psi_cpu", "Do tasks wait for CPU?", "ratio", pack.Warn, model.Up)
+	hit.Exprs = []string{"sum by (cluster) (rate(coredns_cache_hits_total[5m])) / sum by (cluster) (rate(coredns_cache_requests_total[5m]))"}
+	psi.Exprs = []string{"max by (cluster, node) (rate(node_pressure_cpu_waiting_seconds_total[1m]))"}
 	rules = append(rules, RuleUse{Pack: "dns", PackTitle: titles["dns"], Rule: hit, Cluster: "prod-eu", Form: -1, Missing: []string{"coredns_cache_hits_total", "coredns_cache_requests_total"}},
 		RuleUse{Pack: "node", PackTitle: titles["node"], Rule: psi, Cluster: "prod-eu", Form: -1, Missing: []string{"node_pressure_cpu_waiting_seconds_total"}})
 	return rules

@@ -27,14 +27,15 @@ const fakeMinute = int64(60_000)
 
 // fake is a Source in memory: a small cluster with two open incidents and one that has ended.
 type fake struct {
-	book   act.Book
-	view   *baseline.View
-	snap   *alerting.Snapshot
-	status Status
-	curve  map[string]func(t int64) Point // one window
-	ready  string                         // "" = ready
-	fails  bool                           // Range fails
-	short  bool                           // only the last hour has history
+	book     act.Book
+	view     *baseline.View
+	snap     *alerting.Snapshot
+	status   Status
+	curve    map[string]func(t int64) Point // one window
+	ready    string                         // "" = ready
+	backtest Backtest
+	fails    bool // Range fails
+	short    bool // only the last hour has history
 
 	mu    sync.Mutex // guards cache
 	cache map[string]ranged
@@ -47,9 +48,16 @@ type ranged struct {
 
 func (f *fake) View() *baseline.View          { return f.view }
 func (f *fake) Incidents() *alerting.Snapshot { return f.snap }
-func (f *fake) Status() Status                { return f.status }
-func (f *fake) Acts() *act.View               { return f.book.View() }
-func (f *fake) Ready() (bool, string)         { return f.ready == "", f.ready }
+func (f *fake) Status() Status {
+	st := f.status
+	if f.view != nil {
+		st.Budget = f.view.Budget
+	}
+	return st
+}
+func (f *fake) Acts() *act.View       { return f.book.View() }
+func (f *fake) Backtest() Backtest    { return f.backtest }
+func (f *fake) Ready() (bool, string) { return f.ready == "", f.ready }
 
 // Pods knows the pods that weigh in signals.
 func (f *fake) Pods(cluster, namespace, pod string, limit int) []identity.PodExplanation {

@@ -38,6 +38,33 @@ type figure struct {
 	Table   []tableRow // the same as text; may be empty
 	Changes []tick     // the marks as text, newest first
 	Unit    string
+	States  []stateKey // what the strip below it shows
+	Out     bool       // a value lies outside its band and is not in alarm
+	Before  string     // what is compared: "yesterday", "last week" or ""
+}
+
+// stateKey is a colour of the strip and what it means.
+type stateKey struct{ Class, Words string }
+
+// stateKeys lists the colours of a strip, as people read it: calm first.
+func stateKeys(points []Point) (keys []stateKey, out bool) {
+	var has [6]bool
+	for i := range points {
+		if outsideCalm(&points[i]) {
+			out = true
+		} else {
+			has[points[i].State%6] = true
+		}
+	}
+	for _, s := range []model.State{model.Normal, model.Learning, model.High, model.Low, model.Drifting, model.Absent} {
+		if has[s%6] {
+			keys = append(keys, stateKey{stateClass(s), s.String()})
+		}
+		if s == model.Learning && out {
+			keys = append(keys, stateKey{"st-outside", "outside the band, not in alarm"})
+		}
+	}
+	return keys, out
 }
 
 type tableRow struct {
@@ -63,7 +90,19 @@ func (s *server) figure(elem, id string, entity series.Labels, c chart) figure {
 		f.Problem = "No history in this range."
 	}
 	c.Ticks = s.ticks(entity, span{From: c.From, To: c.To})
+	if c.earlier.ms > 0 && f.Problem == "" {
+		before, _, err := s.history(id, c.From-c.earlier.ms, c.To-c.earlier.ms, cells)
+		if err == nil && len(before) > 0 {
+			f.Before = c.earlier.words
+			for i := range before {
+				before[i].T += c.earlier.ms
+			}
+			c.Before = before
+		}
+	}
 	f.SVG, f.Cursor = c.svg(false), c.cursor()
+	drawn, _ := thin(c.Points, c.StepMs, cellsMax)
+	f.States, f.Out = stateKeys(drawn)
 	if n := len(c.Points); n > 0 {
 		f.Readout = readout(&c.Points[n-1], c.Unit)
 	}

@@ -59,6 +59,7 @@ func (s *server) funcs() template.FuncMap {
 		"glyph":      stateGlyph,
 		"state":      stateClass,
 		"severity":   severityClass,
+		"prose":      prose,
 		"gauge":      gauge,
 		"bar":        bar,
 		"now":        nowText,

@@ -24,9 +24,11 @@ import (
 
 // Access says what whoever asks may do beside reading.
 type Access struct {
-	May       bool // say something
-	Token     bool // there is a token that he could show
-	Elsewhere bool // nothing can be said at this address
+	May       bool   // say something
+	Token     bool   // there is a token that he could show
+	Elsewhere bool   // nothing can be said at this address
+	Name      string // of the person who has logged in; "" = whoever it is
+	Shown     bool   // by a token, which the browser may forget
 }
 
 // WhoCookie names the cookie that keeps who somebody said to be, so that the next form has it.
@@ -55,7 +57,10 @@ type hands struct {
 
 type handLink struct{ Text, URL, Title string }
 
-func whoOf(r *http.Request) string {
+func (s *server) whoOf(r *http.Request) string {
+	if a := s.access(r); a.Name != "" {
+		return alerting.Clean(a.Name, 80)
+	}
 	if c, err := r.Cookie(WhoCookie); err == nil {
 		if v, err := url.QueryUnescape(c.Value); err == nil {
 			return alerting.Clean(v, 80)
@@ -67,7 +72,7 @@ func whoOf(r *http.Request) string {
 // handsOf gathers what can be done about an incident.
 func (s *server) handsOf(r *http.Request, inc *alerting.Incident, now int64) hands {
 	acts := s.src.Acts()
-	h := hands{Access: s.access(r), Who: whoOf(r), Back: s.incidentURL(inc.ID), Base: s.base, Incident: inc.ID, Holder: acts.Holder(inc.ID), Now: now}
+	h := hands{Access: s.access(r), Who: s.whoOf(r), Back: s.incidentURL(inc.ID), Base: s.base, Incident: inc.ID, Holder: acts.Holder(inc.ID), Now: now}
 	if inc.Open() {
 		whole := inc.Silenced() != nil
 		var ids []string
@@ -90,7 +95,7 @@ func (s *server) handsOf(r *http.Request, inc *alerting.Incident, now int64) han
 
 // handsOfSignal gathers what can be done about a signal.
 func (s *server) handsOfSignal(r *http.Request, sv *baseline.SignalView) hands {
-	return hands{Access: s.access(r), Who: whoOf(r), Base: s.base, Links: s.handLinks(url.Values{"id": {sv.Signal.ID}}, sv.Signal.ID)}
+	return hands{Access: s.access(r), Who: s.whoOf(r), Base: s.base, Links: s.handLinks(url.Values{"id": {sv.Signal.ID}}, sv.Signal.ID)}
 }
 
 func (s *server) handLinks(about url.Values, signal string) []handLink {

@@ -222,7 +222,7 @@ func TestHostileLabelsAreShownAsText(t *testing.T) {
 		t.Fatalf("only %d payloads", len(payloads))
 	}
 	paths := func(f *fake) []string {
-		return []string{"/", "/signals", "/signals?q=" + url.QueryEscape("zz="+f.status.Config), "/signals/" + f.view.Signals[5].Signal.ID, "/incidents", dnsPath, "/changes", "/changes?kind=" + url.QueryEscape(f.status.Config) + "&namespace=" + url.QueryEscape(f.status.Config), "/receivers", "/status", "/rights", "/sizes", "/sizes?q=" + url.QueryEscape(f.status.Config), sizesOf(f)}
+		return []string{"/", "/signals", "/signals?q=" + url.QueryEscape("zz="+f.status.Config), "/signals/" + f.view.Signals[5].Signal.ID, "/incidents", dnsPath, "/changes", "/changes?kind=" + url.QueryEscape(f.status.Config) + "&namespace=" + url.QueryEscape(f.status.Config), "/receivers", "/status", "/rights", "/coverage", "/sizes", "/sizes?q=" + url.QueryEscape(f.status.Config), sizesOf(f)}
 	}
 	known := map[string]bool{}
 	plain := newFake()

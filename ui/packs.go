@@ -7,15 +7,12 @@ import (
 	"slices"
 )
 
-const dormantShown = 60 // dormant rules of a pack that are listed
-
 // packUse is one pack over all clusters.
 type packUse struct {
 	Name, Title    string
 	Rules, Active  int
 	Series, Asked  int
-	DormantRules   []RuleUse
-	DormantHidden  int
+	Dormant        int
 	Signals        []RuleUse
 	ClustersActive int
 	Waiting        int // rules about which nothing can be said yet
@@ -58,11 +55,7 @@ func packsOf(st *Status) []packUse {
 			p.Waiting++
 		}
 		if r.Dormant() && r.waiting == "" {
-			if len(p.DormantRules) < dormantShown {
-				p.DormantRules = append(p.DormantRules, r)
-			} else {
-				p.DormantHidden++
-			}
+			p.Dormant++
 			continue
 		}
 		if r.Dormant() {

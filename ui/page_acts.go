@@ -24,7 +24,7 @@ type actsBody struct {
 
 func (s *server) acts(c *gin.Context) {
 	f, _ := s.frame("Silences & lessons", "acts")
-	b := &actsBody{hands: hands{Access: s.access(c.Request), Who: whoOf(c.Request), Back: s.base + "/acts", Base: s.base, Now: f.Now}}
+	b := &actsBody{hands: hands{Access: s.access(c.Request), Who: s.whoOf(c.Request), Back: s.base + "/acts", Base: s.base, Now: f.Now}}
 	all := s.src.Acts().All()
 	for _, a := range all {
 		switch {
@@ -50,6 +50,7 @@ type newActBody struct {
 	Tried   bool        // somebody has asked what it would do
 	Problem string      // why it cannot be said; "" = it can
 	Draft   *act.Act
+	Hint    string              // it is about nothing that is known now
 	Fore    *alerting.Foresight // nil = that is not asked for the kind, or by somebody who may not act
 	Weeks   []string            // days to choose from
 	Unit    string
@@ -64,7 +65,7 @@ var formFields = []string{"kind", "who", "why", "match", "signal", "incident", "
 
 func (s *server) newAct(c *gin.Context) {
 	q := c.Request.URL.Query()
-	b := &newActBody{hands: hands{Access: s.access(c.Request), Who: whoOf(c.Request), Base: s.base}, Kind: act.Kind(q.Get("kind")), Tried: q.Get("try") != ""}
+	b := &newActBody{hands: hands{Access: s.access(c.Request), Who: s.whoOf(c.Request), Base: s.base}, Kind: act.Kind(q.Get("kind")), Tried: q.Get("try") != ""}
 	if !slices.Contains(act.Kinds, b.Kind) || b.Kind == act.Ack {
 		b.Kind = act.Silence
 	}
@@ -122,6 +123,7 @@ func (s *server) tryAct(b *newActBody) {
 		b.Problem = err.Error()
 		return
 	}
+	b.Hint = Unmatched(s.view(), b.Draft)
 	for _, name := range formFields {
 		if v := b.Get(name); v != "" {
 			b.Hidden = append(b.Hidden, [2]string{name, v})

@@ -15,6 +15,8 @@ import (
 const (
 	incidentCharts = 8  // members drawn
 	memberHeight   = 84 // of their plots, pixels
+	smallCharts    = 40 // further members, drawn small side by side
+	smallHeight    = 40
 )
 
 type incidentBody struct {
@@ -24,7 +26,8 @@ type incidentBody struct {
 	Where       []labelLink
 	Whole       string // the incident's own range
 	Figures     []memberFigure
-	Hidden      int // members not drawn
+	Small       []memberFigure // those behind them, to be compared at a glance
+	Hidden      int            // members not drawn
 	Notes       []string
 	Next        []string
 	Timeline    []timelineRow
@@ -38,7 +41,8 @@ type incidentBody struct {
 	End         int64 // when it ended, or now
 	EndWord     string
 	Hands       hands
-	Inside      int64 // since when everything is back inside; 0 = it is not, or nobody knows
+	Suspect     string // what changed just before; "" = nothing that is known
+	Inside      int64  // since when everything is back inside; 0 = it is not, or nobody knows
 }
 
 // causeRow is a change that may be behind an incident.
@@ -88,7 +92,8 @@ func (s *server) incident(c *gin.Context) {
 	}
 	for i := range inc.Members {
 		m := &inc.Members[i]
-		if i >= incidentCharts && i != inc.Lead {
+		small := i >= incidentCharts && i != inc.Lead
+		if small && len(b.Small) == smallCharts {
 			b.Hidden++
 			continue
 		}
@@ -96,10 +101,19 @@ func (s *server) incident(c *gin.Context) {
 		if m.Ended > 0 {
 			marks = append(marks, mark{T: m.Ended, Label: "ended"})
 		}
-		fig := s.figure(fmt.Sprintf("c%d", i), m.SignalID, m.Entity, chart{Title: m.Name + ", " + place(m.Entity), Unit: m.Unit, From: sp.From, To: sp.To, Height: memberHeight, Compact: true, Params: paramsOf(m.Rule), Marks: marks})
+		height := memberHeight
+		if small {
+			height, marks = smallHeight, nil
+		}
+		fig := s.figure(fmt.Sprintf("c%d", i), m.SignalID, m.Entity, chart{Title: m.Name + ", " + place(m.Entity), Unit: m.Unit, From: sp.From, To: sp.To, Height: height, Compact: true, Params: paramsOf(m.Rule), Marks: marks})
+		if small {
+			b.Small = append(b.Small, memberFigure{Member: m, Figure: fig})
+			continue
+		}
 		fig.Zoom = true
 		b.Figures = append(b.Figures, memberFigure{Member: m, Figure: fig, First: i == 0})
 	}
+	b.Suspect = suspect(inc)
 	b.Hands = s.handsOf(c.Request, inc, f.Now)
 	b.Next = steps(b.Head.Rule, b.Head, stepsShown)
 	b.Timeline = timeline(inc, s.src.Acts())

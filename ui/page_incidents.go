@@ -65,7 +65,7 @@ func (s *server) incidents(c *gin.Context) {
 	f, st := s.frame("Incidents", "incidents")
 	snap := s.snapshot()
 	q := parseIncidentQuery(c.Request.URL.Query())
-	b := &incidentsBody{hands: hands{Access: s.access(c.Request), Who: whoOf(c.Request), Base: s.base, Now: f.Now}, All: len(snap.Open) + len(snap.Closed)}
+	b := &incidentsBody{hands: hands{Access: s.access(c.Request), Who: s.whoOf(c.Request), Base: s.base, Now: f.Now}, All: len(snap.Open) + len(snap.Closed)}
 	b.Found = q.find(snap, s.src.Acts(), s.base)
 	pages := max((len(b.Found.Rows)+incidentsPage-1)/incidentsPage, 1)
 	q.Page = min(q.Page, pages)

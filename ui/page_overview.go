@@ -40,6 +40,7 @@ type overviewBody struct {
 	Closed   []*alerting.Incident
 
 	Clusters []Cluster
+	Coverage map[string]string // share of the questions that are answered, by cluster
 	Learning learning
 	Noise    noise
 	Chance   []string // how false alarms stand against their budget
@@ -54,11 +55,17 @@ func (s *server) overview(c *gin.Context) {
 	b := &overviewBody{Signals: len(v.Signals), Clusters: st.Clusters, Learning: learningOf(v), Noise: noiseOf(&st, f.Now), Packs: packsOf(&st), Now: f.Now,
 		Closed: snap.Closed[:min(len(snap.Closed), overviewClosed)]}
 	for _, p := range b.Packs {
-		b.Dormant += len(p.DormantRules) + p.DormantHidden
+		b.Dormant += p.Dormant
 	}
 	for i := range st.Clusters {
 		if c := &st.Clusters[i]; c.Waiting() {
 			b.Waiting = append(b.Waiting, c.Name)
+		}
+	}
+	b.Coverage = map[string]string{}
+	for _, r := range coverageOf(&st, v, snap, "") {
+		if share, ok := r.Score(); ok {
+			b.Coverage[r.Cluster] = fmt.Sprintf("%.0f %%", 100*share)
 		}
 	}
 	if quietDay(snap, f.Now) {

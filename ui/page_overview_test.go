@@ -170,7 +170,8 @@ func TestTheFirstMinutesBlameNobody(t *testing.T) {
 	// The first windows are closed: what is missing is missing, and what has series still waits for its value.
 	c.WindowsClosed, c.ClosedEnd = 2, fakeNow
 	f.status.Rules[0].Form, f.status.Rules[0].Series = 0, 12
-	says(t, "the overview", body(t, h, "/", http.StatusOK), []string{"do not arrive", "some_metric_total", "1 waiting for whole minutes"}, nil)
+	says(t, "the overview", body(t, h, "/", http.StatusOK), []string{"do not arrive", `href="/coverage"`, "1 waiting for whole minutes"}, nil)
+	says(t, "the coverage", body(t, h, "/coverage", http.StatusOK), []string{"some_metric_total"}, nil)
 	c.WindowsClosed = 500
 	says(t, "the overview", body(t, h, "/", http.StatusOK), nil, []string{"waiting for whole minutes"})
 }

@@ -30,7 +30,7 @@ type receiversBody struct {
 
 func (s *server) receivers(c *gin.Context) {
 	f, st := s.frame("Receivers", "receivers")
-	b := &receiversBody{Receivers: st.Receivers, Dead: st.DeadLetters[:min(len(st.DeadLetters), pageLen)], Demo: st.Demo, Budget: noiseOf(&st, f.Now), Chance: chanceLines(s.view().Budget), Now: f.Now, NoReceivers: len(st.Receivers) == 0}
+	b := &receiversBody{Receivers: st.Receivers, Dead: st.DeadLetters[:min(len(st.DeadLetters), pageLen)], Demo: st.Demo, Budget: noiseOf(&st, f.Now), Chance: chanceLines(st.Budget), Now: f.Now, NoReceivers: len(st.Receivers) == 0}
 	if len(b.Chance) > 0 && !quietDay(s.snapshot(), f.Now) {
 		b.Chance = []string{"How many false alarms chance raises is not said while an incident is open and for a day after it: what real trouble moves looks like near misses of chance."}
 	}

@@ -37,6 +37,8 @@ type signalBody struct {
 	PNG       string
 	Now       int64
 	Expr      string
+	Compare   []facet
+	Query     []queryLink // the same in other programs of the user's
 }
 
 // ownSpan is the range of a signal's page: the last six hours, or all there is of a younger signal, so that its first
@@ -80,9 +82,16 @@ func (s *server) signal(c *gin.Context) {
 			}
 		}
 	}
-	b.Figure = s.figure("chart", sv.Signal.ID, sv.Signal.Entity, chart{Title: titleOf(sv.Signal), Unit: r.Unit, From: sp.From, To: sp.To, Height: mainHeight, Params: &r.Params, Marks: marks})
+	cmpWith := earlier{}
+	for _, x := range earliers {
+		if c.Query("compare") == x.name {
+			cmpWith = x
+		}
+	}
+	b.Figure = s.figure("chart", sv.Signal.ID, sv.Signal.Entity, chart{Title: titleOf(sv.Signal), Unit: r.Unit, From: sp.From, To: sp.To, Height: mainHeight, Params: &r.Params, Marks: marks, earlier: cmpWith})
 	b.Figure.Zoom = true
 	b.spanLinks = spanLinksOf(s.signalURL(sv.Signal.ID), sp, f.Now)
+	b.compareLinks(s.signalURL(sv.Signal.ID), cmpWith)
 	if def.Preset == "" {
 		b.Presets = append([]facet{{Value: "all so far", URL: s.signalURL(sv.Signal.ID), On: sp == def}}, b.Presets...)
 	}
@@ -91,8 +100,39 @@ func (s *server) signal(c *gin.Context) {
 	b.Next = steps(r, asMember(sv), stepsShown)
 	b.Related = related(v, sv)
 	b.Expr = s.exprInUse(sv.Signal)
+	b.Query = s.queryLinks(b.Expr, sp)
 	f.Body, f.JSON = b, s.base+"/api/v1/signals/"+sv.Signal.ID
 	s.page(c, http.StatusOK, "signal", f)
+}
+
+// compareLinks lets the links of the range keep what is compared, and adds those that compare.
+func (b *signalBody) compareLinks(at string, with earlier) {
+	here := at + "?"
+	switch sp := b.Span; {
+	case sp.Preset != "":
+		here += "range=" + sp.Preset
+	default:
+		here += fmt.Sprintf("from=%d&to=%d", sp.From, sp.To)
+	}
+	for _, x := range earliers {
+		link := facet{Value: x.words, URL: here + "&compare=" + x.name, On: x == with}
+		if link.On {
+			link.URL = here
+		}
+		b.Compare = append(b.Compare, link)
+	}
+	if with.name == "" {
+		return
+	}
+	keep := "&compare=" + with.name
+	for i := range b.Presets {
+		b.Presets[i].URL += keep
+	}
+	for _, u := range []*string{&b.Back, &b.Forward, &b.Out} {
+		if *u != "" {
+			*u += keep
+		}
+	}
 }
 
 // exprInUse returns the form of its rule that gives a signal; the first while that is not known.

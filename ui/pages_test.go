@@ -11,7 +11,7 @@ func TestPagesSayWhatATiredEngineerNeeds(t *testing.T) {
 	h := New(newFake(), Options{Version: "v9.9.9"})
 	for path, wants := range map[string][]string{
 		"/": {"2 open incidents, 1 of severity page", "6 signals of 41 outside", "1 signal</a> fell silent", "34.2 % of DNS answers fail", "31.1 %", "31.1 % (normal 0–0.203 %), worst 34.2 %", "3 signals in alarm", "Moved first", "dns.latency_p99", "34 min ago", "worker-3 fills by 3.1 % a day and is full in 9 d",
-			"0.9 a day", "at most 3 a day", "2 withheld", "DNS and service networking", "2 questions cannot be asked yet", "coredns_cache_hits_total, coredns_cache_requests_total", "48,213", "14 s ago", "catalog uses 97 %", "conntrack table of worker-2 fills", "in 9 min", "next fault:"},
+			"0.9 a day", "at most 3 a day", "2 withheld", "DNS and service networking", "2 questions cannot be asked: metrics do not arrive", "48,213", "14 s ago", "catalog uses 97 %", "conntrack table of worker-2 fills", "in 9 min", "next fault:"},
 		"/signals": {"dns.servfail_ratio", "11.7–22.1 ms", "abnormal <b>6</b>", "silent <b>1</b>", "high <b>5</b>", "drifting", "no data", "747 MiB", "3,712 /s", "any namespace", "1–41 of 41"},
 		servfailPath: {"Are cluster DNS lookups failing?", "Above its band for 30 min", "31.1 %", "30.9 points above the band", "57.6 nats", "score 3.20 (alarm at 1); score 1 is 18 nats", "point", "93 %", "21,600 windows", "15 d of data", "by hour of the day",
 			"names do not resolve", "The upstream resolver does not answer", "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50", "coredns-5d78c9869d-x7k2p", "Incidents with this signal", "Beside it", "net.conntrack_fill", "ceiling 25 %", "this page as JSON", "The chart as a table", "3 changes in this range", "Changes: 2026-03-02 "},

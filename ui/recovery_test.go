@@ -53,7 +53,7 @@ func TestRecoveryDoesNotLookLikeAnOutage(t *testing.T) {
 		[]string{"hero bad", "of severity page", "open incident"})
 	says(t, "the overview", over, []string{`<article class="card easing">`, `<span class="sev sev-page">page</span> <span class="sev sev-easing"`, "Recovering: 34.2 %", `class="count easing"`, "<title>Overview"}, nil)
 	page := body(t, h, dnsPath, http.StatusOK)
-	says(t, "the incident", page, []string{"hero small easing", "Every value is back inside its band since <time", ">14:14</time> UTC", "<h1>Recovering: 34.2 %", "◐</span> recovering"}, []string{"▲</span> high"})
+	says(t, "the incident", page, []string{"hero small easing", "Every value is back inside its band since <time", ">14:14</time> UTC", `<h1 data-q="what">Recovering: 34.2 %`, "◐</span> recovering"}, []string{"▲</span> high"})
 	list := body(t, h, "/signals?state=recovering", http.StatusOK)
 	says(t, "the list", list, []string{"Signals <span class=\"muted\">3 of 41", "◐</span> recovering", `class="st-recovering"`, "recovering <b>3</b>", "abnormal <b>3</b>"}, []string{"▲</span> high", "high <b>"})
 	says(t, "the signal", body(t, h, servfailPath, http.StatusOK), []string{"hero small easing", "Recovering: the value is back inside its band"}, nil)

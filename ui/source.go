@@ -21,6 +21,8 @@ type Source interface {
 	Incidents() *alerting.Snapshot
 	// Acts returns what people have said of alarms; never nil.
 	Acts() *act.View
+	// Backtest returns how backtests stand.
+	Backtest() Backtest
 	// Range returns what was judged of a signal between two instants (Unix milliseconds, to is exclusive), reduced to about
 	// points cells, oldest first, and the length of a cell in milliseconds. Cells without data are left out.
 	// A signal without history gives no points and no error.
@@ -78,6 +80,8 @@ type Status struct {
 	NotificationsPerDay int                 // the noise contract: warn notifications a day; negative = no cap
 	PagesPerDay         int                 // the same for pages
 	Days                []alerting.DayTally // newest first
+	// Budget is what the contract means for signals, of the kinds that there are. It is the view's, which need not be put together for it.
+	Budget []baseline.BudgetView
 
 	Config string // the effective configuration, secrets redacted
 	Demo   *Demo  // nil unless this is a demo

@@ -5,6 +5,7 @@ package ui
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline"
@@ -45,6 +46,15 @@ func labelsOf(l series.Labels) []series.Label {
 func asMember(v *baseline.SignalView) *alerting.Member {
 	return &alerting.Member{SignalID: v.Signal.ID, Name: v.Signal.Rule.Name, Rule: v.Signal.Rule, Entity: v.Signal.Entity, Unit: v.Signal.Rule.Unit,
 		State: v.State, Value: v.Value, Band: v.Band, Top: v.Top, SlopePerDay: v.SlopePerDay, LimitEta: v.LimitEta}
+}
+
+// prose returns the words of a step that is no command: it is written as a comment of a shell, so that whoever pastes it does no harm. "" = it is a command.
+func prose(step string) string {
+	words, _ := strings.CutPrefix(step, "# ")
+	if words == step {
+		return ""
+	}
+	return words
 }
 
 // steps returns at most so many of a rule's commands, filled with what a member is about.

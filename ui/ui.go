@@ -31,6 +31,7 @@ type Options struct {
 	ExternalURL string                     // where people reach the pages; its path is put before every link. "" means /
 	May         func(*http.Request) Access // what whoever asks may do beside reading; nil = nothing
 	Timezone    string                     // in which hours are suggested; "" = UTC
+	Elsewhere   Elsewhere                  // where the user's Prometheus and Grafana are
 	Demo        bool                       // says on every page that the cluster is simulated
 	Logger      *slog.Logger               // nil discards
 }
@@ -56,7 +57,9 @@ type server struct {
 //	/ /signals /signals/{id} /incidents /incidents/{id} /changes /receivers /status   pages
 //	/rights                                                                  who is refused by API servers, and after which change
 //	/sizes /sizes/workload                                                   what containers should request, and one workload's week
+//	/coverage                                                                which questions are answered of clusters, and what would bring the others
 //	/acts /acts/new                                                          what people have said, and the form to say more
+//	/backtest                                                                what the last days would have told with another configuration
 //	/pods /packs/{signal}                                                    why a pod counts where, what a rule makes of what arrives
 //	/chart/{id}.svg                                                          one chart as a picture
 //	/api/v1/…                                                                JSON, see api.go
@@ -84,52 +87,80 @@ func New(src Source, o Options) http.Handler {
 	return s.guard(r)
 }
 
-// routes says which page answers at which address.
-func (s *server) routes(r *gin.Engine) {
-	get := func(route string, h func(*gin.Context)) {
-		r.GET(route, h)
-		r.HEAD(route, h)
+// page is a page or a part of the API.
+type page struct {
+	path  string // as gin takes it
+	serve gin.HandlerFunc
+}
+
+// table says which page answers at which address.
+func (s *server) table() []page {
+	return []page{
+		{"/", s.overview},
+		{"/signals", s.signals},
+		{"/signals/:id", s.signal},
+		{"/incidents", s.incidents},
+		{"/incidents/:id", s.incident},
+		{"/acts", s.acts},
+		{"/acts/new", s.newAct},
+		{"/changes", s.changes},
+		{"/rights", s.rights},
+		{"/coverage", s.coverage},
+		{"/backtest", s.backtest},
+		{"/sizes", s.sizes},
+		{"/sizes/workload", s.sizesWorkload},
+		{"/receivers", s.receivers},
+		{"/status", s.status},
+		{"/pods", s.podsPage},
+		{"/packs/:signal", s.explainPage},
+		{"/chart/:file", s.chartFile},
+		{"/static/:file", s.static},
+		{"/-/healthy", func(c *gin.Context) { c.String(http.StatusOK, "Wrackline is alive.\n") }},
+		{"/-/ready", s.ready},
+		{"/api/v1/signals", s.apiSignals},
+		{"/api/v1/signals/:id", s.apiSignal},
+		{"/api/v1/incidents", s.apiIncidents},
+		{"/api/v1/incidents/:id", s.apiIncident},
+		{"/api/v1/acts", s.apiActs},
+		{"/api/v1/lessons", s.apiLessons},
+		{"/api/v1/changes", s.apiChanges},
+		{"/api/v1/coverage", s.apiCoverage},
+		{"/api/v1/backtest", s.apiBacktest},
+		{"/api/v1/rights", s.apiRights},
+		{"/api/v1/sizes", s.apiSizes},
+		{"/api/v1/packs", s.apiPacks},
+		{"/api/v1/packs/:signal", s.apiExplain},
+		{"/api/v1/pods", s.apiPods},
+		{selfTestPath, s.apiSelfTest},
+		{"/api/v1/status", s.apiStatus},
+		{"/api/v1/status/:part", s.apiStatus},
 	}
-	get("/", s.overview)
-	get("/signals", s.signals)
-	get("/signals/:id", s.signal)
-	get("/incidents", s.incidents)
-	get("/incidents/:id", s.incident)
-	get("/acts", s.acts)
-	get("/acts/new", s.newAct)
-	get("/changes", s.changes)
-	get("/rights", s.rights)
-	get("/sizes", s.sizes)
-	get("/sizes/workload", s.sizesWorkload)
-	get("/receivers", s.receivers)
-	get("/status", s.status)
-	get("/pods", s.podsPage)
-	get("/packs/:signal", s.explainPage)
-	get("/chart/:file", s.chartFile)
-	get("/static/:file", s.static)
-	get("/-/healthy", func(c *gin.Context) { c.String(http.StatusOK, "Wrackline is alive.\n") })
-	get("/-/ready", s.ready)
-	get("/api/v1/signals", s.apiSignals)
-	get("/api/v1/signals/:id", s.apiSignal)
-	get("/api/v1/incidents", s.apiIncidents)
-	get("/api/v1/incidents/:id", s.apiIncident)
-	get("/api/v1/acts", s.apiActs)
-	get("/api/v1/lessons", s.apiLessons)
-	get("/api/v1/changes", s.apiChanges)
-	get("/api/v1/rights", s.apiRights)
-	get("/api/v1/sizes", s.apiSizes)
-	get("/api/v1/packs", s.apiPacks)
-	get("/api/v1/packs/:signal", s.apiExplain)
-	get("/api/v1/pods", s.apiPods)
-	r.GET("/api/v1/selftest", s.apiSelfTest)
-	get("/api/v1/status", s.apiStatus)
-	get("/api/v1/status/:part", s.apiStatus)
+}
+
+// Routes lists the addresses that New answers, all by GET and HEAD, as gin writes them: /signals/:id.
+func Routes() (list []string) {
+	for _, x := range (&server{}).table() {
+		list = append(list, x.path)
+	}
+	return list
+}
+
+// routes lets every page be found.
+func (s *server) routes(r *gin.Engine) {
+	for _, x := range s.table() {
+		r.GET(x.path, x.serve)
+		if x.path != selfTestPath { // it costs too much to be thrown away
+			r.HEAD(x.path, x.serve)
+		}
+	}
 	r.NoRoute(func(c *gin.Context) { s.fail(c, http.StatusNotFound, "There is nothing at this address.") })
 	r.NoMethod(func(c *gin.Context) {
 		c.Header("Allow", "GET, HEAD")
 		s.fail(c, http.StatusMethodNotAllowed, "This address can only be read: GET and HEAD.")
 	})
 }
+
+const selfTestPath = "/api/v1/selftest"
 
 // guard is around every answer: the policy, a panic that costs no more than one answer, and the path before every link.
 func (s *server) guard(next http.Handler) http.Handler {

@@ -5,13 +5,11 @@ package web
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"net/http"
-	"strings"
 )
 
-const cookieName = "wrackline-admin"
+const cookieName = "wrackline-pass"
 
 // passOf is what a cookie holds in place of the token: it opens the same doors, and another token makes it worthless.
 func passOf(token string) string {
@@ -20,30 +18,16 @@ func passOf(token string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-type accessKey struct{}
-
-// Access says what somebody who asks for a page may do.
-type Access struct {
-	May   bool // enter doors of kind Admin
-	Token bool // there is a token that could be shown
-}
-
-// AccessOf returns what a request that came through a Gate may do; nothing when it came through none.
-func AccessOf(r *http.Request) Access {
-	a, _ := r.Context().Value(accessKey{}).(Access)
-	return a
-}
-
-// Enter gives the browser of who shows the token a cookie that is as good until the browser ends, and reports whether it was the token. It must stand behind a door of kind Enter. secure says that people come by https, path
+// Enter gives the browser of who shows a token a cookie that is as good until the browser ends, and reports whether it was one that reads. It must stand behind a door of kind Enter. secure says that people come by https, path
 // is the address before all pages.
-func (g *Gate) Enter(w http.ResponseWriter, token, path string, secure bool) bool {
-	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	if g.token == nil || subtle.ConstantTimeCompare(sum[:], g.token[:]) != 1 {
+func (g *Gate) Enter(w http.ResponseWriter, token, path string, secure bool) (name string, ok bool) {
+	h := g.byToken(token)
+	if h == nil || h.grant.Roles&MayRead == 0 {
 		refusals["token"].Inc()
-		return false
+		return "", false
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: g.pass, Path: path, HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode})
-	return true
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: h.pass, Path: path, HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode})
+	return h.name, true
 }
 
 // Leave takes that cookie back.

@@ -162,6 +162,22 @@ func (b *Book) View() *View {
 	return &View{}
 }
 
+// Only returns what keep says of the picture.
+func (v *View) Only(keep func(*Act) bool) *View {
+	out := &View{}
+	for _, a := range v.acts {
+		if keep(a) {
+			out.acts = append(out.acts, a)
+		}
+	}
+	for _, h := range v.detours {
+		if keep(h.Act) {
+			out.detours = append(out.detours, h)
+		}
+	}
+	return out
+}
+
 // All lists all acts, the newest first.
 func (v *View) All() []*Act { return v.acts }
 

@@ -3,11 +3,14 @@
 package act
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/wrackline/wrackline/baseline/form"
 )
 
 const fileMax = 1 << 20 // bytes of a file of lessons
@@ -34,14 +37,22 @@ func WriteLessons(list []*Act) ([]byte, error) {
 	return append([]byte("# What is normal, as people said it. POST /api/v1/lessons reads this file.\n"), b...), nil
 }
 
-// ReadLessons reads what WriteLessons wrote, or what somebody wrote like it. Lessons without who are by who. What is over at now is left out. Errors name the lesson.
+// ReadLessons reads what WriteLessons wrote, or what somebody wrote like it. Lessons without who are by who. What is over at now is left out. Errors name line and lesson, all of them joined.
 func ReadLessons(b []byte, who string, now int64) ([]*Act, error) {
 	if len(b) > fileMax {
 		return nil, fmt.Errorf("the file is larger than %d bytes", fileMax)
 	}
 	var f file
-	if err := yaml.UnmarshalWithOptions(b, &f, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("the file is no list of lessons: %w", err)
+	y, fault := form.Parse(b)
+	if fault != nil {
+		return nil, fmt.Errorf("the file is no list of lessons: %w", fault)
+	}
+	var bad []error
+	for _, fault := range y.Decode(&f, form.Words{}) {
+		bad = append(bad, fault)
+	}
+	if len(bad) > 0 {
+		return nil, fmt.Errorf("the file is no list of lessons: %w", errors.Join(bad...))
 	}
 	var out []*Act
 	for i := range f.Lessons {
@@ -55,11 +66,16 @@ func ReadLessons(b []byte, who string, now int64) ([]*Act, error) {
 		}
 		a, err := d.Act(now)
 		if err != nil {
-			return nil, fmt.Errorf("lessons[%d].%w", i, err)
+			line, column := y.Place(fmt.Sprintf("lessons[%d]", i))
+			bad = append(bad, fmt.Errorf("%d:%d: lessons[%d].%w", line, column, i, err))
+			continue
 		}
 		if !slices.ContainsFunc(out, func(x *Act) bool { return sameRule(x, a) }) {
 			out = append(out, a)
 		}
+	}
+	if len(bad) > 0 {
+		return nil, errors.Join(bad...)
 	}
 	return out, nil
 }

@@ -31,8 +31,8 @@ type AlertmanagerConfig struct {
 	ResendInterval time.Duration     `yaml:"resend_interval,omitempty"`
 	Labels         map[string]string `yaml:"labels,omitempty"` // more labels for every alert, as team: shop
 
-	BasicAuth  *BasicAuth `yaml:"basic_auth,omitempty"`
-	Bearer     Secret     `yaml:"bearer_token,omitempty"`
+	BasicAuth  *BasicAuth `yaml:"basic_auth,omitempty"`        // HTTP basic authentication; nil = none
+	Bearer     Secret     `yaml:"bearer_token,omitempty"`      // sent as "Authorization: Bearer …"; at most one of the two
 	BearerFile string     `yaml:"bearer_token_file,omitempty"` // read before every send
 
 	TLS *TLSConfig `yaml:"tls_config,omitempty"` // nil = as the system says
@@ -40,9 +40,9 @@ type AlertmanagerConfig struct {
 
 // BasicAuth is a name and a password.
 type BasicAuth struct {
-	Username     string `yaml:"username"`
-	Password     Secret `yaml:"password,omitempty"` // at most one of the two
-	PasswordFile string `yaml:"password_file,omitempty"`
+	Username     string `yaml:"username"`                // of HTTP basic authentication
+	Password     Secret `yaml:"password,omitempty"`      // at most one of the two
+	PasswordFile string `yaml:"password_file,omitempty"` // read before every send
 }
 
 const (

@@ -32,15 +32,15 @@ type Outlet struct {
 	ProxyFromEnvironment bool `yaml:"proxy_from_environment,omitempty"`
 }
 
-// Guard returns the guard that the configuration asks for.
+// Guard returns the guard that the configuration asks for. Its errors are of type *FieldError.
 func (o *Outlet) Guard() (Guard, error) {
 	g := Guard{DenyPrivate: o.AllowPrivate != nil && !*o.AllowPrivate}
-	for _, s := range o.AllowAddresses {
+	for i, s := range o.AllowAddresses {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
 			a, err := netip.ParseAddr(s)
 			if err != nil {
-				return Guard{}, fmt.Errorf("allow_addresses: %q is neither an address nor a prefix", s)
+				return Guard{}, &FieldError{Path: fmt.Sprintf("allow_addresses[%d]", i), Err: fmt.Errorf("%q is neither an address nor a CIDR, such as 10.0.0.7 or 10.42.0.0/16", s)}
 			}
 			p = netip.PrefixFrom(a.Unmap().WithZone(""), a.Unmap().BitLen())
 		}
@@ -113,7 +113,8 @@ func embedded(a netip.Addr) []netip.Addr {
 	return out
 }
 
-func (g *Guard) control(network, address string, _ syscall.RawConn) error {
+// Control is Check for the address of a connection, as net.Dialer wants it.
+func (g *Guard) Control(network, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("%w: %s address", ErrBlocked, network)
@@ -124,7 +125,7 @@ func (g *Guard) control(network, address string, _ syscall.RawConn) error {
 // Transport returns a transport that connects only where the guard lets it. Without a proxy of the environment
 // nothing leads around the guard; with one, the proxy's address is what is checked.
 func (g *Guard) Transport(proxyFromEnvironment bool) *http.Transport {
-	d := &net.Dialer{Timeout: 10 * time.Second, Control: g.control}
+	d := &net.Dialer{Timeout: 10 * time.Second, Control: g.Control}
 	t := &http.Transport{
 		DialContext: d.DialContext, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 15 * time.Second,
 		MaxIdleConns: 16, MaxIdleConnsPerHost: 2, IdleConnTimeout: 60 * time.Second, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10,

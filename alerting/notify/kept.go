@@ -5,6 +5,7 @@ package notify
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
+	"github.com/wrackline/wrackline/baseline/near"
 	"github.com/wrackline/wrackline/baseline/pack"
 )
 
@@ -51,7 +53,7 @@ func (c *DigestConfig) read() (*digestTime, error) {
 	}
 	zone, err := time.LoadLocation(c.Timezone)
 	if err != nil {
-		return nil, errors.New("timezone must be a time zone such as Europe/Berlin")
+		return nil, fmt.Errorf("timezone: %q is not a time zone%s", c.Timezone, near.Zone(c.Timezone))
 	}
 	if c.Off {
 		return nil, nil

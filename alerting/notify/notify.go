@@ -52,11 +52,11 @@ func (s *Secret) UnmarshalYAML(unmarshal func(any) error) error { return unmarsh
 
 // Receiver is somebody who is told, in Alertmanager's words. A receiver without integrations is told nothing.
 type Receiver struct {
-	Name         string               `yaml:"name"`
-	Slack        []SlackConfig        `yaml:"slack_configs,omitempty"`
-	Webhook      []WebhookConfig      `yaml:"webhook_configs,omitempty"`
-	Alertmanager []AlertmanagerConfig `yaml:"alertmanager_configs,omitempty"`
-	Digest       *DigestConfig        `yaml:"digest,omitempty"` // when this receiver is sent the daily digest; nil = as Options.Digest says
+	Name         string               `yaml:"name"`                           // of the receiver: one line; unique
+	Slack        []SlackConfig        `yaml:"slack_configs,omitempty"`        // Slack, by incoming webhooks or by an app
+	Webhook      []WebhookConfig      `yaml:"webhook_configs,omitempty"`      // whatever takes Alertmanager's webhook payload
+	Alertmanager []AlertmanagerConfig `yaml:"alertmanager_configs,omitempty"` // Alertmanagers
+	Digest       *DigestConfig        `yaml:"digest,omitempty"`               // when this receiver is sent the daily digest; nil = as Options.Digest says
 }
 
 // SlackConfig is a Slack incoming webhook, or anything that takes the same; with a token it is a Slack app that writes as a bot, with a thread for each incident.
@@ -124,11 +124,11 @@ func CheckReceivers(receivers []Receiver) error {
 		case len(r.Name) > 200 || r.Name != oneLine(r.Name, 200):
 			list = append(list, &FieldError{Path: at + ".name", Err: errors.New("name must be one line of at most 200 bytes")})
 		case seen[r.Name]:
-			list = append(list, &FieldError{Path: at + ".name", Err: fmt.Errorf("receiver %q: the name is used twice", r.Name)})
+			list = append(list, &FieldError{Path: at + ".name", Err: fmt.Errorf("receiver %q: the name is used twice; give each its own", r.Name)})
 		}
 		seen[r.Name] = true
 		if len(r.Slack)+len(r.Webhook)+len(r.Alertmanager) == 0 {
-			list = append(list, &FieldError{Path: at, Err: fmt.Errorf("receiver %q has no slack_configs, webhook_configs or alertmanager_configs: nobody would be told", r.Name)})
+			list = append(list, &FieldError{Path: at, Err: fmt.Errorf("receiver %q has no slack_configs, webhook_configs or alertmanager_configs: nobody would be told. Give one, or take the receiver out", r.Name)})
 		}
 		if r.Digest != nil {
 			if err := r.Digest.Check(); err != nil {
@@ -264,7 +264,7 @@ func target(name string, value Secret, file string) (*url.URL, error) {
 		return nil, err
 	}
 	if text == "" {
-		return nil, fmt.Errorf("%s or %s_file is missing", name, name)
+		return nil, fmt.Errorf("%s or %s_file is missing; give one of them", name, name)
 	}
 	u, err := url.Parse(text)
 	if err != nil {

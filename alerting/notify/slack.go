@@ -401,6 +401,10 @@ func (w *slackWriter) meaning() {
 func (w *slackWriter) next() {
 	var list []string
 	for _, s := range w.m.Next {
+		if words, prose := strings.CutPrefix(s, "# "); prose { // for people, and no command
+			list = append(list, slackEscape(words, stepMax))
+			continue
+		}
 		list = append(list, "`"+slackCode(s, stepMax)+"`")
 	}
 	if len(list) > 0 {

@@ -16,7 +16,7 @@ import (
 type TLSConfig struct {
 	CAFile     string `yaml:"ca_file,omitempty"`              // certificates of who may have signed the receiver's, instead of those of the system
 	CertFile   string `yaml:"cert_file,omitempty"`            // our certificate and its key: both or none
-	KeyFile    string `yaml:"key_file,omitempty"`             //
+	KeyFile    string `yaml:"key_file,omitempty"`             // of cert_file
 	ServerName string `yaml:"server_name,omitempty"`          // the name that the receiver's certificate must have; "" = that of the URL
 	Insecure   bool   `yaml:"insecure_skip_verify,omitempty"` // believe anybody
 }

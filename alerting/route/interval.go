@@ -8,17 +8,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wrackline/wrackline/baseline/near"
 )
 
 // TimeInterval is a named list of spans as it stands in the configuration.
 type TimeInterval struct {
-	Name  string     `yaml:"name"`
-	Spans []TimeSpan `yaml:"time_intervals"`
+	Name  string     `yaml:"name"`           // by which routes name it
+	Spans []TimeSpan `yaml:"time_intervals"` // when it holds: in any of these
 }
 
 // TimeSpan holds when each of its parts does; a part that is not given holds always.
 type TimeSpan struct {
-	Times       []TimeRange `yaml:"times,omitempty" json:"times,omitempty"`
+	Times       []TimeRange `yaml:"times,omitempty" json:"times,omitempty"`                 // of the day
 	Weekdays    []string    `yaml:"weekdays,omitempty" json:"weekdays,omitempty"`           // saturday, monday:friday
 	DaysOfMonth []string    `yaml:"days_of_month,omitempty" json:"days_of_month,omitempty"` // 1:5, -3:-1; negative ones count from the end
 	Months      []string    `yaml:"months,omitempty" json:"months,omitempty"`               // 1:3, may:august
@@ -28,8 +30,8 @@ type TimeSpan struct {
 
 // TimeRange is from a minute of the day up to another, which is not of it: 22:00 to 24:00.
 type TimeRange struct {
-	Start string `yaml:"start_time" json:"start_time"`
-	End   string `yaml:"end_time" json:"end_time"`
+	Start string `yaml:"start_time" json:"start_time"` // HH:MM
+	End   string `yaml:"end_time" json:"end_time"`     // HH:MM; the end of the day is 24:00
 }
 
 // Interval is a TimeInterval that is ready to be asked.
@@ -92,7 +94,7 @@ func (c *compiler) interval(i int, x *TimeInterval) {
 func (c *compiler) span(at string, x *TimeSpan) (s span) {
 	var err error
 	if s.zone, err = time.LoadLocation(x.Location); err != nil || x.Location == "Local" {
-		c.bad(at+".location", "%q is not a time zone such as Europe/Berlin", x.Location)
+		c.bad(at+".location", "%q is not a time zone%s", x.Location, near.Zone(x.Location))
 		s.zone = time.UTC
 	}
 	for i, r := range x.Times {
@@ -132,7 +134,7 @@ func (c *compiler) ranges(at string, list []string, names []string, least, most 
 		days := least < 0
 		switch {
 		case !ok1 || !ok2 || from < least || to < least || from > most || to > most || days && (from == 0 || to == 0):
-			c.bad(fmt.Sprintf("%s[%d]", at, i), "%q is not one of them, or two with a colon between", text)
+			c.bad(fmt.Sprintf("%s[%d]", at, i), "%q is not one of them, or two with a colon between%s", text, near.Meant(first, names))
 			continue
 		case from > to && from > 0 == (to > 0), days && from < 0 && to > 0:
 			c.bad(fmt.Sprintf("%s[%d]", at, i), "%q begins behind its end", text)

@@ -18,7 +18,7 @@ var Names = []string{"severity", "cluster", "namespace", "workload", "node", "pa
 
 // Route is a node of the tree as it stands in the configuration. A node without a receiver has its parent's.
 type Route struct {
-	Receiver string   `yaml:"receiver,omitempty"`
+	Receiver string   `yaml:"receiver,omitempty"` // who is told; "" = the parent's
 	Matchers []string `yaml:"matchers,omitempty"` // all must match; none = everything
 	Continue bool     `yaml:"continue,omitempty"` // the siblings behind it are asked, too
 	Routes   []*Route `yaml:"routes,omitempty"`   // the first that matches, or each up to one without continue, takes the place of this one
@@ -37,8 +37,8 @@ type Route struct {
 
 // Escalation is who else is told of a page, and when. Nobody can say that he takes care of it, so what counts is that it is still open.
 type Escalation struct {
-	After    string `yaml:"after"`
-	Receiver string `yaml:"receiver"`
+	After    string `yaml:"after"`    // how long a page stays open before somebody else is told, too, as 30m
+	Receiver string `yaml:"receiver"` // who is told; "" = the parent's
 }
 
 // FieldError is what is wrong with a field of the configuration.
@@ -220,7 +220,7 @@ func (c *compiler) duration(path, text string, least time.Duration) time.Duratio
 		}
 	}
 	if err != nil || d < least {
-		c.bad(path, "%q is not a duration such as 30m, 4h or 1d of at least %s", text, strings.TrimSuffix(least.String(), "0s"))
+		c.bad(path, "%q is not a duration such as 30m, 4h or 1d of at least %s%s", text, strings.TrimSuffix(least.String(), "0s"), near.Duration(text))
 	}
 	return d
 }

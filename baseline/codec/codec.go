@@ -37,6 +37,54 @@ func Checksum(parts ...[]byte) uint32 {
 type Writer struct {
 	B     []byte
 	words map[string]int
+	apart bool   // the words are another writer's
+	holes []word // of one that is apart
+	put   int    // how much of it has been put elsewhere
+}
+
+// word is a word and before which byte it belongs.
+type word struct {
+	at int
+	s  string
+}
+
+// Apart returns a writer of what is to be put into another one later, which then decides how words are written.
+func Apart() *Writer { return &Writer{apart: true} }
+
+// ApartLike is Apart with room for so much and a little.
+func ApartLike(x Size) *Writer {
+	return &Writer{apart: true, B: make([]byte, 0, x.bytes+x.bytes/32), holes: make([]word, 0, x.words+x.words/32)}
+}
+
+// Size is how much a writer that is apart was given. The zero value is nothing.
+type Size struct{ bytes, words int }
+
+// Size returns how much it was given; it is asked before anything is put elsewhere.
+func (w *Writer) Size() Size { return Size{len(w.B), len(w.holes)} }
+
+// Put writes what has been written apart.
+func (w *Writer) Put(x *Writer) {
+	for w.PutSome(x) {
+	}
+}
+
+// putWords is how many words PutSome writes: some tenths of a millisecond.
+const putWords = 4096
+
+// PutSome is Put little by little: it reports whether anything is left of x, which is used up by it.
+func (w *Writer) PutSome(x *Writer) bool {
+	for range min(len(x.holes), putWords) {
+		h := x.holes[0]
+		w.Bytes(x.B[x.put:h.at])
+		w.Word(h.s)
+		x.holes, x.put = x.holes[1:], h.at
+	}
+	if len(x.holes) > 0 {
+		return true
+	}
+	w.Bytes(x.B[x.put:])
+	x.put = len(x.B)
+	return false
 }
 
 // Num writes a number from 0 to 2³²−1; others lose their upper bits.
@@ -74,6 +122,10 @@ func (w *Writer) String(s string) {
 
 // Word writes a string, or the number of one that was written before.
 func (w *Writer) Word(s string) {
+	if w.apart {
+		w.holes = append(w.holes, word{len(w.B), s})
+		return
+	}
 	i, ok := w.words[s]
 	if !ok {
 		if w.words == nil {

@@ -12,14 +12,23 @@ import (
 // Metrics returns the metric names that any form of the rule needs of senders, sorted.
 func (r *Rule) Metrics() []string {
 	var out []string
-	for _, src := range r.Exprs {
-		p, err := Compile(src)
-		if err != nil {
-			continue // the loader has refused it before
-		}
-		out = metricsOf(out, p, src)
+	for i := range r.Exprs {
+		out = append(out, r.Needs(i)...)
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Needs returns the metric names that a form of the rule needs of senders, sorted. The caller must not change them.
+func (r *Rule) Needs(form int) []string {
+	if r.needs != nil {
+		return r.needs[form]
+	}
+	p, err := Compile(r.Exprs[form])
+	if err != nil {
+		return nil // the loader refuses such
+	}
+	return metricsOf(nil, p, r.Exprs[form])
 }
 
 // metricsOf adds the metric names that a plan needs of senders to a list, which stays sorted.

@@ -14,11 +14,11 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
+	"github.com/wrackline/wrackline/baseline/form"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/near"
 )
 
 // Pack is a set of rules that belong together, loaded from one YAML file. Packs are immutable once loaded.
@@ -38,6 +38,8 @@ type Pack struct {
 const (
 	BytesMax = 1 << 20 // bytes of YAML
 	RulesMax = 1000    // rules in a file
+
+	faultsMax = 100 // of a file that are said
 )
 
 //go:embed packs
@@ -71,33 +73,46 @@ func Embedded() ([]*Pack, error) {
 var signalName = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$`)
 
 // Load reads one pack file. It is strict: an unknown key, a value of the wrong kind, a rule that does not compile are
-// errors that begin with origin:line:column. origin names the file in errors and is kept in the pack.
+// errors that begin with origin:line:column, all of them joined. origin names the file in errors and is kept in the pack.
 func Load(data []byte, origin string) (*Pack, error) {
 	if len(data) > BytesMax {
 		return nil, fmt.Errorf("%s: pack has %d bytes, at most %d are allowed", origin, len(data), BytesMax)
 	}
 	l := packLoader{origin: origin, data: data}
-	file, err := parser.ParseBytes(data, 0)
-	if err != nil {
-		return nil, l.wrap(err)
+	file, fault := form.Parse(data)
+	if fault != nil {
+		return nil, fmt.Errorf("%s:%w", origin, fault)
 	}
-	if len(file.Docs) == 0 || len(file.Docs) == 1 && file.Docs[0].Body == nil {
+	if l.body = file.Node(); l.body == nil {
 		return nil, fmt.Errorf("%s:1:1: pack is empty", origin)
 	}
-	if len(file.Docs) != 1 {
-		return nil, fmt.Errorf("%s:1:1: a pack is one YAML document, this file has %d", origin, len(file.Docs))
-	}
-	l.file = file
 	var f packFile
-	if err := yaml.NodeToValue(file.Docs[0].Body, &f, yaml.Strict()); err != nil {
-		return nil, l.wrap(err)
+	for _, fault := range file.Decode(&f, form.Words{}) {
+		l.faults = append(l.faults, fmt.Errorf("%s:%w", origin, fault))
+		l.unread = append(l.unread, fault.Path)
 	}
-	p := &Pack{Name: f.Pack.Name, Title: f.Pack.Title, Version: f.Pack.Version, Origin: origin}
-	if p.Name == "" {
-		return nil, l.errorf("$.pack", "pack.name is missing")
+	p := l.pack(&f)
+	if len(l.faults) > 0 {
+		return nil, errors.Join(l.faults...)
 	}
-	if p.Version < 1 {
-		return nil, l.errorf("$.pack", "pack.version must be 1 or more")
+	return p, nil
+}
+
+// fault notes what is wrong; nil = nothing.
+func (l *packLoader) fault(err error) {
+	if err != nil && len(l.faults) < faultsMax {
+		l.faults = append(l.faults, err)
+	}
+}
+
+// pack makes a pack of what was read.
+func (l *packLoader) pack(f *packFile) *Pack {
+	p := &Pack{Name: f.Pack.Name, Title: f.Pack.Title, Version: f.Pack.Version, Origin: l.origin}
+	if p.Name == "" && len(l.unread) == 0 {
+		l.fault(l.errorf("$.pack", "pack.name is missing"))
+	}
+	if p.Version < 1 && len(l.unread) == 0 {
+		l.fault(l.errorf("$.pack", "pack.version must be 1 or more"))
 	}
 	if p.Title == "" {
 		p.Title = p.Name
@@ -107,54 +122,61 @@ func Load(data []byte, origin string) (*Pack, error) {
 		g := &f.Groups[gi]
 		at := fmt.Sprintf("$.groups[%d]", gi)
 		if g.Window != "" && g.Window != "1m" {
-			return nil, l.errorf(at+".window", "window %q: only 1m is possible; longer spans are written as ranges, rate(x[5m])", g.Window)
+			l.fault(l.errorf(at+".window", "window %q: only 1m is possible; longer spans are written as ranges, rate(x[5m])", g.Window))
 		}
 		for ri := range g.Rules {
 			at := fmt.Sprintf("$.groups[%d].rules[%d]", gi, ri)
-			r, err := l.rule(&g.Rules[ri], at)
-			if err != nil {
-				return nil, err
+			if slices.ContainsFunc(l.unread, func(p string) bool { return strings.HasPrefix("$."+p, at) }) {
+				continue // what else is wrong with it is seen when it can be read
 			}
-			if seen[r.Name] {
-				return nil, l.errorf(at+".signal", "signal %q occurs twice", r.Name)
+			r, err := l.rule(&g.Rules[ri], at)
+			if err == nil && seen[r.Name] {
+				err = l.errorf(at+".signal", "signal %q occurs twice", r.Name)
+			}
+			if err != nil {
+				l.fault(err)
+				continue
 			}
 			seen[r.Name] = true
 			r.Pack = p.Name
 			p.Rules = append(p.Rules, r)
 			if len(p.Rules) > RulesMax {
-				return nil, l.errorf(at, "a pack holds at most %d rules", RulesMax)
+				l.fault(l.errorf(at, "a pack holds at most %d rules", RulesMax))
+				return p
 			}
 		}
 	}
-	if len(p.Rules) == 0 {
-		return nil, fmt.Errorf("%s:1:1: pack %q has no rules", origin, p.Name)
+	if len(p.Rules) == 0 && len(l.faults) == 0 {
+		l.fault(fmt.Errorf("%s:1:1: pack %q has no rules", l.origin, p.Name))
 	}
 	for i := range f.Measures {
 		m, err := l.measure(p, &f.Measures[i], fmt.Sprintf("$.measures[%d]", i))
-		if err != nil {
-			return nil, err
-		}
+		l.fault(err)
 		p.Measures = append(p.Measures, m)
 	}
 	if len(f.Tests) > TestsMax {
-		return nil, l.errorf("$.tests", "a pack holds at most %d tests", TestsMax)
+		l.fault(l.errorf("$.tests", "a pack holds at most %d tests", TestsMax))
+		return p
+	}
+	if len(l.faults) > 0 {
+		return p // tests of rules that are not there would only be noise
 	}
 	for i := range f.Tests {
 		t, err := l.test(p, &f.Tests[i], fmt.Sprintf("$.tests[%d]", i))
-		if err != nil {
-			return nil, err
-		}
+		l.fault(err)
 		p.Tests = append(p.Tests, t)
 	}
-	return p, nil
+	return p
 }
 
 // packLoader turns parts of one file into rules and knows where in the file they stand.
 type packLoader struct {
 	origin string
 	data   []byte
-	file   *ast.File
-	values int // of the tests so far
+	body   ast.Node
+	faults []error  // so far
+	unread []string // paths of those that are of the file's form
+	values int      // of the tests so far
 }
 
 func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {
@@ -165,7 +187,7 @@ func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {
 		Evidence: y.Evidence, Was: y.Was, Digest: y.Labels.Digest, Impact: y.Labels.Impact, Settles: y.Labels.Settles, Params: model.Defaults(),
 	}
 	if !signalName.MatchString(r.Name) {
-		return nil, l.errorf(at+".signal", "signal name %q: want lower-case words joined by dots, like dns.servfail_ratio", r.Name)
+		return nil, l.errorf(at+".signal", "signal name %q: want lower-case words joined by dots, like dns.servfail_ratio%s", r.Name, nameMeant(r.Name))
 	}
 	var err error
 	if r.Exprs, err = l.exprs(y.Expr, at); err != nil {
@@ -177,25 +199,27 @@ func (l *packLoader) rule(y *packRule, at string) (*Rule, error) {
 	case "":
 		r.Severity = Warn
 	default:
-		return nil, l.errorf(at+".labels.severity", "severity %q: want page, warn or info", y.Labels.Severity)
+		return nil, l.errorf(at+".labels.severity", "severity %q: want page, warn or info%s", y.Labels.Severity, near.Meant(y.Labels.Severity, []string{"page", "warn", "info"}))
 	}
 	switch y.Labels.Lesson {
 	case "networking", "resources", "rbac", "upgrades", "trend", "":
 	default:
-		return nil, l.errorf(at+".labels.lesson", "lesson %q: want networking, resources, rbac, upgrades or trend", y.Labels.Lesson)
+		return nil, l.errorf(at+".labels.lesson", "lesson %q: want networking, resources, rbac, upgrades or trend%s", y.Labels.Lesson, near.Meant(y.Labels.Lesson, []string{"networking", "resources", "rbac", "upgrades", "trend"}))
 	}
 	if err := l.params(r, y, at); err != nil {
 		return nil, err
 	}
 	r.graded(r.Severity)
 	for i := range r.Exprs {
-		if _, err := Compile(r.Exprs[i]); err != nil {
+		plan, err := Compile(r.Exprs[i])
+		if err != nil {
 			where := at + ".expr"
 			if len(r.Exprs) > 1 {
 				where += fmt.Sprintf("[%d]", i)
 			}
 			return nil, l.exprError(where, r.Name, err)
 		}
+		r.needs = append(r.needs, metricsOf(nil, plan, r.Exprs[i]))
 	}
 	return r, nil
 }
@@ -228,7 +252,7 @@ func (l *packLoader) params(r *Rule, y *packRule, at string) error {
 	word := func(field, got string, words ...string) (int, error) {
 		i := slices.Index(words, got)
 		if i < 0 && got != "" {
-			return 0, l.errorf(at+"."+field, "%s %q: want one of %s", field, got, strings.Join(words, ", "))
+			return 0, l.errorf(at+"."+field, "%s %q: want one of %s%s", field, got, strings.Join(words, ", "), near.Meant(got, words))
 		}
 		return max(i, 0), nil
 	}

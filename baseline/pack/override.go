@@ -1,7 +1,9 @@
 package pack
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/near"
 	"github.com/wrackline/wrackline/baseline/series"
 )
 
@@ -41,7 +44,7 @@ func (e *OverrideError) Error() string {
 const OverridesMax = 1000
 
 // ApplyOverrides replaces the rules that overrides match by changed copies and drops those that are off for every entity. Overrides
-// apply in order, so the last one that matches decides. Every one must match a signal.
+// apply in order, so the last one that matches decides. Every one must match a signal. What is wrong is an OverrideError, several are joined; the packs are good for nothing then.
 func ApplyOverrides(packs []*Pack, overrides []Override) error {
 	if len(overrides) > OverridesMax {
 		return &OverrideError{OverridesMax, "", fmt.Sprintf("at most %d overrides are possible", OverridesMax)}
@@ -49,10 +52,18 @@ func ApplyOverrides(packs []*Pack, overrides []Override) error {
 	for _, p := range packs {
 		p.Rules = slices.Clone(p.Rules)
 	}
+	var list []error
 	for i := range overrides {
 		if err := overrides[i].apply(i, packs); err != nil {
-			return err
+			list = append(list, err)
 		}
+	}
+	switch len(list) {
+	case 0:
+	case 1:
+		return list[0]
+	default:
+		return errors.Join(list...)
 	}
 	for _, p := range packs {
 		for _, r := range p.Rules {
@@ -75,7 +86,7 @@ func (o *Override) apply(index int, packs []*Pack) error {
 	switch o.Severity {
 	case "", Page, Warn, Info:
 	default:
-		return fail("severity", "severity %q: want page, warn or info; to hear nothing write enabled: false", o.Severity)
+		return fail("severity", "severity %q: want page, warn or info%s; to hear nothing write enabled: false", o.Severity, near.Meant(string(o.Severity), []string{"page", "warn", "info"}))
 	}
 	changesRule := false
 	for _, x := range []struct {
@@ -112,7 +123,7 @@ func (o *Override) apply(index int, packs []*Pack) error {
 		}
 		c.where = append(c.where, labelTest{name, re})
 	}
-	matched, labelled := false, make([]bool, len(c.where))
+	matched, labelled, known := false, make([]bool, len(c.where)), map[string]bool{}
 	for _, p := range packs {
 		for i, r := range p.Rules {
 			if ok, _ := path.Match(o.Match, r.Name); !ok {
@@ -120,6 +131,9 @@ func (o *Override) apply(index int, packs []*Pack) error {
 			}
 			matched = true
 			has := r.labels()
+			for _, l := range has {
+				known[l] = true
+			}
 			reachable := true
 			for j, w := range c.where {
 				there := slices.Contains(has, w.name)
@@ -143,11 +157,17 @@ func (o *Override) apply(index int, packs []*Pack) error {
 		}
 	}
 	if !matched {
-		return fail("match", "no signal matches %q; wrackline packs list names them", o.Match)
+		var names []string
+		for _, p := range packs {
+			for _, r := range p.Rules {
+				names = append(names, r.Name)
+			}
+		}
+		return fail("match", "no signal matches %q%s; wrackline packs list names them", o.Match, SuggestSignal(o.Match, names))
 	}
 	for j, w := range c.where {
 		if !labelled[j] {
-			return fail("where."+w.name, "no signal that %s matches has a label %s; wrackline packs explain shows their expressions", o.Match, w.name)
+			return fail("where."+w.name, "no signal that %s matches has a label %s%s; wrackline packs explain shows their expressions", o.Match, w.name, near.Suggest(w.name, slices.Sorted(maps.Keys(known))))
 		}
 	}
 	return nil
@@ -285,4 +305,18 @@ func (r *Rule) Of(entity series.Labels) *Rule {
 		return nil
 	}
 	return r.scope.copies[severity]
+}
+
+// SuggestSignal is near.Suggest for names of signals and globs of them: of a glob what stands before its first star is compared with the packs.
+func SuggestSignal(word string, names []string) string {
+	known := names
+	if head, _, glob := strings.Cut(word, "*"); glob {
+		groups := map[string]bool{}
+		for _, n := range names {
+			group, _, _ := strings.Cut(n, ".")
+			groups[group+".*"] = true
+		}
+		word, known = head+"*", slices.Sorted(maps.Keys(groups))
+	}
+	return near.Meant(word, known)
 }

@@ -6,23 +6,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/wrackline/wrackline/baseline/form"
 	"github.com/wrackline/wrackline/baseline/promql"
 )
-
-// wrap gives an error of the YAML library the form origin:line:column: message, without the source excerpt.
-func (l *packLoader) wrap(err error) error {
-	msg := err.Error()
-	if ye, ok := errors.AsType[yaml.Error](err); ok {
-		if t := ye.GetToken(); t != nil && t.Position != nil {
-			return fmt.Errorf("%s:%d:%d: %s", l.origin, t.Position.Line, t.Position.Column, ye.GetMessage())
-		}
-	}
-	return fmt.Errorf("%s:1:1: %s", l.origin, msg)
-}
 
 // errorf reports a fault at the YAML path, or at the nearest parent that exists.
 func (l *packLoader) errorf(at, format string, args ...any) error {
@@ -61,10 +50,7 @@ func (l *packLoader) exprError(at, name string, err error) error {
 // node returns the node at a path like $.groups[0].rules[2].for, nil when there is none. The library's own way walks through the
 // whole file each time.
 func (l *packLoader) node(at string) ast.Node {
-	if l.file == nil || len(l.file.Docs) == 0 {
-		return nil
-	}
-	n := l.file.Docs[0].Body
+	n := l.body
 	for rest := strings.TrimPrefix(at, "$"); rest != "" && n != nil; {
 		switch m := n.(type) {
 		case *ast.AnchorNode:
@@ -94,21 +80,10 @@ func (l *packLoader) node(at string) ast.Node {
 
 // value returns the value of a key of a mapping, nil when n is none or has none.
 func value(n ast.Node, key string) ast.Node {
-	for _, v := range entries(n) {
+	for _, v := range form.Entries(n) {
 		if t := v.Key.GetToken(); t != nil && t.Value == key {
 			return v.Value
 		}
-	}
-	return nil
-}
-
-// entries returns the keys and values of a mapping; the parser makes a lone one no mapping.
-func entries(n ast.Node) []*ast.MappingValueNode {
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		return m.Values
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{m}
 	}
 	return nil
 }
@@ -117,9 +92,8 @@ func entries(n ast.Node) []*ast.MappingValueNode {
 func (l *packLoader) position(at string) (line, col int) {
 	for p := at; p != ""; {
 		if n := l.node(p); n != nil {
-			if t := firstToken(n); t != nil {
-				return t.Line, t.Column
-			}
+			at := form.Begin(n)
+			return at.Line, at.Column
 		}
 		i := strings.LastIndexAny(p, ".[")
 		if i < 0 {
@@ -133,7 +107,7 @@ func (l *packLoader) position(at string) (line, col int) {
 // entry returns the place of a key of the mapping at the YAML path. Series are keys that no YAML path can name.
 func (l *packLoader) entry(at, key string) [2]int {
 	if n := l.node(at); n != nil {
-		for _, v := range entries(n) {
+		for _, v := range form.Entries(n) {
 			if t := v.Key.GetToken(); t != nil && t.Position != nil && t.Value == key {
 				return [2]int{t.Position.Line, t.Position.Column}
 			}
@@ -145,20 +119,4 @@ func (l *packLoader) entry(at, key string) [2]int {
 
 func (l *packLoader) errorAt(at [2]int, format string, args ...any) error {
 	return fmt.Errorf("%s:%d:%d: %s", l.origin, at[0], at[1], fmt.Sprintf(format, args...))
-}
-
-// firstToken is where a node begins: of a mapping its first key, since the parser gives the colon.
-func firstToken(n ast.Node) *token.Position {
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		if !m.IsFlowStyle && len(m.Values) > 0 {
-			return firstToken(m.Values[0])
-		}
-	case *ast.MappingValueNode:
-		return firstToken(m.Key)
-	}
-	if t := n.GetToken(); t != nil {
-		return t.Position
-	}
-	return nil
 }

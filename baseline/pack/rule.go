@@ -28,17 +28,18 @@ type Rule struct {
 	EffectEvents float64      // smallest number of bad events in a window that is worth a message
 	BornZero     bool         // the time before an entity's first value is a time of zeros: it counts what should not happen, and what never happened has no series
 	Severity     Severity
-	Digest       bool     // its alarms are incidents although it is info: listed, and never sent as they happen
-	Impact       bool     // what users feel: of what explains it, it is the consequence
-	Settles      bool     // what is new begins beyond the fixed mark and settles: that is no fact in a cluster's first hour
-	Lesson       string   // networking, resources, rbac, upgrades, trend
-	Summary      string   // template of the sentence in a message; see alerting
-	Meaning      string   // what it means when it moves, one or two sentences
-	Causes       []string // likely causes, likeliest first
-	Next         []string // commands or looks to do next
-	Evidence     []string // names of other rules worth showing beside it
-	Overridden   []string // what the configuration changed, in words; nil = nothing
-	scope        *scope   // what it changed for single entities; nil = nothing
+	Digest       bool       // its alarms are incidents although it is info: listed, and never sent as they happen
+	Impact       bool       // what users feel: of what explains it, it is the consequence
+	Settles      bool       // what is new begins beyond the fixed mark and settles: that is no fact in a cluster's first hour
+	Lesson       string     // networking, resources, rbac, upgrades, trend
+	Summary      string     // template of the sentence in a message; see alerting
+	Meaning      string     // what it means when it moves, one or two sentences
+	Causes       []string   // likely causes, likeliest first
+	Next         []string   // commands or looks to do next
+	Evidence     []string   // names of other rules worth showing beside it
+	Overridden   []string   // what the configuration changed, in words; nil = nothing
+	scope        *scope     // what it changed for single entities; nil = nothing
+	needs        [][]string // metrics of each form; nil of a rule that was not loaded
 }
 
 // Share reports whether the rule asks which part of counted events is bad, so that their number can be judged where they are few.

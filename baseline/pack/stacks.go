@@ -37,6 +37,7 @@ var stacksFile []byte
 
 var readStacks = sync.OnceValues(func() (f struct {
 	Software []*software `yaml:"software"`
+	Bring    []*Bring    `yaml:"bring"`
 	Replaced []Replaced  `yaml:"replaced"`
 	Stacks   []*Stack    `yaml:"stacks"`
 }, err error) {
@@ -46,6 +47,9 @@ var readStacks = sync.OnceValues(func() (f struct {
 	anchored := func(s string) *regexp.Regexp { return regexp.MustCompile("^(?:" + s + ")$") }
 	for _, s := range f.Software {
 		s.match = anchored(s.Metrics)
+	}
+	for _, b := range f.Bring {
+		b.runs = anchored(b.Runs)
 	}
 	for _, s := range f.Stacks {
 		s.drops = anchored(s.Drops)
@@ -60,16 +64,25 @@ func Stacks() ([]*Stack, error) {
 	return f.Stacks, err
 }
 
-// SoftwareOf returns the names of the programs that export a metric, the usual one first; nil for a metric of which it is not known.
+// SoftwareOf returns the names of the programs that export a metric, the usual one first; nil for a metric of which it is not known. The caller must not change them,
+// and asks for metrics of rules only: each that was asked for is remembered.
 func SoftwareOf(metric string) []string {
+	if list, ok := exporters.Load(metric); ok {
+		return list.([]string)
+	}
 	f, _ := readStacks()
+	var list []string
 	for _, s := range f.Software {
 		if s.match.MatchString(metric) {
-			return append([]string{s.Name}, s.Also...)
+			list = append([]string{s.Name}, s.Also...)
+			break
 		}
 	}
-	return nil
+	exporters.Store(metric, list)
+	return list
 }
+
+var exporters sync.Map // metric → []string
 
 // Scraped reports whether the set-up scrapes a program that exports the metric.
 func (s *Stack) Scraped(metric string) bool {

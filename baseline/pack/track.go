@@ -1,7 +1,6 @@
 package pack
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/model"
+	"github.com/wrackline/wrackline/baseline/near"
+	"github.com/wrackline/wrackline/baseline/promql"
 )
 
 // TrackRule is a signal that the configuration asks for in a few words, without a pack: a metric, how it is read, and over what it
@@ -42,11 +43,42 @@ const trackPack = "track"
 // plainLabel are label names that PromQL takes without quotes.
 var plainLabel = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// Rule returns the rule that t stands for. An error says which field is wrong.
+// TrackError is what is wrong with a field of a track rule; Field is as the configuration spells it, "" = the whole.
+type TrackError struct {
+	Match, Field string
+	Err          error
+}
+
+// Error says which rule is wrong, and why.
+func (e *TrackError) Error() string {
+	return strings.TrimSuffix("track "+e.Match, " ") + ": " + e.Err.Error()
+}
+
+// Unwrap is the error alone.
+func (e *TrackError) Unwrap() error { return e.Err }
+
+// nameMeant makes a name of a signal of what is none.
+func nameMeant(name string) string {
+	fixed := strings.Trim(nameOther.ReplaceAllString(strings.ToLower(name), "_"), "_.")
+	if !strings.Contains(fixed, ".") {
+		fixed = strings.Replace(fixed, "_", ".", 1)
+	}
+	if fixed == name || !signalName.MatchString(fixed) {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", fixed)
+}
+
+var nameOther = regexp.MustCompile(`[^a-z0-9_.]+`)
+
+// Rule returns the rule that t stands for. Its errors are of type *TrackError.
 func (t TrackRule) Rule() (*Rule, error) {
 	match := strings.TrimSpace(t.Match)
+	fail := func(field, format string, args ...any) error {
+		return &TrackError{match, field, fmt.Errorf(format, args...)}
+	}
 	if match == "" {
-		return nil, errors.New("track: match is missing: which metric?")
+		return nil, fail("", "match is missing; name the metric, as match: orders_total")
 	}
 	metric, _, _ := strings.Cut(match, "{")
 	metric = strings.TrimSpace(metric)
@@ -55,7 +87,10 @@ func (t TrackRule) Rule() (*Rule, error) {
 		name = "track." + strings.ToLower(strings.ReplaceAll(metric, ":", "_"))
 	}
 	if !signalName.MatchString(name) {
-		return nil, fmt.Errorf("track %s: name %q: want lower-case words joined by dots, like shop.orders", match, name)
+		return nil, fail("name", "name %q: want lower-case words joined by dots, like shop.orders%s", name, nameMeant(name))
+	}
+	if _, err := promql.Parser.ParseExpr(match); err != nil { // before more is put around it
+		return nil, fail("match", "it is no selector such as orders_total{env=\"prod\"}: %w", err)
 	}
 	fn := t.Func
 	if fn == "" {
@@ -72,14 +107,14 @@ func (t TrackRule) Rule() (*Rule, error) {
 		inner = fn + "(" + match + "[1m])"
 	case "value":
 	default:
-		return nil, fmt.Errorf("track %s: func %q: want rate, increase, changes or value", match, t.Func)
+		return nil, fail("func", "func %q: want rate, increase, changes or value%s", t.Func, near.Meant(t.Func, []string{"rate", "increase", "changes", "value"}))
 	}
 	agg := t.Agg
 	if agg == "" {
 		agg = "sum"
 	}
 	if !slices.Contains([]string{"sum", "avg", "min", "max", "count", "stddev", "stdvar", "group"}, agg) {
-		return nil, fmt.Errorf("track %s: agg %q: want sum, avg, min, max, count, stddev, stdvar or group", match, t.Agg)
+		return nil, fail("agg", "agg %q: want sum, avg, min, max, count, stddev, stdvar or group", t.Agg)
 	}
 	by := t.By
 	if by == nil {
@@ -88,7 +123,7 @@ func (t TrackRule) Rule() (*Rule, error) {
 	names := make([]string, len(by))
 	for i, l := range by {
 		if l == "" || strings.ContainsAny(l, "(),\"'` \n") {
-			return nil, fmt.Errorf("track %s: by: %q is no label name", match, l)
+			return nil, fail("by", "%q is no label name, such as namespace", l)
 		}
 		if names[i] = l; !plainLabel.MatchString(l) { // as OpenTelemetry has them: k8s.namespace.name
 			names[i] = strconv.Quote(l)
@@ -109,13 +144,13 @@ func (t TrackRule) Rule() (*Rule, error) {
 	case "down":
 		r.Params.Bad = model.Down
 	default:
-		return nil, fmt.Errorf("track %s: bad %q: want both, up or down", match, t.Bad)
+		return nil, fail("bad", "bad %q: want both, up or down", t.Bad)
 	}
 	if fn != "value" {
 		r.Params.Min = 0
 	}
 	if _, err := Compile(r.Exprs[0]); err != nil {
-		return nil, fmt.Errorf("track %s: %w", match, err)
+		return nil, fail("match", "%w", err)
 	}
 	return r, nil
 }

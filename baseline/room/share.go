@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// YoungMs is for how long somebody who came so much later than the first must have been heard before it is young no more: see Divide.
+// YoungMs is for how long somebody must have been heard to be young no more, where the first has been known for twice as long at least; before that half of the time since the first: see Divide.
 const YoungMs = int64(3_600_000)
 
 // Holder is one of those who share a room.
@@ -39,8 +39,9 @@ func Divide(list []Holder, i, asker, all int) *Division {
 		}
 		return k
 	}
-	first := int64(math.MaxInt64)
+	first, now := int64(math.MaxInt64), int64(0)
 	for k := range list {
+		now = max(now, list[k].HeardMs)
 		if t := list[k].Twin; t >= 0 {
 			a, b := find(k), find(t)
 			root[max(a, b)] = min(a, b)
@@ -50,7 +51,8 @@ func Divide(list []Holder, i, asker, all int) *Division {
 		}
 		d.of[k] = -1
 	}
-	var old []bool // by party
+	heard := min(YoungMs, max(0, (now-first)/2)) // for how long whoever is not young has been
+	var old []bool                               // by party
 	at := make(map[int]int, len(list))
 	for k := range list {
 		if d.held[k] == 0 && k != asker {
@@ -64,7 +66,7 @@ func Divide(list []Holder, i, asker, all int) *Division {
 		}
 		d.of[k] = p
 		d.sums[p] += d.held[k]
-		old[p] = old[p] || list[k].SinceMs <= first+YoungMs || list[k].HeardMs-list[k].SinceMs >= YoungMs
+		old[p] = old[p] || list[k].HeardMs-list[k].SinceMs >= heard
 	}
 	d.shares = shares(all, old)
 	return d

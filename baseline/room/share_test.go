@@ -16,8 +16,18 @@ func held(n ...int) (list []Holder) {
 func TestSharesAndCuts(t *testing.T) {
 	pair := func(list []Holder, a, b int) []Holder { list[a].Twin = b; return list }
 	late := func(list []Holder, from int) []Holder {
-		for i := from; i < len(list); i++ {
-			list[i].SinceMs, list[i].HeardMs = 2*YoungMs, 2*YoungMs+1
+		for i := range list {
+			list[i].HeardMs = 2*YoungMs + 1
+			if i >= from {
+				list[i].SinceMs = 2 * YoungMs
+			}
+		}
+		return list
+	}
+	const minute = YoungMs / 60
+	times := func(list []Holder, minutes ...int64) []Holder { // since when and until when
+		for i := range list {
+			list[i].SinceMs, list[i].HeardMs = minutes[2*i]*minute, minutes[2*i+1]*minute
 		}
 		return list
 	}
@@ -28,16 +38,19 @@ func TestSharesAndCuts(t *testing.T) {
 		over  int
 		cuts  []int
 	}{
-		"one alone":                     {held(100), 0, 0, 10, []int{0}},
-		"one that begins":               {held(105, 5), 1, 45, 10, []int{10, 0}},
-		"who holds nothing has no part": {held(60, 40, 0), 1, 10, 5, []int{5, 0, 0}},
-		"the largest first":             {held(60, 45, 5), 2, 28, 10, []int{10, 0, 0}},
-		"two come down to one level":    {held(60, 45, 5), 2, 28, 25, []int{20, 5, 0}},
-		"nobody below its share":        {held(60, 40, 10), 2, 23, 90, []int{27, 7, 0}},
-		"a pair is one":                 {pair(held(30, 30, 50), 1, 0), 2, 0, 10, []int{0, 10, 0}},
-		"a pair named from both sides":  {pair(pair(held(30, 30, 50), 1, 0), 0, 1), 2, 0, 10, []int{0, 10, 0}},
-		"the young share one part":      {late(held(50, 20, 20, 20), 1), 3, 0, 10, []int{0, 4, 4, 2}},
-		"one that is young has a part":  {late(held(80, 20), 1), 1, 30, 10, []int{10, 0}},
+		"one alone":                                             {held(100), 0, 0, 10, []int{0}},
+		"one that begins":                                       {held(105, 5), 1, 45, 10, []int{10, 0}},
+		"who holds nothing has no part":                         {held(60, 40, 0), 1, 10, 5, []int{5, 0, 0}},
+		"the largest first":                                     {held(60, 45, 5), 2, 28, 10, []int{10, 0, 0}},
+		"two come down to one level":                            {held(60, 45, 5), 2, 28, 25, []int{20, 5, 0}},
+		"nobody below its share":                                {held(60, 40, 10), 2, 23, 90, []int{27, 7, 0}},
+		"a pair is one":                                         {pair(held(30, 30, 50), 1, 0), 2, 0, 10, []int{0, 10, 0}},
+		"a pair named from both sides":                          {pair(pair(held(30, 30, 50), 1, 0), 0, 1), 2, 0, 10, []int{0, 10, 0}},
+		"the young share one part":                              {late(held(50, 20, 20, 20), 1), 3, 0, 10, []int{0, 4, 4, 2}},
+		"one that is young has a part":                          {late(held(80, 20), 1), 1, 30, 10, []int{10, 0}},
+		"names in passing are young from the first moment":      {times(held(10, 30, 30, 30), 0, 8, 1, 1, 3, 3, 7, 7), 0, 40, 10, []int{0, 4, 4, 2}},
+		"who has been there for half of the time is not young":  {times(held(60, 20, 10, 10), 0, 8, 4, 8, 0, 6, 3, 8), 1, 5, 10, []int{10, 0, 0, 0}},
+		"who came in the first hour and goes on has part of it": {times(held(60, 40), 0, 600, 59, 600), 1, 10, 5, []int{5, 0}},
 	} {
 		d := Divide(c.list, Tracked, c.asker, 100)
 		if got := d.Left(c.asker); got != c.left {
@@ -77,7 +90,7 @@ func TestCutsAreFair(t *testing.T) {
 				t.Fatalf("seed %d: %+v: party %d keeps %d of its share %d", seed, list, p, after[p], d.shares[p])
 			}
 			for q := range d.sums {
-				if after[p] < d.sums[p] && float64(after[q])/float64(d.shares[q]) > float64(after[p]+1+len(list))/float64(d.shares[p]) {
+				if after[p] < d.sums[p] && float64(after[q]-1)/float64(d.shares[q]) > float64(after[p]+1+len(list))/float64(d.shares[p]) {
 					t.Fatalf("seed %d: %+v, over %d: party %d is left with %d of %d, party %d with %d of %d", seed, list, over, q, after[q], d.shares[q], p, after[p], d.shares[p])
 				}
 			}

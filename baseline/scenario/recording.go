@@ -9,18 +9,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // A recording is a gzip stream: a magic line, then records until it ends. All lengths are unsigned varints.
 //
-//	"wrackline recording 2\n"
-//	record: len | receivedMs (8 bytes, little endian) | len(sender) sender | proto | encoding | body (the rest)
+//	"wrackline recording 3\n"
+//	record: len | receivedMs (8 bytes, little endian) | len(sender) sender | len(cluster) cluster | proto | encoding | body (the rest)
 //
-// proto and encoding are a byte each, 0 = remote write 1.0 and snappy; other values are those of package ingest. Version 1 had neither.
+// cluster is that of the sender's token, "" = none. proto and encoding are a byte each, 0 = remote write 1.0 and snappy; other values are those of package ingest. Version 2 had no cluster, version 1 none of the three.
 // Bodies are what came over the wire, so a replay exercises the decoder too. Bodies are compressed already; gzip still
 // saves two thirds, since one request repeats the labels of the one before.
 const (
-	recordingMagic = "wrackline recording 2\n"
+	recordingMagic = "wrackline recording 3\n"
+	recordingV2    = "wrackline recording 2\n"
 	recordingV1    = "wrackline recording 1\n"
 )
 
@@ -31,7 +33,8 @@ const recordMax = 32 << 20
 type Record struct {
 	ReceivedMs      int64
 	Sender          string
-	Proto, Encoding uint8 // as package ingest numbers them
+	Cluster         string // of the sender's token; "" = none
+	Proto, Encoding uint8  // as package ingest numbers them
 	Body            []byte
 }
 
@@ -59,7 +62,7 @@ func NewRecorder(w io.Writer) (*Recorder, error) {
 // Write appends a request.
 func (r *Recorder) Write(q *Request) error {
 	r.body, r.buf = q.AppendBody(r.body[:0], r.buf)
-	return r.WriteRecord(Record{ReceivedMs: q.ReceivedMs, Sender: q.Sender, Body: r.body})
+	return r.WriteRecord(Record{ReceivedMs: q.ReceivedMs, Sender: q.Sender, Cluster: q.Cluster, Body: r.body})
 }
 
 // WriteRecord appends a request that is encoded already.
@@ -67,6 +70,8 @@ func (r *Recorder) WriteRecord(rec Record) error {
 	h := binary.LittleEndian.AppendUint64(r.h[:0], uint64(rec.ReceivedMs))
 	h = binary.AppendUvarint(h, uint64(len(rec.Sender)))
 	h = append(h, rec.Sender...)
+	h = binary.AppendUvarint(h, uint64(len(rec.Cluster)))
+	h = append(h, rec.Cluster...)
 	h = append(h, rec.Proto, rec.Encoding)
 	r.h = h
 	var n [binary.MaxVarintLen64]byte
@@ -97,13 +102,14 @@ func ReadRecording(src io.Reader, fn func(Record) error) error {
 	}
 	r := bufio.NewReaderSize(z, 1<<16)
 	magic := make([]byte, len(recordingMagic))
-	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != recordingMagic && string(magic) != recordingV1 {
+	if _, err := io.ReadFull(r, magic); err != nil || !slices.Contains([]string{recordingMagic, recordingV2, recordingV1}, string(magic)) {
 		return ErrNotRecording
 	}
 	kinds := 2 // bytes of proto and encoding
 	if string(magic) == recordingV1 {
 		kinds = 0
 	}
+	clusters := string(magic) == recordingMagic
 	var buf []byte
 	for i := 0; ; i++ {
 		n, err := binary.ReadUvarint(r)
@@ -127,13 +133,13 @@ func ReadRecording(src io.Reader, fn func(Record) error) error {
 			return fmt.Errorf("request %d: %w", i, err)
 		}
 		rec := Record{ReceivedMs: int64(binary.LittleEndian.Uint64(buf))}
-		l, k := binary.Uvarint(buf[8:])
-		rest := buf[8:]
-		if k <= 0 || l > uint64(len(rest)-k) || uint64(len(rest)-k)-l < uint64(kinds) {
-			return fmt.Errorf("request %d: sender of %d bytes", i, l)
+		rest, ok := buf[8:], true
+		if rec.Sender, rest, ok = cutString(rest); ok && clusters {
+			rec.Cluster, rest, ok = cutString(rest)
 		}
-		rec.Sender = string(rest[k : k+int(l)])
-		rest = rest[k+int(l):]
+		if !ok || len(rest) < kinds {
+			return fmt.Errorf("request %d: names that are longer than it", i)
+		}
 		if kinds > 0 {
 			rec.Proto, rec.Encoding = rest[0], rest[1]
 		}
@@ -142,6 +148,15 @@ func ReadRecording(src io.Reader, fn func(Record) error) error {
 			return err
 		}
 	}
+}
+
+// cutString reads a string with its length before it. ok is false when b does not hold it.
+func cutString(b []byte) (s string, rest []byte, ok bool) {
+	n, k := binary.Uvarint(b)
+	if k <= 0 || n > uint64(len(b)-k) {
+		return "", nil, false
+	}
+	return string(b[k : k+int(n)]), b[k+int(n):], true
 }
 
 // WriteTruth writes ground truth, one JSON object a line.

@@ -14,6 +14,8 @@ import (
 
 const (
 	most  = 1000              // senders told apart; further ones are one
+	few   = most / 8          // names that must have been heard in passing for it to be worth a walk over all series to make them one
+	other = "other"           // the name of those that are one
 	None  = spelling.NoSender // the number of nobody
 	noKey = ^uint32(0)
 )
@@ -66,7 +68,7 @@ func (b *Book) Of(batch *series.Batch) (*Sender, uint16) {
 	}
 	if len(b.List) >= most {
 		// One record for the rest of each fixed cluster would still be without bound; the cluster is what must stay right.
-		k.name = "other"
+		k.name = other
 		if i, ok := b.at[k]; ok {
 			return b.List[i], i
 		}
@@ -136,6 +138,68 @@ func (b *Book) Keep(ok func(i int, n *Sender) bool) (to []uint16) {
 		n.Twin = Renamed(to, n.Twin)
 	}
 	return to
+}
+
+// How long a sender must have been heard to be known, and how long it must be quiet before then to have been heard in passing; milliseconds.
+const (
+	knownMs = int64(10 * 60_000)
+	quietMs = int64(2 * 60_000)
+)
+
+// Gather makes room for the sender of a batch when the book is full: names that were heard in passing become one with those that are not told apart, so that whoever comes after a flood of names is known by
+// his own. now is the receive clock. It returns the new number of each sender; nil when nothing changes, as when there are too few of them for the work.
+func (b *Book) Gather(batch *series.Batch, now int64) (to []uint16) {
+	if _, ok := b.at[key{batch.Sender, batch.Cluster}]; ok || len(b.List) < most {
+		return nil
+	}
+	passing := func(n *Sender) bool {
+		return n.Name != other && n.LastMs-n.FirstMs < knownMs && now-n.LastMs >= quietMs
+	}
+	n := 0
+	for _, x := range b.List {
+		if passing(x) {
+			n++
+		}
+	}
+	if n < few {
+		return nil
+	}
+	was := b.List
+	b.List, b.at, to = nil, map[key]uint16{}, make([]uint16, len(was))
+	for i, n := range was { // those that stay keep their order
+		if to[i] = None; !passing(n) {
+			to[i] = uint16(len(b.List))
+			b.at[key{n.Name, n.Fixed}] = to[i]
+			b.List = append(b.List, n)
+		}
+	}
+	for i, n := range was {
+		if to[i] != None {
+			continue
+		}
+		j, ok := b.at[key{other, n.Fixed}]
+		if !ok {
+			_, j = b.add(other, n.Fixed)
+		}
+		to[i] = j
+		b.List[j].join(n)
+	}
+	for _, n := range b.List {
+		n.Twin = Renamed(to, n.Twin)
+	}
+	return to
+}
+
+// join adds what another sender has sent and holds.
+func (n *Sender) join(o *Sender) {
+	if n.FirstMs == 0 || o.FirstMs < n.FirstMs {
+		n.FirstMs = o.FirstMs
+	}
+	n.LastMs, n.LastT, n.UsedMs = max(n.LastMs, o.LastMs), max(n.LastT, o.LastT), max(n.UsedMs, o.UsedMs)
+	n.Samples, n.Needed, n.Accepted = n.Samples+o.Samples, n.Needed+o.Needed, n.Accepted+o.Accepted
+	n.Duplicate, n.Tardy, n.Rejected = n.Duplicate+o.Duplicate, n.Tardy+o.Tardy, n.Rejected+o.Rejected
+	n.Held, n.Yielded = n.Held.Plus(o.Held), n.Yielded+o.Yielded
+	n.Late.Anew(tally.Arrivals{Needed: n.Needed, Late: n.Tardy})
 }
 
 // Renamed returns the new number of a sender, or of nobody.

@@ -115,6 +115,7 @@ func (s *Stream) unresolved(d *cold) bool {
 
 // resolve decides which of the new leaves select a series, now that its labels are at hand.
 func (s *Stream) resolve(id uint32, l series.Labels) {
+	s.touch(id)
 	h, d := &s.hot[id], &s.cold[id]
 	c, m := s.clusters[h.cluster], s.metrics[d.metric]
 	view := identity.View{Labels: l, Cluster: c.name}
@@ -140,6 +141,7 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 	d.nbinds = uint16(at - d.binds)
 	if base != "" && h.group == none {
 		h.group = s.bucketSet(s.printOfHistogram(s.senders.List[d.sender].Fixed, l, base), view.Kin(base))
+		s.touchGroup(h.group)
 		if g := &s.groups[h.group]; h.lastT > g.LastT {
 			g.LastT, g.replica = h.lastT, h.replica
 		}
@@ -155,6 +157,7 @@ func (s *Stream) resolve(id uint32, l series.Labels) {
 	}
 	if h.counts() && d.target == none {
 		d.target = s.targets.Hold(view.Target())
+		s.touchTarget(d.target)
 		if h.lastT != 0 {
 			s.targets.Since(d.target, h.lastT)
 		}

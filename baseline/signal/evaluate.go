@@ -13,6 +13,8 @@ type evaluation struct {
 	form *form
 	end  int64
 	w    uint32
+
+	rolled bool // Stream.rollouts are of this window
 }
 
 // formOf returns the first form of a rule, from number k on, whose metrics have arrived, −1 when there is none.

@@ -91,6 +91,7 @@ func (c *cluster) follow(s *Stream) {
 			continue // it has no series yet
 		}
 		for id := c.podHead[p]; id != none; id = s.cold[id].podNext {
+			s.touch(id)
 			d := &s.cold[id]
 			if d.watch != none {
 				s.words[d.watch].Moved(s.metrics[d.metric].watch)
@@ -100,7 +101,7 @@ func (c *cluster) follow(s *Stream) {
 	}
 }
 
-// project gives a series its place in its leaves: which take it, and with which labels.
+// project gives a series its place in its leaves: which take it, and with which labels. The series must have been touched.
 func (c *cluster) project(s *Stream, id uint32) {
 	d := &s.cold[id]
 	if d.nbinds == 0 {

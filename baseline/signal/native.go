@@ -16,6 +16,7 @@ const nativeBucketsMax = 32 // × StreamOptions.MaxSeries
 
 // histogram folds one native histogram of a tracked series, as sample does a number.
 func (s *Stream) histogram(from *sender.Sender, id uint32, replica uint16, x *series.Histogram) {
+	s.touch(id)
 	h := &s.hot[id]
 	c := s.clusters[h.cluster]
 	if !s.admit(from, c, h, replica, x.T, x.Count) {

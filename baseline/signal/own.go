@@ -36,13 +36,13 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []promql.Ele
 	}
 	switch lp.Name {
 	case pack.OwnLate, pack.OwnShort:
-		c.changes.Rollouts(end, func(r change.RolloutView) {
+		for _, r := range s.rolloutsOf(c, end) {
 			if lp.Name == pack.OwnLate {
 				give(r.LateS, math.NaN(), r.Workload)
 			} else {
 				give(r.Short, math.NaN(), r.Workload)
 			}
-		})
+		}
 	case pack.OwnCohort:
 		for _, n := range c.changes.Cohorts(end) {
 			give(1, math.NaN(), series.Labels{{Name: "cohort", Value: n.Side}, {Name: identity.LabelNode, Value: n.Node}})
@@ -63,4 +63,14 @@ func (s *Stream) ownVector(c *cluster, lp *leafPlan, end int64, dst []promql.Ele
 		}
 	}
 	return dst
+}
+
+// rolloutsOf returns how the rollouts of a cluster stand at the end of the window that closes. Two questions are asked of it.
+func (s *Stream) rolloutsOf(c *cluster, end int64) []change.RolloutView {
+	if !s.current.rolled {
+		s.current.rolled = true
+		s.rollouts = s.rollouts[:0]
+		c.changes.Rollouts(end, func(r change.RolloutView) { s.rollouts = append(s.rollouts, r) })
+	}
+	return s.rollouts
 }

@@ -114,6 +114,7 @@ func (s *Stream) takes(k *spelling.Key, from uint16) {
 	}
 	n := s.senders.List[from]
 	if k.Series != none {
+		s.touch(k.Series)
 		if d := &s.cold[k.Series]; d.sender == k.Sender { // not of the other half of a pair
 			s.senders.List[d.sender].Held.Tracked--
 			d.sender = from

@@ -10,6 +10,7 @@ import (
 
 // sample folds one sample of a tracked series.
 func (s *Stream) sample(from *sender.Sender, id uint32, replica uint16, x *series.Sample) {
+	s.touch(id)
 	h := &s.hot[id]
 	c := s.clusters[h.cluster]
 	if !s.admit(from, c, h, replica, x.T, x.V) {

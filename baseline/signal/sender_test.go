@@ -1,6 +1,10 @@
 package signal
 
-import "testing"
+import (
+	"bytes"
+	"fmt"
+	"testing"
+)
 
 func TestSameLabelsInTwoFixedClustersAreTwoSeries(t *testing.T) {
 	s, r := newTestStream(t, StreamOptions{Packs: packOf(qps)})
@@ -72,6 +76,50 @@ func TestWhenSamplesOfASenderWereUsed(t *testing.T) {
 			if x.UsedMs != x.LastMs {
 				t.Errorf("%s: of a state that does not say it: used %d, heard of %d", c.name, x.UsedMs, x.LastMs)
 			}
+		}
+	}
+}
+
+// Names that were heard in passing become one when there are too many to be told apart: who comes later has a name of his own, nothing of what anybody holds is lost from sight, and a restart at any moment
+// goes on the same. Names that go on being heard stay as they are.
+func TestNamesInPassingMakeRoom(t *testing.T) {
+	s, _ := newTestStream(t, StreamOptions{Packs: packOf(qps)})
+	again, _ := newTestStream(t, StreamOptions{Packs: packOf(qps)})
+	apply := func(name, series string, at int64) {
+		for _, x := range []*Stream{s, again} {
+			b := newBatch(at).add(series, at-1000, ramp(0, at))
+			b.Sender = name
+			x.Apply(&b.Batch)
+		}
+	}
+	k := 0
+	for at := int64(t0); at < t0+30*60_000; at += 15_000 {
+		for range 60 {
+			k++
+			apply(fmt.Sprintf("f%d", k), fmt.Sprintf(`x_total{instance="f%d:1"}`, k), at)
+		}
+		apply("first", `x_total{instance="first:1"}`, at)
+		if at > t0+8*60_000 {
+			apply("late", `x_total{instance="late:1"}`, at)
+			apply("late", `x_total{instance="f7:1"}`, at) // of a name in passing
+		}
+		if at%(4*60_000) == 0 {
+			again, _ = restored(t, StreamOptions{Packs: packOf(qps)}, again.AppendState(nil))
+		}
+	}
+	if !bytes.Equal(s.AppendState(nil), again.AppendState(nil)) {
+		t.Error("with restarts the state is another one")
+	}
+	for _, st := range []Stats{s.Stats(), again.Stats()} {
+		tracked, found, seen := 0, map[string]int64{}, int64(0)
+		for _, x := range st.Senders {
+			tracked, found[x.Name], seen = tracked+x.Tracked, x.Samples, seen+x.Samples
+		}
+		if tracked != st.Tracked || seen != st.Samples || len(st.Senders) > 1001 {
+			t.Errorf("%d senders hold %d of %d series and sent %d of %d samples", len(st.Senders), tracked, st.Tracked, seen, st.Samples)
+		}
+		if found["first"] != 120 || found["late"] < 2*80 || found["other"] == 0 {
+			t.Errorf("first %d, late %d, other %d samples", found["first"], found["late"], found["other"])
 		}
 	}
 }

@@ -11,13 +11,19 @@ import (
 	"github.com/wrackline/wrackline/baseline/window"
 )
 
-// appendSeries writes the tracked series, in order of registration.
-func (s *Stream) appendSeries(w *codec.Writer, version int) {
-	w.Num(len(s.hot))
+// appendSeries writes the first n tracked series, in order of registration, and reports whether pause let it come to an end. f knows what they were.
+func (s *Stream) appendSeries(w *codec.Writer, version, n int, f *freeze, pause func() bool) bool {
+	w.Num(n)
 	sets := make([]promql.SetWriter, len(s.clusters))
 	groups, targets := map[uint32]int{}, map[uint32]int{}
-	for id := range s.hot {
-		h, d := &s.hot[id], &s.cold[id]
+	for id := range uint32(n) {
+		if id%sliceSeries == 0 {
+			f.reached(id)
+			if !pause() {
+				return false
+			}
+		}
+		h, d, binds, tail := f.was(s, id)
 		c := s.clusters[h.cluster]
 		set := &sets[h.cluster]
 		w.Bytes(d.print[:])
@@ -38,29 +44,40 @@ func (s *Stream) appendSeries(w *codec.Writer, version int) {
 		w.Num(int(h.stepMs))
 		w.Num(int(h.anchor))
 		if w.Numbered(groups, h.group) {
-			s.groups[h.group].append(w)
+			f.appendGroup(w, s, h.group)
 		}
 		if w.Numbered(targets, d.target) {
-			s.targets.Append(w, d.target, version < 10)
+			f.appendTarget(w, s, d.target, version)
 		}
-		w.Num(int(d.nbinds))
-		for i := d.binds; i < d.binds+uint32(d.nbinds); i++ {
-			b := &s.binds[i]
+		w.Num(len(binds))
+		for i := range binds {
+			b := &binds[i]
 			w.Num(int(b.leaf))
 			set.Write(w, c.table, b.static)
 			set.Write(w, c.table, b.ls)
 		}
-		if d.watch != none {
-			s.words[d.watch].Append(w)
+		if tail != nil {
+			w.Put(tail)
+		} else {
+			s.appendTail(w, h, d)
 		}
-		for k := h.kinds; k != 0; k &= k - 1 {
-			w.Cells(s.ring(h, k&-k))
-		}
-		if h.flags&flagNative != 0 {
-			w.Bool(d.native != none)
-			if d.native != none {
-				s.natives[d.native].Append(w)
-			}
+	}
+	f.reached(uint32(n))
+	return true
+}
+
+// appendTail writes what a series holds elsewhere: its word, its rings, its native histogram.
+func (s *Stream) appendTail(w *codec.Writer, h *tracked, d *cold) {
+	if d.watch != none {
+		s.words[d.watch].Append(w)
+	}
+	for k := h.kinds; k != 0; k &= k - 1 {
+		w.Cells(s.ring(h, k&-k))
+	}
+	if h.flags&flagNative != 0 {
+		w.Bool(d.native != none)
+		if d.native != none {
+			s.natives[d.native].Append(w)
 		}
 	}
 }

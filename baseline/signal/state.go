@@ -46,6 +46,9 @@ func (r *stateReader) sectioned() bool { return r.version >= 7 }
 
 // signature names the rules of a stream: two streams with the same one keep the same series in the same leaves.
 func (s *Stream) signature() series.Print {
+	if s.signed != nil {
+		return *s.signed
+	}
 	h := sha256.New()
 	for _, m := range s.metrics {
 		fmt.Fprintf(h, "m%q", m.name)
@@ -56,7 +59,9 @@ func (s *Stream) signature() series.Print {
 	for _, r := range s.rules {
 		fmt.Fprintf(h, "r%q%q", r.Name, r.Exprs)
 	}
-	return series.Print(h.Sum(nil)[:16])
+	p := series.Print(h.Sum(nil)[:16])
+	s.signed = &p
+	return p
 }
 
 // stateCounters lists the counters that are part of the state.
@@ -71,12 +76,47 @@ func (s *Stream) AppendState(dst []byte) []byte { return s.appendState(dst, stat
 
 // appendState is AppendState as a version of 8 or newer had it.
 func (s *Stream) appendState(dst []byte, version int) []byte {
-	w := &codec.Writer{B: append(dst, stateMagic...)}
+	w := &codec.Writer{B: dst}
+	s.write(w, version, nil, func() bool { return true })
+	return w.B
+}
+
+// write writes the state as it is when write is called, and calls pause between slices of it; it goes no further once that has returned false. f keeps what changes during a pause, nil = nothing does.
+func (s *Stream) write(w *codec.Writer, version int, f *freeze, pause func() bool) {
+	n, head, forms, last := len(s.hot), codec.ApartLike(s.apart[0]), codec.Apart(), codec.ApartLike(s.apart[1])
+	s.appendHead(head, version)
+	s.appendForms(forms)
+	if version >= 11 {
+		s.twins.Append(last)
+		s.halves.Append(last)
+	}
+	s.appendKeys(last)
+	s.apart = [2]codec.Size{head.Size(), last.Size()}
+	// So far it was what any request may change. The rest waits for a window to close, or is kept by f.
+	put := func(x *codec.Writer) bool {
+		for pause() {
+			if !w.PutSome(x) {
+				return true
+			}
+		}
+		return false
+	}
+	if !pause() {
+		return
+	}
+	w.B = append(w.B, stateMagic...)
 	w.Num(version)
 	sig := s.signature()
 	w.Bytes(sig[:])
 	list := s.asks()
 	list.Append(w)
+	if put(head) && s.appendSignals(w, version, pause) && put(forms) && s.appendSeries(w, version, n, f, pause) {
+		put(last)
+	}
+}
+
+// appendHead writes clocks, counters, names, senders and clusters.
+func (s *Stream) appendHead(w *codec.Writer, version int) {
 	w.Int(s.nowMs)
 	w.Int(s.eventMs)
 	w.Num(len(s.counters))
@@ -89,8 +129,15 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 	for _, c := range s.clusters {
 		c.append(w, version)
 	}
+}
+
+func (s *Stream) appendSignals(w *codec.Writer, version int, pause func() bool) bool {
 	w.Num(len(s.signalAt))
+	n := 0
 	for sig := range s.InOrder {
+		if n++; n%sliceSignals == 0 && !pause() {
+			return false
+		}
 		m := &s.marks[sig.Index]
 		w.Word(sig.Rule.Name)
 		w.Num(int(m.cluster))
@@ -105,6 +152,11 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 			w.Int(m.born)
 		}
 	}
+	return true
+}
+
+// appendForms writes what answers rules, and what has arrived.
+func (s *Stream) appendForms(w *codec.Writer) {
 	for _, c := range s.clusters {
 		for i := range c.rules {
 			w.Int(int64(c.rules[i].form))
@@ -117,13 +169,6 @@ func (s *Stream) appendState(dst []byte, version int) []byte {
 			w.Int(t)
 		}
 	}
-	s.appendSeries(w, version)
-	if version >= 11 {
-		s.twins.Append(w)
-		s.halves.Append(w)
-	}
-	s.appendKeys(w)
-	return w.B
 }
 
 // RestoreState makes the stream what it was when AppendState made b, also when its rules have changed since (see above). Whatever
@@ -132,7 +177,7 @@ func (s *Stream) RestoreState(b []byte) error {
 	if len(b) < len(stateMagic) || string(b[:len(stateMagic)]) != stateMagic {
 		return ErrState
 	}
-	fresh := &Stream{opts: s.opts, closed: s.closed, rules: s.rules, measures: s.measures, leaves: s.leaves, metrics: s.metrics, byName: s.byName, input: s.input}
+	fresh := &Stream{opts: s.opts, closed: s.closed, rules: s.rules, measures: s.measures, leaves: s.leaves, metrics: s.metrics, byName: s.byName, signed: s.signed, input: s.input}
 	fresh.clear()
 	r := &stateReader{Reader: codec.NewReader(b[len(stateMagic):], ErrState)}
 	if r.version = r.Num(math.MaxInt32); r.Err() == nil && (r.version < 1 || r.version > stateVersion) {

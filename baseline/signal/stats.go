@@ -73,13 +73,53 @@ func (s *Stream) Stats() Stats {
 	for _, p := range s.halves.Pairs() {
 		st.Pairs = append(st.Pairs, PairStats{Cluster: cmp.Or(s.opts.Cluster, s.opts.DefaultCluster), Label: p.Label, Values: p.Values})
 	}
+	lost := s.unsent()
 	for i, n := range s.senders.List {
 		st.Senders = append(st.Senders, SenderStats{Name: n.Name, Cluster: s.home(n, ""), Replica: cmp.Or(n.Replica, s.halves.ReplicaOf(i)), Samples: n.Samples, Accepted: n.Accepted,
 			Duplicate: n.Duplicate, Late: n.Tardy, Rejected: n.Rejected, FirstMs: n.FirstMs, LastMs: n.LastMs, UsedMs: n.UsedMs, LastT: n.LastT,
 			Tracked: n.Held.Tracked, Unneeded: n.Held.Unneeded, Signals: n.Held.Signals, Yielded: n.Yielded})
+		if lost != nil {
+			st.Senders[len(st.Senders)-1].Lost = lost[i]
+		}
 	}
 	st.Sort()
 	return st
+}
+
+// How long a sender must have been quiet before it is looked what others send of it, for how long that is done, and how long before its end a series may have ended by itself. Milliseconds.
+const (
+	quietMs = int64(2 * 60_000)
+	goneMs  = int64(24 * 3_600_000)
+	endedMs = int64(10 * 60_000)
+)
+
+// unsent returns for each sender that is quiet while another is not which share of what it sent in its last minutes nobody has sent since; nil when none is quiet.
+func (s *Stream) unsent() (shares []float64) {
+	heard, cuts := s.senders.HeardMs(), []int64(nil)
+	for i, n := range s.senders.List {
+		if quiet := heard - n.UsedMs; n.UsedMs == 0 || n.Held.Tracked == 0 || quiet < quietMs || quiet > goneMs {
+			continue
+		}
+		if cuts == nil {
+			cuts, shares = make([]int64, len(s.senders.List)), make([]float64, len(s.senders.List))
+		}
+		cuts[i] = min(n.UsedMs, n.LastT) // its newest sample may be ahead, and is behind when it comes late
+	}
+	if cuts == nil {
+		return nil
+	}
+	for id := range s.hot {
+		i, h := s.cold[id].sender, &s.hot[id]
+		if cut := cuts[i]; cut != 0 && h.lastT <= cut && h.lastT > cut-endedMs {
+			shares[i] += max(1, windowMs/float64(max(h.stepMs, 1000))) // samples of a window that has any
+		}
+	}
+	for i := range shares {
+		if _, of := s.senders.List[i].Late.Share(); shares[i] > 0 {
+			shares[i] = min(1, shares[i]*tally.LateWindows/max(of, 1))
+		}
+	}
+	return shares
 }
 
 // StatsOf returns what a stream with the options says before anything has come.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wrackline/wrackline/baseline/birth"
 	"github.com/wrackline/wrackline/baseline/change"
+	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/identity"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/promql"
@@ -59,6 +60,8 @@ type StreamOptions struct {
 	Salt series.Salt
 	// Measured takes what packs measure, within Apply, before the window is handed on; nil = nothing is measured.
 	Measured func(*Measured)
+	// Changing is called before a window is closed, before anything is forgotten, and when the clock turns back; nil = nobody wants to know.
+	Changing func()
 }
 
 // Stream turns batches into closed windows: it finds out which series are needed and whose they are, keeps their newest minutes and
@@ -74,6 +77,7 @@ type Stream struct {
 	measures []*measure
 	metrics  []*metric
 	byName   map[string]uint32 // metric name → metrics
+	signed   *series.Print     // the signature of all that, nil = not made yet
 
 	// Keys, of this salt only.
 	keys    spelling.Table
@@ -98,6 +102,9 @@ type Stream struct {
 	natives  []window.Hists
 	nativeNo []uint32 // free numbers
 	buckets  int      // that natives have room for
+
+	frozen *freeze       // what is copied for a checkpoint; nil = nothing is
+	apart  [2]codec.Size // of what the newest state was made of, see write
 
 	words        []change.Word  // what watched series say of objects, in order of registration
 	changeCounts *change.Counts // of the trackers of all clusters
@@ -137,6 +144,7 @@ type Stream struct {
 	tops     []Member
 	result   []promql.Element
 	current  evaluation
+	rollouts []change.RolloutView // see rolloutsOf
 	input    promql.Input
 	fed      []int // by leafPlan.selector: elements given in the window that is evaluated
 	limits   sender.Limits
@@ -169,6 +177,9 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 	}
 	if closed == nil {
 		closed = func(*Window) {}
+	}
+	if o.Changing == nil {
+		o.Changing = func() {}
 	}
 	s := &Stream{opts: o, closed: closed, byName: map[string]uint32{}}
 	s.clear()
@@ -232,7 +243,7 @@ func NewStream(o StreamOptions, closed func(*Window)) (*Stream, error) {
 // clear makes the state that of a stream that has seen nothing. What the rules ask stays.
 func (s *Stream) clear() {
 	*s = Stream{
-		opts: s.opts, closed: s.closed, rules: s.rules, measures: s.measures, leaves: s.leaves, metrics: s.metrics, byName: s.byName,
+		opts: s.opts, closed: s.closed, rules: s.rules, measures: s.measures, leaves: s.leaves, metrics: s.metrics, byName: s.byName, signed: s.signed,
 		input:   promql.Input{Shared: s.input.Shared},
 		groupAt: map[series.Print]uint32{}, kin: map[uint64]int32{}, clusterAt: map[string]uint16{},
 		changeCounts: &change.Counts{},
@@ -336,6 +347,8 @@ func (s *Stream) Tick(receivedMs int64) {
 func (s *Stream) Apply(b *series.Batch) series.Result {
 	var res series.Result
 	s.clock(b.ReceivedMs)
+	was := s.senders.List
+	s.reassign(was, s.senders.Gather(b, b.ReceivedMs))
 	from, fromNo := s.senders.Of(b)
 	from.Seen(b.ReceivedMs)
 	s.halves.Begin(int(fromNo))

@@ -13,6 +13,7 @@ import (
 // cluster now (Drop): they are learned anew with their next sample. What stays keeps its order and closes ranks, so that the numbers of series
 // are always in order of registration and the state of a stream does not depend on what has been forgotten.
 func (s *Stream) sweep() {
+	s.opts.Changing()
 	due := make([]int64, len(s.clusters)) // samples up to it are too old; 0 = none are
 	for i, c := range s.clusters {
 		if c.open != 0 && c.open >= c.sweepAt {
@@ -230,7 +231,11 @@ func (s *Stream) sweepSenders() {
 // keepSenders drops the senders that are not to be kept, which must have no series.
 func (s *Stream) keepSenders(ok func(i int, n *sender.Sender) bool) {
 	was := s.senders.List
-	to := s.senders.Keep(ok)
+	s.reassign(was, s.senders.Keep(ok))
+}
+
+// reassign gives what belongs to senders their new numbers; nil = nothing has changed. was are they as they were.
+func (s *Stream) reassign(was []*sender.Sender, to []uint16) {
 	if to == nil {
 		return
 	}

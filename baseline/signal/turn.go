@@ -16,6 +16,7 @@ func (s *Stream) clock(stampMs int64) {
 	if s.nowMs = series.Later(was, stampMs); s.nowMs >= was {
 		return
 	}
+	s.opts.Changing()
 	limit := s.nowMs + series.FutureMs
 	s.senders.TurnBack(s.nowMs, limit)
 	for i := range s.marks {

@@ -73,6 +73,7 @@ func (s *Stream) closeDue(c *cluster) {
 		if !due {
 			return
 		}
+		s.opts.Changing()
 		if c.newest-c.open > jumpMs && s.skip(c) {
 			continue
 		}

@@ -96,7 +96,7 @@ func BenchmarkCheckpoint56k(b *testing.B) {
 					}
 				}
 				k := Checkpoint{Pos: pos, Sections: map[string][]byte{"stream": stream, "verdicts": verdicts}, Models: models(list)}
-				k.Freeze(nil)
+				frozenNow(&k)
 				if err := s.Save(k); err != nil {
 					b.Fatal(err)
 				}

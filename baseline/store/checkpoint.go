@@ -40,30 +40,22 @@ func (c *Checkpoint) groups() []Group {
 	return append([]Group{{"", c.Models}}, c.Groups...)
 }
 
-// Freeze copies the models, so that the fold may go on while Save writes. The sections are kept as they are. What it copies to
-// is given back as Save writes it, so that a frozen checkpoint can be saved once. Groups are copied side by side when do is given, which must call each(0) … each(n−1) on
-// whatever goroutines and return when all have returned.
-func (c *Checkpoint) Freeze(do func(n int, each func(i int))) {
-	if c.frozen != nil {
-		return
-	}
+// Freeze returns functions, one for each group, that copy its models, so that others may change them while Save writes. All must have returned before Save; they may run side by side. The sections
+// are kept as they are. What is copied to is given back as Save writes it, so that a frozen checkpoint can be saved once.
+func (c *Checkpoint) Freeze() (list []func()) {
 	groups := c.groups()
 	c.frozen, c.Models, c.Groups = make([]*frozen, len(groups)), nil, nil
-	each := func(i int) {
-		f := &frozen{name: groups[i].Name}
-		_ = packModels(groups[i].Models, func(name string, why error) { f.left = append(f.left, leftOut{name, why}) }, func(p pack) error { // which fails never
-			f.packs = append(f.packs, p)
-			return nil
-		})
+	for i, g := range groups {
+		f := &frozen{name: g.Name}
 		c.frozen[i] = f
+		list = append(list, func() {
+			_ = packModels(g.Models, func(name string, why error) { f.left = append(f.left, leftOut{name, why}) }, func(p pack) error { // which fails never
+				f.packs = append(f.packs, p)
+				return nil
+			})
+		})
 	}
-	if do != nil {
-		do(len(groups), each)
-		return
-	}
-	for i := range groups {
-		each(i)
-	}
+	return list
 }
 
 // frozen is a group of models that Freeze has copied.

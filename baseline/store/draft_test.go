@@ -370,7 +370,7 @@ func TestNoModelsAreKeptBetweenCheckpoints(t *testing.T) {
 			list[i].data[pos]++
 		}
 		c := Checkpoint{Pos: pos, Models: models(list)}
-		c.Freeze(nil)
+		frozenNow(&c)
 		if err := s.Save(c); err != nil {
 			t.Fatal(err)
 		}

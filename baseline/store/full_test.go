@@ -130,7 +130,7 @@ func TestWhatCannotBeWrittenIsLeftOut(t *testing.T) {
 			c.Sections[name] = data
 		}
 		if freeze {
-			c.Freeze(nil)
+			frozenNow(&c)
 		}
 		if err := s.Save(c); err != nil {
 			t.Fatal(err)

@@ -2,14 +2,15 @@ package tally
 
 import "github.com/wrackline/wrackline/baseline/codec"
 
-const lateWindows = 5 // windows that brought samples of which the late ones are counted
+// LateWindows is how many windows that brought samples are counted.
+const LateWindows = 5
 
 // Arrivals counts what a sender has sent since it is known.
 type Arrivals struct{ Needed, Late int64 }
 
 // Lateness is how much of what a sender has sent came late in the newest windows that brought anything: one that sends every few minutes brings nothing to most.
 type Lateness struct {
-	recent [lateWindows + 1]Arrivals // what had arrived when they closed, newest first
+	recent [LateWindows + 1]Arrivals // what had arrived when they closed, newest first
 	begun  Arrivals                  // before its newest request: windows close in the midst of one
 	closed int64                     // stamp of its newest request when a window closed
 }
@@ -28,7 +29,7 @@ func (l *Lateness) Closed(stamp int64) {
 
 // Share returns which share of the samples came late, and how many they are.
 func (l *Lateness) Share() (share, of float64) {
-	from, to := l.recent[lateWindows], l.recent[0]
+	from, to := l.recent[LateWindows], l.recent[0]
 	if of = float64(to.Needed - from.Needed); of <= 0 {
 		return 0, 0
 	}

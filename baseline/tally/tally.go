@@ -86,21 +86,22 @@ type PairStats struct {
 // SenderStats is a sender's part.
 type SenderStats struct {
 	Name      string
-	Cluster   string // where its series go, unless they say otherwise
-	Replica   string // value of the label that tells it from its replicas; "" = none
-	Samples   int64  // that came
-	Accepted  int64  // folded into open windows
-	Duplicate int64  // repeated, or of the replica that is not current
-	Late      int64  // folded in late, or older than the newest
-	Rejected  int64  //
-	FirstMs   int64  // first and last request, receive clock, Unix milliseconds
-	LastMs    int64  //
-	UsedMs    int64  // its last request of which a sample was used, or stood by as that of the other half of a pair; receive clock, Unix milliseconds, 0 = none was
-	LastT     int64  // newest needed sample, Unix milliseconds
-	Tracked   int    // series that signals need and that it was the first to send
-	Unneeded  int    // series of it that no signal needs
-	Signals   int    // signals whose newest value is, most of all, of its series
-	Yielded   int64  // series and signals that it gave up since it had more than its share of a limit
+	Cluster   string  // where its series go, unless they say otherwise
+	Replica   string  // value of the label that tells it from its replicas; "" = none
+	Samples   int64   // that came
+	Accepted  int64   // folded into open windows
+	Duplicate int64   // repeated, or of the replica that is not current
+	Late      int64   // folded in late, or older than the newest
+	Rejected  int64   //
+	FirstMs   int64   // first and last request, receive clock, Unix milliseconds
+	LastMs    int64   //
+	UsedMs    int64   // its last request of which a sample was used, or stood by as that of the other half of a pair; receive clock, Unix milliseconds, 0 = none was
+	LastT     int64   // newest needed sample, Unix milliseconds
+	Tracked   int     // series that signals need and that it was the first to send
+	Unneeded  int     // series of it that no signal needs
+	Signals   int     // signals whose newest value is, most of all, of its series
+	Yielded   int64   // series and signals that it gave up since it had more than its share of a limit
+	Lost      float64 // once it has been quiet for some minutes: the share of what it sent at last that nobody sends any more, 0 to 1; 0 also when all is quiet
 }
 
 // RuleStats is a rule's part in one cluster.

@@ -34,7 +34,11 @@ func runAccept(ctx context.Context, e env, args []string) error {
 // serveAccept answers POST /-/accept?signal=ID: the act of kind level, by the door that was there before the others.
 func (a *app) serveAccept(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	_, err := a.say(r.Context(), &act.Draft{Kind: act.Level, Signal: q.Get("signal"), Who: cmp.Or(q.Get("who"), "wrackline accept"), Why: q.Get("why")})
+	d := &act.Draft{Kind: act.Level, Signal: q.Get("signal"), Who: cmp.Or(q.Get("who"), "wrackline accept"), Why: q.Get("why")}
+	err := speakerOf(r).may(a, d)
+	if err == nil {
+		_, err = a.say(r.Context(), d)
+	}
 	if err != nil {
 		code, text := refusalOf(err)
 		if code == http.StatusServiceUnavailable {

@@ -66,7 +66,7 @@ func TestAccept(t *testing.T) {
 	}
 	accept := func(id string) (int, string) {
 		var out, errs strings.Builder
-		code := mainCode(t.Context(), env{&out, &errs}, []string{"accept", "--server", p.url, id})
+		code := mainCode(t.Context(), env{stdout: &out, stderr: &errs}, []string{"accept", "--server", p.url, id})
 		return code, out.String() + errs.String()
 	}
 	send(3*1440, 100)
@@ -167,7 +167,7 @@ func TestForget(t *testing.T) {
 	}
 	forget := func(args ...string) (int, string) {
 		var out, errs strings.Builder
-		code := mainCode(t.Context(), env{&out, &errs}, append([]string{"forget", "--server", p.url}, args...))
+		code := mainCode(t.Context(), env{stdout: &out, stderr: &errs}, append([]string{"forget", "--server", p.url}, args...))
 		return code, out.String() + errs.String()
 	}
 	at := time.Now().UnixMilli()/60_000*60_000 - 130*60_000

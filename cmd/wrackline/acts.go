@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/act"
@@ -43,7 +45,7 @@ func (a *app) say(ctx context.Context, d *act.Draft) (*act.Act, error) {
 	if err := a.put(ctx, &act.Entry{Act: x}); err != nil {
 		return nil, err
 	}
-	a.log.Info("said", "act", x.ID, "kind", string(x.Kind), "who", x.Who, "why", x.Why, "what", x.Words(), "until", x.Until)
+	a.log.Info("said", "act", x.ID, "kind", string(x.Kind), "who", x.Who, "why", x.Why, "what", x.Words(), "until", untilWord(x.Until))
 	a.share()
 	return x, nil
 }
@@ -77,10 +79,14 @@ func (a *app) draft(d *act.Draft) (*act.Act, error) {
 }
 
 // unsay takes an act back, as say says it.
-func (a *app) unsay(ctx context.Context, id, who, why string) (*act.Act, error) {
+func (a *app) unsay(ctx context.Context, speaker *speaker, id, who, why string) (*act.Act, error) {
 	if err := a.working(); err != nil {
 		return nil, err
 	}
+	if err := speaker.mayUndo(a, id); err != nil {
+		return nil, err
+	}
+	who = cmp.Or(speaker.name, who)
 	by, err := (&act.Draft{Kind: act.Ack, Incident: "-", Who: who, Why: why}).Act(a.clock.Now().UnixMilli()) // the same bounds
 	if err != nil {
 		return nil, err
@@ -154,10 +160,18 @@ func refusalOf(err error) (code int, text string) {
 }
 
 // foresee says what an act would have done to what was told.
-func (a *app) foresee(x *act.Act) (alerting.Foresight, error) {
+func (a *app) foresee(who *speaker, x *act.Act) (alerting.Foresight, error) {
 	t, err := act.Try(x)
 	if err != nil {
 		return alerting.Foresight{}, err
 	}
-	return alerting.Foresee(a.manager.Snapshot(), a.acts.View(), t), nil
+	return alerting.Foresee(who.incidents(a.manager.Snapshot()), a.acts.View(), t), nil
+}
+
+// untilWord is the end of an act as the log shows it.
+func untilWord(ms int64) string {
+	if ms == 0 {
+		return "it is undone"
+	}
+	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
 }

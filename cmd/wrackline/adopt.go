@@ -119,6 +119,9 @@ func adopt(ctx context.Context, cfg config, dir string, log *slog.Logger) (err e
 	if err := closeB(); err != nil {
 		return err
 	}
+	if err := pastBreak(dir, time.Now().UnixMilli(), kept.Pos, "a backfill was taken over"); err != nil {
+		log.Warn("what was kept for backtests cannot be removed", "err", err)
+	}
 	if err := takePlace(dir); err != nil {
 		return notHistory{err}
 	}

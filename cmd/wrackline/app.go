@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,12 +39,15 @@ type app struct {
 	log     *slog.Logger
 	store   *store.Pair
 	journal *journal.Journal
+	bench   bench    // backtests
+	past    *archive // what is kept for backtests; nil = nothing
 	engine  *baseline.Engine
 	manager *alerting.Manager
 	acts    *act.Book     // what people have said; the fold's, but for its View
 	salt    series.Salt   // of the installation's keys of series, for its life
 	keyer   *series.Keyer // made with it
 	started time.Time
+	born    time.Time        // when the first life of the process began
 	now     func() time.Time // the machine's clock; the demo's runs at its own speed
 	clock   *ingest.Clock    // the receive clock, made of it
 
@@ -87,9 +91,10 @@ type app struct {
 	lives        int                     // that only read, before this one
 	historyWaits bool                    // for the next start: a backfill that is complete could not be taken over for now
 
-	checkpointMu   sync.Mutex                            // one checkpoint at a time
-	wanted         atomic.Pointer[chan store.Checkpoint] // who waits for the state right behind the next exchange; nil = nobody
-	sections       map[string]int                        // sizes of the last checkpoint's; guarded by fold
+	checkpointMu   sync.Mutex                    // one checkpoint at a time
+	wanted         atomic.Pointer[chan freezing] // who waits for the state right behind the next exchange; nil = nobody
+	sections       map[string]int                // sizes of the last checkpoint's; guarded by checkpointMu
+	rooms          map[string][]byte             // for the next one's, likewise
 	lastCheckpoint atomic.Int64
 	checkpointErr  atomic.Pointer[string]
 	lost           atomic.Pointer[string]  // what the checkpoint that this process began with lacks; nil = nothing
@@ -118,7 +123,7 @@ func openApp(cfg config, dir string, log *slog.Logger) (*app, error) {
 
 // newApp returns one without a data directory.
 func newApp(cfg config, dir string, log *slog.Logger) *app {
-	a := &app{dir: dir, log: log, started: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}}
+	a := &app{dir: dir, log: log, started: time.Now(), born: time.Now(), now: time.Now, line: newLine(), sections: map[string]int{}, rooms: map[string][]byte{}}
 	a.clock = ingest.NewClock(func() time.Time { return a.now() }, log)
 	a.watch = &watcher{silent: map[string]gap{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
 	a.lag = &laggards{behind: map[string]lag{}, tell: func(n alerting.Notification) { a.outbox.Load().Accept(n) }}
@@ -178,6 +183,7 @@ func (a *app) open() error {
 		a.noteLoss(err.Error())
 	}
 	a.journal.SkipTo(a.engine.Pos())
+	a.begunPast()
 	if a.store.Bereft() {
 		a.noteLoss("wrackline.db was missing or empty, and " + store.TwinName + " has what was learned: charts of before, and messages that waited for receivers, are gone")
 	}
@@ -328,9 +334,25 @@ func (a *app) restore(c store.Loaded) error {
 	if a.history, err = readHistory(c.Sections[sectionHistory]); err != nil {
 		return err
 	}
+	a.sized(c.Sections)
 	a.lastCheckpoint.Store(c.AtMs)
 	a.log.Info("checkpoint restored", "pos", c.Pos, "age", time.Since(time.UnixMilli(c.AtMs)).Round(time.Second), "signals", len(a.engine.View().Signals))
 	return nil
+}
+
+// begunPast opens what is kept for backtests. A state that does not follow from the requests before it is a new beginning for them.
+func (a *app) begunPast() {
+	if a.reading.Load() != nil {
+		return
+	}
+	a.past = openPast(a.dir, a.log)
+	if loss := cmp.Or(a.startLoss.Load(), a.lost.Load()); loss != nil {
+		a.notePast("a start had lost what was learned ("+*loss+")", true)
+	}
+	a.noteConfig("it was started with another configuration or version")
+	if err := a.journal.Spare(a.store.SafePos(), 0); err != nil {
+		a.log.Warn("the journal cannot tell what is kept for backtests from what a start needs", "err", err)
+	}
 }
 
 // noteLoss notes what the start could not use.
@@ -401,177 +423,6 @@ func (a *app) replayJournal(ctx context.Context) error {
 	return nil
 }
 
-// checkpoint writes the fold's state as it is and drops the journal before it.
-func (a *app) checkpoint() error {
-	a.checkpointMu.Lock()
-	defer a.checkpointMu.Unlock()
-	a.fold.Lock()
-	c := a.freeze()
-	a.fold.Unlock()
-	return a.save(c)
-}
-
-// boundaryWait is for how long a checkpoint waits for the next exchange of clusters. Without requests none comes, and nothing is folded either.
-const boundaryWait = 15 * time.Second
-
-// checkpointAtExchange writes the fold's state as it is right behind the next exchange of clusters, so that the fold goes on from it to the bit; as it is now when none comes in time.
-func (a *app) checkpointAtExchange(ctx context.Context, within time.Duration) error {
-	a.checkpointMu.Lock()
-	defer a.checkpointMu.Unlock()
-	frozen := make(chan store.Checkpoint, 1)
-	a.wanted.Store(&frozen)
-	wait := time.NewTimer(within)
-	defer wait.Stop()
-	select {
-	case c := <-frozen:
-		return a.save(c)
-	case <-wait.C:
-	case <-ctx.Done():
-	}
-	a.fold.Lock()
-	if a.wanted.Swap(nil) == nil { // it came meanwhile
-		a.fold.Unlock()
-		return a.save(<-frozen)
-	}
-	c := a.freeze()
-	a.fold.Unlock()
-	return a.save(c)
-}
-
-// exchanged is called by the fold right behind an exchange of clusters.
-func (a *app) exchanged() {
-	if frozen := a.wanted.Swap(nil); frozen != nil {
-		*frozen <- a.freeze()
-	}
-}
-
-// freeze takes the fold's state for a checkpoint, clusters side by side. It is called under the fold's lock, and save after it, both under checkpointMu.
-func (a *app) freeze() store.Checkpoint {
-	begun := time.Now()
-	side := sideBySide
-	if a.ready.Load() {
-		side = a.line.patient
-	}
-	c := store.Checkpoint{AtMs: begun.UnixMilli(), Pos: a.engine.Pos(), Groups: a.engine.Groups(), Sections: map[string][]byte{}}
-	type section struct {
-		name  string
-		write func([]byte) []byte
-		bytes []byte
-	}
-	var list []section
-	for name, write := range a.engine.Sections {
-		list = append(list, section{name: name, write: write})
-	}
-	list = append(list, section{name: sectionAlerting, write: a.manager.AppendState}, section{name: sectionActs, write: a.acts.AppendState}, section{name: sectionWatch, write: a.watch.appendState},
-		section{name: sectionLag, write: a.lag.appendState})
-	side(len(list), func(i int) {
-		x := &list[i]
-		// As large as the last one and a little: growing from nothing copied every byte five times.
-		n := a.sections[x.name]
-		x.bytes = x.write(make([]byte, 0, n+n/32))
-	})
-	for i := range list {
-		c.Sections[list[i].name] = list[i].bytes
-	}
-	clear(a.sections)
-	for name, data := range c.Sections {
-		a.sections[name] = len(data)
-	}
-	c.Sections[sectionSalt] = appendSalt(a.salt)
-	c.Freeze(side)
-	a.line.paid()
-	foldHeldSeconds.Update(time.Since(begun).Seconds())
-	return c
-}
-
-// saveBoth writes a checkpoint and one more, so that both generations have what the journal does not tell of: a person's word, or other rules.
-func (a *app) saveBoth(c store.Checkpoint) error {
-	if err := a.save(c); err != nil {
-		return err
-	}
-	a.fold.Lock()
-	c = a.freeze()
-	a.fold.Unlock()
-	return a.save(c)
-}
-
-// save writes a checkpoint.
-func (a *app) save(c store.Checkpoint) error { return a.saveBy(a.store.Save, c) }
-
-// saveBy is save with one of the store's ways.
-func (a *app) saveBy(write func(store.Checkpoint) error, c store.Checkpoint) error {
-	begun := time.Now()
-	a.saveSince.Store(max(1, int64(a.self.mono())))
-	err := write(c)
-	a.saveSince.Store(0)
-	checkpointSeconds.Update(time.Since(begun).Seconds())
-	if err != nil {
-		checkpointsFailed.Inc()
-		text := err.Error()
-		a.checkpointErr.Store(&text)
-		a.checkpointFail.Store(&failure{err})
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	a.checkpointErr.Store(nil)
-	a.checkpointFail.Store(nil)
-	a.lastCheckpoint.Store(c.AtMs)
-	// Not up to this checkpoint: should it turn out to be damaged, the one before must find its journal.
-	if err := a.journal.Drop(a.store.SafePos()); err != nil {
-		return fmt.Errorf("drop journal segments: %w", err)
-	}
-	return nil
-}
-
-// When a checkpoint is due, unless storage.checkpoint_interval says so: once what has been folded since the last one would take a start so long that somebody waits for it,
-// or fills a part of the journal's room; and now and then.
-const (
-	checkpointReplay = 15 * time.Second
-	checkpointLeast  = time.Minute
-	checkpointMost   = 5 * time.Minute
-	checkpointFull   = 5 * time.Second  // between attempts while the journal is full
-	checkpointAgain  = 15 * time.Second // after one that failed, at least: to freeze the state for nothing costs as much as for something
-	checkpointShare  = 8                // of ingest.journal_max, which holds what came since the checkpoint before the last
-)
-
-// due reports whether a checkpoint is due that long after the last one, and for how long it may wait for an exchange. crowded says that the journal needs room, which only a checkpoint of each
-// generation gives it.
-func (a *app) due(since time.Duration) (due bool, within time.Duration, crowded bool) {
-	cfg := a.cfg.Load()
-	replay, bytes := a.line.cost()
-	st := a.journal.Stats()
-	if most := int64(cfg.Ingest.JournalMax); bytes >= most/checkpointShare && st.Bytes > most/2 || st.Full && since >= checkpointFull {
-		return true, 0, true
-	} else if bytes >= most/checkpointShare {
-		return true, time.Second, false
-	}
-	if fixed := time.Duration(cfg.Storage.CheckpointInterval); fixed > 0 {
-		return since >= fixed, min(fixed, boundaryWait), false
-	}
-	return since >= checkpointMost && replay > 0 || since >= checkpointLeast && replay >= checkpointReplay, boundaryWait, false
-}
-
-// runCheckpoints makes a checkpoint whenever one is due until ctx ends.
-func (a *app) runCheckpoints(ctx context.Context) {
-	last, pause := time.Now(), time.Duration(0)
-	every(ctx, time.Second/4, func() {
-		due, within, crowded := a.due(time.Since(last))
-		if !due || time.Since(last) < pause {
-			return
-		}
-		err := a.checkpointAtExchange(ctx, within)
-		if err == nil && crowded {
-			err = a.checkpoint()
-		}
-		if err != nil {
-			a.log.Error("no checkpoint; the journal keeps what is not in one", "err", err)
-		}
-		last, pause = time.Now(), 0
-		if err != nil {
-			pause = checkpointAgain
-		}
-	})
-}
-
 // close makes a last checkpoint and closes everything. Nothing may run any more.
 func (a *app) close(last bool) error {
 	var err error
@@ -588,9 +439,4 @@ func (a *app) close(last bool) error {
 	return err
 }
 
-var (
-	journalUndecodable = metrics.NewCounter("wrackline_journal_records_undecodable_total")
-	checkpointsFailed  = metrics.NewCounter("wrackline_checkpoints_failed_total")
-	checkpointSeconds  = metrics.NewSummary("wrackline_checkpoint_duration_seconds")
-	foldHeldSeconds    = metrics.NewSummary("wrackline_checkpoint_fold_held_seconds")
-)
+var journalUndecodable = metrics.NewCounter("wrackline_journal_records_undecodable_total")

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/baseline/codec"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/series"
@@ -177,6 +178,8 @@ func runBackfill(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
+	guard := sourceGuard(&cfg)
+	o.Control = guard.Control
 	if b.source, err = history.Open(o); err != nil {
 		return usagef("--from: %v", err)
 	}
@@ -188,6 +191,9 @@ func runBackfill(ctx context.Context, e env, args []string) error {
 		progressDate(b.h.Reached), b.h.Samples, len(b.found), len(b.metrics), b.a.engine.Stats().Signals)
 	return nil
 }
+
+// sourceGuard keeps a backfill from what only a mistake or an attack points at. A source inside is normal, whatever receivers may reach.
+func sourceGuard(cfg *config) notify.Guard { return notify.Guard{Allow: cfg.guard().Allow} }
 
 // senderOf returns the name under which the source is known as a sender: that of the only sender that a running server has, else the source's address as it would be seen.
 func senderOf(ctx context.Context, server, source string) string {
@@ -223,6 +229,7 @@ func senderOf(ctx context.Context, server, source string) string {
 
 // openHistory opens the fold of a backfill, which tells nobody.
 func openHistory(cfg config, dir string, log *slog.Logger) (*app, error) {
+	cfg.Storage.BacktestMax = 0
 	cfg.Receivers, cfg.Route, cfg.Alerting.Heartbeat = nil, nil, config{}.Alerting.Heartbeat
 	return openApp(cfg, filepath.Join(dir, historyDir), log)
 }

@@ -37,7 +37,7 @@ func simulated(t *testing.T, from time.Time, length string, more ...string) (lis
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sim.rec")
 	var out bytes.Buffer
-	if code := mainCode(t.Context(), env{io.Discard, &out}, append([]string{"simulate", "--out", file, "--cluster", "demo", "--start", from.UTC().Format(time.RFC3339), "--duration", length, "--quiet"}, more...)); code != 0 {
+	if code := mainCode(t.Context(), env{stdout: io.Discard, stderr: &out}, append([]string{"simulate", "--out", file, "--cluster", "demo", "--start", from.UTC().Format(time.RFC3339), "--duration", length, "--quiet"}, more...)); code != 0 {
 		t.Fatal(out.String())
 	}
 	f, err := os.Open(file)
@@ -224,6 +224,12 @@ func TestBackfillBesideServe(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, "serve", "--storage.path", dir, "--web.listen-address", "127.0.0.1:0")
 	p.awaitReady()
+	began := func() int64 {
+		var x struct{ Data struct{ Started int64 } }
+		p.json("/api/v1/status/build", &x)
+		return x.Data.Started
+	}
+	started := began()
 	for _, r := range list {
 		if r.ReceivedMs > now.Add(-5*time.Minute).UnixMilli() {
 			if status, text := p.write("", r.Body); status/100 != 2 {
@@ -232,7 +238,7 @@ func TestBackfillBesideServe(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if code := mainCode(t.Context(), env{&out, &out}, []string{"backfill", "--from", srv.URL, "--days", "0.09", "--storage.path", dir, "--server", p.url}); code != 0 {
+	if code := mainCode(t.Context(), env{stdout: &out, stderr: &out}, []string{"backfill", "--from", srv.URL, "--days", "0.09", "--storage.path", dir, "--server", p.url}); code != 0 {
 		t.Fatal(out.String())
 	}
 	var view learned
@@ -244,6 +250,9 @@ func TestBackfillBesideServe(t *testing.T) {
 		}
 	}
 	p.awaitReady()
+	if again := began(); started == 0 || again != started {
+		t.Errorf("the process started at %d, and after what was learned was taken over it says %d", started, again)
+	}
 	if view = p.signals(""); len(view) < 300 {
 		t.Errorf("%d signals", len(view))
 	}

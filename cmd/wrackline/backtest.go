@@ -5,16 +5,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/ui"
 )
 
 const backtestHelp = `Which notifications the last days of a recording would have given with a configuration, per day and with their reasons; with two configurations, how they differ.
@@ -22,71 +23,85 @@ const backtestHelp = `Which notifications the last days of a recording would hav
   wrackline backtest cluster.rec                                            with the defaults
   wrackline backtest --days 14 --config.file wrackline.yml cluster.rec
   wrackline backtest --config.file wrackline.yml --against next.yml cluster.rec    what a change of the configuration would have changed
-  wrackline backtest --storage.path data                                    what the journal of a stopped Wrackline holds
+  wrackline backtest --days 14 --server http://localhost:9099               what a running Wrackline keeps, with the configuration in force; --against compares that with a file
+  wrackline backtest --storage.path data                                    what a data directory keeps, whether Wrackline runs on it or not
   wrackline backtest --lessons lessons.yaml cluster.rec                     as if these lessons had held all the time
 
+With --storage.path it begins with the newest state that was kept before the days (with --against, the oldest), and says from when; storage.backtest_max bounds what is kept.
 It is the engine that serve runs, over the same requests in the same order, so what it says is what serve told; all of the recording is learned from, the last --days of it are
 listed. A recording comes from wrackline simulate --out or wrackline inspect recording; what people said while it was recorded is in it. Which of the receivers a notification
 reaches is wrackline routes test. With two configurations the exit code is 3 where they differ; --json writes each notification as a line.
 `
 
 // told is one notification of a backtest.
-type told struct {
-	T        int64           `json:"t"` // Unix ms, event time
-	Day      string          `json:"day"`
-	Reason   alerting.Reason `json:"reason"`
-	Severity string          `json:"severity"`
-	Title    string          `json:"title"`
-	Why      string          `json:"why"` // the headline: its value against its band
-	ID       string          `json:"id"`
-	Incident string          `json:"incident"`
-	Signal   string          `json:"signal"`
-	In       string          `json:"in,omitempty"` // of two configurations: both, first, second
-}
+type told = ui.Told
 
 func toldOf(n alerting.Notification) told {
 	m := notify.NewMessage(n, "")
 	return told{T: n.T, Day: time.UnixMilli(n.T).UTC().Format("2006-01-02"), Reason: n.Reason, Severity: string(m.Severity), Title: m.Title, Why: m.Value, ID: n.ID, Incident: n.IncidentID, Signal: n.Incident.Headline().SignalID}
 }
 
-// key is what two configurations' notifications are the same by: the incident's id and what was said of it. Another configuration may find the same incident earlier, which is another notification.
-func (x *told) key() string { return x.Signal + " " + string(x.Reason) + " " + fmt.Sprint(x.T) }
+// toldKey is what two configurations' notifications are the same by: the incident's id and what was said of it. Another configuration may find the same incident earlier, which is another notification.
+func toldKey(x *told) string { return x.Signal + " " + string(x.Reason) + " " + fmt.Sprint(x.T) }
 
 func runBacktest(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "backtest")
 	configFile := fs.String("config.file", "", "configuration `file`; default: the defaults")
 	against := fs.String("against", "", "a second configuration `file`, to compare with the first; - is the defaults")
-	storage := fs.String("storage.path", "", "data `directory` of a stopped Wrackline, whose journal is taken in place of recordings")
+	storage := fs.String("storage.path", "", "data `directory`, whose journal is taken in place of recordings")
 	lessons := fs.String("lessons", "", "`file` of lessons that hold all the time")
 	days := fs.Int("days", 14, "how many of the last days are listed; 0 = all")
 	asJSON := fs.Bool("json", false, "a line of JSON for each notification")
+	worker := fs.Bool("worker", false, "with --storage.path: progress and result as lines of JSON, at a low priority, until standard input ends; what a running Wrackline calls")
+	memory := fs.Int64("memory", 0, "with --worker: `bytes` of memory that it may take; 0 = any")
+	t := addTeller(fs)
 	if err := parse(e, fs, args); err != nil {
 		return err
 	}
+	running := false
+	fs.Visit(func(f *flag.Flag) { running = running || f.Name == "server" })
 	switch {
+	case running && (fs.NArg() > 0 || *storage != "" || *configFile != "" || *lessons != ""):
+		return usagef("--server takes --days and --against alone: the running Wrackline has its requests, its configuration and its lessons")
+	case running:
+		return askBacktest(ctx, e, t, *days, *against, *asJSON)
 	case fs.NArg() == 0 && *storage == "":
-		return usagef("name a recording, or a data directory with --storage.path")
+		return usagef("name a recording, a data directory with --storage.path, or a running Wrackline with --server")
 	case fs.NArg() > 0 && *storage != "":
 		return usagef("a recording and --storage.path in one call")
 	case *days < 0:
 		return usagef("days %d: want 0 or more", *days)
 	}
-	files := fs.Args()
-	if *storage != "" {
-		name, drop, err := recordedJournal(ctx, e, *storage)
-		if err != nil {
-			return err
-		}
-		defer drop()
-		files = []string{name}
-	}
 	names := []string{*configFile}
 	if *against != "" {
 		names = append(names, *against)
 	}
-	var runs [][]told
+	var cfgs []config
 	for _, name := range names {
-		list, err := backtest(ctx, e, name, *lessons, files, *days)
+		cfg, err := loadConfig(map[bool]string{true: "", false: name}[name == "-"])
+		if err != nil {
+			return err
+		}
+		cfgs = append(cfgs, cfg)
+	}
+	shown := [2]string{cmp.Or(*configFile, "defaults"), map[bool]string{true: "defaults", false: *against}[*against == "-"]}
+	if *storage != "" {
+		task := benchTask{days: *days, lessons: *lessons, oldest: len(cfgs) > 1, memory: *memory}
+		if *worker {
+			return workBacktest(ctx, e, os.Stdin, *storage, cfgs, task)
+		}
+		task.tell = everySecond(func(p benchProgress) {
+			fmt.Fprintf(e.stderr, "replaying: %s, %d samples\n", progressDate(p.AtMs), p.Samples)
+		})
+		res, err := foldPast(ctx, *storage, cfgs, task)
+		if err != nil {
+			return err
+		}
+		return res.write(e, shown, *asJSON)
+	}
+	var runs [][]told
+	for i := range cfgs {
+		list, err := backtest(ctx, e, cfgs[i], *lessons, fs.Args(), *days)
 		if err != nil {
 			return err
 		}
@@ -95,18 +110,35 @@ func runBacktest(ctx context.Context, e env, args []string) error {
 	if len(runs) == 1 {
 		return writeBacktest(e.stdout, runs[0], *asJSON)
 	}
-	return writeDifference(e.stdout, runs[0], runs[1], [2]string{cmp.Or(*configFile, "defaults"), map[bool]string{true: "defaults", false: *against}[*against == "-"]}, *asJSON)
+	all, differ := compareTold(runs[0], runs[1])
+	return writeDifference(e.stdout, all, differ, shown, *asJSON)
+}
+
+// everySecond calls tell with the newest of what it is given, at most once a second.
+func everySecond(tell func(benchProgress)) func(benchProgress) {
+	last := time.Now()
+	return func(p benchProgress) {
+		if time.Since(last) >= time.Second {
+			last = time.Now()
+			tell(p)
+		}
+	}
+}
+
+// write writes a result as the command does.
+func (res *benchResult) write(e env, names [2]string, asJSON bool) error {
+	fmt.Fprintln(e.stderr, res.summary())
+	for _, n := range res.Notes {
+		fmt.Fprintf(e.stderr, "%s: %s; before that serve told by what was in force then\n", alerting.Clock(n.T), plain(n.Text))
+	}
+	if len(res.Told) == 0 || res.Told[0].In == "" {
+		return writeBacktest(e.stdout, res.Told, asJSON)
+	}
+	return writeDifference(e.stdout, res.Told, res.Differ, names, asJSON)
 }
 
 // backtest folds recordings with a configuration and returns what would have been told in the last days of them.
-func backtest(ctx context.Context, e env, configFile, lessons string, files []string, days int) ([]told, error) {
-	if configFile == "-" {
-		configFile = ""
-	}
-	cfg, err := loadConfig(configFile)
-	if err != nil {
-		return nil, err
-	}
+func backtest(ctx context.Context, e env, cfg config, lessons string, files []string, days int) ([]told, error) {
 	o, err := newOffline(cfg, nil)
 	if err != nil {
 		return nil, err
@@ -132,20 +164,6 @@ func backtest(ctx context.Context, e env, configFile, lessons string, files []st
 		}
 	}
 	return list, nil
-}
-
-// recordedJournal writes a store's journal to a recording that lasts until drop is called.
-func recordedJournal(ctx context.Context, e env, dir string) (name string, drop func(), err error) {
-	tmp, err := os.MkdirTemp("", "wrackline-backtest-")
-	if err != nil {
-		return "", nil, err
-	}
-	name, drop = filepath.Join(tmp, "journal.rec"), func() { os.RemoveAll(tmp) }
-	if err := recordJournal(ctx, env{io.Discard, e.stderr}, filepath.Join(dir, "journal"), name); err != nil {
-		drop()
-		return "", nil, err
-	}
-	return name, drop, nil
 }
 
 // writeBacktest lists notifications a day: a line that counts, then each.
@@ -194,13 +212,13 @@ func writeTold(w io.Writer, list []told) error {
 func compareTold(a, b []told) (all []told, differ int) {
 	in := map[string]int{}
 	for _, x := range a {
-		in[x.key()] |= 1
+		in[toldKey(&x)] |= 1
 	}
 	for _, x := range b {
-		in[x.key()] |= 2
+		in[toldKey(&x)] |= 2
 	}
 	for i, x := range slices.Concat(a, b) {
-		which := in[x.key()]
+		which := in[toldKey(&x)]
 		if i >= len(a) && which == 3 {
 			continue
 		}
@@ -215,8 +233,7 @@ func compareTold(a, b []told) (all []told, differ int) {
 }
 
 // writeDifference writes how two configurations differ: a table of days, and each notification that only one of them gives.
-func writeDifference(w io.Writer, a, b []told, names [2]string, asJSON bool) error {
-	all, differ := compareTold(a, b)
+func writeDifference(w io.Writer, all []told, differ int, names [2]string, asJSON bool) error {
 	if asJSON {
 		if err := writeTold(w, all); err != nil {
 			return err

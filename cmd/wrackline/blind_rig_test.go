@@ -52,7 +52,8 @@ type blindRig struct {
 	host   string
 	token  string
 	send   func(r *blindRig) // each step; nil = nobody sends
-	pods   int               // that it sends of
+	from   int               // number of the first pod that it sends of …
+	pods   int               // … and how many
 	value  float64
 	shift  time.Duration // of its samples against the clock
 	hangs  bool          // see rigOptions
@@ -220,7 +221,7 @@ func (r *blindRig) body() []byte {
 	r.value++
 	at := r.a.now().Add(r.shift).UnixMilli()
 	for _, name := range r.metric {
-		for pod := range r.pods {
+		for pod := r.from; pod < r.from+r.pods; pod++ {
 			l := wire.AppendLabel(nil, "__name__", name)
 			for _, x := range [][2]string{{"job", "coredns"}, {"namespace", "kube-system"}, {"pod", fmt.Sprintf("coredns-%d", pod)}} {
 				l = wire.AppendLabel(l, x[0], x[1])

@@ -10,14 +10,13 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/wrackline/wrackline/alerting/notify"
 	"github.com/wrackline/wrackline/alerting/route"
+	"github.com/wrackline/wrackline/baseline/form"
+	"github.com/wrackline/wrackline/baseline/near"
 	"github.com/wrackline/wrackline/baseline/pack"
 	"github.com/wrackline/wrackline/baseline/signal"
 	"github.com/wrackline/wrackline/ingest"
@@ -29,57 +28,52 @@ const configMaxBytes = 4 << 20
 
 // config is the whole of the configuration file. Every key has a default, so the empty file is valid.
 type config struct {
-	Ingest    ingestConfig      `yaml:"ingest"`
-	Signals   signalsConfig     `yaml:"signals"`
-	Packs     packsConfig       `yaml:"packs"`
-	Track     []trackConfig     `yaml:"track"`
-	Alerting  alertingConfig    `yaml:"alerting"`
-	Receivers []notify.Receiver `yaml:"receivers"`
+	Ingest    ingestConfig      `yaml:"ingest"`    // how samples are taken in
+	Signals   signalsConfig     `yaml:"signals"`   // what is learned, and how much of it
+	Packs     packsConfig       `yaml:"packs"`     // which questions are asked
+	Track     []trackConfig     `yaml:"track"`     // anything else that is worth a baseline
+	Alerting  alertingConfig    `yaml:"alerting"`  // how much is told, and how
+	Receivers []notify.Receiver `yaml:"receivers"` // who is told, in Alertmanager's words
 	// Route says who is told of what; nil = every receiver of everything.
 	Route         *route.Route         `yaml:"route"`
-	TimeIntervals []route.TimeInterval `yaml:"time_intervals"`
-	Storage       storageConfig        `yaml:"storage"`
-	Web           webConfig            `yaml:"web"`
-	HA            haConfig             `yaml:"ha,omitempty"`
+	TimeIntervals []route.TimeInterval `yaml:"time_intervals"` // named times, for routes
+	Storage       storageConfig        `yaml:"storage"`        // what is kept, and for how long
+	Web           webConfig            `yaml:"web"`            // who may do what
+	HA            haConfig             `yaml:"ha,omitempty"`   // the other server of a pair
 
-	seen  fingerprint              // of everything that it was read from, from just before it was read
-	place func(path string) string // where a YAML path stands in the file, as file:line:column; nil = there is none
+	seen   fingerprint             // of everything that it was read from, from just before it was read
+	place  func(key string) string // where a key stands in the file, as file:line:column; nil = there is none
+	unread []string                // keys that could not be read
+	says   func(key string) bool   // whether the file gives a key; nil = there is none
+	flags  webFlags
 	// acceptLoss is the flag --accept-loss: a start goes on although requests between checkpoint and journal are lost.
 	acceptLoss bool
 	disk       journal.Disk // of the journal; tests have one that fails
 }
 
 type ingestConfig struct {
-	Sync       string        `yaml:"sync"`        // 1s, always or off
-	JournalMax size          `yaml:"journal_max"` // bytes of journal kept at most
-	BodyMax    size          `yaml:"body_max"`    // of a compressed request
-	DecodedMax size          `yaml:"decoded_max"` // of a request after decompression
-	Tokens     []tokenConfig `yaml:"tokens"`      // when given, senders must show one of them
-}
-
-// webConfig says who is let in where people and administrators knock; see package web.
-type webConfig struct {
-	Hosts          []string      `yaml:"hosts"`            // names that pages and API answer to, beside those that are ours anyway
-	TrustedProxies []string      `yaml:"trusted_proxies"`  // addresses and CIDRs whose X-Forwarded-For and X-Forwarded-Host are believed; none by default
-	AdminToken     notify.Secret `yaml:"admin_token"`      // of who may reload, accept, forget and profile from another machine; "" = nobody
-	AdminTokenFile string        `yaml:"admin_token_file"` // the same, read again when it changes; not together with admin_token
+	Sync       string        `yaml:"sync" enum:"1s,always,off"` // 1s, always or off
+	JournalMax size          `yaml:"journal_max"`               // bytes of journal kept at most
+	BodyMax    size          `yaml:"body_max"`                  // of a compressed request
+	DecodedMax size          `yaml:"decoded_max"`               // of a request after decompression
+	Tokens     []tokenConfig `yaml:"tokens"`                    // when given, senders must show one of them
 }
 
 type tokenConfig struct {
-	Token     string `yaml:"token"`
-	TokenFile string `yaml:"token_file"`
-	Sender    string `yaml:"sender"`
-	Cluster   string `yaml:"cluster"`
+	Token     notify.Secret `yaml:"token,omitempty"`      // exactly one of the two
+	TokenFile string        `yaml:"token_file,omitempty"` // read again when it changes
+	Sender    string        `yaml:"sender,omitempty"`     // what who shows it is called
+	Cluster   string        `yaml:"cluster,omitempty"`    // of all that comes with it; "" = as series or the URL say
 }
 
 type signalsConfig struct {
-	Timezone   string   `yaml:"timezone"`
-	Grace      duration `yaml:"grace"`
-	SeriesMax  int      `yaml:"series_max"`
-	SignalsMax int      `yaml:"signals_max"`
+	Timezone   string   `yaml:"timezone"`            // of the shapes of days and weeks, as Europe/Berlin
+	Grace      duration `yaml:"grace"`               // how long a minute waits for samples: 5s to 5m
+	SeriesMax  int      `yaml:"series_max" min:"1"`  // that signals need; of further ones samples are dropped and counted
+	SignalsMax int      `yaml:"signals_max" min:"1"` // that are learned
 	// ClusterSeriesMax and ClusterSignalsMax bound each cluster beside that; 0 = only the sum is bounded, and nobody can take all of it from others.
-	ClusterSeriesMax  int `yaml:"cluster_series_max"`
-	ClusterSignalsMax int `yaml:"cluster_signals_max"`
+	ClusterSeriesMax  int `yaml:"cluster_series_max" min:"0"`
+	ClusterSignalsMax int `yaml:"cluster_signals_max" min:"0"` // as cluster_series_max
 	// DefaultCluster names the cluster of senders whose series carry no cluster label.
 	DefaultCluster string `yaml:"default_cluster"`
 	// ReplicaLabels name the labels by which replicas of an HA pair differ; empty = they are found out.
@@ -94,16 +88,19 @@ type packsConfig struct {
 }
 
 type overrideConfig struct {
-	Match    string            `yaml:"match"` // a glob of signal names
-	Where    map[string]string `yaml:"where"` // label: regular expression; with severity and enabled only
-	Severity string            `yaml:"severity"`
-	Enabled  *bool             `yaml:"enabled"`
-	Effect   struct {
-		Abs    *float64 `yaml:"abs"`
-		Rel    *float64 `yaml:"rel"`
-		Events *float64 `yaml:"events"`
-	} `yaml:"effect"`
-	For duration `yaml:"for"`
+	Match    string            `yaml:"match"`                          // a glob of signal names
+	Where    map[string]string `yaml:"where"`                          // label: regular expression; with severity and enabled only
+	Severity string            `yaml:"severity" enum:"page,warn,info"` // page, warn or info; "" = as it is
+	Enabled  *bool             `yaml:"enabled"`                        // false = not asked
+	Effect   effectConfig      `yaml:"effect"`                         // the smallest change worth a message
+	For      duration          `yaml:"for"`                            // how long it must last, in whole minutes up to 2h
+}
+
+// effectConfig is the smallest change worth a message; what is not given stays as the pack has it.
+type effectConfig struct {
+	Abs    *float64 `yaml:"abs"`    // in the signal's unit
+	Rel    *float64 `yaml:"rel"`    // as a share of what is expected: 0.5 is half
+	Events *float64 `yaml:"events"` // how many events must be behind it
 }
 
 // overrides returns the overrides in the engine's words.
@@ -130,21 +127,21 @@ func overrideError(err *pack.OverrideError) error {
 }
 
 type trackConfig struct {
-	Name  string   `yaml:"name"`
-	Match string   `yaml:"match"` // a PromQL selector
-	Func  string   `yaml:"func"`  // rate or value
-	Agg   string   `yaml:"agg"`   // sum, avg, min, max, count
-	By    []string `yaml:"by"`
-	Unit  string   `yaml:"unit"`
-	Bad   string   `yaml:"bad"` // up, down, both
+	Name  string   `yaml:"name"`                                                 // of the signal, as shop.orders; "" = made of the metric's
+	Match string   `yaml:"match"`                                                // a PromQL selector
+	Func  string   `yaml:"func" enum:"rate,increase,changes,value"`              // rate or value
+	Agg   string   `yaml:"agg" enum:"sum,avg,min,max,count,stddev,stdvar,group"` // sum, avg, min, max, count
+	By    []string `yaml:"by"`                                                   // labels that tell the entities apart; default: cluster, namespace, workload
+	Unit  string   `yaml:"unit"`                                                 // as s, B, /s; "" = none
+	Bad   string   `yaml:"bad" enum:"up,down,both"`                              // up, down, both
 }
 
 type alertingConfig struct {
-	ExternalURL         string `yaml:"external_url"`
-	NotificationsPerDay int    `yaml:"notifications_per_day"` // of severity warn; pages and closing words are apart
-	PagesPerDay         int    `yaml:"pages_per_day"`         // of severity page, apart: a guard against a runaway
+	ExternalURL         string `yaml:"external_url"`                             // where people reach the pages: for links in messages; pages answer to its name
+	NotificationsPerDay int    `yaml:"notifications_per_day" min:"1" max:"1000"` // of severity warn; pages and closing words are apart
+	PagesPerDay         int    `yaml:"pages_per_day" min:"1" max:"1000"`         // of severity page, apart: a guard against a runaway
 	// FalseAlarmsPerWeek is how many alarms chance may raise in a week, of all signals together; 0 = any number.
-	FalseAlarmsPerWeek float64 `yaml:"false_alarms_per_week"`
+	FalseAlarmsPerWeek float64 `yaml:"false_alarms_per_week" min:"0" max:"1000000"`
 	// Heartbeat is called for as long as judging goes on.
 	Heartbeat heartbeatConfig `yaml:"heartbeat"`
 	// Digest is when each receiver is told what the contract did not send, unless it says otherwise itself; its time zone is signals.timezone where none is given.
@@ -154,9 +151,10 @@ type alertingConfig struct {
 }
 
 type storageConfig struct {
-	CheckpointInterval duration `yaml:"checkpoint_interval"` // 0 = by what a start would have to fold again, see app.due
-	Retention          duration `yaml:"retention"`
-	MaxSize            size     `yaml:"max_size"`
+	CheckpointInterval duration  `yaml:"checkpoint_interval"` // 0 = by what a start would have to fold again, see app.due
+	Retention          duration  `yaml:"retention"`           // how long charts, and what has no data any more, are kept: 2d or more
+	MaxSize            size      `yaml:"max_size"`            // of each of two files; charts of the past give way beyond it, never what was learned
+	BacktestMax        sizeOrOff `yaml:"backtest_max"`        // bytes of requests and states that are kept for backtests, or off
 }
 
 // budgetMost is the largest budget of false alarms a week that makes sense.
@@ -167,7 +165,7 @@ func defaultConfig() config {
 		Ingest:   ingestConfig{Sync: "1s", JournalMax: 2 << 30, BodyMax: 8 << 20, DecodedMax: 32 << 20},
 		Signals:  signalsConfig{Timezone: "UTC", Grace: duration(90 * time.Second), SeriesMax: 1_000_000, SignalsMax: 200_000, DefaultCluster: "default"},
 		Alerting: alertingConfig{NotificationsPerDay: 3, PagesPerDay: 20, FalseAlarmsPerWeek: 1},
-		Storage:  storageConfig{Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30},
+		Storage:  storageConfig{Retention: duration(15 * 24 * time.Hour), MaxSize: 16 << 30, BacktestMax: 1 << 30},
 	}
 }
 
@@ -188,61 +186,51 @@ func readConfig(file string) (config, error) {
 	if file == "" {
 		return c, nil
 	}
-	f, err := os.Open(file)
+	data, err := readBounded(file)
 	if err != nil {
 		return c, err
+	}
+	data, err = expandEnv(file, data)
+	if err != nil {
+		return c, err
+	}
+	f, fault := form.Parse(data)
+	if fault != nil {
+		return c, fmt.Errorf("%s:%w", file, fault)
+	}
+	var list []error
+	for _, fault := range f.Decode(&c, form.Words{Instead: instead}) {
+		list = append(list, fmt.Errorf("%s:%w", file, fault))
+		c.unread = append(c.unread, fault.Path)
+	}
+	c.standsIn(file, f)
+	return c, errors.Join(append(list, c.placed(c.validate()))...)
+}
+
+// readBounded reads a file that is no larger than configMaxBytes.
+func readBounded(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, configMaxBytes+1))
 	if err != nil {
-		return c, err
+		return nil, err
 	}
 	if len(data) > configMaxBytes {
-		return c, fmt.Errorf("%s is larger than %s", file, size(configMaxBytes))
+		return nil, fmt.Errorf("%s is larger than %s", file, size(configMaxBytes))
 	}
-	if data, err = expandEnv(data); err != nil {
-		return c, fmt.Errorf("%s:%w", file, err)
-	}
-	// A file of comments, or a section without a key, means the defaults; to the decoder it is null, which would empty them.
-	var sections map[string]any
-	if err := yaml.Unmarshal(data, &sections); err != nil {
-		return c, yamlError(file, data, err)
-	}
-	if len(sections) > 0 {
-		if err := decodeStrictly(data, &c); err != nil {
-			return c, errors.Join(append(yamlErrors(file, data), c.checkLeniently(file, data, sections))...)
-		}
-		c.fill(sections)
-	}
-	c.standsIn(file, data)
-	return c, c.placed(c.validate())
-}
-
-// fill gives the defaults to sections without a key.
-func (c *config) fill(sections map[string]any) {
-	d := defaultConfig()
-	for name, v := range sections {
-		if v != nil {
-			continue
-		}
-		switch name {
-		case "ingest":
-			c.Ingest = d.Ingest
-		case "signals":
-			c.Signals = d.Signals
-		case "alerting":
-			c.Alerting = d.Alerting
-		case "storage":
-			c.Storage = d.Storage
-		case "web":
-			c.Web = d.Web
-		}
-	}
+	return data, nil
 }
 
 // standsIn notes which file the configuration is of: paths of packs are relative to it, and errors say where in it.
-func (c *config) standsIn(file string, data []byte) {
-	c.place = func(path string) string { return placeInFile(file, data, path) }
+func (c *config) standsIn(file string, f *form.File) {
+	c.place = func(key string) string {
+		line, column := f.Place(key)
+		return fmt.Sprintf("%s:%d:%d", file, line, column)
+	}
+	c.says = f.Has
 	dir := filepath.Dir(file)
 	for i, p := range c.Packs.Files {
 		if !filepath.IsAbs(p) {
@@ -254,24 +242,35 @@ func (c *config) standsIn(file string, data []byte) {
 var envRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // expandEnv replaces ${NAME} by the environment's value. A name that is not set, or a value that would change the
-// structure of the file, is an error rather than a surprise; it begins with line and column.
-func expandEnv(data []byte) ([]byte, error) {
+// structure of the file, is an error rather than a surprise; it says where.
+func expandEnv(file string, data []byte) ([]byte, error) {
 	var out []byte
+	var list []error
 	done := 0
 	for _, at := range envRef.FindAllSubmatchIndex(data, -1) {
 		name := string(data[at[2]:at[3]])
 		v, ok := os.LookupEnv(name)
-		line, column := 1+bytes.Count(data[:at[0]], []byte("\n")), at[0]-bytes.LastIndexByte(data[:at[0]], '\n')
+		where := fmt.Sprintf("%s:%d:%d", file, 1+bytes.Count(data[:at[0]], []byte("\n")), at[0]-bytes.LastIndexByte(data[:at[0]], '\n'))
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("%d:%d: environment variable %s is not set", line, column, name)
+			list = append(list, fmt.Errorf("%s: environment variable %s is not set%s", where, name, near.Meant(name, environment())))
 		case strings.ContainsAny(v, "\n\r"):
-			return nil, fmt.Errorf("%d:%d: environment variable %s holds a line break; put the value in a file and use the *_file key", line, column, name)
+			list = append(list, fmt.Errorf("%s: environment variable %s holds a line break; put the value in a file and use the *_file key", where, name))
 		}
 		out = append(append(out, data[done:at[0]]...), v...)
 		done = at[1]
 	}
-	return append(out, data[done:]...), nil
+	return append(out, data[done:]...), errors.Join(list...)
+}
+
+// environment lists the names of the environment that are like ours; none of others' is shown.
+func environment() (names []string) {
+	for _, e := range os.Environ() {
+		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, "WRACKLINE") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // rule returns the track rule in the engine's words.
@@ -344,7 +343,7 @@ func (t *tokenConfig) read(key string) (string, error) {
 	if (t.Token == "") == (t.TokenFile == "") {
 		return "", keyError(key, "want exactly one of token and token_file")
 	}
-	text := t.Token
+	text := string(t.Token)
 	if t.TokenFile != "" {
 		b, err := os.ReadFile(t.TokenFile)
 		if err != nil {
@@ -353,32 +352,48 @@ func (t *tokenConfig) read(key string) (string, error) {
 		text = strings.TrimSpace(string(b))
 	}
 	if len(text) < 8 {
-		return "", keyError(key, "the token is shorter than 8 characters")
+		return "", keyError(key, "the token is shorter than 8 characters; \"openssl rand -hex 16\" gives one that nobody guesses")
 	}
 	return text, nil
 }
 
-// allPacks returns the embedded packs and those of the configuration, as their files have them.
+// allPacks returns the embedded packs and those of the configuration, as their files have them, and what is wrong with the latter.
 func (c *config) allPacks() ([]*pack.Pack, error) {
 	packs, err := pack.Embedded()
 	if err != nil {
 		return nil, err
 	}
+	var list []error
 	for i, file := range c.Packs.Files {
-		data, err := os.ReadFile(file)
+		data, err := readBounded(file)
 		if err != nil {
-			return nil, keyError(fmt.Sprintf("packs.files[%d]", i), "%w", err)
+			list = append(list, keyError(fmt.Sprintf("packs.files[%d]", i), "%w%s", err, nearFile(file)))
+			continue
 		}
 		p, err := pack.Load(data, file)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = checkSummaries(p)
 		}
-		if err := checkSummaries(p); err != nil {
-			return nil, err
+		if err != nil {
+			list = append(list, err)
+			continue
 		}
 		packs = append(packs, p)
 	}
-	return packs, nil
+	return packs, errors.Join(list...)
+}
+
+// nearFile names a file beside one that is not there, which was probably meant.
+func nearFile(file string) string {
+	var names []string
+	list, _ := os.ReadDir(filepath.Dir(file))
+	for _, e := range list[:min(len(list), 1000)] {
+		names = append(names, e.Name())
+	}
+	if s := near.Meant(filepath.Base(file), names); s != "" {
+		return s
+	}
+	return "; paths are relative to the configuration file"
 }
 
 // packs returns all packs and the track rules as one more, without the disabled rules, and with what the configuration overrides.
@@ -389,26 +404,30 @@ func (c *config) packs() ([]*pack.Pack, error) {
 
 func (c *config) makePacks() ([]*pack.Pack, error) {
 	packs, err := c.allPacks()
-	if err != nil {
+	list := each(err)
+	if len(list) > 0 && packs == nil {
 		return nil, err
 	}
 	if len(c.Track) > 0 {
-		track, err := pack.Track(c.trackRules())
-		if err != nil {
-			return nil, err
+		if track, err := pack.Track(c.trackRules()); err != nil {
+			list = append(list, c.trackErrors()...)
+		} else {
+			packs = append(packs, track)
 		}
-		packs = append(packs, track)
 	}
-	matched := make([]bool, len(c.Packs.Disable))
 	in := map[string]string{}
+	var names []string
 	for _, p := range packs {
 		for _, r := range p.Rules {
 			if other, twice := in[r.Name]; twice {
-				return nil, keyError("packs.files", "signal %s is in pack %s and again in pack %s; a signal has one rule (packs.overrides changes it)", r.Name, other, p.Name)
+				list = append(list, keyError("packs.files", "signal %s is in pack %s and again in pack %s; a signal has one rule (packs.overrides changes it)", r.Name, other, p.Name))
+				continue
 			}
 			in[r.Name] = p.Name
+			names = append(names, r.Name)
 		}
 	}
+	matched := make([]bool, len(c.Packs.Disable))
 	for _, p := range packs {
 		p.Tests = nil // they belong to packs test
 		kept := p.Rules[:0:0]
@@ -426,102 +445,22 @@ func (c *config) makePacks() ([]*pack.Pack, error) {
 		p.Rules = kept
 	}
 	for i, ok := range matched {
-		if !ok {
-			return nil, keyError(fmt.Sprintf("packs.disable[%d]", i), "no signal matches %q; wrackline packs list names them", c.Packs.Disable[i])
+		if _, err := path.Match(c.Packs.Disable[i], "x"); !ok && err == nil {
+			list = append(list, keyError(fmt.Sprintf("packs.disable[%d]", i), "no signal matches %q%s; wrackline packs list names them", c.Packs.Disable[i], pack.SuggestSignal(c.Packs.Disable[i], names)))
 		}
 	}
 	overrides, err := c.overrides()
-	if err != nil {
-		return nil, err
-	}
-	if err := pack.ApplyOverrides(packs, overrides); err != nil {
-		if oe, ok := errors.AsType[*pack.OverrideError](err); ok {
-			return nil, overrideError(oe)
+	list = append(list, each(err)...)
+	if err == nil {
+		for _, err := range each(pack.ApplyOverrides(packs, overrides)) {
+			if oe, ok := errors.AsType[*pack.OverrideError](err); ok {
+				err = overrideError(oe)
+			}
+			list = append(list, err)
 		}
-		return nil, err
+	}
+	if len(list) > 0 {
+		return nil, errors.Join(list...)
 	}
 	return packs, nil
-}
-
-// duration is a time.Duration that also reads days: 15d.
-type duration time.Duration
-
-// MarshalYAML writes d as a person would: 90s, 5m, 36h or 15d.
-func (d duration) MarshalYAML() (any, error) {
-	t := time.Duration(d)
-	for _, u := range []struct {
-		unit time.Duration
-		name string
-	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
-		if t >= u.unit && t%u.unit == 0 {
-			return strconv.FormatInt(int64(t/u.unit), 10) + u.name, nil
-		}
-	}
-	return t.String(), nil
-}
-
-// UnmarshalYAML reads 90s, 5m, 36h or 15d.
-func (d *duration) UnmarshalYAML(unmarshal func(any) error) error {
-	const want = "%q is not a duration such as 90s, 5m, 36h or 15d"
-	s, err := readScalar(unmarshal)
-	if err != nil {
-		return err
-	}
-	if days, ok := strings.CutSuffix(s.text, "d"); ok {
-		n, err := strconv.ParseFloat(days, 64)
-		if err != nil || !(n >= 0 && n <= 10_000) {
-			return s.bad(want)
-		}
-		*d = duration(n * 24 * float64(time.Hour))
-		return nil
-	}
-	v, err := time.ParseDuration(s.text)
-	if err != nil || v < 0 {
-		return s.bad(want)
-	}
-	*d = duration(v)
-	return nil
-}
-
-// size is a number of bytes that reads 8MiB, 2GiB, 512KiB or a plain number.
-type size int64
-
-// MarshalYAML writes z with its unit.
-func (z size) MarshalYAML() (any, error) { return z.String(), nil }
-
-// UnmarshalYAML reads a number of bytes with an optional unit.
-func (z *size) UnmarshalYAML(unmarshal func(any) error) error {
-	s, err := readScalar(unmarshal)
-	if err != nil {
-		return err
-	}
-	num, unit := s.text, int64(1)
-	for _, u := range []struct {
-		suffix string
-		bytes  int64
-	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"B", 1}} {
-		if n, ok := strings.CutSuffix(s.text, u.suffix); ok {
-			num, unit = strings.TrimSpace(n), u.bytes
-			break
-		}
-	}
-	n, err := strconv.ParseInt(num, 10, 64)
-	if err != nil || n <= 0 || n > (1<<50)/unit {
-		return s.bad("%q is not a size such as 512KiB, 8MiB or 2GiB")
-	}
-	*z = size(n * unit)
-	return nil
-}
-
-// String writes the size with the largest unit that divides it.
-func (z size) String() string {
-	for _, u := range []struct {
-		suffix string
-		bytes  int64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if int64(z) >= u.bytes && int64(z)%u.bytes == 0 {
-			return fmt.Sprintf("%d%s", int64(z)/u.bytes, u.suffix)
-		}
-	}
-	return fmt.Sprintf("%dB", int64(z))
 }

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/baseline/near"
+	"github.com/wrackline/wrackline/baseline/pack"
 )
 
 // each returns the errors that err joins, err alone when it joins none, and nothing for nil.
@@ -40,24 +39,8 @@ func (c *config) validate() error {
 }
 
 func (c *config) validateLimits(bad func(error)) {
-	switch c.Ingest.Sync {
-	case "1s", "always", "off":
-	default:
-		bad(keyError("ingest.sync", "%q is not 1s, always or off", c.Ingest.Sync))
-	}
 	if _, err := time.LoadLocation(c.Signals.Timezone); err != nil {
-		bad(keyError("signals.timezone", "%w", err))
-	}
-	for _, x := range []struct {
-		key        string
-		value, min int
-	}{
-		{"signals.series_max", c.Signals.SeriesMax, 1}, {"signals.signals_max", c.Signals.SignalsMax, 1},
-		{"signals.cluster_series_max", c.Signals.ClusterSeriesMax, 0}, {"signals.cluster_signals_max", c.Signals.ClusterSignalsMax, 0},
-	} {
-		if x.value < x.min {
-			bad(keyError(x.key, "it is %d; it must be at least 1%s", x.value, map[int]string{0: ", or 0 for none"}[x.min]))
-		}
+		bad(keyError("signals.timezone", "%q is not a time zone%s", c.Signals.Timezone, near.Zone(c.Signals.Timezone)))
 	}
 	if g := time.Duration(c.Signals.Grace); g < 5*time.Second || g > 5*time.Minute {
 		bad(keyError("signals.grace", "it is %s; it must be between 5s and 5m", g))
@@ -87,17 +70,12 @@ func (c *config) validateLimits(bad func(error)) {
 }
 
 func (c *config) validateAlerting(bad func(error)) {
-	if x := c.Alerting.FalseAlarmsPerWeek; !(x >= 0 && x <= budgetMost) {
-		bad(keyError("alerting.false_alarms_per_week", "it is %g; it must be between 0 (any number) and %d", x, budgetMost))
-	}
-	if n := c.Alerting.NotificationsPerDay; n < 1 || n > 1000 {
-		bad(keyError("alerting.notifications_per_day", "it is %d; it must be between 1 and 1000 (configure no receiver to be told nothing)", n))
-	}
-	if n := c.Alerting.PagesPerDay; n < 1 || n > 1000 {
-		bad(keyError("alerting.pages_per_day", "it is %d; it must be between 1 and 1000", n))
-	}
 	if _, err := c.Alerting.Outlet.Guard(); err != nil {
-		bad(keyError("alerting.outlet", "%w", err))
+		key := "alerting.outlet"
+		if fe, ok := errors.AsType[*notify.FieldError](err); ok {
+			key, err = key+"."+fe.Path, fe.Err
+		}
+		bad(keyError(key, "%w", err))
 	}
 	bad(c.Alerting.Heartbeat.check())
 	bad(c.HA.check())
@@ -112,9 +90,14 @@ func (c *config) validateAlerting(bad func(error)) {
 			bad(keyError("receivers", "%w", err))
 		}
 	}
-	if u := c.Alerting.ExternalURL; u != "" {
-		if p, err := url.Parse(u); err != nil || p.Host == "" || (p.Scheme != "http" && p.Scheme != "https") {
-			bad(keyError("alerting.external_url", "%q is not an http or https URL", u))
+	for _, x := range []struct{ key, url string }{{"alerting.external_url", c.Alerting.ExternalURL}, {"web.prometheus_url", c.Web.PrometheusURL}, {"web.grafana_url", c.Web.GrafanaURL}} {
+		if x.url == "" {
+			continue
+		}
+		if p, err := url.Parse(x.url); err != nil || p.Host == "" || (p.Scheme != "http" && p.Scheme != "https") {
+			bad(keyError(x.key, "%q is not an http or https URL; did you mean %q?", x.url, "https://"+strings.TrimLeft(x.url[strings.LastIndex(x.url, "://")+1:], ":/")))
+		} else if x.key != "alerting.external_url" && (p.User != nil || p.RawQuery != "" || p.Fragment != "") {
+			bad(keyError(x.key, "want an address alone, without a password, a query and a fragment: every page shows it"))
 		}
 	}
 }
@@ -123,101 +106,33 @@ func (c *config) validateAlerting(bad func(error)) {
 func (c *config) validateWho(bad func(error)) {
 	_, err := c.tokens()
 	bad(err)
-	_, err = c.gate([2]string{})
+	_, err = c.gate([2]string{}, nil)
 	bad(err)
 	for i, g := range c.Packs.Disable {
 		if _, err := path.Match(g, "x"); err != nil {
-			bad(keyError(fmt.Sprintf("packs.disable[%d]", i), "%q is not a glob: %w", g, err))
+			bad(keyError(fmt.Sprintf("packs.disable[%d]", i), "%q is not a glob, such as wl.* or dns.qps: %w", g, err))
 		}
 	}
 	names := map[string]bool{}
 	for i := range c.Track {
 		t := &c.Track[i]
-		if names[t.Name] {
-			bad(keyError(fmt.Sprintf("track[%d].name", i), "the name %q is used twice", t.Name))
+		if t.Name != "" && names[t.Name] {
+			bad(keyError(fmt.Sprintf("track[%d].name", i), "the name %q is used twice; give each its own", t.Name))
 		}
 		names[t.Name] = true
-		if _, err := t.rule().Rule(); err != nil {
-			bad(keyError(fmt.Sprintf("track[%d]", i), "%w", err))
-		}
 	}
+	bad(errors.Join(c.trackErrors()...))
 }
 
-// decodeStrictly decodes a file; what it does not know is an error.
-func decodeStrictly(data []byte, c *config) error {
-	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict(), yaml.DisallowUnknownField()).Decode(c)
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
-}
-
-// errorsMax is how many errors of the decoder are looked for.
-const errorsMax = 20
-
-// yamlErrors returns what the decoder says of a file. It stops at the first error, so lines with a key that it does not know are taken away, with what belongs to them, and it is asked again.
-func yamlErrors(file string, data []byte) (list []error) {
-	data = slices.Clone(data)
-	for range errorsMax {
-		c := defaultConfig()
-		err := decodeStrictly(data, &c)
-		if err == nil {
-			break
+// trackErrors returns what is wrong with track rules.
+func (c *config) trackErrors() (list []error) {
+	for i := range c.Track {
+		_, err := c.Track[i].rule().Rule()
+		if te, ok := errors.AsType[*pack.TrackError](err); ok {
+			list = append(list, keyError(strings.TrimSuffix(fmt.Sprintf("track[%d].%s", i, te.Field), "."), "%w", te.Err))
+		} else if err != nil {
+			list = append(list, keyError(fmt.Sprintf("track[%d]", i), "%w", err))
 		}
-		var ye yaml.Error
-		if at := 0; errors.As(err, &ye) && ye.GetToken() != nil && ye.GetToken().Position != nil {
-			at = ye.GetToken().Position.Line
-			if _, unknown := ye.(*yaml.UnknownFieldError); unknown || len(list) == 0 {
-				list = append(list, yamlError(file, data, err))
-			}
-			if _, unknown := ye.(*yaml.UnknownFieldError); unknown && blank(data, at) {
-				continue
-			}
-		} else if len(list) == 0 {
-			list = append(list, yamlError(file, data, err))
-		}
-		break
 	}
 	return list
-}
-
-// blank makes a line of a file, counted from 1, and those below it that are indented further, a comment, and reports whether there was one to make.
-func blank(data []byte, line int) bool {
-	at, indent := 0, -1
-	for n := 1; at < len(data); n++ {
-		end := at + bytes.IndexByte(data[at:], '\n') + 1
-		if end == at {
-			end = len(data)
-		}
-		text := bytes.TrimLeft(data[at:end], " ")
-		switch own := end - at - len(text); {
-		case n == line:
-			if rest := bytes.TrimLeft(text, "-"); len(rest) < len(text) { // the first key of an element: the others stay
-				rest = bytes.TrimLeft(rest, " ")
-				own += len(text) - len(rest)
-				at, text = at+own, rest
-			}
-			if len(text) == 0 || bytes.IndexByte([]byte("#{[\n"), text[0]) >= 0 { // what else an element has would go with it
-				return false
-			}
-			indent, data[at] = own, '#'
-		case indent >= 0 && own > indent && len(bytes.TrimSpace(text)) > 0:
-			data[at] = '#'
-		case indent >= 0 && len(bytes.TrimSpace(text)) > 0:
-			return true
-		}
-		at = end
-	}
-	return indent >= 0
-}
-
-// checkLeniently checks the values of a file that has keys which nobody knows; of one that cannot be decoded at all it says nothing.
-func (c *config) checkLeniently(file string, data []byte, sections map[string]any) error {
-	*c = defaultConfig()
-	if err := yaml.Unmarshal(data, c); err != nil {
-		return nil
-	}
-	c.fill(sections)
-	c.standsIn(file, data)
-	return c.placed(c.validate())
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"slices"
 	"strings"
-
-	"github.com/wrackline/wrackline/baseline/near"
 )
 
 const byAlertmanager = "use alertmanager_configs: an Alertmanager speaks to it; or webhook_configs, for whatever takes Alertmanager's payload"
@@ -50,30 +48,18 @@ var (
 		"webex_configs", "wechat_configs", "jira_configs", "rocketchat_configs", "incidentio_configs", "mattermost_configs"}
 )
 
-// instead returns what to use in the place of a key that nobody knows, or which one was meant; "" when that is not known.
+// instead returns what to use in the place of a key that nobody knows; "" when that is not known.
 func instead(path string) string {
 	section, _, _ := strings.Cut(path, ".")
 	section, _, _ = strings.Cut(section, "[")
 	word := path[strings.LastIndexByte(path, '.')+1:]
 	switch {
 	case insteadOf[section+"."+word] != "":
-		return "; " + insteadOf[section+"."+word]
+		return insteadOf[section+"."+word]
 	case slices.Contains(otherConfig, word):
-		return "; " + byAlertmanager
+		return byAlertmanager
 	case section == "receivers" && slices.Contains(slackWords, word):
-		return "; " + insteadOf["templates"]
-	case insteadOf[word] != "":
-		return "; " + insteadOf[word]
-	case section == "receivers" || section == "route" || section == "time_intervals":
-		if s := near.Suggest(word, alertingWords); strings.Contains(s, "mean") {
-			return s
-		}
+		return insteadOf["templates"]
 	}
-	return ""
+	return insteadOf[word]
 }
-
-// alertingWords are the keys of receivers, routes and time intervals.
-var alertingWords = []string{"name", "slack_configs", "webhook_configs", "alertmanager_configs", "digest", "api_url", "api_url_file", "channel", "bot_token", "bot_token_file", "send_resolved", "messages_per_minute", "url", "url_file",
-	"max_alerts", "secret", "secret_file", "bearer_token", "bearer_token_file", "tls_config", "ca_file", "cert_file", "key_file", "server_name", "insecure_skip_verify", "basic_auth", "username", "password", "password_file", "resend_interval", "labels", "off", "at", "timezone",
-	"receiver", "matchers", "continue", "routes", "active_time_intervals", "mute_time_intervals", "notifications_per_day", "repeat_interval", "escalate", "after",
-	"time_intervals", "times", "start_time", "end_time", "weekdays", "days_of_month", "months", "years", "location"}

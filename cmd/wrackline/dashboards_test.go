@@ -75,7 +75,7 @@ func TestDashboardsAnswer(t *testing.T) {
 // TestRulesAreSound: promtool finds nothing, and each metric that is asked for is one of ours.
 func TestRulesAreSound(t *testing.T) {
 	dir := t.TempDir()
-	if code := mainCode(t.Context(), env{io.Discard, io.Discard}, []string{"dashboards", "--out", dir}); code != 0 {
+	if code := mainCode(t.Context(), env{stdout: io.Discard, stderr: io.Discard}, []string{"dashboards", "--out", dir}); code != 0 {
 		t.Fatal(code)
 	}
 	for _, name := range regexp.MustCompile(`wrackline_\w+`).FindAllString(string(boards.Rules(false)), -1) {

@@ -20,6 +20,8 @@ import (
 	"github.com/wrackline/wrackline/alerting/route"
 	"github.com/wrackline/wrackline/baseline/scenario"
 	"github.com/wrackline/wrackline/baseline/store"
+	"github.com/wrackline/wrackline/ingest"
+	"github.com/wrackline/wrackline/ingest/journal"
 	"github.com/wrackline/wrackline/ui"
 )
 
@@ -72,6 +74,7 @@ func runDemo(ctx context.Context, e env, args []string) error {
 	speed := fs.Float64("speed", 1, "how many simulated seconds pass in one, 0.1 to 60")
 	seed := fs.Uint64("seed", 1, "seed of the simulated cluster")
 	history := fs.Duration("history", demoHistory, "how much of the past is learned first, 1h to 720h")
+	kept := fs.Duration("past", 24*time.Hour, "how much of that goes through the journal, for the page Backtest; all of it takes twice as long to learn")
 	var faults faultFlags
 	fs.Var(&faults, "fault", "`kind@offset[+duration]` from the moment the cluster goes live; repeatable; replaces the schedule")
 	if err := parseFlags(e, fs, args); err != nil {
@@ -89,6 +92,9 @@ func runDemo(ctx context.Context, e env, args []string) error {
 	cfg, log, err := f.load(e.stderr)
 	if err != nil {
 		return err
+	}
+	if *kept > 24*time.Hour {
+		cfg.Storage.BacktestMax = max(cfg.Storage.BacktestMax, 12<<30)
 	}
 	if err := emptyDemoDir(f.dir); err != nil {
 		return err
@@ -126,7 +132,7 @@ func runDemo(ctx context.Context, e env, args []string) error {
 	var sender sync.WaitGroup
 	defer sender.Wait()
 	return a.serve(ctx, newFront(l, admin), func(ctx context.Context) error {
-		if err := d.learn(ctx, e.stdout, *history); err != nil {
+		if err := d.learn(ctx, e.stdout, *history, *kept); err != nil {
 			return err
 		}
 		fmt.Fprintf(e.stdout, "\n  Open %s/\n\n  The cluster now lives through the HTTP door at %s/api/v1/write, %g× real time.\n  Messages arrive at %s/receivers. Ctrl-C ends the demo.\n\n",
@@ -172,7 +178,7 @@ func emptyDemoDir(dir string) error {
 }
 
 // learn plays the past through the engine until it has caught up with the wall clock.
-func (d *demo) learn(ctx context.Context, w io.Writer, history time.Duration) error {
+func (d *demo) learn(ctx context.Context, w io.Writer, history, kept time.Duration) error {
 	now := time.Now()
 	gen, err := scenario.New(scenario.Config{Seed: d.seed, StartMs: now.Add(-history).UnixMilli(), Replicas: 2, Targets: true})
 	if err != nil {
@@ -186,13 +192,30 @@ func (d *demo) learn(ctx context.Context, w io.Writer, history time.Duration) er
 		stop = now.UnixMilli
 	}
 	fmt.Fprintf(w, "Learning %s of a simulated cluster's history.\n", days(history))
+	var body, buf []byte
+	keptFrom := now.Add(-min(kept, history)).UnixMilli()
+	if kept >= history {
+		keptFrom = start // of the first request of all
+	}
 	for n := 0; ; n++ {
 		r, ok := gen.Next(stop())
 		if !ok {
 			break
 		}
+		pos := uint64(0)
+		if r.ReceivedMs >= keptFrom {
+			if n > 0 && d.app.engine.Pos() == 0 {
+				if err := d.keepState(r.ReceivedMs); err != nil {
+					return err
+				}
+			}
+			body, buf = r.AppendBody(body[:0], buf)
+			if pos, err = d.app.journal.Append(journal.Record{ReceivedMs: r.ReceivedMs, Sender: r.Sender, Proto: uint8(ingest.V1), Encoding: uint8(ingest.Snappy), Body: body}); err != nil {
+				return err
+			}
+		}
 		d.app.fold.Lock()
-		d.app.engine.Apply(&r.Batch, 0)
+		d.app.engine.Apply(&r.Batch, pos)
 		d.app.fold.Unlock()
 		if n%64 != 0 {
 			continue
@@ -210,7 +233,7 @@ func (d *demo) learn(ctx context.Context, w io.Writer, history time.Duration) er
 			d.app.stage(text)
 			fmt.Fprintf(w, "  %s, %.1f million samples, %d signals\n", text, float64(gen.Stats().Samples)/1e6, len(d.app.engine.View().Signals))
 		}
-		if time.Since(saved) > 20*time.Second { // the recorder's memory is bounded by checkpoints
+		if time.Since(saved) > 20*time.Second || pos > 0 && time.Since(saved) > 4*time.Second { // they bound the recorder's memory, and the journal
 			saved = time.Now()
 			if err := d.app.checkpoint(); err != nil {
 				return err
@@ -236,6 +259,15 @@ func (d *demo) learn(ctx context.Context, w io.Writer, history time.Duration) er
 	fmt.Fprintf(w, "Learned %s in %s: %.0f million samples, %d series, %d signals.\n", days(history), time.Since(begun).Round(time.Second),
 		float64(gen.Stats().Samples)/1e6, st.Tracked, st.Signals)
 	return d.schedule(live)
+}
+
+// keepState lets backtests begin where the requests of the demo's history begin that go through the journal.
+func (d *demo) keepState(atMs int64) error {
+	d.app.past.note(pastNote{T: atMs, Text: "the simulated history before was learned without the journal", Break: true})
+	d.app.fold.Lock()
+	c := d.app.freeze()
+	d.app.fold.Unlock()
+	return d.app.past.add(c, atMs)
 }
 
 // schedule plans the faults, counted from the moment the cluster goes live.

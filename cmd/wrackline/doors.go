@@ -6,15 +6,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/pprof"
-	"net/url"
-	"os"
-	"path"
-	"strings"
 
 	"github.com/wrackline/wrackline/alerting/peer"
 	"github.com/wrackline/wrackline/baseline/series"
 	"github.com/wrackline/wrackline/query"
-	"github.com/wrackline/wrackline/ui"
 	"github.com/wrackline/wrackline/web"
 )
 
@@ -41,11 +36,11 @@ func (a *app) doors() []door {
 		{path: "/api/v1/write", kind: web.Write, open: func(w http.ResponseWriter, r *http.Request) { a.door.Load().ServeHTTP(w, r) }},
 		{path: "/-/healthy", method: http.MethodGet, kind: web.Probe, open: func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Wrackline is healthy.\n") }},
 		{path: "/-/ready", method: http.MethodGet, kind: web.Probe, open: a.serveReady},
-		{path: "/metrics", method: http.MethodGet, kind: web.Machine, open: a.serveMetrics},
-		{path: "/metrics/signals", method: http.MethodGet, kind: web.Machine, open: a.query.ServeSignals},
-		{path: query.Prefix + "/", kind: web.Machine, open: a.query.ServeHTTP},
+		{path: "/metrics", method: http.MethodGet, kind: web.Whole, open: a.serveMetrics},
+		{path: "/metrics/signals", method: http.MethodGet, kind: web.Machine, open: a.ofQuery((*query.API).ServeSignals)},
+		{path: query.Prefix + "/", kind: web.Machine, open: a.ofQuery((*query.API).ServeHTTP)},
 		{path: "/-/reload", method: http.MethodPost, kind: web.Admin, open: a.serveReload},
-		{path: "/-/accept", method: http.MethodPost, kind: web.Admin, open: a.serveAccept},
+		{path: "/-/accept", method: http.MethodPost, kind: web.Act, open: a.serveAccept},
 		{path: "/-/forget", method: http.MethodPost, kind: web.Admin, open: a.serveForget},
 		{path: "/debug/pprof/", method: http.MethodGet, kind: web.Admin, open: pprof.Index},
 		{path: "/debug/pprof/cmdline", method: http.MethodGet, kind: web.Admin, open: pprof.Cmdline},
@@ -54,82 +49,9 @@ func (a *app) doors() []door {
 		{path: "/debug/pprof/trace", method: http.MethodGet, kind: web.Admin, open: pprof.Trace},
 	}
 	if a.peer != nil {
-		list = append(list, door{path: peer.Path, method: http.MethodPost, kind: web.Write, open: a.peer.ServeHTTP})
+		list = append(list, door{path: peer.Path, method: http.MethodPost, kind: web.Write, open: a.peer.ServeHTTP}) // it shows the token of ha
 	}
-	return append(list, a.hands()...)
-}
-
-// webOptions returns what a configuration says of who is let in. Errors name the key and quote no token.
-func (c *config) webOptions(listening [2]string) (web.Options, error) {
-	o := web.Options{Listen: listening[:], ExternalURL: c.Alerting.ExternalURL, Hosts: c.Web.Hosts, Proxies: c.Web.TrustedProxies, Token: strings.TrimSpace(string(c.Web.AdminToken))}
-	if c.Web.AdminTokenFile == "" {
-		return o, nil
-	}
-	if o.Token != "" {
-		return o, keyError("web.admin_token_file", "admin_token is given too; want one of the two")
-	}
-	b, err := os.ReadFile(c.Web.AdminTokenFile)
-	if err != nil {
-		return o, keyError("web.admin_token_file", "%w", err)
-	}
-	if o.Token = strings.TrimSpace(string(b)); o.Token == "" {
-		return o, keyError("web.admin_token_file", "%s is empty", c.Web.AdminTokenFile)
-	}
-	return o, nil
-}
-
-// gate returns what stands before the doors.
-func (c *config) gate(listening [2]string) (*web.Gate, error) {
-	o, err := c.webOptions(listening)
-	if err != nil {
-		return nil, err
-	}
-	g, err := web.New(o)
-	if we, ok := errors.AsType[*web.Error](err); ok {
-		key := "web." + we.Field
-		if we.Index >= 0 {
-			key += fmt.Sprintf("[%d]", we.Index)
-		} else if c.Web.AdminTokenFile != "" {
-			key += "_file"
-		}
-		return nil, keyError(key, "%s", we.Msg)
-	}
-	return g, err
-}
-
-// setWeb makes everything that is served anew, as cfg says.
-func (a *app) setWeb(cfg *config) error {
-	g, err := cfg.gate(a.listening)
-	if err != nil {
-		return err
-	}
-	pages := func(may func(*http.Request) ui.Access) http.Handler {
-		return g.Door(web.Page, ui.New(source{a}, ui.Options{Timezone: cfg.Signals.Timezone, May: may, Version: buildVersion(), ExternalURL: cfg.Alerting.ExternalURL, Demo: a.extra != nil, Logger: a.log}))
-	}
-	main, admin := http.NewServeMux(), http.NewServeMux()
-	a.gate.Store(g)
-	admin.Handle("/", pages(may)) // one may act where one may administrate
-	if a.apart {
-		main.Handle("/", pages(nil))
-	} else {
-		main.Handle("/", pages(may))
-	}
-	for _, d := range a.doors() {
-		h := g.Door(d.kind, only(d.method, d.open))
-		if d.kind == web.Admin && a.apart {
-			main.Handle(d.pattern(), g.Door(web.Page, http.HandlerFunc(elsewhere)))
-		} else {
-			main.Handle(d.pattern(), h)
-		}
-		if d.kind != web.Write {
-			admin.Handle(d.pattern(), h)
-		}
-	}
-	h := underPrefix(cfg.Alerting.ExternalURL, main)
-	a.main.Store(&h)
-	h2 := underPrefix(cfg.Alerting.ExternalURL, admin)
-	a.admin.Store(&h2)
-	return nil
+	return append(append(list, a.hands()...), a.benchDoors()...)
 }
 
 // elsewhere answers who looks for administration at the address of pages although it has one of its own.
@@ -146,26 +68,6 @@ func only(method string, next http.HandlerFunc) http.Handler {
 		}
 		w.Header().Set("Allow", method)
 		http.Error(w, "This address wants "+method+".", http.StatusMethodNotAllowed)
-	})
-}
-
-// underPrefix lets everything be reached below the path of external_url too: a proxy may or may not take that off.
-func underPrefix(external string, next http.Handler) http.Handler {
-	u, err := url.Parse(external)
-	if err != nil {
-		return next
-	}
-	prefix := strings.TrimRight(path.Clean("/"+u.Path), "/")
-	if prefix == "" {
-		return next
-	}
-	below := http.StripPrefix(prefix, next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, prefix+"/") {
-			below.ServeHTTP(w, r)
-			return
-		}
-		next.ServeHTTP(w, r)
 	})
 }
 

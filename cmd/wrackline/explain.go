@@ -20,8 +20,8 @@ import (
 
 // matcher says what rules match: in a recording that was played, in a running Wrackline, or nowhere.
 type matcher struct {
-	played *offline // nil = there is no recording
-	server string   // base URL; "" = there is none
+	*teller          // its server is "" where there is none
+	played  *offline // nil = there is no recording
 }
 
 const (
@@ -30,11 +30,11 @@ const (
 	signalsShown   = 20       // ids of a rule's signals
 )
 
-func newMatcher(ctx context.Context, e env, cfg config, recording, server string) (*matcher, error) {
-	m := &matcher{}
-	if server != "" {
+func newMatcher(ctx context.Context, e env, cfg config, recording string, t *teller) (*matcher, error) {
+	m := &matcher{teller: t}
+	if t.server != "" {
 		var err error
-		if m.server, err = serverURL(server); err != nil {
+		if m.server, err = serverURL(t.server); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +62,7 @@ func serverURL(server string) (string, error) {
 }
 
 // ask gets the data of an API answer.
-func (m *matcher) ask(ctx context.Context, path string, into any) error {
+func (m *matcher) fetch(ctx context.Context, path string, into any) error {
 	body, status, err := m.get(ctx, path)
 	if err != nil {
 		return err
@@ -85,26 +85,18 @@ func (m *matcher) ask(ctx context.Context, path string, into any) error {
 func (m *matcher) read(ctx context.Context, path string) ([]byte, error) {
 	body, status, err := m.get(ctx, path)
 	if err == nil && status != http.StatusOK {
-		return nil, m.ask(ctx, path, &body) // which says why
+		return nil, m.fetch(ctx, path, &body) // which says why
 	}
 	return body, err
 }
 
 // get gets an answer and its status.
 func (m *matcher) get(ctx context.Context, path string) (body []byte, status int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, matcherTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.server+path, nil)
+	res, body, _, err := m.send(ctx, http.MethodGet, path, "", nil, matcherTimeout, matcherMax)
 	if err != nil {
 		return nil, 0, err
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, 0, unreached(m.server, err)
-	}
-	defer res.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(res.Body, matcherMax))
-	return body, res.StatusCode, err
+	return body, res.StatusCode, nil
 }
 
 // explain writes what a rule matches in each cluster. rule is what the packs here have of that name, nil when they have none.
@@ -133,7 +125,7 @@ func (m *matcher) explain(ctx context.Context, w io.Writer, name string, rule *p
 				Groups []string `json:"signals"`
 			} `json:"clusters"`
 		}
-		if err := m.ask(ctx, "/api/v1/packs/"+url.PathEscape(name), &a); err != nil {
+		if err := m.fetch(ctx, "/api/v1/packs/"+url.PathEscape(name), &a); err != nil {
 			return err
 		}
 		switch {
@@ -233,7 +225,7 @@ func (m *matcher) summary(ctx context.Context, w io.Writer) error {
 				Rules []rule `json:"rules"`
 			} `json:"packs"`
 		}
-		if err := m.ask(ctx, "/api/v1/packs", &a); err != nil {
+		if err := m.fetch(ctx, "/api/v1/packs", &a); err != nil {
 			return err
 		}
 		for _, p := range a.Packs {

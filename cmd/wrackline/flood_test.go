@@ -51,6 +51,8 @@ func TestTortureFloodHidesNoSilence(t *testing.T) {
 		{"cluster names", "", 2 * many, func(i int) (string, string, int) { return fmt.Sprintf("?sender=flood&cluster=c%d", i), "", 1 }},
 		{"sender names", "", 12 * many, func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d", i), "flood", 1 }},
 		{"both", "", 2 * many, func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d&cluster=c%d", i, i), "", 1 }},
+		{"series of the same cluster", "limit.series", 6 * many, func(int) (string, string, int) { return "?sender=flood", "", 100 }},
+		{"series and sender names of the same cluster", "limit.series", 12 * many, func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d", i), "", 20 }},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
@@ -85,18 +87,18 @@ func TestTortureFloodHidesNoSilence(t *testing.T) {
 			if _, ok := r.steps(tellWithin, told("resolved")); !ok {
 				t.Fatalf("the end of the silence is not told: %+v", r.got("/a"))
 			}
-			of := func(cluster string) int {
-				for _, c := range r.a.engine.Stats().Clusters {
-					if c.Name == cluster {
-						return c.Tracked
+			held := func() int {
+				for _, x := range r.a.engine.Stats().Senders {
+					if x.Name == r.host {
+						return x.Tracked
 					}
 				}
 				return 0
 			}
-			before := of("default")
+			before := held()
 			r.pods = 9
 			r.steps(2*time.Minute, nil)
-			if n := of("default"); before == 0 || n != 3*before {
+			if n := held(); before == 0 || n != 3*before {
 				t.Errorf("three times as many pods send, %d series were held and %d are", before, n)
 			}
 			st := r.a.engine.Stats()
@@ -112,5 +114,73 @@ func TestTortureFloodHidesNoSilence(t *testing.T) {
 				t.Errorf("after the retention there are %d clusters, %d senders, %d series; remembered are %d clusters, %d senders at the door, %d silences", len(st.Clusters), len(st.Senders), st.Series, len(m.clusters), len(m.talks), len(r.a.watch.silent))
 			}
 		})
+	}
+}
+
+// TestFloodHidesNoRefusal: a sender all of whose samples are refused is told by name while another address floods with names, taken or refused themselves.
+func TestFloodHidesNoRefusal(t *testing.T) {
+	for _, bad := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the flood is refused %v", bad), func(t *testing.T) {
+			t.Parallel()
+			r := newBlindRig(t, rigOptions{})
+			f := &flood{each: 300, request: func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d", i), "flood", 1 }}
+			if bad {
+				f.request = func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d&cluster=%%07", i), "flood", 1 }
+			}
+			poured, refused := 0, false
+			r.send = func(r *blindRig) {
+				if !refused {
+					r.write()
+				} else {
+					l := wire.AppendLabel(wire.AppendLabel(nil, "__name__", "x"), "__name__", "y")
+					r.post(wire.AppendBody(nil, wire.AppendSeries(nil, l, oneSample(r))))
+				}
+				f.pour(r, poured)
+				poured += f.each
+			}
+			r.steps(4*time.Minute, nil)
+			refused = true
+			took, ok := r.steps(tellWithin, func() bool {
+				for _, w := range r.got("/a") {
+					if w.kind == "wrackline.sender.refused" && strings.Contains(w.title, "10.0.0.7") {
+						return true
+					}
+				}
+				return false
+			})
+			if !ok {
+				t.Errorf("not told within %s: %+v, conditions %+v", took, r.got("/a"), conditionsOf(r))
+			}
+		})
+	}
+}
+
+// TestLateComerBesideAFlood: a sender that comes when a flood of names has filled the cluster that it sends of is known by its name all the same: its pods are learned, and its silence is told.
+func TestLateComerBesideAFlood(t *testing.T) {
+	r := newBlindRig(t, rigOptions{silent: true})
+	f := &flood{each: 60, request: func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d", i), "", 1 }}
+	poured, there := 0, false
+	r.send = func(r *blindRig) {
+		f.pour(r, poured)
+		poured += f.each
+		if there {
+			r.write()
+		}
+	}
+	r.steps(6*time.Minute, nil)
+	there = true
+	r.steps(12*time.Minute, nil)
+	there = false
+	_, ok := r.steps(tellWithin, func() bool {
+		for _, w := range r.got("/a") {
+			if w.kind == recvSilent && strings.Contains(w.title, "10.0.0.7") {
+				return true
+			}
+		}
+		return false
+	})
+	st := r.a.engine.Stats()
+	if !ok || len(st.Senders) > 1001 {
+		t.Errorf("told %v; %d senders; words %+v", ok, len(st.Senders), r.got("/a"))
 	}
 }

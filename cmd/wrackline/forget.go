@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+
+	"github.com/wrackline/wrackline/baseline/series"
 )
 
 const forgetHelp = `Tells a running Wrackline to drop a cluster that is no more, with all that was learned of it: signals, baselines, changes and what it takes of
@@ -45,6 +47,7 @@ func (a *app) forget(cluster string) error {
 	c := a.freeze()
 	a.fold.Unlock()
 	a.log.Info("cluster forgotten", "cluster", cluster)
+	a.notePast("cluster "+series.Clean(cluster, 80)+" was forgotten", false)
 	return a.saveBoth(c)
 }
 

@@ -176,7 +176,7 @@ func TestWhatIsSaidToOneIsSaidToBoth(t *testing.T) {
 	if y := b.acts.View().Find(x.ID); y.Who != "ann" || y.Until != x.Until || y.T != x.T {
 		t.Errorf("b has %+v, a %+v", y, x)
 	}
-	if _, err := b.unsay(ctx, x.ID, "bob", "done"); err != nil {
+	if _, err := b.unsay(ctx, &speaker{}, x.ID, "bob", "done"); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "a has the undo", func() bool { return a.acts.View().Find(x.ID).Undone != nil })

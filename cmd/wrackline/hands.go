@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 	"time"
 
@@ -24,12 +23,12 @@ const saidMax = 1 << 20
 // hands lists the doors by which people say something: JSON for programs, forms for pages. Reading what was said is the pages' part.
 func (a *app) hands() []door {
 	return []door{
-		{path: "/api/v1/acts", method: http.MethodPost, kind: web.Admin, open: a.apiSay, shared: true},
-		{path: "/api/v1/acts/undo", method: http.MethodPost, kind: web.Admin, open: a.apiUndo},
-		{path: "/api/v1/lessons", method: http.MethodPost, kind: web.Admin, open: a.apiImport, shared: true},
-		{path: "/acts", method: http.MethodPost, kind: web.Admin, open: a.formSay, shared: true},
-		{path: "/acts/bulk", method: http.MethodPost, kind: web.Admin, open: a.formBulk},
-		{path: "/acts/undo", method: http.MethodPost, kind: web.Admin, open: a.formUndo},
+		{path: "/api/v1/acts", method: http.MethodPost, kind: web.Act, open: a.apiSay, shared: true},
+		{path: "/api/v1/acts/undo", method: http.MethodPost, kind: web.Act, open: a.apiUndo},
+		{path: "/api/v1/lessons", method: http.MethodPost, kind: web.Act, open: a.apiImport, shared: true},
+		{path: "/acts", method: http.MethodPost, kind: web.Act, open: a.formSay, shared: true},
+		{path: "/acts/bulk", method: http.MethodPost, kind: web.Act, open: a.formBulk},
+		{path: "/acts/undo", method: http.MethodPost, kind: web.Act, open: a.formUndo},
 		{path: "/acts/enter", method: http.MethodPost, kind: web.Enter, open: a.formEnter},
 		{path: "/acts/leave", method: http.MethodPost, kind: web.Enter, open: a.formLeave},
 	}
@@ -38,7 +37,11 @@ func (a *app) hands() []door {
 // may returns what whoever asks for a page may do.
 func may(r *http.Request) ui.Access {
 	x := web.AccessOf(r)
-	return ui.Access{May: x.May, Token: x.Token}
+	out := ui.Access{May: x.May(web.MayAct), Token: x.Token, Shown: x.By == web.ByToken}
+	if x.Person() {
+		out.Name = x.Name
+	}
+	return out
 }
 
 // answer writes JSON as the API does.
@@ -112,13 +115,15 @@ type saidAnswer struct {
 	Act       *act.Act  `json:"act"`
 	Words     string    `json:"words"`
 	Foresight *foreseen `json:"foresight,omitempty"` // of silences, maintenance and lessons
+	Hint      string    `json:"hint,omitempty"`      // it is about nothing that is known now
 }
 
 // describe makes that answer.
-func (a *app) describe(x *act.Act) (saidAnswer, error) {
+func (a *app) describe(who *speaker, x *act.Act) (saidAnswer, error) {
 	out := saidAnswer{Act: x, Words: x.Words()}
 	if x.Kind.Mutes() {
-		f, err := a.foresee(x)
+		out.Hint = ui.Unmatched(who.source(a).View(), x)
+		f, err := a.foresee(who, x)
 		if err != nil {
 			return out, err
 		}
@@ -135,18 +140,21 @@ func (a *app) apiSay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	preview := r.URL.Query().Get("preview") == "1"
+	who := speakerOf(r)
+	err := who.may(a, &d)
 	var x *act.Act
-	var err error
-	if preview {
+	switch {
+	case err != nil:
+	case preview:
 		x, err = a.draft(&d)
-	} else {
+	default:
 		x, err = a.say(r.Context(), &d)
 	}
 	if err != nil {
 		answerError(w, err)
 		return
 	}
-	out, err := a.describe(x)
+	out, err := a.describe(who, x)
 	if err != nil {
 		answerError(w, err)
 		return
@@ -168,7 +176,7 @@ func (a *app) apiUndo(w http.ResponseWriter, r *http.Request) {
 	if !readJSON(w, r, &in) {
 		return
 	}
-	x, err := a.unsay(r.Context(), in.ID, in.Who, in.Why)
+	x, err := a.unsay(r.Context(), speakerOf(r), in.ID, in.Who, in.Why)
 	if err != nil {
 		answerError(w, err)
 		return
@@ -198,10 +206,12 @@ func (a *app) apiImport(w http.ResponseWriter, r *http.Request) {
 		answerError(w, &act.Error{Field: "file", Msg: err.Error()})
 		return
 	}
-	d := act.Compare(list, a.acts.View().Lessons(now))
+	who, view := speakerOf(r), source{a}.View()
+	mine := who.own(a, view, a.acts.View().Lessons(now))
+	d := act.Compare(list, mine)
 	out := imported{Same: d.Same, Added: d.Missing, Extra: d.Extra, Applied: q.Get("apply") == "1", Pruned: q.Get("apply") == "1" && q.Get("prune") == "1"}
 	if out.Applied {
-		if q.Get("who") == "" {
+		if q.Get("who") == "" && who.name == "" {
 			answerError(w, &act.Error{Field: "who", Msg: "it is missing: say who imports"})
 			return
 		}
@@ -210,7 +220,10 @@ func (a *app) apiImport(w http.ResponseWriter, r *http.Request) {
 			if x.Until != 0 {
 				draft.Until = time.UnixMilli(x.Until).UTC().Format(time.RFC3339)
 			}
-			if out.Added[i], err = a.say(r.Context(), &draft); err != nil {
+			if err = who.may(a, &draft); err == nil {
+				out.Added[i], err = a.say(r.Context(), &draft)
+			}
+			if err != nil {
 				answerError(w, err)
 				return
 			}
@@ -218,7 +231,7 @@ func (a *app) apiImport(w http.ResponseWriter, r *http.Request) {
 	}
 	if out.Pruned {
 		for _, x := range d.Extra {
-			if _, err := a.unsay(r.Context(), x.ID, q.Get("who"), cmp.Or(q.Get("why"), "it is not in the file that was imported")); err != nil {
+			if _, err := a.unsay(r.Context(), who, x.ID, q.Get("who"), cmp.Or(q.Get("why"), "it is not in the file that was imported")); err != nil {
 				answerError(w, err)
 				return
 			}
@@ -228,13 +241,7 @@ func (a *app) apiImport(w http.ResponseWriter, r *http.Request) {
 }
 
 // pathBase returns the path before all pages, "" or /prefix.
-func (a *app) pathBase() string {
-	u, err := url.Parse(a.cfg.Load().Alerting.ExternalURL)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimRight(path.Clean("/"+u.Path), "/")
-}
+func (a *app) pathBase() string { return a.cfg.Load().basePath() }
 
 // goBack leads a browser back to the page that its form names; to nowhere but a page of ours.
 func (a *app) goBack(w http.ResponseWriter, r *http.Request) {
@@ -272,6 +279,9 @@ func (a *app) formSay(w http.ResponseWriter, r *http.Request) {
 	}
 	d, err := ui.DraftOf(r.PostForm)
 	if err == nil {
+		err = speakerOf(r).may(a, d)
+	}
+	if err == nil {
 		_, err = a.say(r.Context(), d)
 	}
 	if err != nil {
@@ -287,8 +297,11 @@ func (a *app) formBulk(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	drafts, err := ui.BulkOf(r.PostForm, a.manager.Incident)
+	who := speakerOf(r)
 	for i := 0; err == nil && i < len(drafts); i++ {
-		_, err = a.draft(drafts[i])
+		if err = who.may(a, drafts[i]); err == nil {
+			_, err = a.draft(drafts[i])
+		}
 	}
 	if err != nil {
 		refuseForm(w, err)
@@ -308,7 +321,7 @@ func (a *app) formUndo(w http.ResponseWriter, r *http.Request) {
 	if !a.readForm(w, r) {
 		return
 	}
-	if _, err := a.unsay(r.Context(), r.PostFormValue("id"), r.PostFormValue("who"), r.PostFormValue("why")); err != nil {
+	if _, err := a.unsay(r.Context(), speakerOf(r), r.PostFormValue("id"), r.PostFormValue("who"), r.PostFormValue("why")); err != nil {
 		refuseForm(w, err)
 		return
 	}
@@ -320,11 +333,12 @@ func (a *app) formEnter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	secure := r.TLS != nil || strings.HasPrefix(r.Header.Get("Origin"), "https:")
-	if !a.gate.Load().Enter(w, r.PostFormValue("token"), a.pathBase()+"/", secure) {
-		http.Error(w, "That is not the token of web.admin_token.", http.StatusUnauthorized)
+	name, ok := a.gate.Load().Enter(w, r.PostFormValue("token"), a.pathBase()+"/", secure)
+	if !ok {
+		http.Error(w, "That is not the token of web.admin_token, nor one of web.tokens that may read.", http.StatusUnauthorized)
 		return
 	}
-	a.log.Info("a browser has shown the administrator's token", "from", r.RemoteAddr)
+	a.log.Info("a browser has shown a token", "of", name, "from", r.RemoteAddr)
 	a.goBack(w, r)
 }
 

@@ -101,7 +101,7 @@ func TestWhatIsSaidSurvives(t *testing.T) {
 			t.Fatal(err)
 		}
 		if life > 0 {
-			if _, err := a.unsay(t.Context(), ids[life-1], "bert", ""); err != nil {
+			if _, err := a.unsay(t.Context(), &speaker{}, ids[life-1], "bert", ""); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -12,6 +12,7 @@ const module = "github.com/wrackline/wrackline/"
 var mayImport = map[string][]string{
 	"baseline/series":              {},
 	"baseline/near":                {},
+	"baseline/form":                {"baseline/near"},
 	"baseline/codec":               {"baseline/series"},
 	"baseline/model/curve":         {},
 	"baseline/model/field":         {},
@@ -29,7 +30,7 @@ var mayImport = map[string][]string{
 	"baseline/promql/oracle":       {"baseline/series", "baseline/promql"},
 	"baseline/identity":            {"baseline/series", "baseline/codec", "baseline/promql"},
 	"baseline/change":              {"baseline/series", "baseline/codec", "baseline/identity"},
-	"baseline/pack":                {"baseline/near", "baseline/series", "baseline/model", "baseline/promql", "baseline/identity", "baseline/change"},
+	"baseline/pack":                {"baseline/form", "baseline/near", "baseline/series", "baseline/model", "baseline/promql", "baseline/identity", "baseline/change"},
 	"baseline/room":                {},
 	"baseline/asked":               {"baseline/codec", "baseline/promql"},
 	"baseline/replica":             {"baseline/series", "baseline/codec"},
@@ -41,6 +42,7 @@ var mayImport = map[string][]string{
 	"baseline/route":               {"baseline/series", "baseline/codec", "baseline/identity"},
 	"baseline/sender":              {"baseline/series", "baseline/codec", "baseline/room", "baseline/spelling", "baseline/tally"},
 	"baseline/signal":              {"baseline/series", "baseline/codec", "baseline/promql", "baseline/room", "baseline/asked", "baseline/birth", "baseline/replica", "baseline/spelling", "baseline/tally", "baseline/sender", "baseline/twin", "baseline/window", "baseline/identity", "baseline/change", "baseline/pack"},
+	"baseline/coverage":            {"baseline/pack"},
 	"baseline/sizes":               {"baseline/series", "baseline/codec"},
 	"baseline/store/pages":         {},
 	"baseline/store/disk":          {},
@@ -62,12 +64,12 @@ var mayImport = map[string][]string{
 	"ingest/history/past":          {"baseline/series"},
 	"alerting":                     {"baseline/series", "baseline/codec", "baseline/model", "baseline/change", "baseline/pack", "baseline/signal", "baseline", "alerting/act"},
 	"alerting/route":               {"baseline/near"},
-	"alerting/act":                 {"baseline/series", "baseline/codec", "alerting/route"},
-	"alerting/notify":              {"baseline/codec", "baseline/model", "baseline/pack", "alerting", "alerting/route"},
+	"alerting/act":                 {"baseline/form", "baseline/series", "baseline/codec", "alerting/route"},
+	"alerting/notify":              {"baseline/near", "baseline/codec", "baseline/model", "baseline/pack", "alerting", "alerting/route"},
 	"alerting/peer":                {"alerting/act", "alerting/notify"},
-	"ui":                           {"baseline/series", "baseline/model", "baseline/model/trial", "baseline/identity", "baseline/change", "baseline/pack", "baseline/signal", "baseline/sizes", "baseline", "alerting", "alerting/act", "alerting/route"},
+	"ui":                           {"baseline/near", "baseline/series", "baseline/model", "baseline/model/trial", "baseline/identity", "baseline/change", "baseline/pack", "baseline/signal", "baseline/sizes", "baseline/coverage", "baseline", "alerting", "alerting/act", "alerting/route"},
 	"ui/uitest":                    {},
-	"web":                          {},
+	"web":                          {"baseline/form"},
 	"query/boards":                 {},
 	"query":                        {"baseline/series", "baseline/model", "baseline", "alerting"},
 }
@@ -81,11 +83,12 @@ var doors = map[string][]string{
 	"github.com/golang/snappy":                {"ingest", "ingest/history", "baseline/wire"},
 	"github.com/gin-gonic/gin":                {"ui", "cmd/wrackline"},
 	"go.etcd.io/bbolt":                        {"baseline/store", "alerting/notify", "cmd/wrackline"},
-	"github.com/goccy/go-yaml":                {"baseline/pack", "alerting/act", "cmd/wrackline"},
+	"github.com/goccy/go-yaml":                {"baseline/form", "baseline/pack", "alerting/act", "cmd/wrackline"},
 	"github.com/prometheus/prometheus/tsdb":   {"query", "ingest/history"}, // chunks and chunkenc alone: how samples are packed, and the words that the engine reads them in
 	"github.com/prometheus/prometheus/web":    {},
 	"github.com/prometheus/prometheus/promql": {"baseline/promql", "query"}, // all but query its parser alone, see below
 	"github.com/chromedp/chromedp":            {"ui/uitest"},
+	"github.com/prometheus/exporter-toolkit":  {"web"},
 }
 
 // TestImports holds the arrows of ARCHITECTURE.md.

@@ -311,7 +311,7 @@ func recordJournal(ctx context.Context, e env, dir, out string) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return r.WriteRecord(scenario.Record{ReceivedMs: x.ReceivedMs, Sender: x.Sender, Proto: x.Proto, Encoding: x.Encoding, Body: x.Body})
+			return r.WriteRecord(scenario.Record{ReceivedMs: x.ReceivedMs, Sender: x.Sender, Cluster: x.Cluster, Proto: x.Proto, Encoding: x.Encoding, Body: x.Body})
 		}); err != nil {
 			return err
 		}

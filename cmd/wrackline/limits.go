@@ -36,6 +36,7 @@ func (a *app) limits(st *signal.Stats, j *journal.Stats, storeBytes int64) []ui.
 		ui.Limit{Name: "objects watched for changes", Used: float64(st.Objects), Max: change.ObjectsMax, Unit: "count", Meaning: "changes of further objects are not seen"},
 		ui.Limit{Name: "requests before the fold", Used: float64(a.line.held.Load()), Max: lineBytes, Unit: "B", Meaning: "requests are answered 503 until there is room"},
 		ui.Limit{Name: "ingest.journal_max", Used: float64(j.Bytes), Max: float64(cfg.Ingest.JournalMax), Unit: "B", Meaning: "requests are answered 503 until a checkpoint frees room"},
+		ui.Limit{Name: "storage.backtest_max", Used: float64(j.SpareBytes), Max: float64(cfg.Storage.BacktestMax), Unit: "B", Meaning: "older requests go: backtests reach back less far"},
 		ui.Limit{Name: "storage.max_size", Used: float64(storeBytes), Max: 2 * float64(cfg.Storage.MaxSize), Unit: "B", Meaning: "of two files; charts of the past give way"},
 	)
 }

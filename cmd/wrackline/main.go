@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -10,14 +11,19 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	_ "time/tzdata" // the image has no zones of its own
 
 	_ "golang.org/x/crypto/x509roots/fallback" // … and no trust store
+
+	"github.com/wrackline/wrackline/baseline/near"
 )
 
 // version is set by the linker; see the Makefile.
@@ -47,6 +53,7 @@ type command struct {
 // env is what a command may use of its surroundings, so that tests can give it another.
 type env struct {
 	stdout, stderr io.Writer
+	flags          func(*flag.FlagSet) // wants a command's flags, and nothing else of it; nil = nobody does
 }
 
 func commands() []command {
@@ -59,6 +66,7 @@ func commands() []command {
 		{"eval", "[flags] [DIR…]", "score scenarios or labelled CSVs: recall, delay, false alarms", evalHelp, runEval},
 		{"backfill", "--from URL [flags]", "learn from the past of a Prometheus or VictoriaMetrics, beside serve or before it", backfillHelp, runBackfill},
 		{"packs", "list|check|test|explain|metrics|remote-write-config", "what is watched and why", packsHelp, runPacks},
+		{"coverage", "[flags]", "which questions are answered of clusters, what is missing, and the lines that would bring it", coverageHelp, runCoverage},
 		{"sizes", "[flags]", "what containers should request and be limited to, and why: table, JSON, CSV, manifests for kubectl", sizesHelp, runSizes},
 		{"selftest", "[flags]", "faults injected into copies of a running Wrackline's models: what it would notice", selftestHelp, runSelftest},
 		{"ack", "[flags] INCIDENT… | list | undo ID…", "somebody has an incident: no repetition, no escalation", ackHelp, runAck},
@@ -73,14 +81,16 @@ func commands() []command {
 		{"load", "[flags]", "bounded remote-write load against a URL: CPU per million samples, latency, many clusters", loadHelp, runLoad},
 		{"inspect", "stats|verify|repair|backup|compact|recording [FILE]", "what the store holds, and its health", inspectHelp, runInspect},
 		{"check-config", "[FILE]", "read a configuration as serve would and say what is wrong", checkConfigHelp, runCheckConfig},
+		{"config", "[FILE]", "the configuration that holds, with what is a default, secrets masked", configHelp, runConfig},
 		{"version", "", "print the version", "Prints version, Go version and platform.\n", runVersion},
 		{"completion", "bash|zsh|fish", "print a completion script for your shell", completionHelp, runCompletion},
+		{"man", "", "print the manual page", manHelp, runMan},
 	}
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := mainCode(ctx, env{os.Stdout, os.Stderr}, os.Args[1:])
+	code := mainCode(ctx, env{stdout: os.Stdout, stderr: os.Stderr}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
@@ -97,7 +107,7 @@ func mainCode(ctx context.Context, e env, args []string) int {
 					return exitOK
 				}
 			}
-			fmt.Fprintf(e.stderr, "wrackline: there is no command %q; see wrackline help\n", args[1])
+			noCommand(e, args[1])
 			return exitUsage
 		}
 		usage(e.stdout)
@@ -128,8 +138,17 @@ func mainCode(ctx context.Context, e env, args []string) int {
 		fmt.Fprintf(e.stderr, "wrackline %s: %v\n", name, err)
 		return exitFailure
 	}
-	fmt.Fprintf(e.stderr, "wrackline: there is no command %q; see wrackline help\n", name)
+	noCommand(e, name)
 	return exitUsage
+}
+
+// noCommand says that there is no command of a name.
+func noCommand(e env, name string) {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	fmt.Fprintf(e.stderr, "wrackline: there is no command %q%s; see wrackline help\n", name, near.Meant(name, names))
 }
 
 func usage(w io.Writer) {
@@ -188,6 +207,10 @@ func parseAnywhere(fs *flag.FlagSet, args []string) error {
 
 // parse parses args. On --help it prints the help and returns flag.ErrHelp.
 func parse(e env, fs *flag.FlagSet, args []string) error {
+	if e.flags != nil {
+		e.flags(fs)
+		return flag.ErrHelp
+	}
 	err := parseAnywhere(fs, args)
 	if errors.Is(err, flag.ErrHelp) {
 		for _, c := range commands() {
@@ -197,22 +220,66 @@ func parse(e env, fs *flag.FlagSet, args []string) error {
 		}
 		fmt.Fprint(e.stdout, "\nFlags:\n")
 		fs.VisitAll(func(f *flag.Flag) {
-			typ, text := flag.UnquoteUsage(f)
-			if typ != "" {
-				typ = " " + typ
-			}
-			fmt.Fprintf(e.stdout, "  --%s%s\n        %s", f.Name, typ, text)
-			if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
-				fmt.Fprintf(e.stdout, " (default %s)", f.DefValue)
+			o := optionOf(f)
+			fmt.Fprintf(e.stdout, "  %s\n        %s", strings.TrimSuffix("--"+o.name+" "+o.value, " "), o.text)
+			if o.def != "" {
+				fmt.Fprintf(e.stdout, " (default %s)", o.def)
 			}
 			fmt.Fprintln(e.stdout)
 		})
 		return flag.ErrHelp
 	}
 	if err != nil {
-		return usagef("%v", err)
+		return usagef("%s", flagFault(fs, err))
 	}
 	return nil
+}
+
+var (
+	noFlag  = regexp.MustCompile(`^flag provided but not defined: -+(.*)$`)
+	badFlag = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-(.*?): .*$`)
+)
+
+// flagFault words what is wrong with a command line, with the flag that was probably meant.
+func flagFault(fs *flag.FlagSet, err error) string {
+	var names []string
+	fs.VisitAll(func(f *flag.Flag) { names = append(names, "--"+f.Name) })
+	if m := noFlag.FindStringSubmatch(err.Error()); m != nil {
+		text := "there is no flag --" + m[1] + near.Meant("--"+m[1], names)
+		if c := elsewhereFlag[m[1]]; c != "" {
+			text += "; " + c
+		}
+		return text
+	}
+	if m := badFlag.FindStringSubmatch(err.Error()); m != nil {
+		f := fs.Lookup(m[2])
+		if f == nil {
+			return err.Error()
+		}
+		kind := "a value of its kind"
+		switch v, _ := f.Value.(flag.Getter); v.Get().(type) {
+		case bool:
+			kind = "true or false"
+		case time.Duration:
+			kind = "a duration such as 90s, 5m or 36h"
+			text, _ := strconv.Unquote(m[1])
+			return "--" + m[2] + ": " + m[1] + " is not " + kind + near.Duration(text)
+		case int, int64, uint, uint64:
+			kind = "a whole number"
+		case float64:
+			kind = "a number"
+		}
+		return "--" + m[2] + ": " + m[1] + " is not " + kind + "; the default is " + cmp.Or(f.DefValue, "none")
+	}
+	return strings.Replace(err.Error(), "flag needs an argument: -", "a value is missing behind --", 1)
+}
+
+// elsewhereFlag says where what Prometheus has as a flag is said here.
+var elsewhereFlag = map[string]string{
+	"storage.tsdb.path":                "it is --storage.path",
+	"storage.tsdb.retention.time":      "it is storage.retention in the configuration file",
+	"web.enable-lifecycle":             "POST /-/reload is there; who may is said in the configuration's section web",
+	"web.enable-remote-write-receiver": "samples are taken at /api/v1/write anyway",
 }
 
 // parseFlags is parse for a command that takes nothing besides flags.

@@ -46,6 +46,7 @@ func (a *app) serveMetrics(rw http.ResponseWriter, _ *http.Request) {
 		gauge(`wrackline_incidents_open{severity="`+string(s)+`"}`, float64(open[s]))
 	}
 	gauge("wrackline_journal_bytes", float64(j.Bytes))
+	gauge("wrackline_journal_spare_bytes", float64(j.SpareBytes))
 	gauge("wrackline_journal_segments", float64(j.Segments))
 	gauge("wrackline_journal_segments_compressed", float64(j.Compressed))
 	gauge("wrackline_journal_position", float64(j.LastPos))

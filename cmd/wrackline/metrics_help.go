@@ -83,6 +83,7 @@ wrackline_alerting_alarms_refused_total counter Alarms that found no room among 
 wrackline_alerting_incidents_opened_total counter Incidents opened.
 wrackline_alerting_notifications_emitted_total counter Notifications given to the outbox, by reason.
 wrackline_alerting_notifications_withheld_total counter Notifications held back by the noise contract.
+wrackline_backtest_states_failed_total counter States for backtests to begin with that could not be written.
 wrackline_baseline_budget_expected_false_alarms_per_week gauge Alarms that chance is expected to raise in a week, by kind of signal.
 wrackline_baseline_budget_strictness gauge How much more evidence than its rule asks a signal needs, by kind of signal.
 wrackline_baseline_changes_total counter Changes of clusters seen.
@@ -96,7 +97,7 @@ wrackline_baseline_windows_closed_total counter Windows (minutes of sample time)
 wrackline_build_info gauge Version of Wrackline and of Go, 1.
 wrackline_checkpoint_duration_seconds summary How long it took to write a checkpoint.
 wrackline_checkpoint_failing gauge 1 while the last checkpoint failed.
-wrackline_checkpoint_fold_held_seconds summary How long the fold stood still for a checkpoint.
+wrackline_checkpoint_fold_held_seconds summary For how long the fold stood still to copy a slice of a checkpoint.
 wrackline_checkpoint_timestamp_seconds gauge When the state of the newest checkpoint was taken, Unix time.
 wrackline_checkpoints_failed_total counter Checkpoints that failed.
 wrackline_clock_corrections_total counter Times that the receive clock was set, after a jump or against senders.
@@ -133,7 +134,7 @@ wrackline_ingest_symbols0_nonempty_total counter Requests of protocol 2.0 whose 
 wrackline_ingest_wire_bytes_total counter Bytes of requests as sent.
 wrackline_journal_appends_failed_total counter Requests that the disk did not take.
 wrackline_journal_appends_full_total counter Requests that the journal had no room for.
-wrackline_journal_bytes gauge Size of the journal.
+wrackline_journal_bytes gauge Size of what a start may need of the journal.
 wrackline_journal_bytes_total counter Bytes written to the journal.
 wrackline_journal_compressed_bytes_after_total counter Bytes of segments after they were compressed.
 wrackline_journal_compressed_bytes_before_total counter Bytes of segments before they were compressed.
@@ -147,6 +148,7 @@ wrackline_journal_records_undecodable_total counter Requests of the journal that
 wrackline_journal_segments gauge Segments of the journal.
 wrackline_journal_segments_compressed gauge Segments of the journal that are compressed.
 wrackline_journal_segments_compressed_total counter Segments compressed.
+wrackline_journal_spare_bytes gauge Size of what is kept of the journal for backtests alone, see storage.backtest_max.
 wrackline_journal_sync_seconds histogram How long an fsync of the journal took.
 wrackline_journal_synced_position gauge Position of the newest request that is safe from a loss of power.
 wrackline_journal_syncs_failed_total counter Fsyncs of the journal that failed.

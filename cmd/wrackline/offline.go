@@ -11,6 +11,8 @@ import (
 	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/baseline"
 	"github.com/wrackline/wrackline/baseline/scenario"
+	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/baseline/store"
 )
 
 // offline is the engine and its incidents without store, journal and receivers, for replay and eval.
@@ -23,6 +25,11 @@ type offline struct {
 }
 
 func newOffline(cfg config, watch func(baseline.Batch)) (*offline, error) {
+	return newSalted(cfg, series.Salt{}, watch)
+}
+
+// newSalted is newOffline for batches whose keys were made with a salt.
+func newSalted(cfg config, salt series.Salt, watch func(baseline.Batch)) (*offline, error) {
 	packs, err := cfg.packs()
 	if err != nil {
 		return nil, err
@@ -34,8 +41,21 @@ func newOffline(cfg config, watch func(baseline.Batch)) (*offline, error) {
 	o := &offline{watch: watch, acts: &act.Book{}}
 	o.manager = alerting.NewManager(alerting.Options{Acts: o.acts, NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: cfg.Alerting.PagesPerDay, Rule: rulesOf(packs),
 		Emit: func(n alerting.Notification) { o.told = append(o.told, n) }})
-	o.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: cfg.streamOptions(packs), Location: loc, Sink: o})
+	stream := cfg.streamOptions(packs)
+	stream.Salt = salt
+	o.engine, err = baseline.New(baseline.Options{FalseAlarmsPerWeek: cfg.Alerting.FalseAlarmsPerWeek, Stream: stream, Location: loc, Sink: o})
 	return o, err
+}
+
+// restore goes on from a checkpoint.
+func (o *offline) restore(c store.Loaded) error {
+	if err := o.engine.Restore(c.Pos, c.Sections, c.Models); err != nil {
+		return err
+	}
+	if err := o.acts.RestoreState(c.Sections[sectionActs]); err != nil {
+		return err
+	}
+	return o.manager.RestoreState(c.Sections[sectionAlerting])
 }
 
 // teach lets the lessons of a file hold from the beginning on.

@@ -43,7 +43,7 @@ func runPacks(ctx context.Context, e env, args []string) error {
 	asJSON := fs.Bool("json", false, "list: JSON lines")
 	verbose := fs.Bool("v", false, "test: also list what passed, and when signals fired")
 	recording := fs.String("recording", "", "explain: also play this recording and say what matched")
-	server := fs.String("server", "", "explain: also ask the Wrackline at this `URL` what matches")
+	t := addTellerAt(fs, "", "explain: also ask the Wrackline at this `URL` what matches")
 	verb, err := parseVerb(e, fs, args)
 	if err != nil {
 		return err
@@ -73,13 +73,13 @@ func runPacks(ctx context.Context, e env, args []string) error {
 	case "list":
 		return listPacks(e, packs, *asJSON)
 	case "explain":
-		if *recording != "" && *server != "" {
+		if *recording != "" && t.server != "" {
 			return usagef("explain: --recording or --server, not both")
 		}
-		if fs.NArg() == 0 && *recording == "" && *server == "" {
+		if fs.NArg() == 0 && *recording == "" && t.server == "" {
 			return usagef("explain: name a signal, as dns.servfail_ratio, or say --server or --recording for all")
 		}
-		m, err := newMatcher(ctx, e, cfg, *recording, *server)
+		m, err := newMatcher(ctx, e, cfg, *recording, t)
 		if err != nil {
 			return err
 		}

@@ -96,7 +96,7 @@ track:
 func TestOverrideErrorsNameTheirPlace(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"no such signal", "packs:\n  overrides:\n  - {match: dns.nothing, enabled: false}\n", ":3:13: packs.overrides[0].match: no signal matches"},
-		{"severity", "packs:\n  overrides:\n  - {match: dns.*, enabled: true}\n  - match: dns.*\n    severity: high\n", ":5:15: packs.overrides[1].severity: severity \"high\""},
+		{"severity", "packs:\n  overrides:\n  - {match: dns.*, enabled: true}\n  - match: dns.*\n    severity: high\n", ":5:15: packs.overrides[1].severity: \"high\""},
 		{"effect", "packs:\n  overrides:\n  - match: dns.*\n    effect: {rel: -1}\n", ":4:19: packs.overrides[0].effect.rel: "},
 		{"where", "packs:\n  overrides:\n  - match: wl.*\n    where: {namespace: '('}\n    severity: info\n", ":4:24: packs.overrides[0].where.namespace: "},
 		{"for", "packs:\n  overrides:\n  - {match: dns.*, for: 90s}\n", ":3:25: packs.overrides[0].for: want whole minutes"},

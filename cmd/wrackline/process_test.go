@@ -98,7 +98,7 @@ func start(t *testing.T, args ...string) *process {
 	return p
 }
 
-var listens = regexp.MustCompile(`(?:url=|Open )(http://\S+?:\d+)`)
+var listens = regexp.MustCompile(`(?:url=|"url":"|Open )(https?://\S+?:\d+)`)
 
 func (p *process) log() string {
 	p.mu.Lock()
@@ -303,6 +303,6 @@ func file(t *testing.T, name, content string) string {
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = mainCode(t.Context(), env{&out, &errs}, args)
+	code = mainCode(t.Context(), env{stdout: &out, stderr: &errs}, args)
 	return code, out.String(), errs.String()
 }

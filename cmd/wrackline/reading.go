@@ -47,12 +47,18 @@ func (f *serveFlags) lives(ctx context.Context, cfg config, log *slog.Logger, fr
 		a.historyWaits = waits
 		a.file, a.listening = f.configFile, f.addresses()
 		if before == nil {
-			log.Info("listening", "url", pageURL(fr.l.Addr()), "write", pageURL(fr.l.Addr())+"/api/v1/write", "version", buildVersion())
+			at := pageURL(fr.l.Addr())
+			if cfg.flags.file.TLS() {
+				at = "https" + pageAddress(fr.l.Addr())
+			}
+			at += prefixOf(cfg.flags.routePrefix)
+			log.Info("listening", "url", at, "write", at+"/api/v1/write", "version", buildVersion())
 			if len(cfg.Receivers) == 0 {
 				log.Info("no receiver is configured: incidents show in the UI only; add receivers to the file that --config.file names (see README)")
 			}
 		} else {
 			a.self.inherit(before.self)
+			a.born = before.born
 		}
 		if err := a.serve(ctx, fr, nil); !another(err) {
 			return err

@@ -197,7 +197,7 @@ func play(t *testing.T, name string) (*offline, map[string][]float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := replayRecording(t.Context(), env{io.Discard, io.Discard}, o, defaultConfig(), name); err != nil {
+	if _, err := replayRecording(t.Context(), env{stdout: io.Discard, stderr: io.Discard}, o, defaultConfig(), name); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	o.engine.Publish()

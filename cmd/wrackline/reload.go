@@ -143,7 +143,7 @@ func (a *app) makeDoor(cfg *config) (*ingest.Handler, error) {
 		return nil, err
 	}
 	return ingest.NewHandler(ingest.Options{Appender: a, Limits: cfg.limits(), Keyer: a.keyer, Tokens: tokens, Logger: a.log,
-		Heard: a.heard, Clock: a.clock, Ready: a.state}), nil
+		Heard: a.heard, Clock: a.clock, Ready: a.state, Admits: a.admits, Closed: a.closed}), nil
 }
 
 // reloadEvery is how often the files are looked at. One that differs is taken when it is the same at the next look: nobody's editor or kubelet is between two halves of it then.
@@ -197,6 +197,10 @@ type fingerprint [sha256.Size]byte
 // its time, as Kubernetes exchanges files by exchanging a link.
 func fingerprintOf(file string, cfg *config) (out fingerprint) {
 	files := append([]string{file, cfg.Web.AdminTokenFile, cfg.HA.TokenFile}, cfg.Packs.Files...)
+	files = append(files, cfg.flags.file.Files()...)
+	for _, t := range cfg.Web.Tokens {
+		files = append(files, t.TokenFile)
+	}
 	for _, t := range cfg.Ingest.Tokens {
 		files = append(files, t.TokenFile)
 	}
@@ -286,6 +290,10 @@ func (a *app) reload() (note string, err error) {
 	if err != nil {
 		return "", err
 	}
+	next.obey(a.cfg.Load().flags)
+	if err := next.flags.file.Check(); err != nil {
+		return "", err
+	}
 	defer func() {
 		if err == nil {
 			tried = next.seen // it may name other files
@@ -305,7 +313,7 @@ func (a *app) reload() (note string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := merged.gate(a.listening); err != nil {
+	if _, err := merged.gate(a.listening, nil); err != nil {
 		return "", err
 	}
 	// A pack's file may have changed although its name in the configuration has not.
@@ -331,6 +339,7 @@ func (a *app) reload() (note string, err error) {
 	if err := a.setWeb(&merged); err != nil {
 		return "", err
 	}
+	a.noteConfig("the configuration was reloaded")
 	note += waitingText(a.outbox.Load())
 	if len(fixed) > 0 {
 		note += "Changes to " + strings.Join(fixed, ", ") + " take effect at the next start.\n"

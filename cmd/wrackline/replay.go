@@ -208,7 +208,7 @@ func replayRecording(ctx context.Context, e env, o *offline, cfg config, name st
 		if _, err := d.Decode(proto, encoding, r.Body, &b); err != nil {
 			return fmt.Errorf("request %d: %w", n, err)
 		}
-		b.Sender, b.ReceivedMs = r.Sender, r.ReceivedMs
+		b.Sender, b.Cluster, b.ReceivedMs = r.Sender, r.Cluster, r.ReceivedMs
 		o.engine.Apply(&b, 0)
 		samples += len(b.Samples) + len(b.Histograms)
 		if time.Since(told) > time.Second {

@@ -106,7 +106,7 @@ func (c *config) spot(path string) string {
 	if c.place == nil {
 		return path
 	}
-	return path + ", " + c.place("$."+path)
+	return path + ", " + c.place(path)
 }
 
 func aboutLeg(l *route.Leg, when time.Time) (text string) {

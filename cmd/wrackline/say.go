@@ -192,6 +192,7 @@ type sayAnswer struct {
 		Act       act.Act
 		Words     string
 		Foresight *foreseen
+		Hint      string
 	}
 }
 
@@ -266,6 +267,9 @@ func (s *sayer) say(ctx context.Context, d *act.Draft) error {
 		fmt.Fprintf(s.e.stdout, "%s of %s%s: nothing was said\n", s.kind, plain(out.Data.Words), untilText(a))
 	} else {
 		fmt.Fprintf(s.e.stdout, "%s: %s of %s%s. To undo: wrackline %s undo %s%s\n", a.ID, s.kind, plain(out.Data.Words), untilText(a), s.kind, s.again(), a.ID)
+	}
+	if out.Data.Hint != "" {
+		fmt.Fprintf(s.e.stdout, "%s It holds all the same for what comes.\n", plain(out.Data.Hint))
 	}
 	if f := out.Data.Foresight; f != nil {
 		did := "removed"

@@ -27,7 +27,7 @@ func loadRun(t *testing.T, p *process, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
 	args = append([]string{"load", "--url", p.url + "/api/v1/write", "--pid", strconv.Itoa(p.cmd.Process.Pid), "--probe", "2s"}, args...)
-	if code := mainCode(t.Context(), env{&out, &errs}, args); code != exitOK {
+	if code := mainCode(t.Context(), env{stdout: &out, stderr: &errs}, args); code != exitOK {
 		t.Fatalf("load: code %d: %s\n%s", code, tail(errs.String(), 2000), out.String())
 	}
 	t.Logf("load %v:\n%s", args[7:], out.String())

@@ -28,7 +28,7 @@ not tried. Signals that have learned for less than a day are left out. At the en
 
 func runSelftest(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "selftest")
-	server := fs.String("server", "http://localhost:9099", "`URL` of a running Wrackline")
+	t := addTellerAt(fs, defaultServer, "`URL` of a running Wrackline")
 	signals := fs.Int("signals", 500, "how many signals to try, at most 5000; about two milliseconds of its CPU each")
 	asJSON := fs.Bool("json", false, "the report as JSON")
 	if err := parseFlags(e, fs, args); err != nil {
@@ -37,13 +37,13 @@ func runSelftest(ctx context.Context, e env, args []string) error {
 	if *signals < 1 || *signals > 5000 {
 		return usagef("signals %d: want 1 to 5000", *signals)
 	}
-	m, err := newMatcher(ctx, e, config{}, "", *server)
+	m, err := newMatcher(ctx, e, config{}, "", t)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(e.stderr, "trying faults on copies of up to %d signals at %s\n", *signals, m.server)
 	var raw json.RawMessage
-	if err := m.ask(ctx, "/api/v1/selftest?signals="+strconv.Itoa(*signals), &raw); err != nil {
+	if err := m.fetch(ctx, "/api/v1/selftest?signals="+strconv.Itoa(*signals), &raw); err != nil {
 		return err
 	}
 	if *asJSON {

@@ -19,13 +19,15 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wrackline/wrackline/baseline/near"
 	"github.com/wrackline/wrackline/baseline/series"
+	"github.com/wrackline/wrackline/web"
 )
 
 const serveHelp = `Receives Prometheus remote write, learns what is normal, judges every minute, tells receivers and shows it all.
 
-  wrackline serve                                  UI and receiver on :9099, data in ./data, built-in packs, no receiver
-  wrackline serve --config.file wrackline.yml      with receivers, limits, further packs
+  wrackline serve                                  UI and receiver on :9099, data in ./data, built-in packs, no receiver, no login
+  wrackline serve --config.file wrackline.yml      with receivers, limits, further packs, tokens
 
 Then paste the block that "wrackline packs remote-write-config" prints into prometheus.yml and reload Prometheus.
 SIGTERM stops cleanly: it drains requests, makes a checkpoint and exits within 30 s. After a kill -9 nothing that was
@@ -34,8 +36,9 @@ acknowledged is lost: the journal is folded into the last checkpoint at the next
 
 // serveFlags are the flags that serve and demo share.
 type serveFlags struct {
-	configFile, listen, admin, dir, level string
-	acceptLoss                            bool
+	configFile, listen, admin, dir, level, format string
+	acceptLoss                                    bool
+	web                                           webFlags
 }
 
 func addServeFlags(fs *flag.FlagSet, dir string) *serveFlags {
@@ -43,8 +46,11 @@ func addServeFlags(fs *flag.FlagSet, dir string) *serveFlags {
 	fs.StringVar(&f.configFile, "config.file", "", "configuration `file`; without one the defaults hold")
 	fs.StringVar(&f.listen, "web.listen-address", ":9099", "`address` of UI, API and receiver")
 	fs.StringVar(&f.admin, "web.admin-address", "", "`address` of profiles and of what changes something, alone; :PORT is of this machine only. Without it they are at --web.listen-address, for this machine or with web.admin_token")
+	fs.StringVar(&f.web.externalURL, "web.external-url", "", "`URL` where people reach the pages, for links in messages, and whose path everything lies below, too; in place of alerting.external_url")
+	fs.StringVar(&f.web.routePrefix, "web.route-prefix", "", "`path` below which everything lies, too; default: that of the external URL, which a proxy may or may not take off")
 	fs.StringVar(&f.dir, "storage.path", dir, "`directory` of journal and store")
 	fs.StringVar(&f.level, "log.level", "info", "least severe `level` to log: debug, info, warn or error")
+	fs.StringVar(&f.format, "log.format", "logfmt", "`format` of the lines of the log: logfmt or json")
 	return f
 }
 
@@ -52,21 +58,31 @@ func addServeFlags(fs *flag.FlagSet, dir string) *serveFlags {
 func (f *serveFlags) load(w io.Writer) (config, *slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(f.level)); err != nil {
-		return config{}, nil, usagef("log.level %q: want debug, info, warn or error", f.level)
+		return config{}, nil, usagef("--log.level %q: want debug, info, warn or error%s", f.level, near.Meant(f.level, []string{"debug", "info", "warn", "error"}))
+	}
+	if f.format != "" && f.format != "logfmt" && f.format != "json" {
+		return config{}, nil, usagef("--log.format %q: want logfmt or json%s", f.format, near.Meant(f.format, []string{"logfmt", "json"}))
+	}
+	if err := f.web.check(); err != nil {
+		return config{}, nil, err
 	}
 	cfg, err := loadConfig(f.configFile)
 	if err != nil {
 		return config{}, nil, err
 	}
-	return cfg, newLog(w, l), nil
+	cfg.obey(f.web)
+	return cfg, newLogIn(f.format, w, l), nil
 }
 
 // logMax is how many bytes of one value a line of the log shows.
 const logMax = 2000
 
 // newLog returns a log of lines. Values that others wrote may stand in any of them: the handler quotes what is not printable, and none is longer than logMax, but for the stack of a failure.
-func newLog(w io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+func newLog(w io.Writer, level slog.Level) *slog.Logger { return newLogIn("logfmt", w, level) }
+
+// newLogIn is newLog in a format, logfmt or json.
+func newLogIn(format string, w io.Writer, level slog.Level) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		switch v := a.Value.Any().(type) {
 		case string:
 			if len(v) > logMax && a.Key != "stack" {
@@ -74,14 +90,24 @@ func newLog(w io.Writer, level slog.Level) *slog.Logger {
 			}
 		case error:
 			a.Value = slog.StringValue(series.Cut(v.Error(), logMax))
+		case time.Duration:
+			a.Value = slog.StringValue(v.String()) // with its unit in JSON, too
 		}
 		return a
-	}}))
+	}}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
 }
 
 func runServe(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "serve")
 	f := addServeFlags(fs, "data")
+	fs.Func("web.config.file", "`file` with TLS, client certificates, passwords and headers, as Prometheus has it (https://prometheus.io/docs/prometheus/latest/configuration/https/)", func(text string) error {
+		f.web.file = web.ConfigFile(text)
+		return nil
+	})
 	fs.BoolVar(&f.acceptLoss, "accept-loss", false, "start although requests between the checkpoint and the journal are lost, as a start without it says")
 	if err := parseFlags(e, fs, args); err != nil {
 		return err
@@ -135,15 +161,18 @@ func closeAll(list ...net.Listener) (err error) {
 }
 
 // pageURL returns where a person on this machine reaches what listens on addr.
-func pageURL(addr net.Addr) string {
+func pageURL(addr net.Addr) string { return "http" + pageAddress(addr) }
+
+// pageAddress is pageURL behind the scheme.
+func pageAddress(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
-		return "http://" + addr.String()
+		return "://" + addr.String()
 	}
 	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return "://" + net.JoinHostPort(host, port)
 }
 
 // front is what listens, for the life of a process: one app after the other may stand behind it.
@@ -167,11 +196,21 @@ func (f *front) show(a *app) {
 	if f.app.Swap(a) != nil {
 		return
 	}
+	serve := func(l net.Listener, srv *http.Server) error {
+		if cfg := a.cfg.Load(); cfg.flags.file != "" {
+			var probes []string
+			for _, base := range []string{"", prefixOf(cfg.Alerting.ExternalURL), prefixOf(cfg.flags.routePrefix)} {
+				probes = append(probes, base+"/-/healthy", base+"/-/ready")
+			}
+			return cfg.flags.file.Serve(l, srv, a.log, probes...)
+		}
+		return srv.Serve(l)
+	}
 	listen := func(l net.Listener, handler func() *http.Handler) {
 		srv := a.newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*handler()).ServeHTTP(w, r) }))
 		f.servers = append(f.servers, srv)
 		f.wg.Go(func() {
-			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := serve(l, srv); !errors.Is(err, http.ErrServerClosed) {
 				f.failed <- fmt.Errorf("http: %w", err)
 			}
 		})
@@ -219,6 +258,9 @@ func (a *app) serve(ctx context.Context, f *front, before func(context.Context) 
 	a.apart = f.admin != nil
 	if err := a.setWeb(a.cfg.Load()); err != nil {
 		return errors.Join(err, f.close(), a.close(false))
+	}
+	if text := a.openness(); text != "" {
+		a.log.Warn(text, "fix", opennessFix)
 	}
 	a.tried.Store(&a.cfg.Load().seen)
 	run, stop := context.WithCancel(context.Background())

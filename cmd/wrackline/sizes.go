@@ -27,7 +27,7 @@ var sizesOutputs = []string{"table", "json", "yaml-patch", "csv"}
 
 func runSizes(ctx context.Context, e env, args []string) error {
 	fs := newFlags(e, "sizes")
-	server := fs.String("server", "http://localhost:9099", "`URL` of a running Wrackline")
+	t := addTellerAt(fs, defaultServer, "`URL` of a running Wrackline")
 	output := fs.String("output", "table", "table, json, yaml-patch or csv")
 	q := url.Values{}
 	for _, f := range [...]struct{ name, help string }{{"namespace", "only this `namespace`"}, {"cluster", "only this `cluster`"}, {"workload", "only this `workload`"}, {"sort", "waste, risk or namespace"}} {
@@ -43,19 +43,24 @@ func runSizes(ctx context.Context, e env, args []string) error {
 		return usagef("sort %q: want waste, risk or namespace", s)
 	}
 	q.Set("output", *output)
-	m, err := newMatcher(ctx, e, config{}, "", *server)
+	return printAnswer(ctx, e, t, "/api/v1/sizes?"+q.Encode(), *output == "json")
+}
+
+// printAnswer prints what a running Wrackline answers: as it is, or of JSON the data.
+func printAnswer(ctx context.Context, e env, t *teller, address string, data bool) error {
+	m, err := newMatcher(ctx, e, config{}, "", t)
 	if err != nil {
 		return err
 	}
-	if *output == "json" {
+	if data {
 		var raw json.RawMessage
-		if err := m.ask(ctx, "/api/v1/sizes?"+q.Encode(), &raw); err != nil {
+		if err := m.fetch(ctx, address, &raw); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(e.stdout, "%s\n", raw)
 		return err
 	}
-	body, err := m.read(ctx, "/api/v1/sizes?"+q.Encode())
+	body, err := m.read(ctx, address)
 	if err != nil {
 		return err
 	}

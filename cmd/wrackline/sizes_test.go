@@ -26,7 +26,7 @@ func TestSizesCommand(t *testing.T) {
 	defer srv.Close()
 	run := func(args ...string) (int, string, string) {
 		var out, errs bytes.Buffer
-		code := mainCode(t.Context(), env{&out, &errs}, append([]string{"sizes", "--server", srv.URL}, args...))
+		code := mainCode(t.Context(), env{stdout: &out, stderr: &errs}, append([]string{"sizes", "--server", srv.URL}, args...))
 		return code, out.String(), errs.String()
 	}
 	if code, out, errs := run(); code != exitOK || out != "as it is\n" || asked[0] != "/api/v1/sizes?output=table" {

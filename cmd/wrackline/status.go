@@ -7,8 +7,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/act"
 	"github.com/wrackline/wrackline/alerting/notify"
@@ -134,9 +132,9 @@ func (s source) Status() ui.Status {
 	f, conditions := a.self.seen() // nothing is asked directly that may hang
 	st, j, db, now := f.stream, f.journal, f.store, f.ms
 	out := ui.Status{
-		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.started.UnixMilli(),
+		Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, StartedMs: a.born.UnixMilli(),
 		NowMs: now, ReceiveMs: a.engine.AtMs(),
-		NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: cfg.Alerting.PagesPerDay, Days: a.manager.Snapshot().Days,
+		NotificationsPerDay: cfg.Alerting.NotificationsPerDay, PagesPerDay: cfg.Alerting.PagesPerDay, Days: a.manager.Snapshot().Days, Budget: a.engine.Budget(),
 		Journal: ui.Journal{FirstPos: j.FirstPos, LastPos: j.LastPos, SyncedPos: j.SyncedPos, Bytes: j.Bytes, MaxBytes: int64(cfg.Ingest.JournalMax),
 			Segments: j.Segments, Sync: cfg.Ingest.Sync, LastSyncMs: j.SyncedMs, Err: text(j.SyncErr)},
 		Store:  ui.Store{Path: a.dir, Bytes: db.FileBytes, CheckpointMs: a.lastCheckpoint.Load(), TookMs: db.LastTook.Milliseconds(), Models: db.Models},
@@ -193,6 +191,9 @@ func (s source) Status() ui.Status {
 	}
 	out.Peer = a.peerStatus()
 	out.Problems = problems(conditions)
+	if text := a.openness(); text != "" {
+		out.Problems = append(out.Problems, ui.Problem{Severity: "warn", Text: text + ".", Fix: opennessFix + "."})
+	}
 	if a.extra != nil {
 		a.extra(&out)
 	}
@@ -220,22 +221,6 @@ func text(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// configText returns the effective configuration as YAML. Secrets print as <secret>.
-func configText(cfg *config) string {
-	c := *cfg
-	c.Ingest.Tokens = append([]tokenConfig(nil), c.Ingest.Tokens...)
-	for i := range c.Ingest.Tokens {
-		if c.Ingest.Tokens[i].Token != "" {
-			c.Ingest.Tokens[i].Token = "<secret>"
-		}
-	}
-	b, err := yaml.Marshal(c)
-	if err != nil {
-		return "# " + err.Error()
-	}
-	return string(b)
 }
 
 // demoReason turns Alertmanager's words for why a webhook was sent into ours.

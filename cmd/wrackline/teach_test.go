@@ -32,12 +32,16 @@ type school struct {
 	at int64 // the next minute to be sent, Unix ms
 
 	clock atomic.Int64 // of the program, Unix ms
+	app   *app
 
 	mu   sync.Mutex
 	told []string // status and namespace, in order
 }
 
 var queues = []string{"teach", "ui-silence", "api-silence", "cli-silence", "ui-window", "api-window", "cli-window", "control"}
+
+// schoolToken is what whoever comes from elsewhere must show.
+const schoolToken = "0123456789abcdef"
 
 // newSchool has learned five days of every queue at about 100.
 func newSchool(t *testing.T) *school {
@@ -58,13 +62,15 @@ func newSchool(t *testing.T) *school {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.told = append(s.told, m.Status+" "+m.Alerts[0].Labels["namespace"])
+		s.told = append(s.told, strings.TrimPrefix(r.URL.Path+" ", "/ ")+m.Status+" "+m.Alerts[0].Labels["namespace"])
 	}))
 	t.Cleanup(far.Close)
 	conf := filepath.Join(t.TempDir(), "w.yml")
 	replace(t, conf, `track: [{name: queue.depth, match: queue_depth, by: [cluster, namespace], bad: up}]
 alerting: {notifications_per_day: 1000}
-receivers: [{name: ops, webhook_configs: [{url: "`+far.URL+`"}]}]
+receivers: [{name: ops, webhook_configs: [{url: "`+far.URL+`"}]}, {name: night, webhook_configs: [{url: "`+far.URL+`/night"}]}]
+route: {receiver: ops}
+web: {admin_token: `+schoolToken+`, trusted_proxies: ["127.0.0.1"]}
 `)
 	s.at = time.Now().UnixMilli()/86_400_000*86_400_000 - 12*86_400_000
 	s.serve(conf)
@@ -88,6 +94,7 @@ func (s *school) serve(conf string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.app = a
 	s.clock.Store(s.at)
 	a.now = func() time.Time { return time.UnixMilli(s.clock.Load()) }
 	a.listening = [2]string{l.Addr().String()}
@@ -328,6 +335,9 @@ func (s *school) teach(ids map[string]string) map[string]string {
 	said := regexp.MustCompile(`(?m)^([0-9a-z]{8}): `)
 	for q, out := range map[string]string{"cli-silence": s.cli("silence", "--for", "3d", "namespace=cli-silence"), "cli-window": s.cli("maintenance", "--start", "13:00", "--end", "14:00", "namespace=cli-window")} {
 		acts[q] = said.FindStringSubmatch(out)[1]
+	}
+	if out := s.cli("silence", "--for", "1h", "--preview", "cluster=eo"); !strings.Contains(out, `Nothing matches now: no signal has cluster="eo"; did you mean "eu"? It holds all the same`) {
+		s.t.Error(out)
 	}
 	s.shoot("acts", "/acts")
 	return acts

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -20,8 +22,8 @@ import (
 // tellerMax bounds an answer of a running Wrackline.
 const tellerMax = 16 << 20
 
-// teller are the flags of commands that change something in a running Wrackline.
-type teller struct{ server, tokenFile string }
+// teller are the flags of commands that ask a running Wrackline.
+type teller struct{ server, tokenFile, caFile string }
 
 const defaultServer = "http://localhost:9099"
 
@@ -32,6 +34,9 @@ func (t *teller) again() (flags string) {
 	}
 	if t.tokenFile != "" {
 		flags += "--token-file " + shellWord(t.tokenFile) + " "
+	}
+	if t.caFile != "" {
+		flags += "--ca-file " + shellWord(t.caFile) + " "
 	}
 	return flags
 }
@@ -47,10 +52,36 @@ func shellWord(s string) string {
 }
 
 func addTeller(fs *flag.FlagSet) *teller {
+	return addTellerAt(fs, defaultServer, "`URL` of a running Wrackline; that of --web.admin-address where it has one")
+}
+
+// addTellerAt is addTeller with another server, "" for none, and another word for it.
+func addTellerAt(fs *flag.FlagSet, server, usage string) *teller {
 	t := &teller{}
-	fs.StringVar(&t.server, "server", defaultServer, "`URL` of a running Wrackline; that of --web.admin-address where it has one")
-	fs.StringVar(&t.tokenFile, "token-file", "", "`file` with the administrator's token (web.admin_token), which a Wrackline on another machine wants")
+	fs.StringVar(&t.server, "server", server, usage)
+	fs.StringVar(&t.tokenFile, "token-file", "", "`file` with a token of web.tokens or web.admin_token, which a Wrackline with a login wants, or one on another machine")
+	fs.StringVar(&t.caFile, "ca-file", "", "PEM `file` of who signed its certificate, where it listens with TLS")
 	return t
+}
+
+// client returns what asks. It follows no redirect: one would turn a POST into a GET, and take a token to where nobody sent it.
+func (t *teller) client(timeout time.Duration) (*http.Client, error) {
+	c := &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	if t.caFile == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(t.caFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", t.caFile)
+	}
+	x := http.DefaultTransport.(*http.Transport).Clone()
+	x.TLSClientConfig = &tls.Config{RootCAs: pool}
+	c.Transport = x
+	return c, nil
 }
 
 // tell asks a running Wrackline to do something for each name, and says what it answers. It ends at the first refusal.
@@ -81,19 +112,19 @@ func (t *teller) token() (string, error) {
 	return token, nil
 }
 
-// ask sends one request and returns the body of a yes. Its errors say what to do about a no.
-func (t *teller) ask(ctx context.Context, method, path, contentType string, body io.Reader) ([]byte, error) {
+// send sends one request and returns the answer and its body, of which no more than most is read; shown says that a token was sent.
+func (t *teller) send(ctx context.Context, method, path, contentType string, body io.Reader, timeout time.Duration, most int64) (res *http.Response, text []byte, shown bool, err error) {
 	base, err := serverURL(t.server)
 	if err != nil {
-		return nil, err
+		return nil, nil, false, err
 	}
 	token, err := t.token()
 	if err != nil {
-		return nil, err
+		return nil, nil, false, err
 	}
 	req, err := http.NewRequestWithContext(ctx, method, base+path, body)
 	if err != nil {
-		return nil, err
+		return nil, nil, false, err
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -101,21 +132,29 @@ func (t *teller) ask(ctx context.Context, method, path, contentType string, body
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	client := &http.Client{Timeout: time.Minute, // a checkpoint is written before some answers
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // it would become a GET
-	res, err := client.Do(req)
+	client, err := t.client(timeout)
 	if err != nil {
-		return nil, unreached(base, err)
+		return nil, nil, false, err
+	}
+	res, err = client.Do(req)
+	if err != nil {
+		return nil, nil, false, unreached(base, err)
 	}
 	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, tellerMax))
+	text, err = io.ReadAll(io.LimitReader(res.Body, most))
+	return res, text, token != "", err
+}
+
+// ask sends one request and returns the body of a yes. Its errors say what to do about a no.
+func (t *teller) ask(ctx context.Context, method, path, contentType string, body io.Reader) ([]byte, error) {
+	res, text, shown, err := t.send(ctx, method, path, contentType, body, time.Minute, tellerMax) // a checkpoint is written before some answers
 	if err != nil {
 		return nil, err
 	}
 	if res.StatusCode/100 == 2 {
 		return text, nil
 	}
-	return nil, t.refused(res, text, token != "")
+	return nil, t.refused(res, text, shown)
 }
 
 // unreached words why nobody answered at an address that --server names.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"runtime"
 	"slices"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/alerting/notify"
+	"github.com/wrackline/wrackline/web"
 )
 
 const receiversHelp = `Receivers are who is told: Slack by webhook or as a bot, webhooks and Alertmanagers, in Alertmanager's words (see docs/receivers.md).
@@ -66,25 +69,49 @@ func runReceivers(ctx context.Context, e env, args []string) error {
 
 const checkConfigHelp = `Reads a configuration as serve would, with its packs, token files and receivers, and says what is wrong.
 Exit code 0 when it is right, 1 when it is not. It starts nothing and sends nothing.
+
+  wrackline check-config wrackline.yml
+  wrackline check-config --schema >wrackline.schema.json    for editors: begin the file with "# yaml-language-server: $schema=wrackline.schema.json"
 `
+
+// oneFile is the configuration file of commands that take it as a flag or as the argument.
+func oneFile(fs *flag.FlagSet, named string) (string, error) {
+	switch {
+	case fs.NArg() == 1 && named == "":
+		return fs.Arg(0), nil
+	case fs.NArg() > 0:
+		return "", usagef("name one file")
+	}
+	return named, nil
+}
 
 func runCheckConfig(_ context.Context, e env, args []string) error {
 	fs := newFlags(e, "check-config")
 	configFile := fs.String("config.file", "", "configuration `file`; may also be the argument")
+	webFile := fs.String("web.config.file", "", "also check this `file` with TLS and passwords, as serve takes it")
+	schema := fs.Bool("schema", false, "print the JSON schema of configuration files instead")
 	if err := parse(e, fs, args); err != nil {
 		return err
 	}
-	file := *configFile
-	if fs.NArg() == 1 && file == "" {
-		file = fs.Arg(0)
-	} else if fs.NArg() > 0 {
-		return usagef("name one file")
+	if *schema {
+		if fs.NArg() > 0 || *configFile != "" {
+			return usagef("--schema takes no file")
+		}
+		b, err := configSchema()
+		if err == nil {
+			_, err = e.stdout.Write(b)
+		}
+		return err
 	}
-	if file == "" {
+	file, err := oneFile(fs, *configFile)
+	if err != nil {
+		return err
+	}
+	if file == "" && *webFile == "" {
 		return usagef("name a configuration file")
 	}
 	cfg, err := loadConfig(file)
-	list := each(err)
+	list := each(errors.Join(err, web.ConfigFile(*webFile).Check()))
 	if err == nil || cfg.place != nil { // it could be read, and more may be wrong
 		packs, err := cfg.packs()
 		for _, err := range each(err) {
@@ -100,7 +127,7 @@ func runCheckConfig(_ context.Context, e env, args []string) error {
 			n += len(p.Rules)
 		}
 		if len(list) == 0 {
-			fmt.Fprintf(e.stdout, "%s: ok: %s in %s, of which %s, %s\n", file, alerting.Count(n, "signal"), alerting.Count(len(packs), "pack"), alerting.Count(len(cfg.Track), "track rule"), alerting.Count(len(cfg.Receivers), "receiver"))
+			fmt.Fprintf(e.stdout, "%s: ok: %s in %s, of which %s, %s\n", cmp.Or(file, *webFile), alerting.Count(n, "signal"), alerting.Count(len(packs), "pack"), alerting.Count(len(cfg.Track), "track rule"), alerting.Count(len(cfg.Receivers), "receiver"))
 			return nil
 		}
 	}

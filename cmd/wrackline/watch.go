@@ -28,7 +28,7 @@ const (
 var gapRule = &pack.Rule{
 	Pack: "recv", Name: recvSilent, Question: "Does a sender deliver nothing?", Unit: "s", Severity: pack.Page, Lesson: "trend",
 	Summary: "Nothing has arrived from {{ $labels.sender }} for {{ $value }}: what it watches is not judged any more",
-	Meaning: "While nothing arrives no other alarm can rise. Wrackline itself is well, or it could not say this.",
+	Meaning: "While nothing arrives no other alarm of that can rise. Wrackline itself is well, or it could not say this.",
 	Causes:  []string{"that Prometheus is down or restarts", "its remote_write block was removed or points elsewhere", "the network or a policy between the two", "its token is not valid any more"},
 	Next:    []string{"kubectl get pods -A -l app.kubernetes.io/name=prometheus", "curl -s PROMETHEUS/metrics | grep prometheus_remote_storage_samples_failed_total"},
 }
@@ -170,8 +170,15 @@ func refusedNow(s *signal.SenderStats, talks []ingest.Talk, now int64) bool {
 	})
 }
 
-// covered reports whether another sender still delivers the cluster: half of a pair is a problem for the status page, not for the night.
+// coverShare is which share of what a silent sender delivered may be missing while others cover it: targets come and go, and each half of a pair watches itself.
+const coverShare = 0.25
+
+// covered reports whether another sender still delivers what a silent one did: half of a pair is a problem for the status page, not for the night. A shard, a Prometheus for other things and whoever else sends of the
+// same cluster cover nobody.
 func covered(senders []signal.SenderStats, s *signal.SenderStats, now int64) bool {
+	if s.Lost > coverShare {
+		return false
+	}
 	for i := range senders {
 		o := &senders[i]
 		if o.Cluster == s.Cluster && o.Name != s.Name && now-o.UsedMs < silentAfter.Milliseconds() {

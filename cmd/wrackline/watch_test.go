@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wrackline/wrackline/alerting"
 	"github.com/wrackline/wrackline/baseline/signal"
@@ -145,4 +148,85 @@ func TestFlappingSenders(t *testing.T) {
 			t.Errorf("%s: when its cluster is forgotten %d silences are known, %d messages more", c.name, len(w.silent), len(told)-n)
 		}
 	}
+}
+
+// TestSilenceBesideAnotherSender: another sender covers who falls silent only when it sends the same, as the other half of a pair does, or its successor under another address. Shards, a Prometheus for other things and a
+// flood of names, all of the same cluster, cover nobody.
+func TestSilenceBesideAnotherSender(t *testing.T) {
+	const first, second = "10.0.0.7", "10.0.0.8"
+	with := func(from, pods int, metrics ...string) func(r *blindRig) {
+		return func(r *blindRig) {
+			was, had := r.pods, r.metric
+			r.from, r.pods = from, pods
+			if len(metrics) > 0 {
+				r.metric = metrics
+			}
+			r.write()
+			r.from, r.pods, r.metric = 0, was, had
+		}
+	}
+	nodes := []string{"node_cpu_seconds_total", "node_memory_MemAvailable_bytes", "node_memory_MemTotal_bytes", "node_load1"}
+	flood := &flood{each: 12, request: func(i int) (string, string, int) { return fmt.Sprintf("?sender=f%d", i), "", 1 }}
+	poured := 0
+	for _, c := range []struct {
+		name   string
+		more   func(r *blindRig) // the other sender's
+		silent string            // who falls silent
+		told   bool
+	}{
+		{"a shard", with(3, 3), first, true},
+		{"the other shard", with(3, 3), second, true},
+		{"one that shares a target", with(2, 3), first, true},
+		{"a Prometheus of the nodes", with(0, 3, nodes...), first, true},
+		{"the one of the nodes itself", with(0, 3, nodes...), second, true},
+		{"a flood of names", func(r *blindRig) { flood.pour(r, poured); poured += flood.each }, first, true},
+		{"a pair", func(r *blindRig) { r.shift = 7 * time.Second; r.write(); r.shift = 0 }, first, false},
+		{"a pair, its second half", func(r *blindRig) { r.shift = 7 * time.Second; r.write(); r.shift = 0 }, second, false},
+		{"a pair that watches itself, its second half", func(r *blindRig) {
+			r.shift = 7 * time.Second
+			r.write()
+			with(9, 1, "prometheus_tsdb_head_series", "coredns_dns_requests_total")(r)
+			r.shift = 0
+		}, second, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newBlindRig(t, rigOptions{})
+			senders := map[string]func(r *blindRig){first: (*blindRig).write, second: c.more}
+			r.send = func(r *blindRig) {
+				for _, host := range []string{first, second} {
+					if send := senders[host]; send != nil {
+						r.as(host, "", send)
+					}
+				}
+			}
+			r.steps(12*time.Minute, nil)
+			said := func(status string) func() bool {
+				return func() bool {
+					return slices.ContainsFunc(r.got("/a"), func(w word) bool {
+						return w.kind == recvSilent && w.status == status && strings.Contains(w.title, c.silent)
+					})
+				}
+			}
+			was := senders[c.silent]
+			senders[c.silent] = nil
+			took, ok := r.steps(12*time.Minute, said("firing"))
+			if ok != c.told || ok && took > tellWithin {
+				t.Fatalf("told %v after %s: %+v, conditions %+v", ok, took, r.got("/a"), conditionsOf(r))
+			}
+			senders[c.silent] = was
+			if _, ok := r.steps(tellWithin, said("resolved")); ok != c.told {
+				t.Errorf("its end is told %v: %+v", ok, r.got("/a"))
+			}
+		})
+	}
+	t.Run("a successor", func(t *testing.T) {
+		r := newBlindRig(t, rigOptions{})
+		r.steps(12*time.Minute, nil)
+		r.host = second
+		r.steps(12*time.Minute, nil)
+		if got := r.got("/a"); len(got) > 0 {
+			t.Errorf("told: %+v", got)
+		}
+	})
 }

@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/wrackline/wrackline/baseline/series"
@@ -36,6 +38,8 @@ type Options struct {
 	Insecure bool              // certificates are not checked
 	Timeout  time.Duration     // of one answer; 0 = two minutes
 	BytesMax int64             // of one answer in memory; 0 = 256 MiB
+	// Control decides about the address of each connection, as net.Dialer has it; nil = any will do.
+	Control func(network, address string, c syscall.RawConn) error
 }
 
 // Source reads from one server.
@@ -102,6 +106,9 @@ func Open(o Options) (*Source, error) {
 	}
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = conf
+	if o.Control != nil {
+		t.DialContext = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second, Control: o.Control}).DialContext
+	}
 	// A redirect would take credentials to where nobody sent them.
 	return &Source{opts: o, url: u, client: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
 }

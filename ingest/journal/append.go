@@ -35,17 +35,14 @@ func (j *Journal) Append(r Record) (pos uint64, err error) {
 		appendsFull.Inc()
 		return 0, fmt.Errorf("%w: %d bytes of %d", ErrFull, j.bytes(), j.opts.MaxBytes)
 	}
-	if j.active == nil || j.current().size >= j.opts.SegmentBytes {
-		if err := j.rotate(); err != nil {
-			return 0, j.noRoom(err)
-		}
+	err = j.put(r)
+	if err != nil && outOfRoom(err) && len(j.segments) > 1 && j.segments[0].first <= j.spare && j.drop(j.spare) == nil {
+		err = j.put(r) // what nobody needs has given way
+	}
+	if err != nil {
+		return 0, j.noRoom(err)
 	}
 	s := j.current()
-	j.buf = appendRecord(j.buf[:0], j.salt, j.next, r)
-	if n, err := j.writeAt(j.active, j.buf, s.size); err != nil {
-		j.undo(s.size, n)
-		return 0, j.noRoom(fmt.Errorf("write journal: %w", err))
-	}
 	if cap(j.buf) > 1<<20 {
 		j.buf = nil
 	}
@@ -55,7 +52,29 @@ func (j *Journal) Append(r Record) (pos uint64, err error) {
 	j.full = false
 	recordsTotal.Inc()
 	bytesTotal.Add(int(size))
+	j.appended += size
 	return pos, nil
+}
+
+// put writes r behind what is there, into a new segment when it is time for one.
+func (j *Journal) put(r Record) error {
+	if j.active == nil || j.current().size >= j.opts.SegmentBytes {
+		if err := j.rotate(); err != nil {
+			return err
+		}
+	}
+	s := j.current()
+	j.buf = appendRecord(j.buf[:0], j.salt, j.next, r)
+	if n, err := j.writeAt(j.active, j.buf, s.size); err != nil {
+		j.undo(s.size, n)
+		return fmt.Errorf("write journal: %w", err)
+	}
+	return nil
+}
+
+// outOfRoom reports whether err is that of a full disk.
+func outOfRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // undo removes what a failed write left behind. A segment where that fails too is not written to again.
@@ -70,7 +89,7 @@ func (j *Journal) undo(size int64, written int) {
 
 // noRoom marks errors of a full disk as ErrFull.
 func (j *Journal) noRoom(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if outOfRoom(err) {
 		j.full = true
 		appendsFull.Inc()
 		return fmt.Errorf("%w: %w", ErrFull, err)

@@ -66,7 +66,7 @@ func (j *Journal) nextToCompress() (segment, bool) {
 	if j.closed || j.syncErr != nil || j.opts.CompressAfter < 0 {
 		return segment{}, false
 	}
-	tight := j.bytes() > j.opts.MaxBytes/2
+	tight := j.behind(0) > j.opts.MaxBytes/2
 	for i := range len(j.segments) - 1 {
 		s := j.segments[i]
 		age := j.now().Sub(s.since)

@@ -21,14 +21,16 @@ type Options struct {
 	// Sync says when a record is on disk: "always" before Wait returns, "1s" (or "") at most a second after it was
 	// written, "off" when the operating system likes.
 	Sync         string
-	MaxBytes     int64 // all segments together; 0 = 2 GiB
+	MaxBytes     int64 // all segments together, but for what is spare; 0 = 2 GiB
 	SegmentBytes int64 // a segment this large is followed by a new one; 0 = 64 MiB, at most MaxBytes / 4
 	// CompressAfter is for how long a segment that is full waits before Run compresses it: what is dropped sooner costs nothing. Above
 	// half of MaxBytes none waits. 0 = 5 minutes, negative = segments are never compressed.
 	CompressAfter time.Duration
 	Logger        *slog.Logger // nil = discard
 	ReadOnly      bool         // nothing is written: what is there can be replayed, a directory that is missing is an empty one, and Append says ErrReadOnly
-	Disk          Disk         // what is asked of the disk; the zero value asks the operating system, tests ask something that fails
+	// Beside is ReadOnly for who reads while another process has the journal open: it takes no lock. What is dropped before it is reached is ErrGone.
+	Beside bool
+	Disk   Disk // what is asked of the disk; the zero value asks the operating system, tests ask something that fails
 }
 
 // Disk is what a journal asks of the disk. A nil field is the method of os.File of that name.
@@ -58,6 +60,8 @@ var (
 	ErrLocked = errors.New("journal is in use by another process")
 	// ErrReadOnly is returned by Append and Drop of a journal that was opened with Options.ReadOnly.
 	ErrReadOnly = errors.New("journal is open for reading only")
+	// ErrGone is returned by Replay of a journal that was opened with Options.Beside for what its owner has dropped meanwhile.
+	ErrGone = errors.New("a part of the journal has been dropped while it was read")
 	// ErrClosed is returned by methods that are called after Close.
 	ErrClosed = errors.New("journal is closed")
 )
@@ -66,7 +70,9 @@ var (
 type Stats struct {
 	FirstPos, LastPos uint64 // positions kept; LastPos < FirstPos when there are none
 	SyncedPos         uint64 // positions up to here are on disk
-	Bytes             int64  // of all segments
+	Bytes             int64  // of the segments that a start may need
+	SpareBytes        int64  // of those beside, see Spare
+	Appended          int64  // bytes of records written since Open, as they came
 	Segments          int
 	LastSyncMs        int64 // how long the last sync took, milliseconds
 	SyncedMs          int64 // when it ended, Unix milliseconds; 0 = there was none
@@ -100,6 +106,8 @@ type Journal struct {
 	salt        uint64     // of the active segment
 	next        uint64     // position of the next record
 	first       uint64     // lowest position that may be kept
+	appended    int64      // bytes of records since Open
+	spare       uint64     // positions up to here are kept for who looks back alone
 	synced      uint64     // positions up to here are on disk
 	unsynced    []*os.File // segments that were followed by others and are not synced yet
 	syncs       int64
@@ -145,7 +153,7 @@ func (j *Journal) Stats() Stats {
 	return Stats{
 		Compressed: n,
 		FirstPos:   j.first, LastPos: j.next - 1, SyncedPos: j.synced,
-		Bytes: j.bytes(), Segments: len(j.segments), LastSyncMs: j.tookMs, SyncedMs: j.syncedMs,
+		Bytes: j.bytes(), SpareBytes: j.behind(0) - j.bytes(), Appended: j.appended, Segments: len(j.segments), LastSyncMs: j.tookMs, SyncedMs: j.syncedMs,
 		TornBytes: j.torn, DamagedBytes: j.damaged, Full: j.full, SyncErr: j.syncErr,
 		Syncs: j.syncs, SyncFails: j.syncFails, LastSyncErr: j.lastSyncErr,
 	}
@@ -153,13 +161,8 @@ func (j *Journal) Stats() Stats {
 
 func (j *Journal) current() *segment { return &j.segments[len(j.segments)-1] }
 
-func (j *Journal) bytes() int64 {
-	var n int64
-	for _, s := range j.segments {
-		n += s.size
-	}
-	return n
-}
+// bytes is what counts against MaxBytes. The caller holds j.mu.
+func (j *Journal) bytes() int64 { return j.behind(j.spare) }
 
 func (j *Journal) lastPos() uint64 {
 	j.mu.Lock()

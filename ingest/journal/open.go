@@ -41,7 +41,10 @@ func Open(dir string, o Options) (*Journal, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	takeLock := lockDir
-	if o.ReadOnly {
+	o.ReadOnly = o.ReadOnly || o.Beside
+	if o.Beside {
+		takeLock = func(string) (*os.File, error) { return nil, nil }
+	} else if o.ReadOnly {
 		takeLock = lockToRead
 	} else if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)

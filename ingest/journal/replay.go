@@ -35,6 +35,9 @@ func (j *Journal) Replay(after uint64, fn func(pos uint64, r Record) error) erro
 func (j *Journal) replaySegment(s segment, last *uint64, fn func(uint64, Record) error) error {
 	name := j.path(s.first)
 	f, size, err := openSegment(name, s.size)
+	if errors.Is(err, os.ErrNotExist) && j.opts.Beside {
+		return fmt.Errorf("%w: %s", ErrGone, name)
+	}
 	if errors.Is(err, os.ErrNotExist) && !j.has(s.first) {
 		return nil // dropped meanwhile
 	}
@@ -103,7 +106,11 @@ func (j *Journal) find(first uint64) *segment {
 }
 
 // Drop removes the segments that hold only positions up to upTo. The last segment always stays: it knows the position.
-func (j *Journal) Drop(upTo uint64) error {
+func (j *Journal) Drop(upTo uint64) error { return j.Spare(upTo, upTo) }
+
+// Spare says that no start needs positions up to upTo, and removes the segments that hold only positions up to drop, which is at most upTo. What lies between is spare: it takes nothing of MaxBytes, and goes by itself
+// when the disk has no room for a record, so a Replay may miss it. The last segment always stays.
+func (j *Journal) Spare(upTo, drop uint64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
@@ -112,6 +119,12 @@ func (j *Journal) Drop(upTo uint64) error {
 	if j.opts.ReadOnly {
 		return ErrReadOnly
 	}
+	j.spare = max(j.spare, upTo)
+	return j.drop(min(drop, upTo))
+}
+
+// drop is Drop for who holds j.mu.
+func (j *Journal) drop(upTo uint64) error {
 	for len(j.segments) > 1 && j.segments[1].first <= upTo+1 {
 		if err := os.Remove(j.path(j.segments[0].first)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("drop journal segment: %w", err)
@@ -120,4 +133,21 @@ func (j *Journal) Drop(upTo uint64) error {
 		j.first = j.segments[0].first
 	}
 	return nil
+}
+
+// BytesBehind returns what the segments take that hold a position above pos.
+func (j *Journal) BytesBehind(pos uint64) (n int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.behind(pos)
+}
+
+// behind is BytesBehind for who holds j.mu.
+func (j *Journal) behind(pos uint64) (n int64) {
+	for i, s := range j.segments {
+		if i+1 == len(j.segments) || j.segments[i+1].first > pos+1 {
+			n += s.size
+		}
+	}
+	return n
 }

@@ -271,6 +271,12 @@ func (b *Browser) Shoot(url, file string, v View) error {
 	return b.picture(file, v)
 }
 
+// Look changes how the present page is looked at.
+func (b *Browser) Look(v View) error { return b.look(v) }
+
+// Picture writes a picture of the present page as PNG.
+func (b *Browser) Picture(file string, v View) error { return b.picture(file, v) }
+
 // look sets the window's size and the system's theme.
 func (b *Browser) look(v View) error {
 	if v.Width == 0 {

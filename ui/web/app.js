@@ -95,6 +95,7 @@ function swap(doc) {
 }
 
 setInterval(refresh, every);
+setInterval(() => { if ($("#running")) refresh(); }, 1500); // what goes on now is looked at more often
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
 
 // ---- charts ----------------------------------------------------------------------------------------------------
