@@ -204,6 +204,33 @@ func Entries(n ast.Node) []*ast.MappingValueNode {
 	return nil
 }
 
+// Key returns the text of an entry's key and where that stands. A long key is written behind a question mark, one line above its value; "" = the key is a list or a mapping.
+func Key(e *ast.MappingValueNode) (string, *token.Position) {
+	return keyText(e.Key)
+}
+
+func keyText(n ast.Node) (string, *token.Position) {
+	at := Begin(n)
+	for range depthMax {
+		switch x := n.(type) {
+		case *ast.MappingKeyNode:
+			n = x.Value
+		case *ast.AnchorNode:
+			n = x.Value
+		case *ast.TagNode:
+			n = x.Value
+		case *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode, nil:
+			return "", at
+		default:
+			if text, ok := textOf(n); ok {
+				return text, Begin(n)
+			}
+			return n.GetToken().Value, Begin(n)
+		}
+	}
+	return "", at
+}
+
 // Begin returns where a node begins: of a mapping in lines its first key, since the parser gives the colon. It is never nil.
 func Begin(n ast.Node) *token.Position {
 	switch m := n.(type) {
@@ -384,14 +411,24 @@ func (d *decoder) entries(n ast.Node, path string, do func(key string, k, value 
 			}
 			continue
 		}
-		key := e.Key.GetToken().Value
-		at := Begin(e.Key)
+		k := ast.Node(e.Key)
+		if x, ok := k.(*ast.MappingKeyNode); ok {
+			k = x.Value
+		}
+		if x, ok := k.(*ast.AliasNode); ok {
+			k = d.plain(x)
+		}
+		key, at := keyText(k)
+		if key == "" {
+			d.bad(Begin(e.Key), path, "a key is one word or a text in quotes, not a list, a mapping or nothing")
+			continue
+		}
 		if other := first[key]; other != nil {
 			d.bad(at, join(path, key), "the key stands twice, first in line %d; leave one out", other.Line)
 			continue
 		}
 		first[key] = at
-		do(key, e.Key, e.Value)
+		do(key, k, e.Value)
 	}
 }
 

@@ -84,6 +84,26 @@ any: {x: [1]}
 	}
 }
 
+// TestKeysAsProgramsWriteThem: a key behind a question mark, which is how long ones are written by libraries, in quotes of either kind, behind a tag, is the same key.
+func TestKeysAsProgramsWriteThem(t *testing.T) {
+	long := strings.Repeat("x", 200) + `{a="b"}`
+	for _, text := range []string{
+		"parts:\n- name: n\n  extra:\n    ? '" + long + "'\n    : \"1\"\n    ? b\n    : two\n",
+		"parts:\n- name: n\n  extra:\n    ? " + strings.ReplaceAll(long, `{a="b"}`, "") + "\n    : \"1\"\n    b: two\n",
+		"parts:\n- name: n\n  extra: {? '" + long + "' : \"1\", \"b\": two}\n",
+		"? parts\n: - ? name\n    : n\n    ? extra\n    : {'" + long + "': '1', !!str b: two}\n",
+	} {
+		w, bad := decode(t, text)
+		if bad != "" || len(w.Parts) != 1 || w.Parts[0].Name != "n" || len(w.Parts[0].Extra) != 2 || w.Parts[0].Extra["b"] != "two" {
+			t.Errorf("%s\n%s\n%+v", text, bad, w.Parts)
+		}
+	}
+	_, bad := decode(t, "parts:\n- extra:\n    '': b\n    ? x\n    : y\n    ? x\n    : z\n")
+	if !strings.Contains(bad, "3:5: parts[0].extra: a key is one word") || !strings.Contains(bad, "6:7: parts[0].extra.x: the key stands twice, first in line 4") {
+		t.Errorf("%s", bad)
+	}
+}
+
 // TestFaults: all of them, at their place, in the order of the file; and what is faulty changes nothing.
 func TestFaults(t *testing.T) {
 	w, bad := decode(t, `mode: fsat

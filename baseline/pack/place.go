@@ -81,7 +81,7 @@ func (l *packLoader) node(at string) ast.Node {
 // value returns the value of a key of a mapping, nil when n is none or has none.
 func value(n ast.Node, key string) ast.Node {
 	for _, v := range form.Entries(n) {
-		if t := v.Key.GetToken(); t != nil && t.Value == key {
+		if k, _ := form.Key(v); k == key {
 			return v.Value
 		}
 	}
@@ -108,8 +108,8 @@ func (l *packLoader) position(at string) (line, col int) {
 func (l *packLoader) entry(at, key string) [2]int {
 	if n := l.node(at); n != nil {
 		for _, v := range form.Entries(n) {
-			if t := v.Key.GetToken(); t != nil && t.Position != nil && t.Value == key {
-				return [2]int{t.Position.Line, t.Position.Column}
+			if k, at := form.Key(v); k == key {
+				return [2]int{at.Line, at.Column}
 			}
 		}
 	}
